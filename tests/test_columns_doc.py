@@ -30,7 +30,9 @@ def test_the_query_of_the_page_gives_the_newest_scores(tmp_path: Path) -> None:
         score = {"scorer": "exact", "outcome": "correct", "score": 1.0, "answer": "4", "reason": "read again"}
         write_scores(run, [{**key, "sample_id": sample_id, **score}])
     (query,) = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
-    rows = duckdb.sql(query.replace("results/RUN", str(run))).df().sort_values("sample_id")
+    found = duckdb.sql(query.replace("results/RUN", str(run)))
+    assert found is not None
+    rows = found.df().sort_values("sample_id")
 
     assert [1.0, 1.0, 1.0, 1.0] == list(rows["score"])
     assert list(gb.read(run).attempts(["score"])["score"]) == list(rows["score"])

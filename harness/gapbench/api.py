@@ -35,6 +35,7 @@ def run(
     allow_code: bool = False,
     until_sure: bool = False,
     cache: str | os.PathLike[str] | None = None,
+    preflight: bool = True,
 ) -> Results:
     """Run a suite and return when it has ended.
 
@@ -51,6 +52,8 @@ def run(
         allow_code: Whether the suite may run its Python code and server commands with your permissions.
         until_sure: Whether to stop at *ahead*, *no worse* or *equivalent*, with an error of 5 % however often the run looks.
         cache: Response cache folder, for accuracy runs. None: the one that the suite names, if any.
+        preflight: Whether a run with paid calls first sends one small call to each model, so that a wrong key, name or
+            parameter costs nothing.
 
     Returns:
         Its results. Check ``state``: a run that stopped early is returned like a complete one.
@@ -58,9 +61,10 @@ def run(
     Raises:
         InputError: The suite is invalid, no sample of a task can be scored, a price needed for ``max_usd`` is unknown, or
             ``until_sure`` does not fit the suite.
-        SetupError: A model cannot be called, because a key, a package or a GPU is missing.
+        SetupError: A model cannot be called, because a key, a package or a GPU is missing, or it refused its first call.
         ResultsError: The results cannot be stored.
     """
+    from gapbench.execution.first_calls import make_first_calls, needs_first_calls
     from gapbench.execution.limits.stop_signal import StopSignal
     from gapbench.execution.preflight import (
         refuse_missing_requirements,
@@ -89,6 +93,10 @@ def run(
     stop_signal = StopSignal()
 
     def execute() -> RunManifest:
+        calls = make_first_calls(setup) if preflight and needs_first_calls(setup) else []
+        for call in calls:
+            if call.note:
+                _LOGGER.warning("%s", call.note)
         return execute_run(
             setup,
             folder,
@@ -97,6 +105,7 @@ def run(
             max_usd=max_usd,
             cache=None if cache is None else Path(cache),
             stop_signal=stop_signal,
+            first_calls=calls,
         )
 
     if not _has_running_loop():

@@ -22,6 +22,15 @@ from gapbench.errors import SetupError
 from gapbench.values import Call, Chunk, Model, Request, Session, Weights
 
 ENTRY_POINT_GROUP = "bench.runners"
+_AZURE = "use runner openai with base_url: https://RESOURCE.openai.azure.com/openai/v1 and key_env: AZURE_OPENAI_API_KEY; "
+_BEDROCK = "use runner openai with base_url: https://bedrock-mantle.REGION.api.aws/v1 and key_env: AWS_BEARER_TOKEN_BEDROCK; "
+_VERTEX = "use runner google with a Gemini API key, or runner openai with Vertex's OpenAI address and an access token; "
+CLOUD_HINTS = {
+    **dict.fromkeys(("azure", "azure-openai", "azureopenai", "foundry"), _AZURE),
+    **dict.fromkeys(("bedrock", "aws", "amazon", "amazon-bedrock"), _BEDROCK),
+    **dict.fromkeys(("vertex", "vertexai", "vertex-ai", "google-vertex"), _VERTEX),
+}
+"""What works in place of a runner for a cloud's API, by the name that users try; see docs/how-to/clouds.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,23 @@ class RunnerOption:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyCheck:
+    """A GET request that costs nothing and that only a working key passes, such as that for the list of models.
+
+    Attributes:
+        url: Its address.
+        key_header: The header that holds the key.
+        key_prefix: What precedes the key in it.
+        headers: Other headers.
+    """
+
+    url: str
+    key_header: str
+    key_prefix: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class RunnerInfo:
     """What the engine must know of a vendor before it builds a runner. Plain data, no I/O.
 
@@ -54,6 +80,7 @@ class RunnerInfo:
         install_hint: How to get ``packages``, for ``bench doctor``. "": they come with the runner's own package.
         key_variables: Environment variables that may hold the API key, in the order they are tried.
         options: Keys that a suite may give to a model of this runner, by name.
+        key_check: How ``bench doctor`` tries a key at the vendor's own address. None: it does not.
     """
 
     weights: Weights | None = None
@@ -62,6 +89,7 @@ class RunnerInfo:
     install_hint: str = ""
     key_variables: tuple[str, ...] = ()
     options: Mapping[str, RunnerOption] = field(default_factory=dict)
+    key_check: KeyCheck | None = None
 
 
 class SetupCheck(NamedTuple):
@@ -111,6 +139,12 @@ class Runner(ABC):
     def missing_requirement(self) -> str | None:
         """Return what is missing before a call can be made, such as a key, and how to get it. None: nothing."""
         return None
+
+    def key_variable(self) -> str | None:
+        """Return the environment variable whose key is sent. None: no key is sent."""
+        if self.model.key_env is not None or self.base_url is not None:
+            return self.model.key_env
+        return next(iter(self.info.key_variables), None)
 
     def endpoint(self) -> str | None:
         """Return the address that must accept connections before :meth:`open`. None: there is none to check."""
@@ -176,6 +210,7 @@ def load_runner_class(name: str) -> type[Runner]:
     if name not in points:
         close_matches = difflib.get_close_matches(name, points, 1)
         hint = f"did you mean {close_matches[0]!r}? " if close_matches else ""
+        hint = CLOUD_HINTS.get(name.lower().replace("_", "-"), hint)
         msg = f"no runner {name!r} is installed; {hint}there are: {', '.join(points) or 'none'}"
         raise SetupError(msg)
     try:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from gapbench import credentials, transport
 from gapbench.errors import RunnerError, SetupError
-from gapbench.runner import Runner, RunnerInfo
+from gapbench.runner import KeyCheck, Runner, RunnerInfo
 from gapbench.values import (
     Call,
     Chunk,
@@ -43,6 +43,9 @@ class AnthropicRunner(Runner):
         price_provider="anthropic",
         packages=("anthropic",),
         key_variables=(DEFAULT_KEY_ENV,),
+        key_check=KeyCheck(
+            f"{OFFICIAL_URL}/v1/models?limit=1", "x-api-key", headers={"anthropic-version": "2023-06-01"}
+        ),
     )
     base_url: str
 
@@ -61,6 +64,10 @@ class AnthropicRunner(Runner):
     def missing_requirement(self) -> str | None:
         """Return why there is no key, or None when there is one or none is needed."""
         return None if self.key_env is None else credentials.missing_key_reason(self.key_env)
+
+    def key_variable(self) -> str | None:
+        """Return the environment variable whose key is sent. None: no key is sent."""
+        return self.key_env
 
     def endpoint(self) -> str | None:
         """Return the address that must accept connections before the first request."""

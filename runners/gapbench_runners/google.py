@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from gapbench import credentials, transport
 from gapbench.errors import RunnerError, SetupError
-from gapbench.runner import Runner, RunnerInfo, RunnerOption
+from gapbench.runner import KeyCheck, Runner, RunnerInfo, RunnerOption
 from gapbench.values import Call, Chunk, Image, Message, Model, Params, Request, Session
 from gapbench_runners.support.google_stream import quota_ids, read_google_stream
 from gapbench_runners.support.model_rules import ModelRule, ParamMapper, rule_for
@@ -31,6 +31,7 @@ class GoogleRunner(Runner):
         price_provider="google",
         packages=("google-genai",),
         key_variables=KEY_ENVS,
+        key_check=KeyCheck(f"{OFFICIAL_URL}/v1beta/models?pageSize=1", "x-goog-api-key"),
         options={"api_version": RunnerOption(str, "route of the API; default: v1beta")},
     )
     base_url: str
@@ -54,6 +55,11 @@ class GoogleRunner(Runner):
         """Return why there is no key, or None when there is one or none is needed."""
         reasons = [credentials.missing_key_reason(name) for name in self.key_envs]
         return reasons[0] if reasons and all(reasons) else None
+
+    def key_variable(self) -> str | None:
+        """Return the environment variable whose key is sent, the first that is set. None: no key is sent."""
+        is_set = (name for name in self.key_envs if credentials.missing_key_reason(name) is None)
+        return next(is_set, next(iter(self.key_envs), None))
 
     def endpoint(self) -> str | None:
         """Return the address that must accept connections before the first request."""

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from gapbench import credentials, transport
 from gapbench.errors import RunnerError, SetupError
-from gapbench.runner import Runner, RunnerInfo, RunnerOption
+from gapbench.runner import KeyCheck, Runner, RunnerInfo, RunnerOption
 from gapbench.values import (
     Call,
     Chunk,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 OFFICIAL_URL = "https://api.openai.com/v1"
 DEFAULT_KEY_ENV = "OPENAI_API_KEY"
+AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com")
 
 
 class OpenAIRunner(Runner):
@@ -47,6 +48,7 @@ class OpenAIRunner(Runner):
         price_provider="openai",
         packages=("openai",),
         key_variables=(DEFAULT_KEY_ENV,),
+        key_check=KeyCheck(f"{OFFICIAL_URL}/models", "authorization", "Bearer "),
         options={
             "api": RunnerOption(Literal["chat", "responses"], "which API; default: chat"),
         },
@@ -71,14 +73,20 @@ class OpenAIRunner(Runner):
         """Return why there is no key, or None when there is one or none is needed."""
         return None if self.key_env is None else credentials.missing_key_reason(self.key_env)
 
+    def key_variable(self) -> str | None:
+        """Return the environment variable whose key is sent. None: no key is sent."""
+        return self.key_env
+
     def endpoint(self) -> str | None:
         """Return the address that must accept connections before the first request."""
         return self.base_url
 
     @property
     def rule(self) -> ModelRule:
-        """The rule for this model's parameters."""
-        return rule_for(self.rules_name, self.model.name, is_official_endpoint=self.is_official_endpoint)
+        """The rule for this model's parameters; OpenAI's models have the same behind Azure."""
+        host = urlsplit(self.base_url).hostname or ""
+        has_official_rules = self.is_official_endpoint or host.endswith(AZURE_HOSTS)
+        return rule_for(self.rules_name, self.model.name, is_official_endpoint=has_official_rules)
 
     def prepare(self, request: Request) -> Call:
         """Return the request's body under the model's rule."""

@@ -44,9 +44,10 @@ def test_the_first_reason_is_in_the_progress_and_in_run_json(tmp_path: Path) -> 
         manifest, watch = run_case("breaker", url, tmp_path)
 
     assert "failed" == manifest.state
-    assert ["given up after 3 failures in a row (auth); the rest is unsent"] == [
-        entry.message for entry in manifest.failures
-    ]
+    (entry,) = manifest.failures
+    assert entry.message.startswith("given up after 3 failures in a row (auth): ")
+    assert "(401: " in entry.message
+    assert entry.message.endswith("; the rest is unsent")
     assert ["m: given up after 3 failures in a row (auth); --resume sends the remaining requests"] == [
         line for line in watch.lines if "given up" in line
     ]

@@ -27,7 +27,7 @@ SIGNATURES = {
         "(suite: 'str | os.PathLike[str]', *, models: 'Sequence[str] | None' = None, "
         "tasks: 'Sequence[str] | None' = None, limit: 'int | None' = None, out: 'str | os.PathLike[str]' = 'results', "
         "max_usd: 'float | None' = None, allow_code: 'bool' = False, until_sure: 'bool' = False, "
-        "cache: 'str | os.PathLike[str] | None' = None) -> 'Results'"
+        "cache: 'str | os.PathLike[str] | None' = None, preflight: 'bool' = True) -> 'Results'"
     ),
     "Results.attempts": "(self, columns: 'Sequence[str] | None' = None) -> 'pd.DataFrame'",
     "Results.cost": "(self) -> 'CostTable'",
@@ -54,6 +54,7 @@ SIGNATURES = {
     "Chart.to_svg": "(self) -> 'str'",
     "CostTable.to_json": "(self) -> 'dict[str, Any]'",
     "GapTable.headline": "(self) -> 'str'",
+    "GapTable.main_rows": "(self) -> 'pd.DataFrame'",
     "GapTable.to_json": "(self) -> 'dict[str, Any]'",
     "Summary.level": "(self, level: 'str') -> 'pd.DataFrame'",
     "Summary.to_json": "(self) -> 'dict[str, Any]'",
@@ -129,7 +130,7 @@ def test_other_prices_are_those_of_the_command_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As `bench cost --price`: a GPU at $5 an hour costs twice as much as at $2.50, and the first results stay."""
-    folder = random_run(tmp_path / "run-1", 1)
+    folder = random_run(tmp_path / "run-1", 0)
     before = gb.read(folder)
     after = before.with_prices({"open-b.usd_per_gpu_hour": 5.0})
     assert 0 == invoke(["cost", str(folder), "--json", "--price", "open-b.usd_per_gpu_hour=5.0"])

@@ -33,9 +33,13 @@ def table_html(
         lines: Sentences below the table, such as warnings.
         simulated: Whether to mark it as simulated.
     """
-    shown = frame[[name for name in columns if name in frame.columns]].head(MAX_ROWS)
+    shown = frame.head(MAX_ROWS)
     cells = pd.DataFrame(
-        {_HEADINGS.get(name, name): shown[name].map(_FORMATS.get(name, _cell)) for name in shown}
+        {
+            _HEADINGS.get(name, name): shown[name].map(_FORMATS.get(name, _cell))
+            for name in columns
+            if name in shown.columns
+        }
     )
     body = cells.to_html(index=False, border=0)
     mark = f" ({formatting.SIMULATED})" if simulated else ""

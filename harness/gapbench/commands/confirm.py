@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -13,17 +14,26 @@ from gapbench.errors import InputError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from gapbench.execution.earlier_sessions import RequestKey
     from gapbench.execution.setup import RunSetup
 
 
-def confirm_run(setup: RunSetup, console: Console, *, ask: bool, max_usd: float | None) -> None:
-    """Print how many requests a run will send and the most it can cost; ask before paid calls.
+def confirm_run(
+    setup: RunSetup,
+    console: Console,
+    *,
+    ask: bool,
+    max_usd: float | None,
+    finished: Collection[RequestKey] = (),
+) -> None:
+    """Print how many requests a run will send and the most they can cost; ask before paid calls.
 
     Args:
         setup: The run.
         console: Where to print.
         ask: Whether to ask.
         max_usd: The spend limit in US dollars. None: no limit.
+        finished: Requests of earlier sessions that are not sent again.
 
     Raises:
         Abort: The user declined.
@@ -31,22 +41,31 @@ def confirm_run(setup: RunSetup, console: Console, *, ask: bool, max_usd: float 
     """
     from gapbench.execution.run_pricing import cost_bounds
 
-    bounds = cost_bounds(setup)
+    bounds = [bound for bound in cost_bounds(setup, finished) if bound.calls or not finished]
     calls = sum(bound.calls for bound in bounds)
     paid = [bound for bound in bounds if bound.metered]
-    console.print(
-        f"{calls} requests to {len(bounds)} models over {len(setup.plan.tasks)} tasks", highlight=False
-    )
+    if finished:
+        done = len(finished)
+        console.print(f"{calls} of {calls + done} requests are left, {done} are finished", highlight=False)
+    else:
+        console.print(
+            f"{calls} requests to {len(bounds)} models over {len(setup.plan.tasks)} tasks", highlight=False
+        )
     if not paid:
         return
     known = [bound.usd for bound in paid if bound.usd is not None]
     unknown = [bound.model_id for bound in paid if bound.usd is None]
     limits = [f"at most ${sum(known, Decimal(0)):.2f}"] if known else []
     limits += [f"cost bound unknown for {', '.join(unknown)}, whose price is unknown"] if unknown else []
+    paid_calls = sum(bound.calls for bound in paid)
+    by_model = ", ".join(f"{bound.calls} of {bound.model_id}" for bound in paid)
+    what = (
+        f"{paid_calls} paid calls left ({by_model})" if finished else f"{paid_calls} of them are paid calls"
+    )
     console.print(
-        f"{sum(bound.calls for bound in paid)} of them are paid calls: {'; '.join(limits)}"
-        + (f"; the run stops at --max-usd {max_usd:g}" if max_usd else ""),
+        f"{what}: {'; '.join(limits)}" + (f"; the run stops at --max-usd {max_usd:g}" if max_usd else ""),
         highlight=False,
+        markup=False,
         soft_wrap=True,
     )
     if ask and not confirm("Start the run?"):

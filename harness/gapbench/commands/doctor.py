@@ -19,22 +19,53 @@ if TYPE_CHECKING:
     from gapbench.runner import SetupCheck
 
 
-@click.command("doctor", epilog="Example: bench doctor --json")
+@click.command(
+    "doctor",
+    epilog="""\b
+Examples:
+  bench doctor
+  bench doctor my-suite.yaml    one small call to each model
+  bench doctor --json""",
+)
+@click.argument("suite", required=False)
+@click.option("--offline", is_flag=True, help="Do not try the API keys that are set.")
 @json_option
-def doctor_command(*, as_json: bool) -> None:
-    """Check this machine's setup: packages, API keys, GPU, vLLM server, sandbox, results folder."""
-    checks = list(_check_setup())
+def doctor_command(suite: str | None, *, offline: bool, as_json: bool) -> int:
+    """Check this machine's setup: packages, API keys, GPU, vLLM server, sandbox, results folder.
+
+    A key that is set is tried with a request that costs nothing. With SUITE, each of its models gets one small call,
+    which a vendor charges for, and the exit code is 1 if a model cannot be run.
+    """
+    from gapbench.formatting import escape_invisible
+
+    checks = list(_check_models(suite)) if suite is not None else list(_check_setup(offline=offline))
     if as_json:
         click.echo(
             json.dumps([{"name": check.name, "there": check.found, "said": check.detail} for check in checks])
         )
-        return
-    for check in checks:
+    for check in () if as_json else checks:
         mark = "yes" if check.found else "no "
-        click.echo(f"{mark}  {check.name:<22} {check.detail}")
+        click.echo(escape_invisible(f"{mark}  {check.name:<22} {check.detail}"))
+    return 1 if suite is not None and not all(check.found for check in checks) else 0
 
 
-def _check_setup() -> Iterator[SetupCheck]:
+def _check_models(suite: str) -> Iterator[SetupCheck]:
+    """Send one small call to each model of a suite."""
+    from gapbench.execution.first_calls import ask_models
+    from gapbench.execution.setup import Selection, build_run_setup, find_missing_requirements
+    from gapbench.runner import SetupCheck
+
+    setup = build_run_setup(Selection(suite))
+    missing = find_missing_requirements(setup)
+    for model_id, problem in missing.items():
+        yield SetupCheck(model_id, False, problem)
+    for call in ask_models(setup, leave_out=missing):
+        yield SetupCheck(
+            call.model_id, call.problem is None, call.problem or call.note or "answered a small call"
+        )
+
+
+def _check_setup(*, offline: bool) -> Iterator[SetupCheck]:
     from gapbench.commands.runner_checks import check_runners
     from gapbench.runner import SetupCheck
 
@@ -47,7 +78,7 @@ def _check_setup() -> Iterator[SetupCheck]:
             yield SetupCheck(package, True, version(package))
         except PackageNotFoundError:
             yield SetupCheck(package, False, f"not installed; needed for {purpose}")
-    yield from check_runners()
+    yield from check_runners(offline=offline)
     yield _check_gpu()
     yield _check_sandbox()
     yield _check_results_folder()

@@ -12,17 +12,19 @@ import click
     epilog="""\b
 Examples:
   bench init my-suite.yaml
-  bench init tickets.yaml --from tickets.jsonl""",
+  bench init tickets.yaml --from tickets.jsonl
+  bench init all.yaml --from tickets.jsonl --from shots.csv    one task for each file""",
 )
 @click.argument("suite", type=click.Path(path_type=Path), default=Path("suite.yaml"))
 @click.option(
     "--from",
     "data",
+    multiple=True,
     type=click.Path(path_type=Path),
-    help="Your data as JSON, JSONL, CSV or Parquet. The roles of its columns and the scorer are guessed.",
+    help="Your data as JSON, JSONL, CSV or Parquet, or a folder of such files. The roles of columns and the scorer are guessed. Repeatable.",
 )
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
-def init_command(suite: Path, data: Path | None, *, force: bool) -> None:
+def init_command(suite: Path, data: tuple[Path, ...], *, force: bool) -> None:
     """Write a commented suite file to start from; with --from, over your own data."""
     from gapbench.errors import InputError
     from gapbench.suite.scaffold import suite_scaffold

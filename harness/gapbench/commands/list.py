@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from gapbench.commands.options import json_option
+from gapbench.commands.options import DEFAULT_LAST, json_option
 
 KINDS = ("runners", "tasks", "suites", "models", "scorers", "runs")
 
@@ -22,6 +22,11 @@ def list_command(kind: str, suite: str | None, *, as_json: bool) -> None:
 
     `models` lists the models of SUITE or, without SUITE, those with a known price.
     """
+    if kind == "runs":
+        from gapbench.commands.run_list import print_run_list
+
+        print_run_list(Path("results"), DEFAULT_LAST, as_json=as_json)
+        return
     lines_by_name = dict(list_names(kind, suite))
     if as_json:
         click.echo(json.dumps(lines_by_name))
@@ -35,7 +40,7 @@ def list_names(kind: str, suite: str | None = None) -> Iterator[tuple[str, str]]
     """Yield each name of a kind with a line about it.
 
     Args:
-        kind: One of ``KINDS``.
+        kind: One of ``KINDS`` but ``runs``.
         suite: Suite file whose models are listed. None: the models of the price book. Ignored for other kinds.
     """
     if kind == "runners":
@@ -58,20 +63,6 @@ def list_names(kind: str, suite: str | None = None) -> Iterator[tuple[str, str]]
         from gapbench import scoring
 
         yield from scoring.scorer_descriptions().items()
-    elif kind == "runs":
-        from gapbench.errors import ResultsError
-        from gapbench.store import read_manifest, runs_in
-
-        for folder in runs_in(Path("results")):
-            try:
-                manifest = read_manifest(folder)
-            except ResultsError as exc:
-                yield folder.name, f"damaged: {exc}"
-                continue
-            yield (
-                folder.name,
-                f"{manifest.state}, {manifest.started_at}, {len(manifest.models)} models",
-            )
     elif suite is not None:
         from gapbench.suite.suite import load_suite
 

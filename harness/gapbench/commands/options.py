@@ -87,4 +87,13 @@ response_option = click.option(
     metavar="SECONDS",
     help="Limit on the time to the complete reply.",
 )
+DEFAULT_LAST = 20
+"""Runs that a list shows."""
+last_option = click.option(
+    "--last",
+    type=click.IntRange(min=0),
+    default=DEFAULT_LAST,
+    show_default=True,
+    help="List the newest N runs; 0: all of them.",
+)
 runs_argument = click.argument("runs", nargs=-1, type=RunPath(), metavar="[RUN]...")

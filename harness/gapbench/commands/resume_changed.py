@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from gapbench.commands.resume import ResumableRun
     from gapbench.execution.setup import RunSetup, Selection
-    from gapbench.store import RunManifest
+    from gapbench.execution.suite_changes import SuiteChange
+
+SHOWN_CHANGES = 4
+"""Changed keys that a message lists."""
 
 
-def confirm_changes(setup: RunSetup, resumed: RunManifest | None, *, accept: bool, ask: bool) -> list[str]:
-    """Return what changed in the suite since a run started, if the user accepts it; [] if nothing changed.
+def confirm_changes(
+    setup: RunSetup, previous: ResumableRun | None, console: Console, *, accept: bool, ask: bool
+) -> list[str]:
+    """Return what changed in the suite since a run started, if a new run must take over its valid rows.
+
+    [] if the run continues in its folder: nothing changed, or no answer depends on what did, such as a key or a price.
 
     Args:
         setup: The setup with the suite as it is now.
-        resumed: The ``run.json`` of the run to resume. None: no run is resumed, or the file is lost.
+        previous: The run to resume. None: no run is resumed.
+        console: Where to print.
         accept: Whether changes were accepted on the command line.
         ask: Whether to ask.
 
@@ -27,11 +37,31 @@ def confirm_changes(setup: RunSetup, resumed: RunManifest | None, *, accept: boo
     from gapbench.commands.confirm import confirm
     from gapbench.errors import ResultsError
     from gapbench.execution.recording.run_manifest import describe_changes
+    from gapbench.execution.suite_changes import list_suite_changes, suite_content
+    from gapbench.formatting import escape_invisible
 
+    resumed = None if previous is None else previous.manifest
     differences = [] if resumed is None else describe_changes(resumed, setup.plan)
-    if not differences or resumed is None or accept:
+    if not differences or resumed is None or previous is None:
+        return []
+    keys = (
+        list_suite_changes(resumed.suite_content, suite_content(setup.suite.content))
+        if resumed.suite_content
+        else []
+    )
+    listed = "; ".join(map(str, keys[:SHOWN_CHANGES]))
+    listed += f" and {len(keys) - SHOWN_CHANGES} more" if len(keys) > SHOWN_CHANGES else ""
+    if keys and _can_continue(previous, setup, keys):
+        console.print(
+            f"The suite changed: {escape_invisible(listed)}. No answer of the run depends on it, so the run continues.",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+        return []
+    if accept:
         return differences
-    changes = f"{', '.join(differences)} changed since it started"
+    changes = f"{', '.join(differences)} changed since it started" + (f" ({listed})" if listed else "")
     if ask and confirm(
         f"{resumed.run_id}: {changes}. Start a new run that keeps the rows still valid?",
         "add --accept-changes",
@@ -41,6 +71,24 @@ def confirm_changes(setup: RunSetup, resumed: RunManifest | None, *, accept: boo
         f"run {resumed.run_id} cannot be resumed: {changes}; undo the changes, or give --accept-changes to start "
         "a new run that keeps the rows whose prompt, parameters, target, model and server are unchanged"
     )
+
+
+def _can_continue(previous: ResumableRun, setup: RunSetup, keys: Sequence[SuiteChange]) -> bool:
+    """Return whether a run continues in its folder with the edited suite."""
+    from gapbench.execution.recording.run_manifest import adopt_suite, changed_tasks, describe_changes
+    from gapbench.store import read_attempts
+
+    if previous.manifest is None or changed_tasks(previous.manifest, setup.plan):
+        return False
+    rows = read_attempts([previous.folder], ["model_id", "failure_kind"])
+    answered = set(rows.loc[rows["failure_kind"].isna(), "model_id"].astype(str))
+    unanswered = {model.id for model in setup.plan.models} - answered
+    if not all(key.is_free(unanswered) for key in keys):
+        return False
+    # What the command line picked and what a file of the suite holds is in no key.
+    after = previous.manifest.model_copy(deep=True)
+    adopt_suite(after, setup.plan, setup.suite.content)
+    return not describe_changes(after, setup.plan)
 
 
 def start_changed_run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Collection, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,6 @@ from gapbench.commands.options import (
     max_usd_option,
     model_option,
     out_option,
-    quiet_option,
     task_option,
     yes_option,
 )
@@ -25,7 +25,10 @@ from gapbench.commands.storage_paths import RunPath
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from gapbench.commands.ask_in_run import OnUnparsed
     from gapbench.commands.resume import ResumableRun
+    from gapbench.execution.earlier_sessions import RequestKey
+    from gapbench.execution.first_calls import FirstCall
     from gapbench.execution.setup import RunSetup, Selection
 
 
@@ -63,6 +66,16 @@ Examples:
     help="Stop at *ahead*, *no worse* or *equivalent*, with an error of 5 % however often it looks.",
 )
 @max_usd_option
+@click.option(
+    "--no-preflight",
+    is_flag=True,
+    help="Do not first send one small call to each model; a run with paid calls does, to find a wrong key, model or parameter.",
+)
+@click.option(
+    "--on-unparsed",
+    type=click.Choice(("ask", "stop", "continue")),
+    help="When nearly all of a model's first 20 answers to a task cannot be used.  [default: the suite's on_unparsed, else ask]",
+)
 @click.option("--calibrate", is_flag=True, help="Calibrate this machine before the run.")
 @click.option(
     "--cache",
@@ -76,7 +89,12 @@ Examples:
 )
 @yes_option
 @allow_code_option
-@quiet_option
+@click.option(
+    "--quiet",
+    "-q",
+    is_flag=True,
+    help="No tables and no progress: print only the run's folder and what went wrong.",
+)
 def run_command(
     suite: str | None,
     models: tuple[str, ...],
@@ -89,6 +107,8 @@ def run_command(
     dry_run: bool,
     until_sure: bool,
     max_usd: float | None,
+    no_preflight: bool,
+    on_unparsed: OnUnparsed | None,
     calibrate: bool,
     cache: Path | None,
     metrics_port: int | None,
@@ -109,6 +129,7 @@ def run_command(
 
     from rich.console import Console
 
+    from gapbench.commands.ask_in_run import decide_by_setting
     from gapbench.commands.confirm import confirm_run
     from gapbench.commands.resume import find_resumable_run
     from gapbench.commands.resume_changed import confirm_changes
@@ -158,12 +179,12 @@ def run_command(
     refuse_unpriced(setup, max_usd)
     for note in refuse_unscorable(setup) if previous is None else ():
         console.print(f"Note: {note}", markup=False, highlight=False, soft_wrap=True)
-    changes = confirm_changes(
-        setup, previous.manifest if previous else None, accept=accept_changes, ask=not yes
-    )
+    changes = confirm_changes(setup, previous, console, accept=accept_changes, ask=not yes)
     check_results_writable(out)
+    finished = _finished_requests(setup, previous, is_changed=bool(changes))
     if not quiet or not yes:
-        confirm_run(setup, console, ask=not yes, max_usd=max_usd)
+        confirm_run(setup, console, ask=not yes, max_usd=max_usd, finished=finished)
+    first_calls = [] if no_preflight else _make_first_calls(setup, finished, console)
     folder = _open_run_folder(setup, selection, out, previous, console, is_changed=bool(changes))
     calibration = _calibrate(console) if calibrate else None
     planned = setup.plan.requests_total
@@ -181,12 +202,47 @@ def run_command(
             cache=cache,
             calibration=calibration,
             metrics_port=metrics_port,
+            first_calls=first_calls,
+            should_continue=decide_by_setting(on_unparsed or setup.suite.on_unparsed, view, may_ask=not yes),
         )
     if setup.plan.requests_total > LARGE_RUN:
         # Free the plan before the report is made: both are large. Reference cycles of the event loop hold it.
         del setup
         gc.collect()
     return print_results(manifest, folder, console, quiet=quiet, reporter=reporter)
+
+
+def _finished_requests(
+    setup: RunSetup, previous: ResumableRun | None, *, is_changed: bool
+) -> Collection[RequestKey]:
+    """Return the requests that a resumed run does not send again; () for a new run."""
+    from gapbench.execution.requests_left import finished_requests, requests_carried_over
+
+    if previous is None:
+        return ()
+    return (
+        requests_carried_over(previous.folder, setup.plan)
+        if is_changed
+        else finished_requests(previous.folder)
+    )
+
+
+def _make_first_calls(
+    setup: RunSetup, finished: Collection[RequestKey], console: Console
+) -> Sequence[FirstCall]:
+    """Send one small call to each model of a run with paid calls, and print what it cost."""
+    from gapbench.execution.first_calls import make_first_calls, needs_first_calls
+    from gapbench.formatting import escape_invisible, format_usd
+
+    calls = make_first_calls(setup, finished) if needs_first_calls(setup) else []
+    for call in calls:
+        if call.note:
+            console.print(escape_invisible(call.note), markup=False, highlight=False, soft_wrap=True)
+    if calls and not any(call.note for call in calls):
+        known = [call.usd for call in calls if call.usd is not None]
+        cost = f" for {format_usd(float(sum(known)))}" if known else ""
+        console.print(f"First calls: {len(calls)} models answered{cost}", markup=False, highlight=False)
+    return calls
 
 
 def _open_run_folder(

@@ -8,7 +8,9 @@ from pathlib import Path
 
 
 def resolve_run_folders(runs: Sequence[Path], *, expand: bool = True) -> list[Path]:
-    """Return the folders that were named, by path or by id below ``results/``; the newest run when none was.
+    """Return the runs that were named, the same words for every command; the newest run when none was.
+
+    A run is named by its folder, by its id in ``results/`` or by the name of a baseline.
 
     Args:
         runs: What the user named.
@@ -18,7 +20,7 @@ def resolve_run_folders(runs: Sequence[Path], *, expand: bool = True) -> list[Pa
         ResultsError: There is no such run.
     """
     from gapbench.errors import ResultsError
-    from gapbench.store import find_run, is_run, runs_in
+    from gapbench.store import runs_in
 
     if not runs:
         known = sorted(runs_in(Path("results")), key=lambda path: (path / "run.json").stat().st_mtime)
@@ -27,10 +29,33 @@ def resolve_run_folders(runs: Sequence[Path], *, expand: bool = True) -> list[Pa
                 "there is no run in results/; `bench run quickstart` makes one, or name a run folder"
             )
         return [known[-1]]
-    found: list[Path] = []
-    for run in runs:
-        is_folder_of_runs = expand and not is_run(run) and not is_run(Path("results") / run)
-        # os.path.isdir, because Path.is_dir raises on a name that is too long.
-        inside = list(runs_in(run)) if is_folder_of_runs and os.path.isdir(run) else []  # noqa: PTH112
-        found += inside or [find_run(run, Path("results"))]
-    return found
+    return [folder for run in runs for folder in _folders_of(run, expand=expand)]
+
+
+def _folders_of(given: Path, *, expand: bool) -> list[Path]:
+    """Return the runs that one word names."""
+    from gapbench.commands.storage_paths import find_run_folder
+    from gapbench.errors import LostManifestError, ResultsError
+    from gapbench.store import read_manifest, runs_in
+    from gapbench.store.baselines import find_baseline, read_baselines
+
+    results = Path("results")
+    folder = find_run_folder(results, given)
+    if folder is not None:
+        read_manifest(folder)
+        return [folder]
+    # os.path.isdir, because Path.is_dir raises on a name that is too long.
+    inside = list(runs_in(given)) if expand and os.path.isdir(given) else []  # noqa: PTH112
+    if inside:
+        return inside
+    baselines = read_baselines(results)
+    if str(given) in baselines:
+        return [find_baseline(results, str(given))]
+    try:
+        read_manifest(given)
+    except LostManifestError:
+        raise
+    except ResultsError as exc:
+        known = f"; baselines: {', '.join(baselines)}" if baselines else ""
+        raise ResultsError(f"{exc}{known}") from exc
+    return [given]

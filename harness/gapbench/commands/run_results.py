@@ -136,6 +136,7 @@ def _print_how_to_resume(manifest: RunManifest, folder: Path, console: Console) 
         f"The run is not complete ({manifest.reason or manifest.state}). Resume it with:\n"
         f"  bench run --resume {folder.name}"
         + ("" if folder.parent == Path("results") else f" --out {display_path(folder.parent)}")
+        + (" --on-unparsed continue" if any(cell.unusable for cell in manifest.cells) else "")
         + (" --allow-code" if manifest.selection.get("allow_code") else ""),
     )
 

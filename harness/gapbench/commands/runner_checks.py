@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 
+from gapbench import credentials
 from gapbench.errors import SetupError
-from gapbench.runner import Runner, SetupCheck, installed_runners, load_runner_class
+from gapbench.runner import KeyCheck, Runner, SetupCheck, installed_runners, load_runner_class
 
 
-def check_runners() -> Iterator[SetupCheck]:
-    """Yield one check for each package, key variable and runner."""
+def check_runners(*, offline: bool = False) -> Iterator[SetupCheck]:
+    """Yield one check for each package, key variable and runner.
+
+    Args:
+        offline: Whether to leave out the request that tries a key.
+    """
     runners: dict[str, type[Runner]] = {}
     for name in installed_runners():
         try:
@@ -22,7 +26,7 @@ def check_runners() -> Iterator[SetupCheck]:
     for name, runner in runners.items():
         variables = runner.info.key_variables
         if variables:
-            yield _check_key(name, variables)
+            yield _check_key(name, variables, None if offline else runner.info.key_check)
     for runner in runners.values():
         yield from runner.check_setup()
 
@@ -42,9 +46,18 @@ def _check_packages(runners: Mapping[str, type[Runner]]) -> Iterator[SetupCheck]
             yield SetupCheck(package, False, f"for --model {names[0]}:MODEL{hint}")
 
 
-def _check_key(runner: str, variables: tuple[str, ...]) -> SetupCheck:
-    found = next((variable for variable in variables if os.environ.get(variable)), None)
+def _check_key(runner: str, variables: tuple[str, ...], check: KeyCheck | None) -> SetupCheck:
+    found = next(
+        (variable for variable in variables if credentials.missing_key_reason(variable) is None), None
+    )
     if found:
-        return SetupCheck(found, True, f"set: --model {runner}:MODEL works")
+        key = credentials.read_key(found)
+        if check is None or key is None:
+            return SetupCheck(found, True, f"set, not tried; for --model {runner}:MODEL")
+        from gapbench.execution.key_check import try_key  # imports the HTTP client
+
+        reply = try_key(check, key)
+        works = f": --model {runner}:MODEL works" if reply.is_accepted else ""
+        return SetupCheck(found, reply.is_accepted is not False, f"set, {reply.words}{works}")
     others = f" or {', '.join(variables[1:])}" if variables[1:] else ""
     return SetupCheck(variables[0], False, f"not set; export it{others} for --model {runner}:MODEL")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from gapbench.commands.options import json_option, out_option, runs_argument
+from gapbench.commands.options import json_option, last_option, out_option, runs_argument
 
 if TYPE_CHECKING:
     from gapbench.store.verify import IntegrityIssue
@@ -28,18 +28,15 @@ def runs_command() -> None:
     """List the runs of a results folder, or check and repair them."""
 
 
-@runs_command.command("list", epilog="Example: bench runs list --json")
+@runs_command.command("list", epilog="Examples: bench runs list; bench runs list --last 0 --json")
 @out_option
+@last_option
 @json_option
-def list_command(out: Path, *, as_json: bool) -> None:
-    """List the runs of a results folder with their state."""
-    from gapbench.commands.storage_paths import display_path, open_manifests
+def list_command(out: Path, last: int, *, as_json: bool) -> None:
+    """List the runs of a results folder: state, dollars, accuracy of each model, seconds."""
+    from gapbench.commands.run_list import print_run_list
 
-    with open_manifests(out) as folder:
-        rows = list(_run_states(folder, out))
-    if not rows and not as_json:
-        click.echo(f"no run in {display_path(out)}; `bench run quickstart` makes one", err=True)
-    _print_runs(rows, as_json=as_json)
+    print_run_list(out, last, as_json=as_json)
 
 
 @runs_command.command("verify", epilog="Examples: bench runs verify; bench runs verify results/RUN --repair")
@@ -101,46 +98,3 @@ def _find_run_folder(results: Path, name: Path) -> Path:
     from gapbench.store import find_run
 
     return find_run(find_run_folder(results, name) or name, results)
-
-
-def _run_states(known: Path, results: Path) -> Iterator[dict[str, Any]]:
-    """Yield the state of each run.
-
-    Args:
-        known: A folder with the manifests.
-        results: The folder or mirror of the runs.
-    """
-    from gapbench.commands.storage_paths import display_path
-    from gapbench.errors import ResultsError
-    from gapbench.store import read_manifest, runs_in
-
-    for folder in runs_in(known):
-        run = display_path(results / folder.name)
-        try:
-            manifest = read_manifest(folder)
-        except ResultsError as exc:
-            yield {"run": run, "state": "damaged", "reason": str(exc)}
-            continue
-        yield {
-            "run": run,
-            "state": manifest.state,
-            "reason": manifest.reason,
-            "suite": manifest.suite,
-            "started_at": manifest.started_at,
-            "models": len(manifest.models),
-            "planned": sum(cell.planned for cell in manifest.cells),
-        }
-
-
-def _print_runs(rows: list[dict[str, Any]], *, as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(rows))
-        return
-    for row in rows:
-        if row["state"] == "damaged":
-            click.echo(f"{row['run']}  damaged: {row['reason']}")
-            continue
-        reason = f" ({row['reason']})" if row["reason"] not in (None, "", row["state"]) else ""
-        click.echo(
-            f"{row['run']}  {row['state']}{reason}, {row['started_at']}, {row['models']} models, {row['planned']} requests"
-        )

@@ -11,7 +11,11 @@ from gapbench.commands.options import allow_code_option
 @click.argument("suites", nargs=-1, required=True)
 @allow_code_option
 def validate_command(suites: tuple[str, ...], *, allow_code: bool) -> None:
-    """Check SUITES with their tasks, data, scorers, targets and runners; exit 2 at the first error."""
+    """Check SUITES with their tasks, data, scorers, targets and runners; exit 2 at the first error.
+
+    Warns about prompts that cannot lead to a right answer: the same prompt for all samples, letters as targets that no
+    prompt explains, and a column of images that no prompt shows.
+    """
     from gapbench.errors import InputError
     from gapbench.execution.setup import (
         Selection,
@@ -19,7 +23,9 @@ def validate_command(suites: tuple[str, ...], *, allow_code: bool) -> None:
         enforce_data_policy,
         find_missing_requirements,
     )
+    from gapbench.formatting import escape_invisible
     from gapbench.scoring.task_scorer import find_unscorable_samples
+    from gapbench.suite.tasks.prompt_problems import find_prompt_problems
 
     for suite in suites:
         setup = build_run_setup(Selection(suite, allow_code=allow_code))
@@ -34,5 +40,8 @@ def validate_command(suites: tuple[str, ...], *, allow_code: bool) -> None:
             f"{sum(len(task.samples) for task in plan.tasks)} samples, {plan.requests_total} requests"
             + (f", {len(plan.searches)} searches" if plan.searches else "")
         )
+        for task in plan.tasks:
+            for problem in find_prompt_problems(task):
+                click.echo(f"  warning: {escape_invisible(problem)}")
         for model_id, problem in find_missing_requirements(setup).items():
             click.echo(f"  {model_id} cannot be called yet: {problem}")

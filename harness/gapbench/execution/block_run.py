@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 
-from gapbench.execution.cell_run import CellRun
 from gapbench.execution.earlier_sessions import EarlierSessions, read_earlier_rows
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.model_session import ModelSession
 from gapbench.execution.recording.observer import RunObserver
 from gapbench.execution.recording.recorder import AttemptRecorder
 from gapbench.execution.until_sure import UntilSure
+from gapbench.execution.watched_cells import WatchedCells
 from gapbench.store import RunManifest, RunWriter
 from gapbench.suite.plan import Plan
 from gapbench.values import Model
@@ -31,7 +31,7 @@ class BlockRun:
         stop_signal: Stops new sends.
         earlier: What earlier sessions left.
         recorder: Counts the finished requests.
-        cell_run: Sends a part of a cell.
+        cells: Sends a part of a cell.
         open_model: Opens a model for the duration of a block of code.
         note_failure: Records an error of a model.
         note_if_given_up: Records that a model was given up, and returns whether it was.
@@ -44,7 +44,7 @@ class BlockRun:
     stop_signal: StopSignal
     earlier: EarlierSessions
     recorder: AttemptRecorder
-    cell_run: CellRun
+    cells: WatchedCells
     open_model: Callable[[Model], AbstractAsyncContextManager[ModelSession]]
     note_failure: Callable[[Model], AbstractContextManager[None]]
     note_if_given_up: Callable[[ModelSession], bool]
@@ -88,7 +88,7 @@ class BlockRun:
                     counters_before = entry.counters_before
                     todo = sure.requests_in_block(number, cell, self.earlier.remaining(cell))
                     if todo and self.stop_signal.reason is None:
-                        await self.cell_run.run(cell, todo, model_session, self.stop_signal, sure.record)
+                        await self.cells.run(cell, todo, model_session, self.stop_signal, sure.record)
                         entry.counters_before = counters_before or entry.counters_before
                 self.note_if_given_up(model_session)
             if self.stop_signal.reason is not None or len(self.manifest.failures) > failures:

@@ -44,20 +44,13 @@ def carry_over_rows(old: Path, plan: Plan, writer: RunWriter, manifest: RunManif
         ResultsError: The old run cannot be read, or the new one not written.
     """
     old_manifest = read_manifest(old)
-    changed_models = {model.id for model in plan.models if changed_model_keys(old_manifest, model)}
-    fingerprints = dict(_plan_fingerprints(plan))
     carried, cells = 0, set()
-    rows = list(_rows_with_texts(old))
-    pending = read_pending_answers(old, [row for row, _ in rows])
-    for index, (row, texts) in enumerate([*rows, *pending]):
-        expected = fingerprints.get((row.cell_id, row.sample_id, row.repeat))
-        if row.model_id in changed_models or expected is None or expected != _row_fingerprint(row, texts):
-            continue
+    for row, texts, is_pending in _valid_rows(old, old_manifest, plan):
         carried += row.final
         cells.add(row.cell_id)
         run_id = writer.folder.name
         new_row = replace(row, run_id=run_id, suite=plan.suite, suite_sha256=plan.suite_sha256)
-        (writer.add if index < len(rows) else writer.pending.add)(new_row, replace(texts, run_id=run_id))
+        (writer.pending.add if is_pending else writer.add)(new_row, replace(texts, run_id=run_id))
     entries = {cell.cell_id: cell for cell in old_manifest.cells}
     for cell in manifest.cells:
         if cell.cell_id in cells:
@@ -72,6 +65,30 @@ def carry_over_rows(old: Path, plan: Plan, writer: RunWriter, manifest: RunManif
             continue
         writer.add_media(image.name, image.read_bytes())
     return carried
+
+
+def final_rows_still_valid(old: Path, plan: Plan) -> Iterator[Attempt]:
+    """Yield the final rows of an old run that :func:`carry_over_rows` would copy.
+
+    Raises:
+        ResultsError: The old run cannot be read.
+    """
+    for row, _, _ in _valid_rows(old, read_manifest(old), plan):
+        if row.final:
+            yield row
+
+
+def _valid_rows(old: Path, old_manifest: RunManifest, plan: Plan) -> Iterator[tuple[Attempt, Payload, bool]]:
+    """Yield each row that is still valid, its texts, and whether it waits for its score."""
+    changed_models = {model.id for model in plan.models if changed_model_keys(old_manifest, model)}
+    fingerprints = dict(_plan_fingerprints(plan))
+    rows = list(_rows_with_texts(old))
+    pending = read_pending_answers(old, [row for row, _ in rows])
+    for index, (row, texts) in enumerate([*rows, *pending]):
+        expected = fingerprints.get((row.cell_id, row.sample_id, row.repeat))
+        if row.model_id in changed_models or expected is None or expected != _row_fingerprint(row, texts):
+            continue
+        yield row, texts, index >= len(rows)
 
 
 def _plan_fingerprints(plan: Plan) -> Iterator[tuple[PlannedRequestKey, tuple[Any, ...]]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from gapbench.execution.earlier_sessions import RequestKey, request_key
 from gapbench.pricing import UnitPrices
-from gapbench.suite.plan import Cell, Plan, count_prompt_chars, max_search_requests
+from gapbench.suite.plan import Plan, count_prompt_chars, max_search_requests
 from gapbench.values import Message
 
 CHARS_PER_TOKEN = 3.0
@@ -40,7 +41,10 @@ class CostBound:
 
 
 def estimate_cost_bounds(
-    plan: Plan, metered: Mapping[str, bool], prices: Mapping[str, UnitPrices | None]
+    plan: Plan,
+    metered: Mapping[str, bool],
+    prices: Mapping[str, UnitPrices | None],
+    finished: Collection[RequestKey] = (),
 ) -> list[CostBound]:
     """Return one bound for each model.
 
@@ -48,17 +52,21 @@ def estimate_cost_bounds(
         plan: The plan.
         metered: By model id, whether calls are billed.
         prices: By model id; None: unknown.
+        finished: Requests that are not sent again. A search counts in full, because its next tries are unknown.
     """
     rows: list[CostBound] = []
     for model in plan.models:
-        cells = plan.cells_of(model)
-        tokens_in = sum(_estimate_input_tokens(cell) for cell in cells)
-        tokens_out = sum(
-            cell.params_of(request).max_tokens or UNBOUNDED_OUTPUT_TOKENS
-            for cell in cells
+        left = [
+            (cell, request)
+            for cell in plan.cells_of(model)
             for request in cell.requests
+            if not finished or request_key(cell, request) not in finished
+        ]
+        tokens_in = sum(_estimate_prompt_tokens(cell.messages(request)) for cell, request in left)
+        tokens_out = sum(
+            cell.params_of(request).max_tokens or UNBOUNDED_OUTPUT_TOKENS for cell, request in left
         )
-        calls = sum(len(cell.requests) for cell in cells)
+        calls = len(left)
         for search in plan.searches_of(model):
             max_requests = max_search_requests(search)
             max_prompt_tokens = max(
@@ -73,10 +81,6 @@ def estimate_cost_bounds(
             usd = None if unit is None else unit.usd(input_tokens=tokens_in, output_tokens=tokens_out)
         rows.append(CostBound(model.id, metered[model.id], calls, tokens_in, tokens_out, usd))
     return rows
-
-
-def _estimate_input_tokens(cell: Cell) -> int:
-    return sum(_estimate_prompt_tokens(cell.messages(request)) for request in cell.requests)
 
 
 def _estimate_prompt_tokens(messages: tuple[Message, ...]) -> int:

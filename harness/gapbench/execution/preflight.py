@@ -7,19 +7,21 @@ from gapbench.execution.run_pricing import unpriced_models
 from gapbench.execution.setup import RunSetup, find_missing_requirements
 from gapbench.runner import owns_server
 from gapbench.scoring.task_scorer import find_unscorable_samples
+from gapbench.suite.tasks.prompt_problems import find_prompt_problems
 
 
 def refuse_missing_requirements(setup: RunSetup) -> None:
-    """Refuse a run with a model that cannot be called, because a key, a package or a GPU is missing.
+    """Refuse a run with models that cannot be called, because a key, a package or a GPU is missing.
 
     Raises:
-        SetupError: A model cannot be called.
+        SetupError: A model cannot be called; the message has one line for each.
     """
-    problems = find_missing_requirements(setup)
-    if problems:
-        model_id, problem = next(iter(problems.items()))
-        more = f" (and {len(problems) - 1} more: `bench doctor`)" if len(problems) > 1 else ""
-        raise SetupError(f"{setup.suite.path}: model {model_id!r}: {problem}{more}")
+    lines = [
+        f"{setup.suite.model_location(model_id)}: model {model_id!r}: {problem}"
+        for model_id, problem in find_missing_requirements(setup).items()
+    ]
+    if lines:
+        raise SetupError("\n".join(lines))
 
 
 def refuse_unpriced(setup: RunSetup, max_usd: float | None) -> None:
@@ -79,7 +81,7 @@ def refuse_unscorable(setup: RunSetup) -> list[str]:
     """Refuse a task if none of its samples can be scored, because every answer would be paid for in vain.
 
     Returns:
-        A note for each task of which some samples cannot be scored.
+        A note for each task of which some samples cannot be scored, and for each doubt about a task's prompts.
 
     Raises:
         InputError: No sample of a task can be scored.
@@ -93,4 +95,5 @@ def refuse_unscorable(setup: RunSetup) -> list[str]:
             )
         if count:
             notes.append(problem)
+        notes += find_prompt_problems(task)
     return notes

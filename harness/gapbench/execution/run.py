@@ -23,29 +23,30 @@ from gapbench.execution.earlier_sessions import (
     read_earlier_rows,
     reopen_failed_requests,
 )
+from gapbench.execution.failure_words import describe_failure
 from gapbench.execution.limits.admission import AdmissionControl
 from gapbench.execution.limits.rate_limiter import RateLimiter
 from gapbench.execution.limits.retry import RetryBudget
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.model_session import ModelSession
-from gapbench.execution.rate_search import RateBisection, TryTally
+from gapbench.execution.rate_search import TryTally
 from gapbench.execution.recording import run_manifest
 from gapbench.execution.recording.cell_scorer import task_metrics
 from gapbench.execution.recording.observer import AttemptPricer, RunObserver
 from gapbench.execution.recording.recorder import AttemptRecorder
 from gapbench.execution.recording.scoring_queue import score_pending
+from gapbench.execution.search_run import OUT_OF_REACH, SearchRun
 from gapbench.execution.settings import RunSettings
+from gapbench.execution.watched_cells import WatchedCells
 from gapbench.runner import Runner, account_of
 from gapbench.store import RunManifest, RunWriter, provenance
-from gapbench.store.manifest import CellEntry, FailureEntry, SearchEntry
-from gapbench.suite.plan import Cell, Plan, PlannedSearch
+from gapbench.store.manifest import FailureEntry
+from gapbench.suite.plan import Cell, Plan
 from gapbench.values import Attempt, Failure, Model
 from gapbench.values.policies import RateLimits
 
 OPEN_LOOP_CONNECTIONS = 1024
 """Connections of a model whose cells follow a schedule: the number in flight is not known ahead. Further requests wait."""
-OUT_OF_REACH = "the target is out of reach"
-"""The reason with which a try of a search is cut short."""
 
 __all__ = ["AttemptPricer", "RunObserver", "RunSettings", "run"]
 
@@ -118,6 +119,10 @@ class _RunExecution:
         self.rate_limiters: dict[tuple[str, RateLimits], RateLimiter] = {}
         self.scoring_executor = settings.make_scoring_executor()
         self.cell_run = CellRun(plan, writer, settings, self.recorder, self.scoring_executor, manifest)
+        self.watched_cells = WatchedCells(self.cell_run, observer.notify, settings.should_continue)
+        self.search_run = SearchRun(
+            manifest, writer, observer, stop_signal, self.recorder, earlier.search_rows, self._run_cell
+        )
 
     @classmethod
     def open(
@@ -138,7 +143,8 @@ class _RunExecution:
             manifest = run_manifest.initial_manifest(plan, writer.folder.name, settings.selection, simulated)
             if not settings.until_sure:
                 add_looks_at_smaller_runs(manifest, writer.folder)
-        run_manifest.start_session(manifest, settings.selection, settings.calibration)
+        run_manifest.start_session(manifest, settings.selection, settings.calibration, settings.first_calls)
+        run_manifest.adopt_suite(manifest, plan, settings.suite_content)
         if settings.until_sure and manifest.sequential is None:
             from gapbench.execution.until_sure import new_entry  # noqa: PLC0415 - imports scipy
 
@@ -171,6 +177,7 @@ class _RunExecution:
             if row.attempt > 1 and not follows_refusal and row.model_id in models:
                 self.retry_budget.record_retry(models[row.model_id])
             self.recorder.charge(row)
+        self.recorder.charge_first_calls(self.manifest.first_calls)
 
     async def run_all_models(self) -> None:
         """Run every model that has unfinished requests."""
@@ -197,7 +204,7 @@ class _RunExecution:
                 self.stop_signal,
                 self.earlier,
                 self.recorder,
-                self.cell_run,
+                self.watched_cells,
                 open_model=lambda model: self._open_model(model, self.runners[model.id]),
                 note_failure=self._note_failure,
                 note_if_given_up=self._note_if_given_up,
@@ -211,7 +218,7 @@ class _RunExecution:
                 return
             searches = self.plan.searches_of(model)
             cells = self.plan.cells_of(model)
-            if all(self._search_entry(search).is_done for search in searches) and all(
+            if all(self.search_run.entry_of(search).is_done for search in searches) and all(
                 self.earlier.is_finished(cell) for cell in cells
             ):
                 for cell in cells:
@@ -242,7 +249,7 @@ class _RunExecution:
                         await self._run_cell(cell, model_session, self.stop_signal)
                 for search in self.plan.searches_of(model):
                     if self.stop_signal.reason is None and breaker.state != "given_up":
-                        await self._run_search(search, model_session)
+                        await self.search_run.run(search, model_session)
                 self._note_if_given_up(model_session)
                 self._record_task_metrics(model)
 
@@ -251,7 +258,9 @@ class _RunExecution:
         breaker = model_session.admission.breaker
         if breaker.state != "given_up":
             return False
-        message = f"given up after {breaker.reason}; the rest is unsent"
+        last = model_session.admission.last_failure
+        words = "" if last is None else f": {describe_failure(last, model_session.runner)}"
+        message = credentials.redact(f"given up after {breaker.reason}{words}; the rest is unsent")
         self.manifest.failures.append(FailureEntry(model_id=model_session.model.id, message=message))
         return True
 
@@ -342,55 +351,9 @@ class _RunExecution:
                     stop_signal.set(OUT_OF_REACH)
 
         if todo:
-            await self.cell_run.run(cell, todo, model_session, stop_signal, update_tally)
+            cells = self.watched_cells if tally is None else self.cell_run
+            await cells.run(cell, todo, model_session, stop_signal, update_tally)
         self.observer.cell_ended(cell)
-
-    async def _run_search(self, planned: PlannedSearch, model_session: ModelSession) -> None:
-        """Try one rate after another. A resumed search first counts the rows of its earlier tries."""
-        search_entry = self._search_entry(planned)
-        bisection = RateBisection(planned.search)
-        while self.stop_signal.reason is None and (step := bisection.next_try()) is not None:
-            cell = planned.cell_at(*step)
-            measured_requests = sum(request.phase == "measure" for request in cell.requests)
-            tally = TryTally(planned.search.slo, measured_requests)
-            for row in self.earlier.search_rows.get(cell.cell_id, ()):
-                tally.record(row)
-            known = [entry for entry in self.manifest.cells if entry.cell_id == cell.cell_id]
-            if not known:
-                known = [run_manifest.cell_entry(cell)]
-                self.manifest.cells += known
-            if not known[0].cut_short:
-                await self._run_try(cell, model_session, tally, known[0])
-            if self.stop_signal.reason is not None and tally.sent < tally.total and not tally.is_out_of_reach:
-                break
-            bisection.record_try(step[0], tally.met, tally.sent)
-            for name, value in bisection.result().items():
-                setattr(search_entry, name, value)
-            self.writer.write_manifest(self.manifest)
-        if search_entry.is_done:
-            self.observer.notify(f"{planned.search_id}: {search_entry.words} keeps {planned.search.slo}")
-
-    async def _run_try(
-        self, cell: Cell, model_session: ModelSession, tally: TryTally, entry: CellEntry
-    ) -> None:
-        """Run one try of a search until it is complete or its target is out of reach."""
-        stop_signal = StopSignal()
-        forward_stop = asyncio.create_task(self.stop_signal.wait())
-        forward_stop.add_done_callback(
-            lambda done: None if done.cancelled() else stop_signal.set(self.stop_signal.reason or "")
-        )
-        try:
-            await self._run_cell(cell, model_session, stop_signal, tally)
-        finally:
-            forward_stop.cancel()
-        if stop_signal.reason == OUT_OF_REACH:
-            # The requests that were not sent leave the plan: there is nothing to resume.
-            entry.cut_short = True
-            entry.planned = self.recorder.finished_by_cell[cell.cell_id]
-            self.writer.write_manifest(self.manifest)
-
-    def _search_entry(self, planned: PlannedSearch) -> SearchEntry:
-        return next(entry for entry in self.manifest.searches if entry.search_id == planned.search_id)
 
 
 def _first_exception(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from gapbench import pricing
 from gapbench.execution.cost_bound import CostBound, estimate_cost_bounds
+from gapbench.execution.earlier_sessions import RequestKey
 from gapbench.execution.setup import RunSetup
 from gapbench.pricing import GpuPrice, Quote, UnitPrices, Unpriced, model_price
+from gapbench.pricing.rates import counts_are_possible
 from gapbench.suite.data_policy import is_third_party_api
-from gapbench.values import Model
+from gapbench.values import Model, Usage
 
 if TYPE_CHECKING:
     from gapbench.execution.recording.observer import AttemptPricer
@@ -54,12 +58,40 @@ def attempt_pricer(setup: RunSetup) -> AttemptPricer:
     return pricing.make_attempt_pricer(lambda model_id, served: _price_of(setup, models[model_id], served))
 
 
-def cost_bounds(setup: RunSetup) -> list[CostBound]:
-    """Return the most that each model can cost; a model priced by GPU hour is not billed per call."""
+def price_usage(setup: RunSetup, model: Model, usage: Usage, served: str | None) -> Decimal | None:
+    """Return the US dollars of one call. None: unknown, or not billed by the call.
+
+    Args:
+        setup: The run.
+        model: The model that was called.
+        usage: The token counts of the reply.
+        served: The model id that the reply names. None: it names none.
+    """
+    quotes = [_price_of(setup, model, served), _price_of(setup, model)]
+    unit = next((quote for quote in quotes if not isinstance(quote, Unpriced)), None)
+    if not isinstance(unit, UnitPrices) or usage.input_tokens is None or usage.output_tokens is None:
+        return None
+    counts = {
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "cached_input_tokens": usage.cached_input_tokens or 0,
+        "cache_write_tokens": usage.cache_write_tokens or 0,
+        "cache_write_1h_tokens": usage.cache_write_1h_tokens or 0,
+    }
+    return unit.usd(**counts) if counts_are_possible(**counts) else None
+
+
+def cost_bounds(setup: RunSetup, finished: Collection[RequestKey] = ()) -> list[CostBound]:
+    """Return the most that each model can cost; a model priced by GPU hour is not billed per call.
+
+    Args:
+        setup: The run.
+        finished: Requests that are not sent again.
+    """
     metered = {model_id: runner.metered for model_id, runner in setup.runners.items()}
     if not any(metered.values()):
-        return estimate_cost_bounds(setup.plan, metered, {})
+        return estimate_cost_bounds(setup.plan, metered, {}, finished)
     quotes = model_quotes(setup)
     metered = {key: billed and not isinstance(quotes[key], GpuPrice) for key, billed in metered.items()}
     units = {key: quote if isinstance(quote, UnitPrices) else None for key, quote in quotes.items()}
-    return estimate_cost_bounds(setup.plan, metered, units)
+    return estimate_cost_bounds(setup.plan, metered, units, finished)

@@ -9,13 +9,15 @@ import asyncio
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from gapbench.execution.event_loop import run_on_event_loop
+from gapbench.execution.first_calls import FirstCall
 from gapbench.execution.limits.stop_signal import StopSignal
+from gapbench.execution.limits.unusable_answers import ShouldContinue, answer_without_asking
 from gapbench.execution.recording.observer import RunObserver
 from gapbench.execution.run import run
 from gapbench.execution.run_pricing import attempt_pricer
@@ -37,6 +39,8 @@ def execute_run(
     calibration: Mapping[str, Any] | None = None,
     metrics_port: int | None = None,
     stop_signal: StopSignal | None = None,
+    first_calls: Sequence[FirstCall] = (),
+    should_continue: ShouldContinue | None = None,
 ) -> RunManifest:
     """Run a suite into a folder and return the final content of ``run.json``.
 
@@ -55,6 +59,9 @@ def execute_run(
         metrics_port: Port for Prometheus metrics on the loopback address. None: no metrics are served.
         stop_signal: Stops the run when it is set; only ``set_from_thread`` may be called, from another thread. None:
             only signals stop it.
+        first_calls: The small calls that were made just before; their cost counts towards ``max_usd``.
+        should_continue: Decides about a task of which nearly all first answers of a model cannot be used. None: the
+            suite's ``on_unparsed`` decides, and nobody is asked.
 
     Raises:
         ResultsError: The folder is locked by another process, damaged, or cannot be written; finished rows are kept.
@@ -69,6 +76,9 @@ def execute_run(
         calibration=calibration,
         until_sure=bool(selection and selection.get("until_sure")),
         looks=setup.suite.looks,
+        should_continue=should_continue or answer_without_asking(setup.suite.on_unparsed),
+        suite_content=setup.suite.content,
+        first_calls=[call.to_entry() for call in first_calls],
     )
     with RunWriter(folder) as writer, _serve_metrics(observer, setup, folder, metrics_port) as watching:
         # Read the manifest under the folder's lock: another process may have written it a moment ago.

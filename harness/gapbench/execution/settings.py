@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from gapbench.execution.limits.unusable_answers import ShouldContinue, never_continue
 from gapbench.execution.recording.cell_scorer import CellScorer, make_cell_scorer
 from gapbench.execution.recording.observer import AttemptPricer
+from gapbench.store.first_call_entry import FirstCallEntry
 from gapbench.suite.plan import Cell
 from gapbench.suite.suite import Suite
 from gapbench.values.policies import RunPolicies
@@ -34,6 +36,9 @@ class RunSettings:
         calibration: Result of `bench calibrate` just before the run, for the manifest. None: there was none.
         until_sure: Whether a new run stops when it is sure; a resumed one does as its manifest says.
         looks: Number of looks of such a run. None: any number, by the always-valid e-process.
+        suite_content: The suite's keys and values, stored in the manifest. {}: not stored.
+        first_calls: The small calls that were made just before; their cost counts towards ``max_usd``.
+        should_continue: Decides about a task of which nearly all first answers of a model cannot be used.
         make_scorer: Returns the scorer of a cell in a run folder, or None if its answers are only timed.
         make_scoring_executor: Returns what runs slow scorers; the run shuts it down.
     """
@@ -45,6 +50,9 @@ class RunSettings:
     calibration: Mapping[str, Any] | None = None
     until_sure: bool = False
     looks: int | None = None
+    suite_content: Mapping[str, Any] = field(default_factory=dict)
+    first_calls: Sequence[FirstCallEntry] = ()
+    should_continue: ShouldContinue = never_continue
     make_scorer: Callable[[Cell, Path], CellScorer | None] = make_cell_scorer
     make_scoring_executor: Callable[[], Executor] = make_scoring_executor
 

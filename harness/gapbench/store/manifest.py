@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from typing_extensions import TypedDict
 
 from gapbench.runner import runner_info_or_default
+from gapbench.store.first_call_entry import FirstCallEntry
 from gapbench.store.look_entries import EarlierLook, SequentialEntry
 from gapbench.store.manifest_types import Count, Day, Entry, JsonObject, Number, PlainName, UtcTime
 
@@ -144,6 +145,7 @@ class CellEntry(Entry):
         lag_p99_s: 99th percentile of the event loop's lag, in seconds; of several processes the largest. None: not
             measured.
         workers: What each process reported. None: not started.
+        unusable: Why the rest of the cell is not sent: nearly all of the first answers cannot be used. None: it is sent.
         cut_short: Whether a search stopped it because its target was out of reach.
     """
 
@@ -164,6 +166,7 @@ class CellEntry(Entry):
     lag_p99_s: Number | None
     workers: list[WorkerEntry] | None = None
     cut_short: bool = False
+    unusable: str | None = None
 
 
 class SearchEntry(Entry):
@@ -240,6 +243,9 @@ class RunManifest(Entry):
         sequential: The stopping rule and the looks of a run with ``--until-sure``. None: it has none.
         earlier_looks: Looks at this run before it was complete, and at smaller runs that it extends. [] for a run that
             was complete at the first look.
+        suite_content: The suite's keys and values, for a message about what changed. {}: an older gapbench wrote the run.
+        changes: Keys of the suite that changed before a later session: ``at``, ``key``, ``old`` and ``new``. []: none.
+        first_calls: The small calls before each session; they cost money and have no rows. []: there were none.
         continues: Id of the run whose rows were carried over. None: none.
         origin: Id of the first run of that chain. None: the run continues none, or an older gapbench wrote it.
         remade_at: When the file was rebuilt from the rows. None: it was never lost.
@@ -268,6 +274,9 @@ class RunManifest(Entry):
     graded: list[JsonObject] = Field(default_factory=list)
     sequential: SequentialEntry | None = None
     earlier_looks: list[EarlierLook] = Field(default_factory=list)
+    suite_content: JsonObject = Field(default_factory=dict)
+    changes: list[JsonObject] = Field(default_factory=list)
+    first_calls: list[FirstCallEntry] = Field(default_factory=list)
     continues: str | None = None
     origin: str | None = None
     remade_at: str | None = None

@@ -16,6 +16,7 @@ from typing import Any
 
 from gapbench.suite.tasks.image_reader import ImageError, list_images, read_image
 from gapbench.suite.tasks.plain_values import Row
+from gapbench.suite.value_kinds import column_kind
 
 _WORDS: Mapping[str, tuple[str, ...]] = {
     "id": ("id", "uid", "uuid", "guid", "task_id", "key", "name", "index", "number", "番号", "编号", "編號", "序号", "번호", "номер", "معرف"),
@@ -43,6 +44,8 @@ _WHOLE_NAMES_ONLY = {"name", "key", "index", "number"}
 _GENERIC_WORDS = {"text", "message", "input"}
 """Words that count only if no other word of the name tells a role: "output text" is an answer."""
 _CODE_COLUMNS = {"entry_point", "test"}
+_NO_PROMPT = frozenset({"image", "image_url", "url", "time", "identifier", "conversation"})
+"""Kinds of values that nobody asks a model, whatever the column is called."""
 _CODE_LIKE = re.compile(r"[A-Za-z0-9_.:/#-]+")
 """A value without blanks: a number, a code, a path, a hash."""
 
@@ -60,6 +63,8 @@ class ColumnRoles:
         cluster: The source that rows share.
         tags: Columns of short labels.
         is_code: Whether the rows are code tasks in HumanEval's form.
+        has_image_urls: Whether the images are addresses.
+        conversations: Columns of message lists, which no prompt template can send as turns.
     """
 
     prompt: str | None
@@ -70,6 +75,8 @@ class ColumnRoles:
     cluster: str | None
     tags: tuple[str, ...]
     is_code: bool
+    has_image_urls: bool = False
+    conversations: tuple[str, ...] = ()
 
 
 def guess_roles(rows: Sequence[Row], base: Path) -> ColumnRoles:
@@ -82,6 +89,7 @@ def guess_roles(rows: Sequence[Row], base: Path) -> ColumnRoles:
     columns = [name for name in rows[0] if all(name in row for row in rows)]
     is_code = set(columns) >= _CODE_COLUMNS
     free = list(columns)
+    kinds = {name: column_kind(rows, name, base) for name in columns}
 
     def take(role: str, is_suitable: Callable[[str], bool] = lambda _: True) -> str | None:
         found = _pick(free, role, is_suitable)
@@ -91,21 +99,34 @@ def guess_roles(rows: Sequence[Row], base: Path) -> ColumnRoles:
 
     identity = take("id", lambda name: _are_ids(rows, name))
     question_and_answer = {name.casefold(): name for name in free if name.casefold() in {"q", "a"}}
-    image = take("image", lambda name: _are_images(rows, name, base))
+    image = take("image", lambda name: _are_images(rows, name, base) or kinds[name] == "image_url")
+    if image is None:
+        image = next((name for name in free if kinds[name] in {"image", "image_url"}), None)
+        free = [name for name in free if name != image]
     options = take("options")
     cluster = take("cluster", lambda name: _are_labels(rows, name))
     target = None if is_code else take("target")
-    prompt = take("prompt", lambda name: _are_texts(rows, name))
+    conversations = tuple(name for name in columns if kinds[name] == "conversation")
+
+    def is_prompt(name: str) -> bool:
+        # Beside conversations a `statusMessage` is no prompt, but a `question` is.
+        is_named = not conversations or "_".join(_name_words(name)) in _WORDS["prompt"]
+        return is_named and _are_texts(rows, name) and kinds[name] not in _NO_PROMPT
+
+    prompt = take("prompt", is_prompt)
     if prompt is None and target is None and len(question_and_answer) == 2:
         prompt, target = question_and_answer["q"], question_and_answer["a"]
         free = [name for name in free if name not in {prompt, target}]
     if identity is None:
         identity = next((name for name in free if _role(name) is None and _look_like_codes(rows, name)), None)
         free = [name for name in free if name != identity]
-    if prompt is None:
-        prompt = _most_like_sentences(rows, free)
+    if prompt is None and not conversations:
+        prompt = _most_like_sentences(rows, [name for name in free if kinds[name] not in _NO_PROMPT])
     tags = [name for name in free if name != prompt and _role(name) == "tag" and _are_labels(rows, name)]
-    return ColumnRoles(prompt, target, identity, options, image, cluster, tuple(tags), is_code)
+    has_urls = image is not None and kinds[image] == "image_url"
+    return ColumnRoles(
+        prompt, target, identity, options, image, cluster, tuple(tags), is_code, has_urls, conversations
+    )
 
 
 def _name_words(name: str) -> list[str]:
@@ -186,14 +207,15 @@ def _look_like_codes(rows: Sequence[Row], column: str) -> bool:
 
 
 def _most_like_sentences(rows: Sequence[Row], columns: Sequence[str]) -> str | None:
-    """Return the text column with the most sentences, the longest of equals. None if no column is text."""
+    """Return the text column with the most sentences, the longest of equals. None if no column has one in half its rows."""
 
     def rank(column: str) -> tuple[int, int]:
         texts = [str(value) for value in _values(rows, column)]
         return sum(map(_is_sentence, texts)), sum(map(len, texts))
 
     texts = [column for column in columns if all(isinstance(row[column], str) for row in rows)]
-    return max(texts, key=rank, default=None)
+    best = max(texts, key=rank, default=None)
+    return best if best is not None and 2 * rank(best)[0] >= len(rows) else None
 
 
 def _is_sentence(text: str) -> bool:

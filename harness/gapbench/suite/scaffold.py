@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import os.path
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from gapbench.errors import DocumentError
 from gapbench.suite.column_roles import ColumnRoles, guess_roles
-from gapbench.suite.tasks.dataset import read_rows
+from gapbench.suite.tasks.dataset import FORMATS, read_rows
 from gapbench.suite.tasks.plain_values import Row
 from gapbench.suite.tasks.template import format_names, placeholder
 
 MAX_INSPECTED_ROWS = 200
+_IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".gif", ".webp"})
 
 HEADER_TEMPLATE = """\
 # A gapbench suite. Check it with `bench validate {command}`, see what it would cost with
@@ -77,35 +79,66 @@ repeats: 1                     # more repeats show how much answers vary
 """
 
 
-def suite_scaffold(file: Path, data: Path | None) -> str:
+def suite_scaffold(file: Path, data: Path | Sequence[Path] | None) -> str:
     """Return a suite to start from.
 
     Args:
-        file: Path of the new suite; the path of the data is written relative to it.
-        data: JSON, CSV or Parquet file whose columns to use. None: built-in tasks.
+        file: Path of the new suite; the paths of the data are written relative to it.
+        data: JSON, CSV or Parquet files whose columns to use, and folders of them. None: built-in tasks.
 
     Raises:
-        DocumentError: The data cannot be read, or no column looks like a prompt.
+        DocumentError: A file cannot be read or no column of it looks like a prompt, or a folder has no file to use.
     """
     command = str(file) if str(file).isprintable() else file.name.encode("unicode_escape").decode()
     head = HEADER_TEMPLATE.format(name=_quote_yaml(_name_from_file(file, "suite")), command=command)
-    return head + (BUILTIN_TASKS_SECTION if data is None else _user_task(file, data)) + FOOTER
+    given = [data] if isinstance(data, Path) else list(data or ())
+    names: set[str] = set()
+    tasks = "".join(task for path in given for task in _tasks_of(file, path, names))
+    return head + (tasks or BUILTIN_TASKS_SECTION) + FOOTER
 
 
-def _user_task(file: Path, data: Path) -> str:
+def _tasks_of(file: Path, data: Path, names: set[str]) -> Iterator[str]:
+    """Yield a task block for a file, or for each usable file of a folder, with a comment on the others."""
+    if not data.is_dir():
+        yield _user_task(file, data, names)
+        return
+    tables = data_files(data)
+    blocks: list[str] = []
+    problems: list[str] = []
+    for table in tables:
+        try:
+            blocks.append(_user_task(file, table, names))
+        except DocumentError as exc:
+            problems.append(f"{table.name}: {exc.problem}")
+    if not blocks:
+        images = sum(path.suffix.lower() in _IMAGE_SUFFIXES for path in data.iterdir())
+        if images and not tables:
+            raise DocumentError(
+                f"is a folder of {images} images without a table; write {data.name}.csv next to it with a column of paths, "
+                f"such as {data.name}/1.png, and columns question and answer, and give that file",
+                file=data,
+            )
+        why = "; ".join(problems[:3]) or f"none of its files ends in {', '.join(FORMATS)}"
+        raise DocumentError(f"has no file to make a task of: {why}", file=data)
+    yield from blocks
+    yield from (f"  # Left out: {' '.join(problem.split())}\n" for problem in problems)
+
+
+def data_files(folder: Path) -> list[Path]:
+    """Return the data files directly in a folder, by name."""
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in FORMATS and path.is_file())
+
+
+def _user_task(file: Path, data: Path, names: set[str]) -> str:
     """Return the task block: the guessed role of each column, with comments that help to correct it."""
     rows, _ = read_rows(data, lambda _: range(MAX_INSPECTED_ROWS))
     every = list(dict.fromkeys(key for row in rows for key in row))
     roles = guess_roles(rows, data.parent)
     if roles.prompt is None:
-        raise DocumentError(
-            f"no column looks like a prompt; the columns are: {format_names(every)}. Rename one to `question` "
-            "and give it to every row",
-            file=data,
-        )
+        raise DocumentError(_describe_missing_prompt(every, roles), file=data)
     category = "coding" if roles.is_code else "multimodal" if roles.image else "reasoning"
     lines = [
-        f"  - name: {_quote_yaml(_name_from_file(data, 'own'))}",
+        f"  - name: {_quote_yaml(_new_name(_name_from_file(data, 'own'), names))}",
         f"    category: {category}          # the row of the gap table; coding, reasoning, multimodal or your own word",
         f"    data: {_quote_yaml(os.path.relpath(data, file.parent))}",
         "    data_policy: public          # private: never sent to a third-party API",
@@ -114,9 +147,20 @@ def _user_task(file: Path, data: Path) -> str:
     if roles.identity is not None:
         lines.append(f"    id: {_column_yaml(roles.identity)}")
     if roles.image is not None:
-        lines.append(f"    images: [{_column_yaml(roles.image)}]          # paths relative to the data")
+        where = (
+            "addresses, fetched when the suite is read"
+            if roles.has_image_urls
+            else "paths relative to the data"
+        )
+        lines.append(f"    images: [{_column_yaml(roles.image)}]          # {where}")
+        lines += ["    image_urls: true"] if roles.has_image_urls else []
+    scoring = _scoring_yaml(rows, roles)
+    if roles.options is None and any("scorer: choice" in line for line in scoring):
+        lines.append(
+            "    # The answers are letters: say in the prompt what each means, such as `A) billing`, and ask for the letter."
+        )
     lines.append(f"    prompt: {_prompt_yaml(roles.prompt, roles.options)}")
-    lines += _scoring_yaml(rows, roles)
+    lines += scoring
     if roles.cluster is not None:
         lines.append(
             f"    cluster: {_column_yaml(roles.cluster)}          # rows of one source are not independent"
@@ -125,6 +169,28 @@ def _user_task(file: Path, data: Path) -> str:
         listed_tags = ", ".join(map(_column_yaml, roles.tags))
         lines.append(f"    tags: [{listed_tags}]          # to look at parts of the result")
     return "\n".join(lines) + "\n"
+
+
+def _describe_missing_prompt(columns: Sequence[str], roles: ColumnRoles) -> str:
+    """Return why no task can be made of some columns, and what to do."""
+    listed = f"the columns are: {format_names(columns)}"
+    if roles.conversations:
+        return (
+            f"column {roles.conversations[0]!r} holds conversations (lists of role and content), and a prompt is one text; "
+            f"{listed}. Write the text to ask into a column `question` and what is expected into `answer`"
+        )
+    return f"no column looks like a prompt; {listed}. Rename one to `question` and give it to every row"
+
+
+def _new_name(name: str, names: set[str]) -> str:
+    """Return a name that no other task has, and add it to the names."""
+    free = next(
+        candidate
+        for number in count(1)
+        if (candidate := name if number == 1 else f"{name}-{number}") not in names
+    )
+    names.add(free)
+    return free
 
 
 def _column_yaml(column: str) -> str:

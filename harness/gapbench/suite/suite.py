@@ -102,6 +102,11 @@ class Suite(StrictModel):
     breaker: BreakerDocument = Field(
         default_factory=BreakerDocument, description="when to give up on a model"
     )
+    on_unparsed: Literal["ask", "stop", "continue"] = Field(
+        "ask",
+        description="what to do when at least 19 of the first 20 answers of a model to a task are unparsed, refused or truncated: "
+        "ask (in a terminal; elsewhere stop), stop sending the task to the model, or continue",
+    )
     margin_points: float = Field(
         1.7,
         gt=0,
@@ -120,6 +125,11 @@ class Suite(StrictModel):
     def sha256(self) -> str:
         """Hash of the content; comments and layout do not affect it."""
         return sha256(canonical_json(self._document.value))
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The keys and values of the file."""
+        return dict(self._document.value)
 
     def model_location(self, model_id: str) -> str:
         """Return ``file:line`` of a model, or the file alone for one that is not in it."""

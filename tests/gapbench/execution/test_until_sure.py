@@ -45,7 +45,7 @@ def write_suite(folder: Path, *, skill: float, items: int = 120, more: str = "")
         for n in range(items)
     ]
     (folder / "q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (folder / "suite.yaml").write_text(SUITE.replace("OPEN", f"{skill:g}") + more)
+    (folder / "suite.yaml").write_text(SUITE.replace("OPEN", f"{skill:g}") + "on_unparsed: continue\n" + more)
 
 
 @pytest.fixture

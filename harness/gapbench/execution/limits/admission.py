@@ -76,6 +76,9 @@ class AdmissionControl:
         stop_signal: The run's stop signal.
         notify: Receives one line for the user.
         clock: Returns the current time in seconds.
+
+    Attributes:
+        last_failure: The last failure that counted before the model was given up. None: there was none.
     """
 
     def __init__(
@@ -104,6 +107,7 @@ class AdmissionControl:
         )
         self._rate_limiter = rate_limiter
         self._has_waited_for_quota = False
+        self.last_failure: Failure | None = None
 
     @property
     def is_unrestricted(self) -> bool:
@@ -157,6 +161,9 @@ class AdmissionControl:
     def record_result(self, permit: Permit, failure: Failure | None, usage: Usage) -> None:
         """Count the result of an attempt."""
         self._quota_gate.release(permit.quota_round)
+        is_open = self.breaker.state != "given_up"
+        if failure is not None and is_open and failure_traits(failure.kind).trips_breaker:
+            self.last_failure = failure
         self.breaker.record_result(failure.kind if failure else None, permit.breaker_decision)
         if failure is not None and self._retries.is_quota_refusal(failure):
             self._record_refusal(permit, failure.retry_after_s or 0.0)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from decimal import Decimal
 from types import TracebackType
 from typing import Self
@@ -34,6 +36,10 @@ class QuietView:
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         return None
+
+    def paused(self) -> AbstractContextManager[None]:
+        """Leave the terminal to a question for the duration of a block."""
+        return nullcontext()
 
     def model_opening(self, model: Model) -> None:
         """Nothing."""
@@ -132,6 +138,15 @@ class LiveView(PlainView):
         self._live.stop()
         if self.cells:
             self.console.print(self._table())
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Take the table off the terminal for the duration of a block."""
+        self._live.stop()
+        try:
+            yield
+        finally:
+            self._live.start()
 
     def model_opening(self, model: Model) -> None:
         """Show which model is being opened."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from decimal import Decimal
 
 from gapbench.execution.attempts.attempt_row import build_payload_row
@@ -13,6 +14,7 @@ from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.recording.observer import RunObserver, WaitingObserver
 from gapbench.execution.settings import RunSettings
 from gapbench.store import RunWriter
+from gapbench.store.first_call_entry import FirstCallEntry
 from gapbench.suite.plan import Cell
 from gapbench.values import Attempt, Score
 
@@ -56,6 +58,12 @@ class AttemptRecorder:
             self._stop_signal.set(reason)
             self._observer.notify(f"stopping: {reason}; what is in flight or waits for its score is kept")
         return usd
+
+    def charge_first_calls(self, calls: Sequence[FirstCallEntry]) -> None:
+        """Add the cost of the small calls before each session; it counts towards the limit with the next attempt."""
+        self._spend_budget.known_usd += sum(
+            (Decimal(str(call.usd)) for call in calls if call.usd is not None), Decimal(0)
+        )
 
     async def add_pending(self, cell: Cell, row: Attempt, completed: CompletedAttempt) -> int:
         """Write an answer without its score to disk, and charge its cost.

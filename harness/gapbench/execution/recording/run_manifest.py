@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from gapbench.errors import ResultsError
+from gapbench.execution.suite_changes import list_suite_changes, suite_content
 from gapbench.runner import runner_info_or_default
 from gapbench.store import RunManifest
+from gapbench.store.first_call_entry import FirstCallEntry
 from gapbench.store.manifest import CellEntry, CostEntry, ModelEntry, SearchEntry, TaskEntry
 from gapbench.store.manifest_types import JsonObject
 from gapbench.store.provenance import format_utc, machine_info, package_versions
@@ -69,7 +71,10 @@ def initial_manifest(
 
 
 def start_session(
-    manifest: RunManifest, selection: Mapping[str, Any], calibration: Mapping[str, Any] | None
+    manifest: RunManifest,
+    selection: Mapping[str, Any],
+    calibration: Mapping[str, Any] | None,
+    first_calls: Sequence[FirstCallEntry] = (),
 ) -> None:
     """Mark a run as running, whether it is new or resumed.
 
@@ -77,6 +82,7 @@ def start_session(
         manifest: It is changed.
         selection: What the command line picked. Empty: unknown; the stored one is kept.
         calibration: What was just measured of this machine. None: nothing; an earlier one is kept.
+        first_calls: The small calls that were made just before this session.
     """
     manifest.state, manifest.ended_at, manifest.failures = "running", None, []
     if selection:
@@ -84,6 +90,43 @@ def start_session(
         manifest.selection = dict(selection)
     if calibration is not None:
         manifest.calibration = dict(calibration)
+    if first_calls:
+        manifest.first_calls = [*manifest.first_calls, *first_calls]
+
+
+def adopt_suite(manifest: RunManifest, plan: Plan, content: Mapping[str, Any]) -> None:
+    """Record the suite that a session runs; a resumed run takes over its models and prices and notes what changed.
+
+    An answer of the run depends on nothing that differs; :func:`describe_changes` and
+    :class:`gapbench.execution.suite_changes.SuiteChange` decide that before the run continues.
+
+    Args:
+        manifest: It is changed.
+        plan: The plan of this session.
+        content: The suite's keys and values. {}: unknown, and nothing is recorded.
+    """
+    if not content:
+        return
+    before, now = manifest.suite_content, suite_content(content)
+    if before and manifest.suite_sha256 != plan.suite_sha256:
+        at = format_utc(datetime.now(UTC))
+        manifest.changes = [
+            *manifest.changes,
+            *(
+                {"at": at, "key": ".".join(change.path), "old": change.old, "new": change.new}
+                for change in list_suite_changes(before, now)
+            ),
+        ]
+        entries = {model.id: model for model in manifest.models}
+        for model in plan.models:
+            known = entries.get(model.id)
+            if known is not None:
+                facts = {} if changed_model_keys(manifest, model) else known.facts
+                entry = _model_entry(model, simulated=known.simulated)
+                entries[model.id] = entry.model_copy(update={"facts": facts})
+        manifest.models = list(entries.values())
+        manifest.suite_sha256 = plan.suite_sha256
+    manifest.suite_content = now
 
 
 def rebuild_from_rows(manifest: RunManifest, plan: Plan, rows: Sequence[Attempt]) -> RunManifest:

@@ -14,6 +14,7 @@ from gapbench.execution.limits.admission import AdmissionControl
 from gapbench.execution.limits.rate_limiter import RateLimiter
 from gapbench.execution.limits.retry import RetryBudget
 from gapbench.execution.limits.stop_signal import StopSignal
+from gapbench.execution.limits.unusable_answers import always_continue
 from gapbench.execution.run import RunSettings, run
 from gapbench.execution.workers import protocol
 from gapbench.execution.workers.pool import START_LEAD_S
@@ -122,7 +123,8 @@ def test_the_probe_of_one_worker_opens_the_way_for_all(tmp_path: Path) -> None:
     def heal(server: FaultServer, halt: StopSignal) -> None:
         server.share = 0.0
 
-    settings = RunSettings(RunPolicies(NO_RETRY, breaker=BreakerPolicy(failures=8, probes=50, wait_s=0)))
+    policies = RunPolicies(NO_RETRY, breaker=BreakerPolicy(failures=8, probes=50, wait_s=0))
+    settings = RunSettings(policies, should_continue=always_continue)  # the provider knows no question
     go(tmp_path, settings, 60, after=8, act=heal)
     answered = rows(tmp_path).query("failure_kind.isna()")
 

@@ -1,0 +1,221 @@
+"""The small call to each model before a run: what is wrong is said for all models at once, and nothing else is paid.
+
+Findings 17 and 18, over the four protocols, through the vendors' real clients.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from gapbench.cli import invoke
+from gapbench.execution.first_calls import FirstCallError, ask_models, make_first_calls, small_png
+from gapbench.execution.setup import RunSetup, Selection, build_run_setup
+from gapbench.store import read_manifest
+from tests.vendor_server import KEY, PROTOCOLS, Vendor, vendor
+
+
+@pytest.fixture(autouse=True)
+def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The right key for each protocol, and an empty folder to work in."""
+    monkeypatch.chdir(tmp_path)
+    for protocol in PROTOCOLS:
+        monkeypatch.setenv(f"KEY_{protocol.upper()}", KEY)
+
+
+@pytest.fixture
+def works() -> Iterator[Vendor]:
+    """A server without a fault."""
+    with vendor() as server:
+        yield server
+
+
+def write(
+    models: Sequence[dict[str, Any]], *, with_image: bool = False, params: dict[str, Any] | None = None
+) -> str:
+    """Write a suite of two questions, and return its path."""
+    png = base64.b64encode(small_png()).decode()
+    Path("q.jsonl").write_text(
+        "".join(
+            json.dumps({"q": f"What is {n}?", "a": n, **({"i": png} if with_image else {})}) + "\n"
+            for n in range(2)
+        )
+    )
+    images = {"images": ["{i}"]} if with_image else {}
+    task = {
+        "name": "sums",
+        "category": "reasoning",
+        "data": "q.jsonl",
+        "prompt": "{q}",
+        "target": "{a}",
+        "scorer": "numeric",
+        **images,
+    }
+    suite = {"name": "s", "models": list(models), "tasks": [task], "params": params or {"max_tokens": 64}}
+    Path("s.yaml").write_text(yaml.safe_dump(suite))
+    return "s.yaml"
+
+
+def setup(models: Sequence[dict[str, Any]], **more: Any) -> RunSetup:
+    return build_run_setup(Selection(write(models, **more)))
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_model_that_answers_is_ready(works: Vendor, protocol: str) -> None:
+    """One call, priced as any other: 10 tokens at $2 and 5 at $8 per million are $0.00006."""
+    (call,) = ask_models(setup([works.model_yaml(protocol)]))
+
+    assert (None, None) == (call.problem, call.note)
+    assert (10, 5) == (call.input_tokens, call.output_tokens)
+    assert call.usd is not None
+    assert (10 * 2 + 5 * 8) / 1e6 == float(call.usd)
+    assert 1 == len(works.asked)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_wrong_key_names_variable_status_and_words(
+    works: Vendor, protocol: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Finding 17. The key itself is not in the message."""
+    variable = f"KEY_{protocol.upper()}"
+    monkeypatch.setenv(variable, "sk-wrong-987654321")
+    (call,) = ask_models(setup([works.model_yaml(protocol)]))
+
+    assert call.problem is not None
+    assert call.problem.startswith(f"{variable} was refused (401: ")
+    assert "Incorrect API key provided" in call.problem
+    assert "sk-wrong" not in call.problem
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_wrong_model_names_model_address_and_words(works: Vendor, protocol: str) -> None:
+    """Finding 18."""
+    (call,) = ask_models(setup([works.model_yaml(protocol, name="unknown-model")]))
+
+    assert call.problem is not None
+    assert call.problem.startswith(f"no model 'unknown-model' at {works.url}")
+    assert "404: " in call.problem
+    assert "The model does not exist" in call.problem
+
+
+@pytest.mark.parametrize(
+    ("protocol", "name"),
+    [("chat", "temperature"), ("responses", "temperature"), ("messages", "temperature"), ("gemini", "temperature"), ("chat", "seed"), ("messages", "top_p"), ("gemini", "topP"), ("chat", "my_switch")],
+)  # fmt: skip
+def test_a_refused_parameter_is_found(protocol: str, name: str) -> None:
+    """The call has the parameters of the run, those of `extra` too; the vendor's words say which it refuses."""
+    params = {"max_tokens": 64, "temperature": 0, "top_p": 0.9, "seed": 3}
+    extra = {"extra": {"my_switch": True}} if name == "my_switch" else {}
+    with vendor(refused_parameter=name) as server:
+        (call,) = ask_models(setup([server.model_yaml(protocol)], params={**params, **extra}))
+
+    assert call.problem is not None
+    assert "the request was refused (400: " in call.problem
+    assert f"Unsupported parameter: {name}" in call.problem
+    assert "parameters of task 'sums'" in call.problem
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_model_without_images_is_found(protocol: str) -> None:
+    """The same question without the image is answered, so the image is what was refused."""
+    with vendor(takes_images=False) as server:
+        (call,) = ask_models(setup([server.model_yaml(protocol)], with_image=True))
+
+    assert call.problem is not None
+    assert call.problem.startswith("it takes no images (400: ")
+    assert "'sums' has some" in call.problem
+    assert 2 == len(server.asked)
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_an_endpoint_in_trouble_does_not_stop_the_run(status: int) -> None:
+    """Retries may cure it; the user is told."""
+    with vendor(status=status) as server:
+        (call,) = make_first_calls(setup([server.model_yaml("chat")]))
+
+    assert call.problem is None
+    assert call.note is not None
+    assert f"{status}: " in call.note
+
+
+def test_an_unreachable_address_is_found() -> None:
+    """Nobody listens on port 9 of this machine."""
+    server = Vendor(url="http://127.0.0.1:9")
+    (call,) = ask_models(setup([server.model_yaml("chat")]))
+
+    assert call.problem is not None
+    assert "127.0.0.1:9 cannot be reached" in call.problem
+
+
+def test_all_problems_are_said_at_once(works: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line for each model that refused, with the model's place in the suite."""
+    monkeypatch.setenv("KEY_CHAT", "sk-wrong-987654321")
+    models = [
+        works.model_yaml("chat"),
+        works.model_yaml("messages", name="unknown-model"),
+        works.model_yaml("gemini"),
+    ]
+
+    with pytest.raises(FirstCallError) as caught:
+        make_first_calls(setup(models))
+    lines = str(caught.value).splitlines()
+    assert ["model 'chat': KEY_CHAT was refused", "model 'messages': no model 'unknown-model'"] == [
+        line.partition(": ")[2].partition(" (401")[0].partition(" at ")[0] for line in lines
+    ]
+    assert all(line.startswith("s.yaml:") for line in lines)
+
+
+def test_nothing_of_a_task_is_sent_after_a_refusal(
+    works: Vendor, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Finding 17: exit 2, no run folder, and the model that works got its one small call alone."""
+    monkeypatch.setenv("KEY_CHAT", "sk-wrong-987654321")
+    write([works.model_yaml("messages"), works.model_yaml("chat")])
+
+    assert 2 == invoke(["run", "s.yaml", "--yes", "--quiet"])
+    assert 2 == len(works.asked)
+    assert [] == list(Path().glob("results/*"))
+    assert 1 == len(capsys.readouterr().err.strip().splitlines())
+
+
+def test_the_calls_count_as_cost(works: Vendor) -> None:
+    """They are in run.json, and each later session adds its own."""
+    write([works.model_yaml("chat")])
+    assert 0 == invoke(["run", "s.yaml", "--yes", "--quiet"])
+    (run,) = Path("results").iterdir()
+    (entry,) = read_manifest(run).first_calls
+
+    assert ("chat", 0.00006, 10, 5) == (entry.model_id, entry.usd, entry.input_tokens, entry.output_tokens)
+
+
+def test_no_preflight_sends_none(works: Vendor) -> None:
+    """Two questions, two requests."""
+    write([works.model_yaml("chat")])
+    assert 0 == invoke(["run", "s.yaml", "--yes", "--quiet", "--no-preflight"])
+
+    assert 2 == len(works.asked)
+
+
+def test_an_image_of_the_call_is_a_png() -> None:
+    """64 by 64 pixels, so that models with patches of 28 pixels take it."""
+    assert b"\x89PNG\r\n\x1a\n" == small_png()[:8]
+    assert (64, 64) == (int.from_bytes(small_png()[16:20]), int.from_bytes(small_png()[20:24]))
+
+
+def test_doctor_asks_each_model_of_a_suite(
+    works: Vendor, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Finding 17: it says that a model works only after it answered."""
+    monkeypatch.setenv("KEY_GEMINI", "sk-wrong-987654321")
+    write([works.model_yaml("chat"), works.model_yaml("gemini")])
+
+    assert 1 == invoke(["doctor", "s.yaml"])
+    lines = capsys.readouterr().out.splitlines()
+    assert ["yes  chat", "no   gemini"] == [line[:11].strip() for line in lines]
+    assert "KEY_GEMINI was refused (401: " in lines[1]

@@ -1,0 +1,65 @@
+"""A run stops a task whose first answers cannot be used, asks, and can be resumed (finding 15)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from gapbench.execution.limits.unusable_answers import always_continue
+from gapbench.store import RunManifest
+from tests.gapbench.execution.test_run import FAST, frame, go
+from tests.makers import ScriptedRunner, model, plan
+
+BLIND = {"*": ["I cannot say."]}
+"""A model whose answers hold no number."""
+
+
+def blind_run(
+    folder: Path, count: int, *, resume: bool = False, allowed: bool = False
+) -> tuple[RunManifest, list[str]]:
+    """Run so many sums with a model that never names a number."""
+    settings = replace(FAST, should_continue=always_continue) if allowed else FAST
+    manifest, watch = go(
+        folder, plan(count=count), {"m": ScriptedRunner(model(), BLIND)}, settings, resume=resume
+    )
+    return manifest, watch.lines
+
+
+def test_the_rest_of_the_task_is_not_sent(tmp_path: Path) -> None:
+    """19 answers trip the rule; the second of two requests in flight is kept, so 20 of 60 are there."""
+    manifest, lines = blind_run(tmp_path, 60)
+    rows = frame(tmp_path)
+
+    assert 19 <= len(rows) <= 21
+    assert "failed" == manifest.state
+    (entry,) = manifest.failures
+    assert "task sums: 19 of the first 19 answers cannot be used (19 unparsed)" in entry.message
+    assert "`--on-unparsed continue` sends them" in entry.message
+    assert [f"m: {entry.message}"] == [line for line in lines if "cannot be used" in line]
+
+
+def test_a_yes_sends_the_rest(tmp_path: Path) -> None:
+    """Each request once; asked once, though all 60 answers are unparsed."""
+    manifest, _ = blind_run(tmp_path, 60, allowed=True)
+
+    assert "complete" == manifest.state
+    assert [1] * 60 == sorted(frame(tmp_path).groupby("sample_id").size())
+
+
+def test_little_is_left_is_sent(tmp_path: Path) -> None:
+    """Of 30 requests fewer than 20 are left: there is little to save."""
+    manifest, _ = blind_run(tmp_path, 30)
+
+    assert ("complete", 30) == (manifest.state, len(frame(tmp_path)))
+
+
+def test_a_resumed_run_does_not_pay_again_to_find_out(tmp_path: Path) -> None:
+    """Nothing is sent until the user says so; then all of it is."""
+    blind_run(tmp_path, 60)
+    before = len(frame(tmp_path))
+    stopped, _ = blind_run(tmp_path, 60, resume=True)
+    assert ("failed", before) == (stopped.state, len(frame(tmp_path)))
+
+    finished, _ = blind_run(tmp_path, 60, resume=True, allowed=True)
+    assert ("complete", 60) == (finished.state, int(frame(tmp_path)["final"].sum()))
+    assert [None] == [cell.unusable for cell in finished.cells]
