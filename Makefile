@@ -69,7 +69,7 @@ fuzz: setup ## fuzz the readers by coverage for MINUTES (60) of CPU time on JOBS
 bench: setup ## time the harness against itself, a server of known truth and installed peers; on a quiet machine
 	@for name in saturated streams scored sim_events memory peers; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
 
-notebooks: setup ## execute the notebooks on the reference run
+notebooks: setup ## execute the notebooks on the reference run and store their outputs
 	@$(BIN)/python scripts/run_notebooks.py
 
 docs: setup ## write the generated parts of the reference pages

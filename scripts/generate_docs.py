@@ -231,6 +231,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "tasks": lambda: listed("tasks"),
     "attempts": lambda: columns("attempts"),
     "payload": lambda: columns("payload"),
+    "scores": lambda: columns("scores"),
 }
 
 

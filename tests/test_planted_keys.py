@@ -100,9 +100,10 @@ def test_planted_keys_are_nowhere(tmp_path: Path, given: str) -> None:
             keys[f"{name}_FILE"] = str(file)
     with echoing() as url:
         (tmp_path / "suite.yaml").write_text(SUITE.format(url=url))
-        ran = bench(tmp_path, keys, "run", "suite.yaml", "--yes")
+        ran = bench(tmp_path, keys, "run", "suite.yaml", "--yes", "--no-preflight")
+        asked = bench(tmp_path, keys, "doctor", "suite.yaml")
     run = next((tmp_path / "results").iterdir())
-    outputs = {"run": ran}
+    outputs = {"run": ran, "first calls": asked}
     for name, arguments in {
         "errors": ("report", str(run), "--errors"),
         "report": ("report", str(run), "--html", "page.html", "--md", "page.md", "--csv", "page.csv"),

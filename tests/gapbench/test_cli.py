@@ -365,8 +365,19 @@ def test_what_is_no_run_folder_is_told_what_it_is(
             f"results is not a run folder, it holds 1; give one of them, such as results/{finished.name}",
         ),
     ):
-        assert word in command_output(capsys, "gap", given, code=2)
+        assert word in command_output(capsys, "diff", given, given, code=2)
         assert word in command_output(capsys, "runs", "verify", given, code=2)
+
+
+def test_a_folder_of_runs_stands_for_all_of_them(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Finding 36: Python read a results folder, and the command line refused it."""
+    monkeypatch.chdir(finished.parents[1])
+
+    for command in ("gap", "cost", "report"):
+        of_run = command_output(capsys, command, str(finished), "--json")
+        assert of_run == command_output(capsys, command, "results", "--json"), command
 
 
 def test_capacity_of_a_run_without_a_search_wants_a_limit(

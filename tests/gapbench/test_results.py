@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 import gapbench as gb
+from gapbench import formatting
 from gapbench.analysis.frames import COLUMNS, DERIVED
 from gapbench.cli import invoke
 from gapbench.errors import InputError, ResultsError
@@ -26,7 +27,7 @@ SIGNATURES = {
         "(suite: 'str | os.PathLike[str]', *, models: 'Sequence[str] | None' = None, "
         "tasks: 'Sequence[str] | None' = None, limit: 'int | None' = None, out: 'str | os.PathLike[str]' = 'results', "
         "max_usd: 'float | None' = None, allow_code: 'bool' = False, until_sure: 'bool' = False, "
-        "cache: 'str | os.PathLike[str] | None' = None) -> 'Results'"
+        "cache: 'str | os.PathLike[str] | None' = None, preflight: 'bool' = True) -> 'Results'"
     ),
     "Results.attempts": "(self, columns: 'Sequence[str] | None' = None) -> 'pd.DataFrame'",
     "Results.cost": "(self) -> 'CostTable'",
@@ -53,6 +54,7 @@ SIGNATURES = {
     "Chart.to_svg": "(self) -> 'str'",
     "CostTable.to_json": "(self) -> 'dict[str, Any]'",
     "GapTable.headline": "(self) -> 'str'",
+    "GapTable.main_rows": "(self) -> 'pd.DataFrame'",
     "GapTable.to_json": "(self) -> 'dict[str, Any]'",
     "Summary.level": "(self, level: 'str') -> 'pd.DataFrame'",
     "Summary.to_json": "(self) -> 'dict[str, Any]'",
@@ -128,7 +130,7 @@ def test_other_prices_are_those_of_the_command_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As `bench cost --price`: a GPU at $5 an hour costs twice as much as at $2.50, and the first results stay."""
-    folder = random_run(tmp_path / "run-1", 1)
+    folder = random_run(tmp_path / "run-1", 0)
     before = gb.read(folder)
     after = before.with_prices({"open-b.usd_per_gpu_hour": 5.0})
     assert 0 == invoke(["cost", str(folder), "--json", "--price", "open-b.usd_per_gpu_hour=5.0"])
@@ -244,6 +246,16 @@ def test_notebooks_show_escaped_html(tmp_path: Path) -> None:
         shown = made._repr_html_()
         assert "<img" not in shown
         assert "&lt;img" in shown
+
+
+def test_notebooks_show_dollars_as_the_command_line_does(run: Path) -> None:
+    """Dollars of 1,000 tasks, and a notebook does not take two dollar signs for mathematics."""
+    results = gb.read(run)
+    one = results.cost().frame.set_index("model_id").loc["closed-a", "usd_per_task"]
+
+    assert formatting.format_usd_per_1000(one) in results.cost()._repr_html_()
+    assert "$/1k tasks" in results.summary()._repr_html_()
+    assert results.cost()._repr_html_().startswith('<div class="tex2jax_ignore mathjax_ignore">')
 
 
 @pytest.mark.parametrize("plot", ["plot_gap", "plot_cost", "plot_latency", "plot_accuracy"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os.path
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -43,7 +44,8 @@ def _runs_of(name: str | Path) -> list[Path]:
         if mirror is not None:
             return pull_runs(mirror)
     folder = Path(name)
-    if _is_there(folder) or not glob.has_magic(str(name)):
+    # os.path.exists, because Path.exists raises on a name that is too long.
+    if os.path.exists(folder) or not glob.has_magic(str(name)):  # noqa: PTH110
         return _runs_at(folder)
     matches = [run for place in sorted(glob.glob(str(name))) for run in _runs_at(Path(place)) if is_run(run)]  # noqa: PTH207 - Path.glob takes no absolute pattern
     if not matches:
@@ -53,11 +55,5 @@ def _runs_of(name: str | Path) -> list[Path]:
 
 def _runs_at(folder: Path) -> list[Path]:
     """Return the run at a folder or the runs inside it. Any other folder is returned so that reading it fails."""
-    return [folder] if is_run(folder) else list(runs_in(folder)) or [folder]
-
-
-def _is_there(folder: Path) -> bool:
-    try:
-        return folder.exists()
-    except OSError:  # such as a name that is too long
-        return False
+    is_folder_of_runs = not is_run(folder) and os.path.isdir(folder)  # noqa: PTH112 - as above
+    return (list(runs_in(folder)) if is_folder_of_runs else []) or [folder]

@@ -64,7 +64,7 @@ def arena_command(
     from gapbench.commands.run_folders import resolve_run_folders
     from gapbench.commands.storage_paths import upload_run
 
-    folder = resolve_run_folders([run])[0]
+    folder = resolve_run_folders([run], expand=False)[0]
     code = 0
     if judge is not None or (rubric is None and not by_score and _has_pending_arena(folder)):
         code = _judge_pairs(

@@ -37,7 +37,9 @@ def diff_command(first: Path, second: Path, limit: int, *, as_json: bool) -> Non
     from gapbench.analysis.regression.diff import diff_runs
     from gapbench.commands.run_folders import resolve_run_folders
 
-    difference = diff_runs(resolve_run_folders((first,)), resolve_run_folders((second,)))
+    difference = diff_runs(
+        resolve_run_folders((first,), expand=False), resolve_run_folders((second,), expand=False)
+    )
     if as_json:
         click.echo(json.dumps(difference.to_json()))
         return

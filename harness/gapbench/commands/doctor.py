@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import click
 
 from gapbench.commands.options import json_option
-from gapbench.formatting import escape_invisible
 
 if TYPE_CHECKING:
     from gapbench.runner import SetupCheck
@@ -37,6 +36,8 @@ def doctor_command(suite: str | None, *, offline: bool, as_json: bool) -> int:
     A key that is set is tried with a request that costs nothing. With SUITE, each of its models gets one small call,
     which a vendor charges for, and the exit code is 1 if a model cannot be run.
     """
+    from gapbench.formatting import escape_invisible
+
     checks = list(_check_models(suite)) if suite is not None else list(_check_setup(offline=offline))
     if as_json:
         click.echo(

@@ -54,7 +54,7 @@ def judge_command(
     from gapbench.execution.rescoring import read_stored_answers
     from gapbench.store.score_overlay import write_scores
 
-    folder = resolve_run_folders([run])[0]
+    folder = resolve_run_folders([run], expand=False)[0]
     setup = load_run_setup(folder, allow_code=allow_code)
     scorers = _judge_scorers(setup, tasks)
     if not scorers:

@@ -88,4 +88,4 @@ def _describe(row: ListedRun) -> str:
         "" if row.seconds is None else f"{formatting.format_number(row.seconds)} s",
         ", ".join(scores[:SHOWN_MODELS]) + more,
     ]
-    return "  ".join(part for part in parts if part)
+    return ", ".join(part for part in parts if part)

@@ -58,7 +58,7 @@ def score_command(
     from gapbench.execution.rescoring import read_stored_answers, rescore, score_changes
     from gapbench.store.score_overlay import score_tables, write_scores
 
-    folder = resolve_run_folders([run])[0]
+    folder = resolve_run_folders([run], expand=False)[0]
     if undo:
         if display_path(folder) != str(folder):
             raise ResultsError(

@@ -186,6 +186,10 @@ async def _ask_open(
         question = _question(with_image=has_images, needs_logprobs=needs_logprobs)
         response = await _send(runner, question, cell.params, limit_s, needs_logprobs=needs_logprobs)
         responses.append(response)
+        if response.failure is not None and response.failure.kind == "garbage":
+            # One page of a proxy in trouble is no wrong address; two are.
+            response = await _send(runner, question, cell.params, limit_s, needs_logprobs=needs_logprobs)
+            responses.append(response)
         failure = response.failure
         if failure is None or (failure.kind == "timeout" and failure.http_status == 200):
             continue

@@ -102,8 +102,8 @@ SCORE_SCHEMA = pa.schema(
 
 
 def describe_columns(kind: str) -> list[tuple[str, str, bool, str]]:
-    """Return name, type, nullability and meaning of each column of ``attempts`` or ``payload``."""
-    schema = ATTEMPT_SCHEMA if kind == "attempts" else PAYLOAD_SCHEMA
+    """Return name, type, nullability and meaning of each column of ``attempts``, ``payload`` or ``scores``."""
+    schema = {"attempts": ATTEMPT_SCHEMA, "payload": PAYLOAD_SCHEMA, "scores": SCORE_SCHEMA}[kind]
     return [
         (field.name, _plain_type(field.type), field.nullable, field.metadata[b"doc"].decode())
         for field in schema

@@ -70,6 +70,10 @@ def test_junit_and_markdown_say_the_same(runs: Path, capsys: pytest.CaptureFixtu
     options = ("--fail-on", "accuracy<-2pp", "--fail-on", "coverage<-1pp")
     said(capsys, "compare", "good", "worse", *options, "--junit", "gate.xml", "--md", "summary.md", code=3)
     suite = ET.fromstring(Path("gate.xml").read_text())
+    assert "accuracy<-2pp" in [
+        case.get("name") for case in suite.iter("testcase")
+    ]  # finding 41: escaped once
+    assert "&amp;" not in Path("gate.xml").read_text()
     summary = Path("summary.md").read_text()
 
     assert ("2", "1", "0") == (suite.get("tests"), suite.get("failures"), suite.get("errors"))

@@ -54,4 +54,6 @@ def test_a_column_is_derived_from_a_field() -> None:
 
 def test_every_column_says_what_it_means() -> None:
     """`bench schema` and the reference pages are made from these words."""
-    assert all(meaning for kind in ("attempts", "payload") for _, _, _, meaning in describe_columns(kind))
+    assert all(
+        meaning for kind in ("attempts", "payload", "scores") for _, _, _, meaning in describe_columns(kind)
+    )
