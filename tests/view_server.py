@@ -90,7 +90,6 @@ def serve_view(
     app = ViewApp(places, cache, "the tests")
     with bound_socket(0) as listener:
         server = make_server(app, TOKEN)
-        listener.listen()
         thread = Thread(target=server.run, args=([listener],))
         thread.start()
         try:

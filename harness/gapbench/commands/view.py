@@ -102,7 +102,9 @@ def _find_place(value: str) -> Path:
 
 def _serve(places: list[Path], title: str, port: int, *, open_browser: bool) -> None:
     import logging
+    import signal
     import webbrowser
+    from contextlib import suppress
 
     from gapbench.view.app import ViewApp
     from gapbench.view.cache import ViewCache
@@ -116,6 +118,10 @@ def _serve(places: list[Path], title: str, port: int, *, open_browser: bool) -> 
             click.echo(f"{app.prepare_all()} runs of {title} at {address}\nstop with Ctrl-C")
             if open_browser:
                 webbrowser.open(address)
-            make_server(app, token).run([listener])
+            # A shell makes background processes ignore SIGINT, and service managers stop a process with SIGTERM.
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.default_int_handler)
+            with suppress(KeyboardInterrupt):
+                make_server(app, token).run([listener])
         finally:
             app.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -44,9 +45,19 @@ def prepare_figures(run: Path, cache_folder: Path) -> None:
     write_figures(run, ViewCache(cache_folder))
 
 
-def _lower_priority() -> None:
+def _start_worker() -> None:
+    """Give way to the server, leave Ctrl-C to it, and end when it has ended, however it did."""
     with suppress(OSError):
         os.nice(_NICENESS)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    server = multiprocessing.parent_process()
+    assert server is not None, "runs in a process of the pool"
+
+    def end_with_server() -> None:
+        server.join()
+        os._exit(0)
+
+    Thread(target=end_with_server, daemon=True).start()
 
 
 class Background:
@@ -136,7 +147,7 @@ class _Lane:
             if self._pool is None:
                 # Spawned: a fork would copy threads and locks of the server.
                 context = multiprocessing.get_context("spawn")
-                self._pool = ProcessPoolExecutor(1, context, initializer=_lower_priority)
+                self._pool = ProcessPoolExecutor(1, context, initializer=_start_worker)
             return self._pool.submit(function, *arguments)
 
     def close(self) -> None:
