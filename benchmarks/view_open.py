@@ -132,17 +132,18 @@ def search(page: Page, word: str, *, to_the_end: bool) -> None:
     sys.exit("the search has no end")
 
 
-def wait_until_prepared(page: Page, base: str, runs: int) -> float:
-    """Return after how many seconds the figures and texts of every run are in the cache."""
+def wait_until_prepared(page: Page, base: str) -> tuple[float, int]:
+    """Return after how many seconds the large run is in the cache, and how many runs have their figures then."""
 
-    def ready() -> bool:
-        listed = page.request.get(f"{base}api/runs").json()
-        return len(listed["runs"]) == runs and all(run["status"] == "ready" for run in listed["runs"])
+    def get(path: str) -> Any:
+        return page.request.get(f"{base}api/{path}", timeout=600_000).json()
 
     began_s = time.perf_counter()
-    while not ready():
+    while (
+        get("runs/large")["status"] != "ready" or get("runs/large/samples?q=prepared")["searched_share"] < 1
+    ):
         time.sleep(1)
-    return time.perf_counter() - began_s
+    return time.perf_counter() - began_s, sum(run["status"] == "ready" for run in get("runs")["runs"])
 
 
 def measure(page: Page, base: str, times: int) -> dict[str, Any]:
@@ -203,7 +204,7 @@ def main() -> None:
             page = browser.new_page(viewport={"width": 1280, "height": 900})
             cold_list_s = timed(lambda: open_route(page, base, "#/", "table.runs tbody tr:nth-child(150)"))
             cold_samples_s = timed(lambda: open_route(page, base, "#/run/large/samples", "#sample .answer"))
-            prepared_s = wait_until_prepared(page, base, given.runs + 1)
+            prepared_s, with_figures = wait_until_prepared(page, base)
             load_before = os.getloadavg()[0]
             found = measure(page, base, given.times)
             version = browser.version
@@ -215,6 +216,7 @@ def main() -> None:
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "runs": given.runs,
         "rows_of_the_large_run": given.rows,
+        "runs_with_figures": with_figures,
         "chromium": version,
         "machine": {
             "platform": platform.platform(),
@@ -227,7 +229,7 @@ def main() -> None:
         "without_cache_s": {
             "list": round(cold_list_s, 2),
             "samples_of_the_large_run": round(cold_samples_s, 2),
-            "all_figures": round(prepared_s, 1),
+            "large_run_in_cache": round(prepared_s, 1),
         },
         "target_s": TARGETS_S,
         "met": {name: medians[name] <= target for name, target in TARGETS_S.items()},

@@ -7,11 +7,11 @@ pauses in proportion to how long that takes.
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
@@ -22,9 +22,7 @@ from typing import Any
 from gapbench.errors import BenchError
 from gapbench.view.cache import ViewCache
 from gapbench.view.catalog import RunEntry
-from gapbench.view.figures import read_figures, write_figures
-from gapbench.view.samples_table import samples_table
-from gapbench.view.text_search import write_texts
+from gapbench.view.figures_file import read_figures
 
 _PAUSE_FACTOR = 5
 """A growing run is computed again after this many times what the last computation took."""
@@ -32,17 +30,9 @@ _LEAST_PAUSE_S = 2.0
 _NICENESS = 5
 
 
-def prepare_run(run: Path, cache_folder: Path) -> None:
-    """Fill the cache for a run: the table of requests, the figures, and the texts for the search."""
-    cache = ViewCache(cache_folder)
-    samples_table(run, cache)
-    write_figures(run, cache)
-    write_texts(run, cache)
-
-
-def prepare_figures(run: Path, cache_folder: Path) -> None:
-    """Fill the cache with the figures of a run."""
-    write_figures(run, ViewCache(cache_folder))
+def run_task(name: str, *arguments: Any) -> Any:
+    """Call a function of :mod:`gapbench.view.tasks`, which only the other processes import."""
+    return getattr(importlib.import_module("gapbench.view.tasks"), name)(*arguments)
 
 
 def _start_worker() -> None:
@@ -70,8 +60,8 @@ class Background:
     def __init__(self, cache: ViewCache) -> None:
         self._cache = cache
         self._latest: dict[Path, dict[str, Any]] = {}
-        self._open_runs = _Lane(prepare_figures, cache)
-        self._all_runs = _Lane(prepare_run, cache)
+        self._open_runs = _Lane("prepare_figures", cache)
+        self._all_runs = _Lane("prepare_run", cache)
 
     def figures(self, entry: RunEntry, *, first: bool = False) -> tuple[dict[str, Any] | None, str]:
         """Return the figures of a run and their status.
@@ -104,9 +94,9 @@ class Background:
         ):
             self._all_runs.want(entry)
 
-    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Return what a function of a module returns in the process for open runs."""
-        return self._open_runs.submit(function, *arguments).result()
+    def call(self, task: str, *arguments: Any) -> Any:
+        """Return what a function of :mod:`gapbench.view.tasks` returns in the process for open runs."""
+        return self._open_runs.submit(task, *arguments).result()
 
     def close(self) -> None:
         """End the processes; what they were computing is lost."""
@@ -117,8 +107,8 @@ class Background:
 class _Lane:
     """A queue of runs, and the thread and the process that work on them."""
 
-    def __init__(self, function: Callable[[Path, Path], None], cache: ViewCache) -> None:
-        self._function = function
+    def __init__(self, task: str, cache: ViewCache) -> None:
+        self._task = task
         self._cache = cache
         self._condition = Condition()
         self._wanted: dict[Path, str] = {}
@@ -141,14 +131,14 @@ class _Lane:
         fingerprint, said = self._failed.get(entry.folder, ("", ""))
         return said if fingerprint == entry.fingerprint else ""
 
-    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """Call a function in the process."""
+    def submit(self, task: str, *arguments: Any) -> Future[Any]:
+        """Call a function of :mod:`gapbench.view.tasks` in the process."""
         with self._condition:
             if self._pool is None:
                 # Spawned: a fork would copy threads and locks of the server.
                 context = multiprocessing.get_context("spawn")
                 self._pool = ProcessPoolExecutor(1, context, initializer=_start_worker)
-            return self._pool.submit(function, *arguments)
+            return self._pool.submit(run_task, task, *arguments)
 
     def close(self) -> None:
         """End the thread and the process."""
@@ -185,7 +175,7 @@ class _Lane:
     def _prepare(self, run: Path) -> str:
         """Return why a run could not be prepared, "" if it was."""
         try:
-            self.submit(self._function, run, self._cache.base).result()
+            self.submit(self._task, run, self._cache.base).result()
         except BenchError as exc:
             return str(exc)
         except BrokenProcessPool:
