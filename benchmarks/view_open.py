@@ -2,7 +2,7 @@
 
 Must-show of the decision issue: the list within 1 s, a run within 1.5 s, a text search within 2 s. The time of a search is
 that to its first answer: the matches so far with the share that was searched; the time to the end of the search is kept
-beside it. Run: ``.venv/bin/python benchmarks/view_open.py``.
+next to it. Run: ``.venv/bin/python benchmarks/view_open.py``.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def make_words() -> tuple[Any, Any]:
 
 
 def payload_maker() -> Callable[[pa.Table], pa.Table]:
-    """Return a function that makes the payload part beside an attempts part, with a text of its own in every row."""
+    """Return a function that makes the payload part of an attempts part, with a different text in every row."""
     words, share = make_words()
 
     def texts(seed: tuple[int, ...], rows: int, count: int) -> list[str]:

@@ -1,7 +1,7 @@
 """Computes figures and caches of runs in other processes, so that the app answers at once however large a run is.
 
-There are two lanes, each with a process of its own: the runs that a reader has open, and all others, newest first. So a
-small run never waits for a large one that nobody looks at. A run that is being written is computed again as it grows, with
+There are two lanes, each with a separate process: the runs that a reader has open, and all others, newest first. So a
+small run never waits for a large one that no one looks at. A run that is being written is computed again as it grows, with
 pauses in proportion to how long that takes.
 """
 
@@ -128,8 +128,8 @@ class _Lane:
 
     def problem(self, entry: RunEntry) -> str:
         """Return why a run, as it is now, could not be prepared. "": nothing is known."""
-        fingerprint, said = self._failed.get(entry.folder, ("", ""))
-        return said if fingerprint == entry.fingerprint else ""
+        fingerprint, message = self._failed.get(entry.folder, ("", ""))
+        return message if fingerprint == entry.fingerprint else ""
 
     def submit(self, task: str, *arguments: Any) -> Future[Any]:
         """Call a function of :mod:`gapbench.view.tasks` in the process."""

@@ -27,7 +27,7 @@ def compare_samples(
 ) -> dict[str, Any]:
     """Return a page of the requests that all runs have, one row for each, with every model's outcome in every run.
 
-    Runs whose loads differ are matched without the load, and ``ignores_load`` says so.
+    Runs whose loads differ are matched without the load, and ``ignores_load`` is then true.
 
     Args:
         tables: The tables of 2 to 8 runs.

@@ -31,7 +31,7 @@ def bound_socket(port: int) -> Iterator[socket.socket]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((HOST, port))
-            # The address is printed before the server runs; whoever connects at once waits a moment.
+            # The address is printed before the server runs; a client that connects at once waits a moment.
             listener.listen(128)
         except OSError as exc:
             raise SetupError(
