@@ -35,6 +35,7 @@ from tests.run_folders import make_answers, write_run  # noqa: E402
 
 BENCH = Path(sys.executable).parent / "bench"
 TARGETS_S = {"list": 1.0, "open": 1.5, "search_first": 2.0}
+TIMEOUT_MS = 600_000
 VOCABULARY = 20_000
 PROMPT_WORDS, REPLY_WORDS = 60, 80
 RARE_WORD = "zzqqxx"
@@ -193,15 +194,19 @@ def main() -> None:
         make_results(place / "results", given.runs, given.rows)
     environment = {**os.environ, "XDG_CACHE_HOME": str(place / "cache")}
     command = [str(BENCH), "view", str(place / "results"), "--no-browser", "--port", "0"]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as served:
+    served = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
         assert served.stdout is not None
         address = re.search(r"http://\S+", served.stdout.readline())
         assert address is not None
         base = address[0]
         with sync_playwright() as playwright:
             chromium = shutil.which("chromium") or shutil.which("google-chrome")
-            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+            browser = playwright.chromium.launch(
+                executable_path=chromium, args=["--no-sandbox"], timeout=TIMEOUT_MS
+            )
             page = browser.new_page(viewport={"width": 1280, "height": 900})
+            page.set_default_timeout(TIMEOUT_MS)
             cold_list_s = timed(lambda: open_route(page, base, "#/", "table.runs tbody tr:nth-child(150)"))
             cold_samples_s = timed(lambda: open_route(page, base, "#/run/large/samples", "#sample .answer"))
             prepared_s, with_figures = wait_until_prepared(page, base)
@@ -209,7 +214,9 @@ def main() -> None:
             found = measure(page, base, given.times)
             version = browser.version
             browser.close()
+    finally:
         served.terminate()
+        served.wait()
     medians = {name: round(statistics.median(taken), 3) for name, taken in found.items()}
     result = {
         "benchmark": "view_open",

@@ -59,7 +59,7 @@ class Background:
 
     def __init__(self, cache: ViewCache) -> None:
         self._cache = cache
-        self._latest: dict[Path, dict[str, Any]] = {}
+        self._latest: dict[Path, tuple[str, dict[str, Any]]] = {}
         self._open_runs = _Lane("prepare_figures", cache)
         self._all_runs = _Lane("prepare_run", cache)
 
@@ -74,11 +74,13 @@ class Background:
             first: Whether a reader waits for this run.
         """
         run = entry.folder
+        fingerprint, latest = self._latest.get(run, ("", None))
+        if latest is not None and fingerprint == entry.fingerprint:
+            return latest, "ready"
         found = read_figures(run, self._cache)
         if found is not None:
-            self._latest[run] = found
+            self._latest[run] = (entry.fingerprint, found)
             return found, "ready"
-        latest = self._latest.get(run)
         for lane in (self._open_runs, self._all_runs):
             problem = lane.problem(entry)
             if problem:
