@@ -35,10 +35,10 @@ def run_task(name: str, *arguments: Any) -> Any:
     return getattr(importlib.import_module("gapbench.view.tasks"), name)(*arguments)
 
 
-def _start_worker() -> None:
+def _start_worker(niceness: int) -> None:
     """Give way to the server, leave Ctrl-C to it, and end when it has ended, however it did."""
     with suppress(OSError):
-        os.nice(_NICENESS)
+        os.nice(niceness)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     server = multiprocessing.parent_process()
     assert server is not None, "runs in a process of the pool"
@@ -60,8 +60,8 @@ class Background:
     def __init__(self, cache: ViewCache) -> None:
         self._cache = cache
         self._latest: dict[Path, tuple[str, dict[str, Any]]] = {}
-        self._open_runs = _Lane("prepare_figures", cache)
-        self._all_runs = _Lane("prepare_run", cache)
+        self._open_runs = _Lane("prepare_figures", cache, niceness=0)
+        self._all_runs = _Lane("prepare_run", cache, niceness=_NICENESS)
 
     def figures(self, entry: RunEntry, *, first: bool = False) -> tuple[dict[str, Any] | None, str]:
         """Return the figures of a run and their status.
@@ -109,8 +109,9 @@ class Background:
 class _Lane:
     """A queue of runs, and the thread and the process that work on them."""
 
-    def __init__(self, task: str, cache: ViewCache) -> None:
+    def __init__(self, task: str, cache: ViewCache, *, niceness: int) -> None:
         self._task = task
+        self._niceness = niceness
         self._cache = cache
         self._condition = Condition()
         self._wanted: dict[Path, str] = {}
@@ -139,7 +140,9 @@ class _Lane:
             if self._pool is None:
                 # Spawned: a fork would copy threads and locks of the server.
                 context = multiprocessing.get_context("spawn")
-                self._pool = ProcessPoolExecutor(1, context, initializer=_start_worker)
+                self._pool = ProcessPoolExecutor(
+                    1, context, initializer=_start_worker, initargs=(self._niceness,)
+                )
             return self._pool.submit(run_task, task, *arguments)
 
     def close(self) -> None:
