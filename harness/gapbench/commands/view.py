@@ -101,7 +101,6 @@ def _find_place(value: str) -> Path:
 
 
 def _serve(places: list[Path], title: str, port: int, *, open_browser: bool) -> None:
-    import logging
     import signal
     import webbrowser
     from contextlib import suppress
@@ -110,7 +109,6 @@ def _serve(places: list[Path], title: str, port: int, *, open_browser: bool) -> 
     from gapbench.view.cache import ViewCache
     from gapbench.view.server import HOST, bound_socket, make_server, new_token
 
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     with bound_socket(port) as listener:
         app, token = ViewApp(places, ViewCache(), title), new_token()
         try:
