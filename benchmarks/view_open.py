@@ -2,7 +2,7 @@
 
 Must-show of the decision issue: the list within 1 s, a run within 1.5 s, a text search within 2 s. The time of a search is
 that to its first answer: the matches so far with the share that was searched; the time to the end of the search is kept
-beside it. Run: ``.venv/bin/python benchmarks/view_open.py``.
+next to it. Run: ``.venv/bin/python benchmarks/view_open.py``.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from tests.run_folders import make_answers, write_run  # noqa: E402
 
 BENCH = Path(sys.executable).parent / "bench"
 TARGETS_S = {"list": 1.0, "open": 1.5, "search_first": 2.0}
+TIMEOUT_MS = 600_000
 VOCABULARY = 20_000
 PROMPT_WORDS, REPLY_WORDS = 60, 80
 RARE_WORD = "zzqqxx"
@@ -51,7 +52,7 @@ def make_words() -> tuple[Any, Any]:
 
 
 def payload_maker() -> Callable[[pa.Table], pa.Table]:
-    """Return a function that makes the payload part beside an attempts part, with a text of its own in every row."""
+    """Return a function that makes the payload part of an attempts part, with a different text in every row."""
     words, share = make_words()
 
     def texts(seed: tuple[int, ...], rows: int, count: int) -> list[str]:
@@ -132,17 +133,18 @@ def search(page: Page, word: str, *, to_the_end: bool) -> None:
     sys.exit("the search has no end")
 
 
-def wait_until_prepared(page: Page, base: str, runs: int) -> float:
-    """Return after how many seconds the figures and texts of every run are in the cache."""
+def wait_until_prepared(page: Page, base: str) -> tuple[float, int]:
+    """Return after how many seconds the large run is in the cache, and how many runs have their figures then."""
 
-    def ready() -> bool:
-        listed = page.request.get(f"{base}api/runs").json()
-        return len(listed["runs"]) == runs and all(run["status"] == "ready" for run in listed["runs"])
+    def get(path: str) -> Any:
+        return page.request.get(f"{base}api/{path}", timeout=600_000).json()
 
     began_s = time.perf_counter()
-    while not ready():
+    while (
+        get("runs/large")["status"] != "ready" or get("runs/large/samples?q=prepared")["searched_share"] < 1
+    ):
         time.sleep(1)
-    return time.perf_counter() - began_s
+    return time.perf_counter() - began_s, sum(run["status"] == "ready" for run in get("runs")["runs"])
 
 
 def measure(page: Page, base: str, times: int) -> dict[str, Any]:
@@ -192,29 +194,36 @@ def main() -> None:
         make_results(place / "results", given.runs, given.rows)
     environment = {**os.environ, "XDG_CACHE_HOME": str(place / "cache")}
     command = [str(BENCH), "view", str(place / "results"), "--no-browser", "--port", "0"]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as served:
+    served = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
         assert served.stdout is not None
         address = re.search(r"http://\S+", served.stdout.readline())
         assert address is not None
         base = address[0]
         with sync_playwright() as playwright:
             chromium = shutil.which("chromium") or shutil.which("google-chrome")
-            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+            browser = playwright.chromium.launch(
+                executable_path=chromium, args=["--no-sandbox"], timeout=TIMEOUT_MS
+            )
             page = browser.new_page(viewport={"width": 1280, "height": 900})
+            page.set_default_timeout(TIMEOUT_MS)
             cold_list_s = timed(lambda: open_route(page, base, "#/", "table.runs tbody tr:nth-child(150)"))
             cold_samples_s = timed(lambda: open_route(page, base, "#/run/large/samples", "#sample .answer"))
-            prepared_s = wait_until_prepared(page, base, given.runs + 1)
+            prepared_s, with_figures = wait_until_prepared(page, base)
             load_before = os.getloadavg()[0]
             found = measure(page, base, given.times)
             version = browser.version
             browser.close()
+    finally:
         served.terminate()
+        served.wait()
     medians = {name: round(statistics.median(taken), 3) for name, taken in found.items()}
     result = {
         "benchmark": "view_open",
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "runs": given.runs,
         "rows_of_the_large_run": given.rows,
+        "runs_with_figures": with_figures,
         "chromium": version,
         "machine": {
             "platform": platform.platform(),
@@ -227,7 +236,7 @@ def main() -> None:
         "without_cache_s": {
             "list": round(cold_list_s, 2),
             "samples_of_the_large_run": round(cold_samples_s, 2),
-            "all_figures": round(prepared_s, 1),
+            "large_run_in_cache": round(prepared_s, 1),
         },
         "target_s": TARGETS_S,
         "met": {name: medians[name] <= target for name, target in TARGETS_S.items()},

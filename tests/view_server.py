@@ -51,7 +51,7 @@ class Served:
         body: bytes | None = None,
     ) -> Reply:
         """Send one request to a path below the token."""
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=60)
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=300)
         try:
             connection.request(method, f"/{token}/{path}", body, dict(headers or {}))
             answer = connection.getresponse()
@@ -90,7 +90,6 @@ def serve_view(
     app = ViewApp(places, cache, "the tests")
     with bound_socket(0) as listener:
         server = make_server(app, TOKEN)
-        listener.listen()
         thread = Thread(target=server.run, args=([listener],))
         thread.start()
         try:

@@ -35,6 +35,7 @@ def imported(code: str) -> set[str]:
         "from gapbench.cli import invoke; invoke(['run', '--help'])",
         "import gapbench.commands.run, gapbench.execution.run_suite, gapbench.execution.monitoring.live_view",
         "import gapbench.execution.workers.worker",
+        "import gapbench.view.app, gapbench.view.server",
         "from gapbench.cli import invoke; invoke(['validate', 'tasks/suites/quickstart.yaml'])",
     ],
 )

@@ -101,14 +101,14 @@ def _find_place(value: str) -> Path:
 
 
 def _serve(places: list[Path], title: str, port: int, *, open_browser: bool) -> None:
-    import logging
+    import signal
     import webbrowser
+    from contextlib import suppress
 
     from gapbench.view.app import ViewApp
     from gapbench.view.cache import ViewCache
     from gapbench.view.server import HOST, bound_socket, make_server, new_token
 
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     with bound_socket(port) as listener:
         app, token = ViewApp(places, ViewCache(), title), new_token()
         try:
@@ -116,6 +116,10 @@ def _serve(places: list[Path], title: str, port: int, *, open_browser: bool) -> 
             click.echo(f"{app.prepare_all()} runs of {title} at {address}\nstop with Ctrl-C")
             if open_browser:
                 webbrowser.open(address)
-            make_server(app, token).run([listener])
+            # A shell makes background processes ignore SIGINT, and service managers stop a process with SIGTERM.
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.default_int_handler)
+            with suppress(KeyboardInterrupt):
+                make_server(app, token).run([listener])
         finally:
             app.close()

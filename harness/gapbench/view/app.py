@@ -17,11 +17,10 @@ from starlette.routing import Route
 
 from gapbench import formatting
 from gapbench.errors import BenchError, InputError, ResultsError
-from gapbench.report import html, sample_browser
 from gapbench.view.background import Background
 from gapbench.view.cache import ViewCache
 from gapbench.view.catalog import Catalog, RunEntry
-from gapbench.view.comparison import compare_samples, describe_changes
+from gapbench.view.comparison import compare_samples
 from gapbench.view.notes import add_note, delete_note, read_notes
 from gapbench.view.run_facts import describe_run
 from gapbench.view.samples import PAGE_ITEMS, SampleFilter, find_item, list_samples, read_sample, read_text
@@ -244,7 +243,7 @@ class ViewApp:
         first, second = map(self._catalog.find, keys)
         known = (first.key, first.fingerprint, second.key, second.fingerprint)
         if known not in self._changes:
-            found = self._background.call(describe_changes, first.folder, second.folder)
+            found = self._background.call("describe_changes", first.folder, second.folder)
             if len(self._changes) >= _KEPT_CHANGES:
                 self._changes.clear()
             self._changes[known] = found
@@ -280,9 +279,9 @@ class ViewApp:
 
     def _report(self, request: Request) -> Response:
         """Return the page of ``bench report --html``, with a policy for its one script."""
-        page = self._background.call(html.html_report, [self._entry(request).folder])
+        page, script_hash = self._background.call("render_report", self._entry(request).folder)
         policy = (
-            f"default-src 'none'; script-src '{sample_browser.page_script_hash()}'; style-src 'unsafe-inline'; img-src data:; "
+            f"default-src 'none'; script-src '{script_hash}'; style-src 'unsafe-inline'; img-src data:; "
             "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         )
         return Response(page, media_type=STATIC_TYPES["html"], headers={"Content-Security-Policy": policy})

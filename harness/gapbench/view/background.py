@@ -1,16 +1,17 @@
 """Computes figures and caches of runs in other processes, so that the app answers at once however large a run is.
 
-There are two lanes, each with a process of its own: the runs that a reader has open, and all others, newest first. So a
-small run never waits for a large one that nobody looks at. A run that is being written is computed again as it grows, with
+There are two lanes, each with a separate process: the runs that a reader has open, and all others, newest first. So a
+small run never waits for a large one that no one looks at. A run that is being written is computed again as it grows, with
 pauses in proportion to how long that takes.
 """
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
+import signal
 import time
-from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
@@ -21,9 +22,7 @@ from typing import Any
 from gapbench.errors import BenchError
 from gapbench.view.cache import ViewCache
 from gapbench.view.catalog import RunEntry
-from gapbench.view.figures import read_figures, write_figures
-from gapbench.view.samples_table import samples_table
-from gapbench.view.text_search import write_texts
+from gapbench.view.figures_file import read_figures
 
 _PAUSE_FACTOR = 5
 """A growing run is computed again after this many times what the last computation took."""
@@ -31,22 +30,24 @@ _LEAST_PAUSE_S = 2.0
 _NICENESS = 5
 
 
-def prepare_run(run: Path, cache_folder: Path) -> None:
-    """Fill the cache for a run: the table of requests, the figures, and the texts for the search."""
-    cache = ViewCache(cache_folder)
-    samples_table(run, cache)
-    write_figures(run, cache)
-    write_texts(run, cache)
+def run_task(name: str, *arguments: Any) -> Any:
+    """Call a function of :mod:`gapbench.view.tasks`, which only the other processes import."""
+    return getattr(importlib.import_module("gapbench.view.tasks"), name)(*arguments)
 
 
-def prepare_figures(run: Path, cache_folder: Path) -> None:
-    """Fill the cache with the figures of a run."""
-    write_figures(run, ViewCache(cache_folder))
-
-
-def _lower_priority() -> None:
+def _start_worker(niceness: int) -> None:
+    """Give way to the server, leave Ctrl-C to it, and end when it has ended, however it did."""
     with suppress(OSError):
-        os.nice(_NICENESS)
+        os.nice(niceness)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    server = multiprocessing.parent_process()
+    assert server is not None, "runs in a process of the pool"
+
+    def end_with_server() -> None:
+        server.join()
+        os._exit(0)
+
+    Thread(target=end_with_server, daemon=True).start()
 
 
 class Background:
@@ -58,9 +59,9 @@ class Background:
 
     def __init__(self, cache: ViewCache) -> None:
         self._cache = cache
-        self._latest: dict[Path, dict[str, Any]] = {}
-        self._open_runs = _Lane(prepare_figures, cache)
-        self._all_runs = _Lane(prepare_run, cache)
+        self._latest: dict[Path, tuple[str, dict[str, Any]]] = {}
+        self._open_runs = _Lane("prepare_figures", cache, niceness=0)
+        self._all_runs = _Lane("prepare_run", cache, niceness=_NICENESS)
 
     def figures(self, entry: RunEntry, *, first: bool = False) -> tuple[dict[str, Any] | None, str]:
         """Return the figures of a run and their status.
@@ -73,11 +74,13 @@ class Background:
             first: Whether a reader waits for this run.
         """
         run = entry.folder
+        fingerprint, latest = self._latest.get(run, ("", None))
+        if latest is not None and fingerprint == entry.fingerprint:
+            return latest, "ready"
         found = read_figures(run, self._cache)
         if found is not None:
-            self._latest[run] = found
+            self._latest[run] = (entry.fingerprint, found)
             return found, "ready"
-        latest = self._latest.get(run)
         for lane in (self._open_runs, self._all_runs):
             problem = lane.problem(entry)
             if problem:
@@ -93,9 +96,9 @@ class Background:
         ):
             self._all_runs.want(entry)
 
-    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Return what a function of a module returns in the process for open runs."""
-        return self._open_runs.submit(function, *arguments).result()
+    def call(self, task: str, *arguments: Any) -> Any:
+        """Return what a function of :mod:`gapbench.view.tasks` returns in the process for open runs."""
+        return self._open_runs.submit(task, *arguments).result()
 
     def close(self) -> None:
         """End the processes; what they were computing is lost."""
@@ -106,8 +109,9 @@ class Background:
 class _Lane:
     """A queue of runs, and the thread and the process that work on them."""
 
-    def __init__(self, function: Callable[[Path, Path], None], cache: ViewCache) -> None:
-        self._function = function
+    def __init__(self, task: str, cache: ViewCache, *, niceness: int) -> None:
+        self._task = task
+        self._niceness = niceness
         self._cache = cache
         self._condition = Condition()
         self._wanted: dict[Path, str] = {}
@@ -127,17 +131,19 @@ class _Lane:
 
     def problem(self, entry: RunEntry) -> str:
         """Return why a run, as it is now, could not be prepared. "": nothing is known."""
-        fingerprint, said = self._failed.get(entry.folder, ("", ""))
-        return said if fingerprint == entry.fingerprint else ""
+        fingerprint, message = self._failed.get(entry.folder, ("", ""))
+        return message if fingerprint == entry.fingerprint else ""
 
-    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """Call a function in the process."""
+    def submit(self, task: str, *arguments: Any) -> Future[Any]:
+        """Call a function of :mod:`gapbench.view.tasks` in the process."""
         with self._condition:
             if self._pool is None:
                 # Spawned: a fork would copy threads and locks of the server.
                 context = multiprocessing.get_context("spawn")
-                self._pool = ProcessPoolExecutor(1, context, initializer=_lower_priority)
-            return self._pool.submit(function, *arguments)
+                self._pool = ProcessPoolExecutor(
+                    1, context, initializer=_start_worker, initargs=(self._niceness,)
+                )
+            return self._pool.submit(run_task, task, *arguments)
 
     def close(self) -> None:
         """End the thread and the process."""
@@ -174,7 +180,7 @@ class _Lane:
     def _prepare(self, run: Path) -> str:
         """Return why a run could not be prepared, "" if it was."""
         try:
-            self.submit(self._function, run, self._cache.base).result()
+            self.submit(self._task, run, self._cache.base).result()
         except BenchError as exc:
             return str(exc)
         except BrokenProcessPool:

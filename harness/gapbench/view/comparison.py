@@ -1,17 +1,13 @@
-"""Several runs side by side: their requests in one matrix, and what changed from the first run to another."""
+"""Several runs side by side: their requests in one matrix."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from gapbench import formatting
-from gapbench.analysis.quality.summary import OUTCOMES
-from gapbench.analysis.regression.diff import diff_runs
 from gapbench.errors import InputError
 from gapbench.view.database import open_database, rows_of
-from gapbench.view.samples import PAGE_ITEMS
+from gapbench.view.samples import OUTCOMES, PAGE_ITEMS
 from gapbench.view.samples_table import SamplesTable
 
 MAX_RUNS = 8
@@ -31,7 +27,7 @@ def compare_samples(
 ) -> dict[str, Any]:
     """Return a page of the requests that all runs have, one row for each, with every model's outcome in every run.
 
-    Runs whose loads differ are matched without the load, and ``ignores_load`` says so.
+    Runs whose loads differ are matched without the load, and ``ignores_load`` is then true.
 
     Args:
         tables: The tables of 2 to 8 runs.
@@ -126,41 +122,3 @@ def _compare(
         for row in rows
     ]
     return {"total": total, "of": of, "offset": offset, "rows": shown, "ignores_load": False}
-
-
-def describe_changes(first: Path, second: Path) -> dict[str, Any]:
-    """Return what changed from one run to another, by :func:`gapbench.analysis.regression.diff.diff_runs`, as texts.
-
-    Raises:
-        ResultsError: A folder is not a run, or the runs share no model.
-    """
-    diff = diff_runs([first], [second])
-    return {
-        "models": [_model_change(row) for row in diff.models],
-        "changes": [
-            {
-                "kind": row["kind"],
-                "what": formatting.strip_controls(row["what"]),
-                "before": formatting.strip_controls(str(row["a"])),
-                "after": formatting.strip_controls(str(row["b"])),
-            }
-            for row in diff.changes
-        ],
-        "warnings": [formatting.strip_controls(line) for line in diff.warnings],
-        "simulated": diff.simulated,
-    }
-
-
-def _model_change(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "model_id": row["model_id"],
-        "before": formatting.format_percent(row.get("accuracy_a")),
-        "after": formatting.format_percent(row.get("accuracy_b")),
-        "change": formatting.format_gap("points", row.get("change_points")),
-        "interval": formatting.format_interval("points", row.get("ci_low"), row.get("ci_high")),
-        "flips": f"{row['flips']} of {row['n_pairs']}",
-        "noise": formatting.format_percent(row["noise_flip_rate"]),
-        "usd_before": formatting.format_usd(row["usd_per_task_a"]),
-        "usd_after": formatting.format_usd(row["usd_per_task_b"]),
-        "verdict": formatting.strip_controls(row["verdict"]),
-    }

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 
 from gapbench.errors import ResultsError
-from gapbench.store.reader import parse_started_at, read_journal_rows
-from gapbench.store.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA
-from gapbench.store.score_overlay import read_scores, score_tables
-from gapbench.view.run_files import closed_parts, open_journals
+from gapbench.store.query_tables import Kind, journal_tables, later_scores
+from gapbench.store.schema import describe_columns
+from gapbench.view.run_files import closed_parts
 
 KEY = ("cell_id", "sample_id", "repeat", "attempt")
 """The fields that identify an attempt within a run."""
@@ -77,81 +75,60 @@ def _first_line(error: Exception) -> str:
 
 
 def _define_rows(connection: duckdb.DuckDBPyConnection, run: Path, chosen: Collection[int] | None) -> None:
-    journal = _journal_tables(run, chosen)
-    scored = bool(score_tables(run))
-    if scored:
-        scores = read_scores(run)
-        connection.register("later_scores", pa.Table.from_pandas(scores, preserve_index=False))
-    for name, kind, schema, columns, replaced in (
-        ("attempts", "attempts", ATTEMPT_SCHEMA, ATTEMPT_COLUMNS, ("scorer", "outcome", "score", "answer")),
-        ("payloads", "payload", PAYLOAD_SCHEMA, PAYLOAD_COLUMNS, ("reason",)),
-    ):
-        connection.register(f"journal_{name}", journal[name])
+    journals = journal_tables(run, {"attempts": ATTEMPT_COLUMNS, "payload": PAYLOAD_COLUMNS}, chosen)
+    scores = later_scores(run)
+    if scores is not None:
+        connection.register("later_scores", scores)
+    views: tuple[tuple[str, Kind, tuple[str, ...], tuple[str, ...]], ...] = (
+        ("attempts", "attempts", ATTEMPT_COLUMNS, ("scorer", "outcome", "score", "answer")),
+        ("payloads", "payload", PAYLOAD_COLUMNS, ("reason",)),
+    )
+    for name, kind, columns, replaced in views:
+        connection.register(f"journal_{name}", journals[kind])
+        stored = f"SELECT part, row_in_part, {', '.join(columns)} FROM journal_{name}"
         parts = [
             path for number, path in closed_parts(run, kind).items() if chosen is None or number in chosen
         ]
-        listed = ", ".join(columns)
-        stored = f"SELECT part, row_in_part, {listed} FROM journal_{name}"
         if parts:
-            files = "[" + ", ".join(map(sql_text, parts)) + "]"
-            there = _columns_there(connection, files)
-            # A column that an older part lacks is null, as in the reader of the store.
-            shown = ", ".join(
-                column if column in there else f"{_null(schema, column)} AS {column}" for column in columns
-            )
-            stored += (
-                " UNION ALL SELECT CAST(regexp_extract(filename, '([0-9]+)\\.parquet$', 1) AS INTEGER) AS part, "
-                f"file_row_number AS row_in_part, {shown} "
-                f"FROM read_parquet({files}, union_by_name=true, filename=true, file_row_number=true)"
-            )
-        if scored:
-            new = ", ".join(
-                f"CASE WHEN s.attempt IS NULL THEN t.{column} ELSE s.{column} END AS {column}"
-                if column in replaced
-                else f"t.{column}"
-                for column in columns
-            )
-            same = " AND ".join(f"CAST(t.{key} AS VARCHAR) = CAST(s.{key} AS VARCHAR)" for key in KEY)
-            stored = (
-                f"SELECT t.part, t.row_in_part, {new} FROM ({stored}) t LEFT JOIN later_scores s ON {same}"
-            )
+            stored += f" UNION ALL {_select_parts(connection, kind, columns, parts)}"
+        if scores is not None:
+            stored = _with_later_scores(stored, columns, replaced)
         connection.execute(f"CREATE VIEW {name} AS {stored}")
 
 
-def _columns_there(connection: duckdb.DuckDBPyConnection, files: str) -> set[str]:
-    found = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({files}, union_by_name=true)").fetchall()
-    return {str(row[0]) for row in found}
+def _select_parts(
+    connection: duckdb.DuckDBPyConnection, kind: Kind, columns: Sequence[str], parts: Sequence[str]
+) -> str:
+    """Return a query over closed parts. A column that they lack is null, as in the reader of the store."""
+    files = "[" + ", ".join(map(sql_text, parts)) + "]"
+    described = connection.execute(
+        f"DESCRIBE SELECT * FROM read_parquet({files}, union_by_name=true)"
+    ).fetchall()
+    there = {str(row[0]) for row in described}
+    types = {name: stored for name, stored, _, _ in describe_columns(kind)}
+    shown = [
+        name if name in there else f"CAST(NULL AS {_sql_type(types[name])}) AS {name}" for name in columns
+    ]
+    return (
+        "SELECT CAST(regexp_extract(filename, '([0-9]+)\\.parquet$', 1) AS INTEGER) AS part, "
+        f"file_row_number AS row_in_part, {', '.join(shown)} "
+        f"FROM read_parquet({files}, union_by_name=true, filename=true, file_row_number=true)"
+    )
 
 
-def _null(schema: pa.Schema, column: str) -> str:
-    kind = schema.field(column).type
-    if pa.types.is_floating(kind):
-        return "CAST(NULL AS DOUBLE)"
-    return "CAST(NULL AS BIGINT)" if pa.types.is_integer(kind) else "CAST(NULL AS VARCHAR)"
+def _with_later_scores(stored: str, columns: Sequence[str], replaced: Collection[str]) -> str:
+    """Return a query in which a later score takes the place of the attempt's own."""
+    new = ", ".join(
+        f"CASE WHEN s.attempt IS NULL THEN t.{column} ELSE s.{column} END AS {column}"
+        if column in replaced
+        else f"t.{column}"
+        for column in columns
+    )
+    same = " AND ".join(f"CAST(t.{key} AS VARCHAR) = CAST(s.{key} AS VARCHAR)" for key in KEY)
+    return f"SELECT t.part, t.row_in_part, {new} FROM ({stored}) t LEFT JOIN later_scores s ON {same}"
 
 
-def _journal_tables(run: Path, chosen: Collection[int] | None) -> dict[str, pa.Table]:
-    """Return the rows of the open journals as tables with their part and their row in it."""
-    attempts: list[dict[str, Any]] = []
-    payloads: list[dict[str, Any]] = []
-    for number, path in open_journals(run).items():
-        if chosen is not None and number not in chosen:
-            continue
-        try:
-            pairs = read_journal_rows(path)
-        except FileNotFoundError:  # It became a part since the folder was listed; the next look reads that.
-            continue
-        for place, (attempt, payload) in enumerate(pairs):
-            where = {"part": number, "row_in_part": place}
-            attempts.append({**parse_started_at(attempt), **where})
-            payloads.append({**payload, **where})
-    return {
-        "attempts": _table(attempts, ATTEMPT_SCHEMA, ATTEMPT_COLUMNS),
-        "payloads": _table(payloads, PAYLOAD_SCHEMA, PAYLOAD_COLUMNS),
-    }
-
-
-def _table(rows: list[dict[str, Any]], schema: pa.Schema, columns: tuple[str, ...]) -> pa.Table:
-    fields = [pa.field("part", pa.int32()), pa.field("row_in_part", pa.int64())]
-    fields += [pa.field(name, schema.field(name).type) for name in columns]
-    return pa.Table.from_pylist(rows, schema=pa.schema(fields))
+def _sql_type(stored: str) -> str:
+    """Return the type of SQL for a type of the store, such as ``double``."""
+    names = {"double": "DOUBLE", "int32": "INTEGER", "int64": "BIGINT", "bool": "BOOLEAN"}
+    return names.get(stored, "VARCHAR")

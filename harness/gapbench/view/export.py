@@ -18,7 +18,8 @@ from gapbench.errors import BenchError, InputError, ResultsError
 from gapbench.view.app import brief_figures, static_text
 from gapbench.view.cache import ViewCache
 from gapbench.view.catalog import Catalog, RunEntry
-from gapbench.view.figures import read_figures, write_figures
+from gapbench.view.figures import write_figures
+from gapbench.view.figures_file import read_figures
 from gapbench.view.notes import read_notes
 from gapbench.view.run_facts import describe_run
 from gapbench.view.samples import SampleFilter, list_samples, read_samples

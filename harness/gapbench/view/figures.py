@@ -13,12 +13,11 @@ import orjson
 
 from gapbench import formatting
 from gapbench.analysis.quality.gap import OVERALL, GapTable
-from gapbench.pricing import price_book_version
 from gapbench.report.results import ResultTables, load_results
 from gapbench.report.table import Row, Table, cell_lines
 from gapbench.store.json_records import records
 from gapbench.view.cache import ViewCache, write_cached
-from gapbench.view.run_files import fingerprint
+from gapbench.view.figures_file import figures_path
 
 _MODEL_FIGURES = (
     "model_id", "weights", "simulated", "planned", "done", "n", "scored", "coverage", "accuracy", "accuracy_low",
@@ -30,24 +29,6 @@ _GAP_FIGURES = (
     "category", "metric", "unit", "closed_model", "closed_value", "open_model", "open_value", "gap_points", "ci_low",
     "ci_high", "verdict", "n_pairs", "ratio",
 )  # fmt: skip
-
-
-def figures_path(run: Path, cache: ViewCache) -> Path:
-    """Return where the figures of a run are kept, whether they were computed or not.
-
-    The name has the version of the price book: another book gives other costs.
-    """
-    version = price_book_version().replace(" ", "-")
-    return cache.place(run, fingerprint(run)) / f"figures-{version}.json"
-
-
-def read_figures(run: Path, cache: ViewCache) -> dict[str, Any] | None:
-    """Return the figures of a run as it is now, or None if they were not computed yet."""
-    try:
-        found: dict[str, Any] = orjson.loads(figures_path(run, cache).read_bytes())
-    except (OSError, ValueError):
-        return None
-    return found
 
 
 def write_figures(run: Path, cache: ViewCache) -> None:

@@ -37,12 +37,6 @@ def closed_parts(run: Path, kind: str) -> dict[int, str]:
     return {number: sql_path(path) for number, path in numbered_files(run, kind).items() if number in closed}
 
 
-def open_journals(run: Path) -> dict[int, Path]:
-    """Return the journals whose rows are in no closed part yet, by number."""
-    closed = numbered_files(run, "attempts")
-    return {number: path for number, path in numbered_files(run, "journal").items() if number not in closed}
-
-
 def sql_path(path: Path) -> str:
     """Return an absolute path in which DuckDB expands nothing."""
     return re.sub(r"([*?\[])", r"[\1]", str(path.absolute()))

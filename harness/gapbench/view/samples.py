@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import duckdb
 import orjson
 
 from gapbench import formatting
-from gapbench.analysis.frames import load_of_cell
-from gapbench.analysis.quality.summary import OUTCOMES
 from gapbench.errors import InputError, ResultsError
-from gapbench.store.json_records import to_json_value
+from gapbench.values import Outcome
 from gapbench.view.database import open_database, rows_of
 from gapbench.view.samples_table import SamplesTable
 
+OUTCOMES: tuple[str, ...] = get_args(Outcome)
 PAGE_ITEMS = 100
 MAX_TEXT_CHARS = 100_000
 """Characters of a text that a page shows at first; the rest is sent when a reader asks for it."""
@@ -219,12 +218,12 @@ def _condition(table: SamplesTable, chosen: SampleFilter) -> tuple[str, list[Any
 
 
 def _listed_row(row: Mapping[str, Any], table: SamplesTable) -> dict[str, Any]:
-    kept = {name: to_json_value(row[name]) for name in _LISTED.split(", ")}
+    kept = {name: row[name] for name in _LISTED.split(", ")}
     places = range(len(table.models))
     return {
         **kept,
         "outcomes": [row[f"o{place}"] for place in places],
-        "scores": [to_json_value(row[f"s{place}"]) for place in places],
+        "scores": [row[f"s{place}"] for place in places],
     }
 
 
@@ -236,7 +235,7 @@ def _answers(
     return rows_of(
         connection,
         f"""
-        SELECT i.item, a.*, p.messages, p.reply, p.reasoning, p.target, p.reason, p.error
+        SELECT i.item, i.load, a.*, p.messages, p.reply, p.reasoning, p.target, p.reason, p.error
         FROM (SELECT * FROM {table.sql} WHERE item IN (SELECT unnest(?::BIGINT[]))) i
         JOIN (SELECT * FROM attempts WHERE final AND phase = 'measure' AND sample_id IN (SELECT unnest(?::VARCHAR[]))) a
             ON a.task = i.task AND a.sample_id = i.sample_id AND a.repeat = i.repeat AND a.load_kind = i.load_kind
@@ -253,7 +252,7 @@ def _answer(row: Mapping[str, Any], max_chars: int) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "model": row["model_id"],
         "outcome": row["outcome"],
-        "score": to_json_value(row["score"]),
+        "score": row["score"],
     }
     cut: dict[str, int] = {}
     for name in TEXTS:
@@ -283,7 +282,7 @@ def _facts(row: Mapping[str, Any]) -> list[str]:
         facts.append("from the response cache")
     if row["attempt"] > 1:
         facts.append(f"attempt {row['attempt']}")
-    facts.append(load_of_cell(str(row["cell_id"])))
+    facts.append(row["load"])
     return [formatting.strip_controls(fact) for fact in facts if fact]
 
 

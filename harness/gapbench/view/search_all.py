@@ -21,14 +21,14 @@ _BUDGET_S = 1.0
 def search_runs(
     search: TextSearch, cache: ViewCache, entries: Sequence[RunEntry], query: str, after: str = ""
 ) -> dict[str, Any]:
-    """Return the runs with matches, each with its first requests, and where to go on.
+    """Return the runs with matches, each with its first requests, and where to continue.
 
     Args:
         search: Searches one run.
         cache: The cache folder.
         entries: The runs, in the order to search them.
         query: Words, and phrases in double quotes.
-        after: The key at which to go on: ``next`` of the answer before. "": from the start.
+        after: The key at which to continue: ``next`` of the answer before. "": from the start.
 
     Returns:
         ``runs`` (``key``, ``matches``, ``rows``), ``searched`` and ``of`` (runs), ``problems``, and ``next`` (null: done).
@@ -50,7 +50,7 @@ def search_runs(
         try:
             matches = search.find(entry.folder, query, max(0.2, _BUDGET_S - (time.monotonic() - began_s)))
             if matches.searched_share < 1:
-                break  # Its search goes on; the next call comes back to it.
+                break  # Its search continues; the next call comes back to it.
             if matches.items:
                 found.append(_matching_run(entry, cache, matches.items, terms))
         except BenchError as exc:

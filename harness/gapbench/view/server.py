@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import secrets
 import socket
 from collections.abc import Iterator
@@ -31,6 +33,8 @@ def bound_socket(port: int) -> Iterator[socket.socket]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((HOST, port))
+            # The address is printed before the server runs; a client that connects at once waits a moment.
+            listener.listen(128)
         except OSError as exc:
             raise SetupError(
                 f"--port {port}: {exc.strerror}; another `bench view` may run there; give --port 0 for a free one"
@@ -45,6 +49,12 @@ def new_token() -> str:
     return secrets.token_urlsafe(24)
 
 
+def _is_error(record: logging.LogRecord) -> bool:
+    """Return whether a record is more than a request that was cancelled because the server ends."""
+    kind = record.exc_info[0] if record.exc_info else None
+    return kind is not asyncio.CancelledError and not str(record.msg).startswith("Cancel ")
+
+
 def make_server(app: ViewApp, token: str) -> uvicorn.Server:
     """Return a server; its ``run([socket])`` serves until ``should_exit`` is set or a signal ends it."""
     config = uvicorn.Config(
@@ -57,4 +67,5 @@ def make_server(app: ViewApp, token: str) -> uvicorn.Server:
         proxy_headers=False,
         timeout_graceful_shutdown=1,
     )
+    logging.getLogger("uvicorn.error").addFilter(_is_error)
     return uvicorn.Server(config)

@@ -119,7 +119,7 @@ class TextSearch:
         Args:
             run: The run folder.
             query: Words, and phrases in double quotes.
-            wait_s: Seconds to wait for the end of the search. What was found by then is returned, and asking again goes on.
+            wait_s: Seconds to wait for the end of the search. What was found by then is returned, and asking again continues.
 
         Raises:
             InputError: The query is too long.

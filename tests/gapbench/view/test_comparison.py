@@ -8,7 +8,8 @@ import pytest
 
 from gapbench.errors import InputError
 from gapbench.view.cache import ViewCache
-from gapbench.view.comparison import compare_samples, describe_changes
+from gapbench.view.comparison import compare_samples
+from gapbench.view.run_changes import describe_changes
 from gapbench.view.samples_table import SamplesTable, samples_table
 from tests.run_folders import make_answers, make_attempt, write_run
 

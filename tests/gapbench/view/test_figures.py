@@ -12,7 +12,8 @@ from click.testing import CliRunner
 
 from gapbench.cli import bench
 from gapbench.view.cache import ViewCache
-from gapbench.view.figures import compute_figures, read_figures, write_figures
+from gapbench.view.figures import compute_figures, write_figures
+from gapbench.view.figures_file import read_figures
 from tests.run_folders import make_answers, make_attempt, manifest, write_run
 
 REFERENCE = next((Path(__file__).parents[3] / "results" / "reference").glob("*/run.json")).parent

@@ -1,4 +1,4 @@
-// Chooses the view by the address, and keeps it fresh while a run is under way.
+// Chooses the view by the address, and keeps it fresh while a run is in progress.
 import { make, show, byId } from "./dom.js";
 import { readRoute, goTo, linkTo } from "./route.js";
 import { startKeys, onKeys, showKeys } from "./keys.js";

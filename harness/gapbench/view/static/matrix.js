@@ -1,4 +1,4 @@
-// A list of samples with the outcome of every model, page by page, and the pane beside it.
+// A list of samples with the outcome of every model, page by page, and its keys.
 import { make, show, formatCount, markOf } from "./dom.js";
 import { addKeys } from "./keys.js";
 

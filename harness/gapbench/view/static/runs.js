@@ -172,7 +172,7 @@ export async function runsView(main, query) {
   function compareNow() {
     const order = state.chosen.map((run) => run.key), picked = [...state.picked];
     if (picked.length < 2 || picked.length > 8) { say("pick two to eight runs with x"); return; }
-    // Oldest first: changes are told from the older run to the newer one.
+    // Oldest first: changes are from the older run to the newer one.
     picked.sort((a, b) => started(a).localeCompare(started(b)) || order.indexOf(b) - order.indexOf(a));
     goTo(["compare"], { run: picked });
   }

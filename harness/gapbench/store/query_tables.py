@@ -1,0 +1,64 @@
+"""Arrow tables of a run for a query engine: rows of open journals, and later scores. Closed parts it reads itself."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from gapbench.store.reader import numbered_files, parse_started_at, read_journal_rows
+from gapbench.store.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA, SCORE_SCHEMA
+from gapbench.store.score_overlay import read_scores, score_tables
+
+Kind = Literal["attempts", "payload"]
+_SCHEMAS: Mapping[Kind, pa.Schema] = {"attempts": ATTEMPT_SCHEMA, "payload": PAYLOAD_SCHEMA}
+
+
+def open_journals(run: Path) -> dict[int, Path]:
+    """Return the journals whose rows are in no closed part yet, by number."""
+    closed = numbered_files(run, "attempts")
+    return {number: path for number, path in numbered_files(run, "journal").items() if number not in closed}
+
+
+def journal_tables(
+    run: Path, columns: Mapping[Kind, Sequence[str]], numbers: Collection[int] | None = None
+) -> dict[Kind, pa.Table]:
+    """Return the rows of the open journals, after ``part`` (number of the journal) and ``row_in_part``.
+
+    Args:
+        run: The run folder.
+        columns: The columns of each table.
+        numbers: Only these journals. None: all.
+    """
+    rows: dict[Kind, list[dict[str, Any]]] = {"attempts": [], "payload": []}
+    for number, path in open_journals(run).items():
+        if numbers is not None and number not in numbers:
+            continue
+        try:
+            pairs = read_journal_rows(path)
+        except FileNotFoundError:  # It became a part since the folder was listed; the next look reads that.
+            continue
+        for place, (attempt, payload) in enumerate(pairs):
+            where = {"part": number, "row_in_part": place}
+            rows["attempts"].append({**parse_started_at(attempt), **where})
+            rows["payload"].append({**payload, **where})
+    return {kind: _table(rows[kind], _SCHEMAS[kind], columns[kind]) for kind in _SCHEMAS}
+
+
+def later_scores(run: Path) -> pa.Table | None:
+    """Return the newest later score of each attempt that has one, or None if the run has none.
+
+    Raises:
+        ResultsError: A table cannot be read.
+    """
+    if not score_tables(run):
+        return None
+    return pa.Table.from_pandas(read_scores(run), schema=SCORE_SCHEMA, preserve_index=False)
+
+
+def _table(rows: list[dict[str, Any]], schema: pa.Schema, columns: Sequence[str]) -> pa.Table:
+    fields = [pa.field("part", pa.int32()), pa.field("row_in_part", pa.int64())]
+    fields += [pa.field(name, schema.field(name).type) for name in columns]
+    return pa.Table.from_pylist(rows, schema=pa.schema(fields))
