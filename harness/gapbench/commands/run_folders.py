@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os.path
 from collections.abc import Sequence
 from pathlib import Path
 
 
-def resolve_run_folders(runs: Sequence[Path]) -> list[Path]:
+def resolve_run_folders(runs: Sequence[Path], *, expand: bool = True) -> list[Path]:
     """Return the runs that were named, the same words for every command; the newest run when none was.
 
     A run is named by its folder, by its id in ``results/`` or by the name of a baseline. A folder of runs names all of them.
+
+    Args:
+        runs: What the user named.
+        expand: Whether a folder that holds runs stands for all of them, oldest first; otherwise it is an error.
 
     Raises:
         ResultsError: There is no such run.
@@ -24,10 +29,10 @@ def resolve_run_folders(runs: Sequence[Path]) -> list[Path]:
                 "there is no run in results/; `bench run quickstart` makes one, or name a run folder"
             )
         return [known[-1]]
-    return [folder for run in runs for folder in _folders_of(run)]
+    return [folder for run in runs for folder in _folders_of(run, expand=expand)]
 
 
-def _folders_of(given: Path) -> list[Path]:
+def _folders_of(given: Path, *, expand: bool) -> list[Path]:
     """Return the runs that one word names."""
     from gapbench.commands.storage_paths import find_run_folder
     from gapbench.errors import LostManifestError, ResultsError
@@ -39,7 +44,8 @@ def _folders_of(given: Path) -> list[Path]:
     if folder is not None:
         read_manifest(folder)
         return [folder]
-    inside = list(runs_in(given)) if given.is_dir() else []
+    # os.path.isdir, because Path.is_dir raises on a name that is too long.
+    inside = list(runs_in(given)) if expand and os.path.isdir(given) else []  # noqa: PTH112
     if inside:
         return inside
     baselines = read_baselines(results)
