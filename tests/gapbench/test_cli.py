@@ -355,18 +355,16 @@ def test_a_suite_like_no_other_is_told_where_to_look(capsys: pytest.CaptureFixtu
 def test_what_is_no_run_folder_is_told_what_it_is(
     finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A suite, the folder around, and the results folder."""
+    """A suite and the folder around; `runs verify` wants a run where the others take a folder of runs."""
     monkeypatch.chdir(finished.parents[1])
     for given, word in (
         ("suite.yaml", "suite.yaml is a file; give a run folder such as results/RUN"),
         (".", "bench: . is not a run folder: it has no run.json"),
-        (
-            "results",
-            f"results is not a run folder, it holds 1; give one of them, such as results/{finished.name}",
-        ),
     ):
         assert word in command_output(capsys, "diff", given, given, code=2)
         assert word in command_output(capsys, "runs", "verify", given, code=2)
+    word = f"results is not a run folder, it holds 1; give one of them, such as results/{finished.name}"
+    assert word in command_output(capsys, "runs", "verify", "results", code=2)
 
 
 def test_a_folder_of_runs_stands_for_all_of_them(

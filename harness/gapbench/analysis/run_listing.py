@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gapbench.analysis.cost.cost import ALL, cost
+from gapbench.analysis.cost.first_call_costs import first_calls_usd
 from gapbench.analysis.frames import load_runs
 from gapbench.analysis.quality.summary import summarize
 from gapbench.errors import InputError
@@ -87,7 +88,7 @@ def _figures(folder: Path, manifest: RunManifest) -> tuple[float | None, dict[st
         if row["usd_spent"] is not None:
             by_model.setdefault(str(row["model_id"]), {})[str(row["category"])] = row["usd_spent"]
     spent = [usd.get(ALL, sum(usd.values())) for usd in by_model.values()]
-    first = [call.usd for call in manifest.first_calls if call.usd is not None]
+    first = first_calls_usd([manifest])
     rows: list[dict[str, Any]] = records(summarize(runs, costs).level("model"))
     accuracy = {str(row["model_id"]): row["accuracy"] for row in rows}
-    return (sum(spent) + sum(first) if spent or first else None), accuracy
+    return (None if first is None and not spent else sum(spent) + (first or 0.0)), accuracy

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gapbench.errors import InputError
+from gapbench.formatting import format_usd
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -55,7 +56,7 @@ def confirm_run(
         return
     known = [bound.usd for bound in paid if bound.usd is not None]
     unknown = [bound.model_id for bound in paid if bound.usd is None]
-    limits = [f"at most ${sum(known, Decimal(0)):.2f}"] if known else []
+    limits = [f"at most {_format_bound(sum(known, Decimal(0)))}"] if known else []
     limits += [f"cost bound unknown for {', '.join(unknown)}, whose price is unknown"] if unknown else []
     paid_calls = sum(bound.calls for bound in paid)
     by_model = ", ".join(f"{bound.calls} of {bound.model_id}" for bound in paid)
@@ -70,6 +71,11 @@ def confirm_run(
     )
     if ask and not confirm("Start the run?"):
         raise click.exceptions.Abort
+
+
+def _format_bound(usd: Decimal) -> str:
+    """Return a bound in dollars and cents; less than a cent keeps its digits, because $0.00 would be no bound."""
+    return format_usd(usd) if 0 < usd < Decimal("0.01") else f"${usd:.2f}"
 
 
 def confirm(question: str, hint: str = "add --yes") -> bool:

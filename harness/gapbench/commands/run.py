@@ -241,7 +241,11 @@ def _make_first_calls(
     if calls and not any(call.note for call in calls):
         known = [call.usd for call in calls if call.usd is not None]
         cost = f" for {format_usd(float(sum(known)))}" if known else ""
-        console.print(f"First calls: {len(calls)} models answered{cost}", markup=False, highlight=False)
+        console.print(
+            f"First calls: {len(calls)} {'model' if len(calls) == 1 else 'models'} answered{cost}",
+            markup=False,
+            highlight=False,
+        )
     return calls
 
 

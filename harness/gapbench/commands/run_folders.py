@@ -16,6 +16,10 @@ def resolve_run_folders(runs: Sequence[Path], *, expand: bool = True) -> list[Pa
         runs: What the user named.
         expand: Whether a folder that holds runs stands for all of them, oldest first; otherwise it is an error.
 
+    Args:
+        runs: What the user named.
+        expand: Whether a folder that holds runs stands for all of them, oldest first; otherwise it is an error.
+
     Raises:
         ResultsError: There is no such run.
     """

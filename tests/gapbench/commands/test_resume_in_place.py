@@ -83,13 +83,13 @@ def test_a_fixed_model_name_goes_on_in_place(
 def test_only_what_is_left_is_asked_for(
     server: Vendor, half: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Finding 23: three paid calls of one model, and their bound: 3 x 64 tokens at $8 and the prompts at $2 a million."""
+    """Finding 23: three paid calls of one model, and their bound: 3 x 64 tokens at $8 and 3 x 19 at $2 a million."""
     write(server)
     resume(half)
     said = capsys.readouterr().out
 
     assert "3 of 6 requests are left, 3 are finished" in said
-    assert "3 paid calls left (3 of chat): at most $0.00" in said
+    assert "3 paid calls left (3 of chat): at most $0.00165" in said
 
 
 def test_first_calls_go_to_models_with_requests_left(server: Vendor, half: Path) -> None:

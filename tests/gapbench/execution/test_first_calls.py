@@ -18,6 +18,7 @@ from gapbench.cli import invoke
 from gapbench.execution.first_calls import FirstCallError, ask_models, make_first_calls, small_png
 from gapbench.execution.setup import RunSetup, Selection, build_run_setup
 from gapbench.store import read_manifest
+from tests.two_models import command_output
 from tests.vendor_server import KEY, PROTOCOLS, Vendor, vendor
 
 
@@ -184,14 +185,19 @@ def test_nothing_of_a_task_is_sent_after_a_refusal(
     assert 1 == len(capsys.readouterr().err.strip().splitlines())
 
 
-def test_the_calls_count_as_cost(works: Vendor) -> None:
-    """They are in run.json, and each later session adds its own."""
+def test_the_calls_count_as_cost(works: Vendor, capsys: pytest.CaptureFixture[str]) -> None:
+    """They are in run.json, the cost table names them, and the list of runs adds them to what the table has."""
     write([works.model_yaml("chat")])
     assert 0 == invoke(["run", "s.yaml", "--yes", "--quiet"])
+    capsys.readouterr()
     (run,) = Path("results").iterdir()
     (entry,) = read_manifest(run).first_calls
 
     assert ("chat", 0.00006, 10, 5) == (entry.model_id, entry.usd, entry.input_tokens, entry.output_tokens)
+    costs = json.loads(command_output(capsys, "cost", "--json"))
+    (listed,) = json.loads(command_output(capsys, "runs", "list", "--json"))
+    assert any("the first calls to the models cost $0.0000600 more" in line for line in costs["warnings"])
+    assert sum(row["usd_spent"] for row in costs["rows"]) + 0.00006 == pytest.approx(listed["usd"])
 
 
 def test_no_preflight_sends_none(works: Vendor) -> None:

@@ -46,6 +46,7 @@ from gapbench import formatting
 from gapbench.analysis.cost.answer_costs import usd_per_answer
 from gapbench.analysis.cost.attempt_costs import Bill, bill, has_possible_counts
 from gapbench.analysis.cost.deployment_options import deployment_options
+from gapbench.analysis.cost.first_call_costs import first_calls_note
 from gapbench.analysis.cost.gpu_token_cost import MIN_SHAPES, fit_token_cost, request_shapes
 from gapbench.analysis.frames import Runs, as_floats, group_codes, load_runs
 from gapbench.analysis.notebook_html import count_noun, table_html
@@ -178,9 +179,8 @@ def cost(runs: Runs | Sequence[Path], billed: Bill | None = None) -> CostTable:
     table = pd.DataFrame([_as_floats(row) for row in rows], columns=list(COLUMNS))
     table[_TOKENS] = table[_TOKENS].astype("Int64")
     legs = deployment_options(read_runs, table, account)
-    return CostTable(
-        table, read_runs.simulated, account.warnings, exact, legs, _token_costs(read_runs, account)
-    )
+    warnings = [*account.warnings, *first_calls_note(read_runs.manifests)]
+    return CostTable(table, read_runs.simulated, warnings, exact, legs, _token_costs(read_runs, account))
 
 
 def _token_costs(runs: Runs, account: Bill) -> dict[str, dict[str, float]]:
