@@ -9,7 +9,7 @@ from gapbench import formatting
 from gapbench.analysis.regression.trend import Metric, Night, Trend, TrendChange
 from gapbench.report.diff import change_lines
 from gapbench.report.table import Column, Row, Sections, Span, Table, Tone
-from gapbench.stats.change_points import FALSE_ALARM, HORIZON
+from gapbench.stats.change_points import FALSE_ALARM, FIRST, HORIZON
 
 NAMES: Mapping[Metric, str] = {"accuracy": "quality", "response_p50_s": "speed", "usd_per_task": "cost"}
 """What each figure stands for."""
@@ -111,6 +111,8 @@ def headline(trend: Trend) -> str:
         return f"New on the last night: {formatting.strip_controls(words)} ({over})"
     if trend.changes:
         return f"Nothing new on the last night; {len(trend.changes)} earlier change{'s' if len(trend.changes) != 1 else ''} ({over})"
+    if count < FIRST:
+        return f"Too few nights to search for changes: the first is night {FIRST} ({over})"
     return f"No change found ({over})"
 
 
