@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,17 @@ from tests.two_models import write_suite
 # Read by huggingface_hub when it is imported: no test looks for a data set outside.
 os.environ["HF_HUB_OFFLINE"] = "1"
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY", "VLLM_BASE_URL")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _signals_reach_children() -> None:
+    """A child that a test starts ends by these signals, also where pytest itself was started by nohup or in the background.
+
+    An ignored signal is inherited; a handler is not, and leaves pytest as deaf as before.
+    """
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 @pytest.fixture(autouse=True)
