@@ -1,4 +1,4 @@
-"""Measures how fast `bench trend` finds a change, at which rate of false alarms, and holds it against other methods.
+"""Measures how fast `bench trend` finds a change, at which rate of false alarms, and compares it with other methods.
 
     .venv/bin/python benchmarks/trend.py [--histories 300]
 
