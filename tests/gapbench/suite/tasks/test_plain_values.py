@@ -26,7 +26,7 @@ from gapbench.values import canonical_json
 
 PNG = b"\x89PNG\r\n\x1a\n..."
 NAN = float("nan")
-MISSING = [NAN, np.float64("nan"), np.float32("nan"), np.float16("nan"), Decimal("NaN"), pd.NaT, pd.NA, np.datetime64("NaT"), np.timedelta64("NaT")]  # fmt: skip
+MISSING = [NAN, np.float64("nan"), np.float32("nan"), np.float16("nan"), Decimal("NaN"), pd.NaT, pd.NA, np.datetime64("NaT", "s"), np.timedelta64("NaT", "s")]  # fmt: skip
 INFINITE = [float("inf"), -float("inf"), np.float32("inf"), np.float64("-inf"), Decimal("Infinity"), Decimal("-Infinity")]  # fmt: skip
 
 
