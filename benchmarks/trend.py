@@ -1,4 +1,4 @@
-"""Measures how fast `bench trend` finds a change, at which rate of false alarms, and holds it against other methods.
+"""Measures how fast `bench trend` finds a change, at which rate of false alarms, and compares it with other methods.
 
     .venv/bin/python benchmarks/trend.py [--histories 300]
 
@@ -235,6 +235,47 @@ def _times(rng: np.random.Generator, change: Floats) -> Mapping[str, Alarm]:
     return time_alarms(simulate_times(rng, change))
 
 
+def _by_method(setting: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for row in setting["rows"]:
+        found.setdefault(row["method"], {})[row["change"]] = row
+    return found
+
+
+def _alarms(row: Mapping[str, Any]) -> str:
+    return f"{100 * row['false_alarms'] / row['histories']:.1f} %"
+
+
+def _nights(row: Mapping[str, Any]) -> str:
+    return " / ".join("never" if row[name] is None else str(row[name]) for name in ("nights_50", "nights_90"))
+
+
+def page_lines(document: Mapping[str, Any]) -> list[str]:
+    """Return the rows of the three tables of docs/explanation/statistics.md; a test holds them equal."""
+    settings = document["settings"]
+    quality = [setting for setting in settings if setting["quantity"] == "quality"]
+    shown = next(setting for setting in quality if (setting["items"], setting["shock_points"]) == (500, 0.5))
+    lines = []
+    for method, rows in _by_method(shown).items():
+        share = 100 * rows["step"]["found_in_10"] / rows["step"]["histories"]
+        early = 100 * rows["step"]["early_alarms"] / rows["step"]["histories"]
+        lines.append(
+            f"| {method} | {_alarms(rows['none'])} | {early:.0f} % | {share:.0f} % | {_nights(rows['step'])} | {_nights(rows['drift'])} |"
+        )
+    for setting in quality:
+        rows = _by_method(setting)["change-point model, means"]
+        lines.append(
+            f"| {setting['items']:,} | {setting['shock_points']:g} | {_alarms(rows['none'])} | {_nights(rows['step'])} | {_nights(rows['drift'])} |"
+        )
+    for setting in settings:
+        if setting["quantity"] == "time":
+            lines += [
+                f"| {method} | {setting['change_percent']:.0f} % | {_alarms(rows['none'])} | {_nights(rows['step'])} | {_nights(rows['drift'])} |"
+                for method, rows in _by_method(setting).items()
+            ]
+    return lines
+
+
 def main() -> None:
     """Measure, print and keep the results."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -255,6 +296,7 @@ def main() -> None:
         "nights": NIGHTS, "false_alarm": FALSE_ALARM, "flips": 0.1, "accuracy": 0.8, "settings": settings,
     }  # fmt: skip
     RESULTS.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    print("\n".join(page_lines(document)))
 
 
 if __name__ == "__main__":

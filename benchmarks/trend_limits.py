@@ -54,7 +54,7 @@ def limits(largest: Callable[[Floats], Floats], histories: int, seed: int) -> li
     for night in range(FIRST, HORIZON + 1):
         parts = [largest(part[:, :night]) for part in alive]
         limit = float(np.quantile(np.concatenate(parts), 1 - HAZARD))
-        # Rounded up: a rank statistic has few values, and one at the limit is no alarm.
+        # Rounded up: a rank statistic has few values, and one at the limit is not an alarm.
         found.append(math.ceil(limit * 1000) / 1000)
         alive = [part[statistic <= found[-1]] for part, statistic in zip(alive, parts, strict=True)]
     return found

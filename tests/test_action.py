@@ -89,7 +89,7 @@ class Job:
         }
         return subprocess.run(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
-            cwd=self.folder, capture_output=True, text=True, check=False, timeout=240,
+            cwd=self.folder, capture_output=True, text=True, check=False, timeout=900,
             env={
                 **os.environ, "PATH": f"{self.folder}:{BIN}:{os.environ['PATH']}",
                 "GITHUB_ACTION_PATH": str(ROOT), "GITHUB_EVENT_NAME": event, "GITHUB_EVENT_PATH": "event.json",

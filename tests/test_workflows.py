@@ -77,7 +77,7 @@ def nightly(checkout: Path, **environment: str) -> subprocess.CompletedProcess[s
             **os.environ, "BENCH": str(BIN / "bench"), "SUITE": "suite.yaml",
             "RULES": "accuracy<-2pp\ncoverage<-1pp", **environment,
         },
-        capture_output=True, text=True, check=False, timeout=240,
+        capture_output=True, text=True, check=False, timeout=900,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ summary=$work/summary.md
 bench=${BENCH:-bench}
 is_pull_request=
 case "${GITHUB_EVENT_NAME:-}" in pull_request*) is_pull_request=1 ;; esac
-# Nobody is paged for a pull request; its author sees the comment.
+# No message is sent for a pull request; its author sees the comment.
 [ -z "$is_pull_request" ] && [ -n "${BENCH_WEBHOOK:-}" ] || unset BENCH_WEBHOOK
 verdict=error code=0 run= keep=false
 
@@ -19,7 +19,7 @@ say() { # a line for the log and the summary
     printf '%s\n\n' "$1" >> "$summary"
 }
 
-quote() { # a file for the summary as a block of code: what a model or a server said is text, whatever it looks like
+quote() { # a file for the summary as a block of code: text of models and servers stays text, whatever it looks like
     { head -c 20000 "$1" | tr -d '\r' | sed 's/^/    /'; echo; echo; } >> "$summary"
 }
 

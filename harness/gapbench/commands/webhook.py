@@ -32,7 +32,7 @@ def webhook_options(command: _Command) -> _Command:
 
 
 def webhook_address(given: str | None) -> str | None:
-    """Return the address to post to, from the option or the environment. None: there is none.
+    """Return the address to post to, from the option or the environment. None if there is none.
 
     Raises:
         InputError: It is not an address.
@@ -51,7 +51,7 @@ def notify(url: str | None, form: str, notice: Notice | None) -> None:
     Args:
         url: See :func:`webhook_address`. None: nothing is sent.
         form: ``auto``, or a format.
-        notice: The message. None: there is nothing to say.
+        notice: The message. None if there is nothing to send.
     """
     if url is None or notice is None:
         return

@@ -1,7 +1,7 @@
 """Messages for chat and for other programs: a regression, or a change that a night brought to light.
 
 Payloads are those of Slack's incoming webhooks (``text``, and ``blocks`` of plain text), of Teams workflows (a message with
-an adaptive card), or one JSON object of our own. Names come from suites and servers, so all text is sent as plain text: no
+an adaptive card), or one plain JSON object. Names come from suites and servers, so all text is sent as plain text: no
 link, mention or markup in it takes effect.
 """
 

@@ -135,7 +135,7 @@ def detectable_change(
         seen: For shares, in points: the worsening that was seen (negative: an improvement). None: not a share.
 
     Returns:
-        In the unit of ``tolerated``. None: there are too few clusters, or not even the loss of all is detected.
+        In the unit of ``tolerated``. None if there are too few clusters, or if not even the loss of all is detected.
     """
     if clusters < MIN_CLUSTERS or not math.isfinite(slack):
         return None

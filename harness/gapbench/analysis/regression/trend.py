@@ -178,12 +178,10 @@ def trend(folders: Sequence[Path], baselines: Mapping[str, Sequence[str]] | None
             for stretch, floor in _stretches(own, metric, floors):
                 values = [row["level" if metric == "accuracy" else metric] for row in stretch]
                 found += [
-                    _describe(nights, stretch, metric, change, is_open=stretch[-1] is own[-1])
+                    _describe(nights, stretch, metric, change)
                     for change in find_changes(values, method, floor)
                     if method == "mean" or abs(change.after - change.before) >= LEAST_CHANGE * change.before
                 ]
-    if len(nights) < FIRST:
-        warnings.append(f"changes are searched from the {FIRST}th night on; there are {len(nights)}")
     found.sort(key=lambda entry: entry[0])
     simulated = any(row["simulated"] for row in rows)
     suite = str(read_manifest(folders[-1]).suite)
@@ -336,8 +334,6 @@ def _describe(
     stretch: Sequence[Mapping[str, Any]],
     metric: Metric,
     change: Change,
-    *,
-    is_open: bool,
 ) -> tuple[int, TrendChange]:
     """Return a change with the runs and causes it refers to, after the number of its night."""
     places = {night.run: number for number, night in enumerate(nights)}
@@ -357,7 +353,7 @@ def _describe(
         low=change.low,
         high=change.high,
         is_worse=not rises if metric == "accuracy" else rises,
-        is_new=is_open and found == len(nights) - 1,
+        is_new=found == len(nights) - 1,
         causes=tuple(_causes(nights, model_id, metric, first, found)),
     )
 

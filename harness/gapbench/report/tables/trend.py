@@ -9,7 +9,7 @@ from gapbench import formatting
 from gapbench.analysis.regression.trend import Metric, Night, Trend, TrendChange
 from gapbench.report.diff import change_lines
 from gapbench.report.table import Column, Row, Sections, Span, Table, Tone
-from gapbench.stats.change_points import FALSE_ALARM, HORIZON
+from gapbench.stats.change_points import FALSE_ALARM, FIRST, HORIZON
 
 NAMES: Mapping[Metric, str] = {"accuracy": "quality", "response_p50_s": "speed", "usd_per_task": "cost"}
 """What each figure stands for."""
@@ -111,6 +111,8 @@ def headline(trend: Trend) -> str:
         return f"New on the last night: {formatting.strip_controls(words)} ({over})"
     if trend.changes:
         return f"Nothing new on the last night; {len(trend.changes)} earlier change{'s' if len(trend.changes) != 1 else ''} ({over})"
+    if count < FIRST:
+        return f"Too few nights to search for changes: the first is night {FIRST} ({over})"
     return f"No change found ({over})"
 
 
@@ -171,10 +173,10 @@ def night_names(nights: Sequence[Night]) -> dict[str, str]:
 def _events(trend: Trend, night: Night, row: Row) -> dict[str, Any]:
     """Return what happened to a model on a night, one thing a line, and its tone."""
     model_id = row["model_id"]
-    begun = [
+    started = [
         change for change in trend.changes if change.model_id == model_id and change.first_after == night.run
     ]
-    lines = [f"{change_words(change)} from here" for change in begun]
+    lines = [f"{change_words(change)} from here" for change in started]
     lines += [f"baseline {name}" for name in night.baselines]
     own = [
         change
@@ -183,7 +185,7 @@ def _events(trend: Trend, night: Night, row: Row) -> dict[str, Any]:
     ]
     changed = [line for change in own for line in change_lines(change)]
     lines += changed[:2] + ([f"and {len(changed) - 2} more changes"] if len(changed) > 2 else [])
-    tone: Tone = "bad" if any(change.is_worse for change in begun) else "good" if begun else ""
+    tone: Tone = "bad" if any(change.is_worse for change in started) else "good" if started else ""
     return {"events": formatting.strip_controls("\n".join(lines)), "tone": tone}
 
 
