@@ -134,6 +134,7 @@ def tco_table(tco: Tco) -> RenderableType:
     return Group(
         table,
         *notes,
+        Text("An API costs what the inputs' values say; self-hosting is the median of the draws.", "dim"),
         Text(tco.headline(), "bold"),
         *sizing,
         *([_tornado(tco.tornado)] if len(tco.tornado) else []),

@@ -133,7 +133,7 @@ def test_advice_prices_the_closed_model_that_was_measured(
     """$5 and $25 a million as its suite says, and not the default's list price."""
     advice = json.loads(command_output(capsys, "advise", "--run", str(finished), "--volume", "50M", "--json"))
 
-    assert any("closed at the suite's price, $5.00 in, $25.0 out" in line for line in advice["assumed"]), (
+    assert any("closed at the suite's price, $5.00 in, $25.00 out" in line for line in advice["assumed"]), (
         advice["assumed"]
     )
     assert not any("claude-opus" in line for line in advice["assumed"])

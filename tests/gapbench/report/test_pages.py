@@ -310,7 +310,7 @@ def test_accuracy_and_fully_correct_are_two_columns(make_run: Make) -> None:
     for said in (terminal.getvalue(), markdown.markdown_report([run]), html.html_report([run])):
         assert "accuracy % (95 %)" in said
         assert "fully correct %" in said
-        assert "accuracy: the mean score, with partial credit" in said
+        assert "ccuracy: the mean score, with partial credit" in said
     row = summarize([run]).to_json()["rows"][0]
     assert (row["accuracy"], row["all_right"]) == (0.5, 0.0)
 

@@ -126,8 +126,16 @@ def _throughput(
         return None, []
     limits = slo or slo_of(runs)
     if has_measured_rates(runs, model_id, task):
+        if slo is not None:
+            return measured_throughput(runs, slo, model_id=model_id, task=task), []
         if limits is not None:
-            return measured_throughput(runs, limits, model_id=model_id, task=task), []
+            try:
+                return measured_throughput(runs, limits, model_id=model_id, task=task), []
+            except ResultsError as exc:
+                # Nobody asked for these limits here: the load of the run is an answer too.
+                return throughput_at_load(runs, account, model_id), [
+                    f"capacity is that of the run's load: {exc}"
+                ]
         note = "rates were measured, but no limits are known: give --ttft and such for the highest rate within them"
         return throughput_at_load(runs, account, model_id), [note]
     note = "the run measured no rates, so the limits that were given do not apply to its capacity"

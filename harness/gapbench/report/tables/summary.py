@@ -92,7 +92,8 @@ def summary_table(summary: Summary) -> Table:
         simulated=summary.simulated,
         notes=tuple((line, "dim") for line in [*notes, *describe_outcomes(models)]),
         warnings=tuple(summary.warnings),
-        lead=_LEAD,
+        # The page shows the lead and not the notes.
+        lead=f"{_LEAD} {_TWO_SHARES[:1].upper()}{_TWO_SHARES[1:]}." if gives_partial_credit else _LEAD,
         fits_phone=False,
     )
 

@@ -416,7 +416,7 @@ def test_what_was_priced_is_named_in_the_numbers_of_tco() -> None:
     said = "\n".join(found.assumed)
 
     for part in (
-        "claude-opus-4-6 at anthropic, $5.00 in, $25.0 out",
+        "claude-opus-4-6 at anthropic, $5.00 in, $25.00 out",
         "H100-80GB at $2.95 a GPU-hour",
         "price book 20",
     ):

@@ -48,10 +48,17 @@ def test_a_closed_model_that_costs_no_more_has_no_mix() -> None:
 
 def random_tasks(rng: np.random.Generator, count: int) -> RoutedTasks:
     """Return tasks of an open model with 60 % and a closed one with 85 %, at about $0.001 and $0.005."""
-    usd = [price * rng.lognormal(0, 0.3, count) for price in (0.001, 0.005)]
-    right = [(rng.random(count) < share).astype(float) for share in (0.6, 0.85)]
+    open_usd, closed_usd = (price * rng.lognormal(0, 0.3, count) for price in (0.001, 0.005))
+    open_right, closed_right = ((rng.random(count) < share).astype(float) for share in (0.6, 0.85))
     return RoutedTasks(
-        *right, *usd, np.ones(count), np.ones(count), np.zeros(count, dtype=np.int64), np.arange(count)
+        open_right,
+        closed_right,
+        open_usd,
+        closed_usd,
+        np.ones(count),
+        np.ones(count),
+        np.zeros(count, dtype=np.int64),
+        np.arange(count),
     )
 
 

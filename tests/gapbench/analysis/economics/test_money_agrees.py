@@ -208,7 +208,7 @@ def measured_figures(legs: Any) -> Figures:
 
 def figures_of_suite(results: ResultTables) -> Figures:
     """Return the GPUs and hourly price that the suite or an override states."""
-    cost = results.runs.model("open-a").cost or {}
+    cost: dict[str, Any] = dict(results.runs.model("open-a").cost or {})
     names = {"usd_per_gpu_hour": "usd_per_gpu_hour", "gpus": "gpus_per_replica"}
     return {("self", ours): float(cost[name]) for name, ours in names.items() if cost.get(name) is not None}
 
