@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -229,4 +230,31 @@ def _markdown_table(table: BriefTable) -> str:
 
 def brief_html(brief: Brief) -> str:
     """Return the page as HTML that prints on one sheet of A4 and loads nothing."""
-    return page_environment().get_template("brief.html.j2").render(brief=brief)
+    return (
+        page_environment().get_template("brief.html.j2").render(brief=brief, print_pt=_print_size_pt(brief))
+    )
+
+
+def _print_size_pt(brief: Brief) -> float:
+    """Return the font size in points at which the page fits one sheet, by a cautious count of its lines.
+
+    A smaller size makes lines lower and longer, so their number at 9 points falls with the square of the size.
+    """
+    lines = 8.0 + _lines(brief.title) + _lines(brief.question)
+    for _, table, texts in brief.sections():
+        lines += 2 + sum(map(_lines, texts))
+        if table is not None:
+            # A column has its share of the width, and a row is a little higher than a line.
+            share = _CHARS_AT_9_PT / len(table.headings)
+            lines += 1.3 * sum(
+                max(math.ceil(len(text) / share) for text in row) for row in (table.headings, *table.rows)
+            )
+    return round(min(9.0, 9.0 * math.sqrt(_LINES_AT_9_PT / lines)), 1)
+
+
+_CHARS_AT_9_PT, _LINES_AT_9_PT = 92, 70
+"""What a sheet holds at 9 points in a wide font such as DejaVu Sans."""
+
+
+def _lines(text: str) -> int:
+    return math.ceil(len(text) / _CHARS_AT_9_PT)

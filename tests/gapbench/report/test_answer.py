@@ -92,12 +92,13 @@ def lines_of_markdown(text: str) -> list[str]:
     return [f"{label:<8}{line.replace(chr(92), '')}" for label, line in found][:3]
 
 
+@pytest.mark.parametrize("tens", range(5))
 def test_every_output_starts_with_the_same_three_lines(
-    make_run: Make, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    make_run: Make, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tens: int
 ) -> None:
     """50 random runs: what `bench run` prints, `bench gap`, the page, Markdown and both briefs, at 80 columns (findings 7, 8)."""
     monkeypatch.setenv("COLUMNS", "80")
-    for seed in range(50):
+    for seed in range(tens * 10, tens * 10 + 10):
         run = random_run(make_run, seed)
         results = load_results([run])
         terminal = io.StringIO()
@@ -137,7 +138,7 @@ def assert_figures_of_the_gap_table(frame: pd.DataFrame, lines: list[str]) -> No
 
 
 def test_json_has_the_figures_and_the_lines(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """83.3 % is 105 of 120 less... the two sides, the gap, and the words of the terminal."""
+    """105 and 80 of 120 are right; the words are those of the terminal, and both commands have the same figures."""
     document = json.loads(command_output(capsys, "report", str(run), "--json"))["answer"]
     of_gap = json.loads(command_output(capsys, "gap", str(run), "--json"))["answer"]
 
@@ -167,14 +168,14 @@ def test_the_widest_figures_fit() -> None:
 
 
 def test_one_side_alone_has_its_figures(make_run: Make, answers: Answers) -> None:
-    """Without an open model there is no gap, but how good, fast and expensive the closed one is: 30 of 60 at 1k tokens for $1/M."""
+    """Without an open model there is no gap, but what the closed one does: 30 of 60 right, each 1,000 tokens at $1 per million."""
     run = make_run(
         answers("closed-a", 30, 60), closed_a={"cost": {"input_usd_per_mtok": 1, "output_usd_per_mtok": 0}}
     )
     text = answer_text(gap([run]))
 
     assert "no gap without an open model; the best closed model: 50.0 %" == text.quality
-    assert "closed 2.00 s median wait" in text.speed
+    assert text.speed.startswith("closed 2.53 s median wait")
     assert "closed $1.00 per 1,000 tasks; $2.00 per 1,000 correct" == text.cost
 
 

@@ -3,7 +3,7 @@
 The primary endpoint is the accuracy over all categories. It is tested alone at 5 %, so that its verdict depends on nothing
 else in the table. The other rows form families: the accuracies by category, the speeds, and the costs. Each family is
 corrected by Holm's method, so that the chance of any false *ahead* in it is 5 %, and of any false *equivalent* too. Models
-that are not the best of their side have families of their own, so that one more model changes nothing in the headline. Each
+that are not the best of their side are in separate families, so that one more model changes nothing in the headline. Each
 row shows the interval at the level that it was tested at: a row is *equivalent* only if that interval lies inside the
 margin, else *ahead* exactly if it excludes zero.
 """
