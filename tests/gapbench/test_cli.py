@@ -42,7 +42,7 @@ def test_a_run_prints_its_tables_and_where_things_lie(here: Path, capsys: pytest
     output = command_output(capsys, "run", "suite.yaml", "--yes")
     run = next((here / "results").iterdir())
 
-    assert 3 == output.count("SIMULATED")
+    assert 2 == output.count("SIMULATED")
     assert "attempts-*.parquet" in output
     assert str(run.relative_to(here) / "report.html") in output
     assert 60 == len(read_attempts([run]))
@@ -231,12 +231,14 @@ def test_a_run_of_a_task_that_cannot_be_scored_at_all_is_refused(
 def test_answers_that_could_not_be_judged_are_in_the_headline(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """An accuracy of 0 is then one of the form, and `bench try` shows which."""
+    """An accuracy of 0 is then one of the form, and `bench try` shows which; the report counts them for each model."""
     Path("suite.yaml").write_text(SUITE.replace("scorer: numeric", "scorer: {name: regex, pattern: zzz}"))
     output = " ".join(command_output(capsys, "run", "suite.yaml", "--yes").split())
 
-    assert "30 of 30 answers of open to sums could not be judged (unparsed or unscored)" in output
-    assert "`bench try suite.yaml --task sums --model open`" in output
+    assert "60 unparsed of 60 answers Next bench try suite.yaml" in output
+    report = " ".join(command_output(capsys, "report").split())
+    assert "30 of 30 answers of open to sums could not be judged (unparsed or unscored)" in report
+    assert "`bench try suite.yaml --task sums --model open`" in report
 
 
 BAD = [

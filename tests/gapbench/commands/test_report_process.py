@@ -113,5 +113,5 @@ def test_a_run_from_a_shell_prints_its_tables_once(tmp_path: Path) -> None:
     )  # fmt: skip
 
     assert 0 == done.returncode, done.stderr
-    assert 3 == done.stdout.count("SIMULATED")
+    assert 2 == done.stdout.count("SIMULATED")
     assert done.stdout.index("SIMULATED") < done.stdout.index("Parquet  ")

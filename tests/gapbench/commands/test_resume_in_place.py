@@ -89,7 +89,7 @@ def test_only_what_is_left_is_asked_for(
     said = capsys.readouterr().out
 
     assert "3 of 6 requests are left, 3 are finished" in said
-    assert "3 paid calls left (3 of chat): at most $0.00165" in said
+    assert "3 paid calls left (3 of chat): at most $0.0016" in said
 
 
 def test_first_calls_go_to_models_with_requests_left(server: Vendor, half: Path) -> None:

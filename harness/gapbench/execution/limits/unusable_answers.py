@@ -31,8 +31,9 @@ TRIPS_AT = 19
 """Unusable answers among them at which it trips."""
 MIN_UNSENT = 20
 """With fewer requests left, the task goes on: there is little to save."""
-UNUSABLE_OUTCOMES = frozenset({"unparsed", "unscored", "refused", "truncated"})
-_LATER_SCORERS = (None, "none", "judge")
+UNUSABLE_OUTCOMES = frozenset({"unparsed", "refused", "truncated"})
+"""Not *unscored*: the parts of a question that lm-eval scores together, traces without text and answers for a judge have no score
+of their own."""
 
 ShouldContinue = Callable[[str], Awaitable[bool]]
 """Returns whether the rest of a task is sent although nearly all first answers cannot be used; is given why."""
@@ -75,8 +76,7 @@ class UnusableAnswers:
         is_refusal = row.failure_kind == "bad_request"
         if self._answers >= FIRST_ANSWERS or not row.final or row.phase != "measure":
             return
-        is_judged_later = row.outcome == "unscored" and row.scorer in _LATER_SCORERS
-        if is_judged_later or (row.failure_kind is not None and not is_refusal):
+        if row.outcome == "unscored" or (row.failure_kind is not None and not is_refusal):
             return
         self._answers += 1
         if is_refusal:
