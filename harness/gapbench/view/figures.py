@@ -82,6 +82,7 @@ def _figures(results: ResultTables) -> dict[str, Any]:
     return {
         "empty": False,
         "headline": formatting.strip_controls(gap.headline()),
+        "answer": [[label, formatting.strip_controls(text)] for label, text in results.answer.lines()[:3]],
         "side": _leading_side(gap),
         "simulated": results.summary.simulated,
         "margin_points": gap.margin_points,
@@ -118,8 +119,8 @@ def _model(row: Mapping[str, Any]) -> dict[str, Any]:
             "accuracy": formatting.format_accuracy(row),
             "response_p95_s": formatting.format_time(row, "response_p95_s").split("\n")[0],
             "ttft_p50_s": formatting.format_time(row, "ttft_p50_s").split("\n")[0],
-            "usd_per_task": formatting.format_usd(row["usd_per_task"]),
-            "usd_per_correct": formatting.format_usd(row["usd_per_correct"]),
+            "usd_per_task": formatting.format_usd_per_1000(row["usd_per_task"]),
+            "usd_per_correct": formatting.format_usd_per_1000(row["usd_per_correct"]),
             "done": f"{formatting.format_count(row['done'])}/{formatting.format_count(row['planned'])}",
             "coverage": formatting.format_percent(row["coverage"]),
         },

@@ -196,7 +196,7 @@ def test_the_calls_count_as_cost(works: Vendor, capsys: pytest.CaptureFixture[st
     assert ("chat", 0.00006, 10, 5) == (entry.model_id, entry.usd, entry.input_tokens, entry.output_tokens)
     costs = json.loads(command_output(capsys, "cost", "--json"))
     (listed,) = json.loads(command_output(capsys, "runs", "list", "--json"))
-    assert any("the first calls to the models cost $0.0000600 more" in line for line in costs["warnings"])
+    assert any("the first calls to the models cost $0.0001 more" in line for line in costs["warnings"])
     assert sum(row["usd_spent"] for row in costs["rows"]) + 0.00006 == pytest.approx(listed["usd"])
 
 

@@ -67,7 +67,7 @@ function overview(run) {
   if (figures.empty) return make("p", { class: "soft" }, "No answer yet.");
   const warnings = [...figures.fairness, ...figures.warnings];
   return [
-    make("section", { "aria-label": "Verdict" }, make("p", { class: "verdict " + figures.side }, figures.headline),
+    make("section", { "aria-label": "Answer" }, make("dl", { class: "verdict answer " + figures.side }, figures.answer.map(([label, text]) => make("div", {}, make("dt", {}, label), make("dd", {}, text)))),
       run.status === "old" && make("p", { class: "soft small" }, "Of the answers so far; newer ones are being added."),
       warnings.length > 0 && make("details", { open: warnings.length <= 3 }, make("summary", {}, warnings.length === 1 ? "1 caveat" : warnings.length + " caveats"), make("ul", { class: "said" }, warnings.map((line) => make("li", {}, line))))),
     modelsOf(run, figures),
@@ -84,9 +84,9 @@ function modelsOf(run, figures) {
     make("td", { "data-l": partial ? "score" : "accuracy" }, shareBar(model, "accuracy", model.weights), make("span", { class: "small" }, model.shown.accuracy)),
     make("td", { class: "full" }, outcomeBar(model)),
     make("td", { class: "num", "data-l": "p95" }, model.shown.response_p95_s, model.invalid && [make("br"), make("span", { class: "warn-ink small", title: model.invalid }, "invalid")]),
-    make("td", { class: "num", "data-l": "$/task" }, model.shown.usd_per_task), make("td", { class: "num", "data-l": "$/correct" }, model.shown.usd_per_correct),
+    make("td", { class: "num", "data-l": "$/1k tasks" }, model.shown.usd_per_task), make("td", { class: "num", "data-l": "$/1k correct" }, model.shown.usd_per_correct),
     make("td", { class: "num", "data-l": "coverage" }, model.shown.coverage), make("td", { class: "num", "data-l": "done" }, model.shown.done)));
-  const heads = ["model", (partial ? "score" : "accuracy") + " % (95 %)", "outcomes", "response p95", "$/task", "$/correct", "coverage", "done"];
+  const heads = ["model", (partial ? "score" : "accuracy") + " % (95 %)", "outcomes", "response p95", "$/1k tasks", "$/1k correct", "coverage", "done"];
   return make("section", {}, make("h2", {}, "Models"), make("div", { class: "scroll" }, make("table", { class: "stack" }, make("thead", {}, make("tr", {}, heads.map((text, place) => make("th", { scope: "col", class: place > 2 ? "num" : "" }, text)))), make("tbody", {}, rows))), outcomeLegend(figures.models));
 }
 

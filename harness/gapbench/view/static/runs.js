@@ -24,7 +24,7 @@ const COLUMNS = [
   ["closed", "closed", (run) => run.figures && run.figures.gap ? run.figures.gap.closed_value : null],
   ["open", "open", (run) => run.figures && run.figures.gap ? run.figures.gap.open_value : null],
   ["speed", "response p95", (run) => ratioOf(run, "response_p95_s")],
-  ["cost", "$/correct", (run) => ratioOf(run, "usd_per_correct")],
+  ["cost", "$/1k correct", (run) => ratioOf(run, "usd_per_correct")],
   ["spent", "spent", (run) => run.figures ? run.figures.usd_spent : null],
 ];
 
@@ -90,7 +90,7 @@ function runRow(run, place, state) {
     make("td", { class: "num" + empty, "data-l": "closed" }, sideCell(run, "closed")),
     make("td", { class: "num" + empty, "data-l": "open" }, sideCell(run, "open")),
     make("td", { class: "num" + empty, "data-l": "p95" }, pair(run, "response_p95_s")),
-    make("td", { class: "num" + empty, "data-l": "$/correct" }, pair(run, "usd_per_correct")),
+    make("td", { class: "num" + empty, "data-l": "$/1k correct" }, pair(run, "usd_per_correct")),
     make("td", { class: "num" + empty, "data-l": "spent" }, run.figures ? run.figures.shown_spent : "–"),
   ];
   const row = make("tr", { tabindex: place === state.at ? "0" : "-1", "data-key": run.key, "aria-selected": String(state.picked.has(run.key)) }, cells);

@@ -26,6 +26,7 @@ from gapbench.analysis.economics.sizing import SECONDS_PER_MONTH
 from gapbench.analysis.economics.tco import tco
 from gapbench.errors import DocumentError, InputError
 from gapbench.pricing.price_book import row_price
+from gapbench.pricing.price_file import read_price_file
 from gapbench.suite.cost_fields import GpuCost
 from gapbench.suite.suite import load_suite
 from gapbench.suite.tco_fields import (
@@ -468,14 +469,18 @@ def test_ranges_that_reach_beyond_all_replicas_have_no_percentiles() -> None:
     assert "draws" not in table.headline()
 
 
-def test_the_block_and_the_row_of_the_document() -> None:
-    """docs/explanation/economics.md shows what is read: a row of the book, a model's cost, a tco: block."""
+def test_the_block_and_the_row_of_the_document(tmp_path: Path) -> None:
+    """docs/explanation/economics.md shows what is read: a row of the book, a model's cost, a price file, a tco: block."""
     text = (Path(__file__).parents[4] / "docs" / "explanation" / "economics.md").read_text(encoding="utf-8")
-    row, model, block = (yaml.safe_load(part) for part in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL))
+    row, model, own, block = (
+        yaml.safe_load(part) for part in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    )
+    (tmp_path / "prices.yaml").write_text(yaml.safe_dump(own))
     found = TcoDocument(**{**block["tco"], "usd_per_gpu_hour": Ranged(**block["tco"]["usd_per_gpu_hour"])})
 
     assert 0.003 == float(row_price(row[0], "").rates.image or 0)
     assert 2.35 == GpuCost(**{**model["models"][0]["cost"], "as_of": "2026-05-20"}).usd_per_gpu_hour
+    assert "H100-80GB" == read_price_file(tmp_path / "prices.yaml")["gpus"][0]["gpu"]
     assert build_scenario(found, at=DAY).demand.autoscale
 
 
