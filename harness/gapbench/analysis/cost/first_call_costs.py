@@ -20,5 +20,5 @@ def first_calls_note(manifests: Iterable[RunManifest]) -> list[str]:
     if usd is None:
         return []
     return [
-        f"the first calls to the models cost {formatting.format_usd(usd)} more; they are no attempts and in no row"
+        f"the first calls to the models cost {formatting.format_usd(usd)} more; they are not attempts and in no row"
     ]

@@ -3,6 +3,7 @@ import { make, pillOf, formatCount, visible } from "./dom.js";
 import { loadText, mediaUrl } from "./store.js";
 import { diffWords } from "./word_diff.js";
 
+const PIECE_CHARS = 20000;
 const NAMES = { reply: "answer", reasoning: "reasoning", answer: "extracted", reason: "because", error: "error", target: "target" };
 
 // The text with the terms of a search marked.
@@ -25,6 +26,19 @@ function markedText(text, terms) {
   return [...parts, text.slice(at)];
 }
 
+// A long text in pieces, each laid out when it comes into view: as one it would stop the page for many seconds. A piece ends
+// after a line, within a longer line after a word, within a longer word anywhere but inside a character.
+function textPieces(text) {
+  const pieces = [];
+  for (let at = 0; at < text.length;) {
+    let piece = text.slice(at, at + PIECE_CHARS);
+    if (at + piece.length < text.length) piece = piece.slice(0, piece.lastIndexOf("\n") + 1 || piece.lastIndexOf(" ") + 1 || piece.length - /[\uD800-\uDBFF]$/.test(piece));
+    pieces.push(make("span", { class: "piece" }, piece));
+    at += piece.length;
+  }
+  return pieces;
+}
+
 export function textBox(text, terms, cut, loadWhole, label) {
   const box = make("pre", { tabindex: "0", dir: "auto", "aria-label": label || "text" }, markedText(text, terms));
   if (!cut) return box;
@@ -32,7 +46,7 @@ export function textBox(text, terms, cut, loadWhole, label) {
     more.disabled = true;
     try {
       const whole = await loadWhole();
-      box.replaceChildren(document.createTextNode(visible(whole)));
+      box.replaceChildren(...textPieces(whole));
       more.remove();
     } catch (error) { more.replaceWith(make("span", { class: "soft" }, error.message)); }
   } }, `Show all ${formatCount(cut)} characters`);
