@@ -212,11 +212,11 @@ def format_progress(progress: CellProgress) -> dict[str, str]:
         "spent": MISSING if progress.usd is None else f"${progress.usd:.4f}",
         "retried": f"{progress.retried}",
         "infra": f"{progress.infra}",
-        "ETA": _format_eta(progress, eta_s),
+        "left": _format_left(progress, eta_s),
     }
 
 
-def _format_eta(progress: CellProgress, eta_s: float | None) -> str:
+def _format_left(progress: CellProgress, eta_s: float | None) -> str:
     """Return the time left, or how many answers wait for their score once all have come."""
     if progress.answered >= progress.total and progress.waiting:
         return f"scoring {progress.waiting}"

@@ -71,4 +71,4 @@ def test_what_waits_for_its_score_is_shown() -> None:
     progress = CellProgress(total=5, already_done=0, started_s=0.0)
     progress.done, progress.waiting = 2, 3
 
-    assert ("5/5", "scoring 3") == tuple(format_progress(progress)[name] for name in ("done", "ETA"))
+    assert ("5/5", "scoring 3") == tuple(format_progress(progress)[name] for name in ("done", "left"))
