@@ -67,7 +67,7 @@ function overview(run) {
   if (figures.empty) return make("p", { class: "soft" }, "No answer yet.");
   const warnings = [...figures.fairness, ...figures.warnings];
   return [
-    make("section", { "aria-label": "Answer" }, make("dl", { class: "verdict answer " + figures.side }, figures.answer.map(([label, text]) => make("div", {}, make("dt", {}, label), make("dd", {}, text)))),
+    make("section", { "aria-label": "Answer" }, make("dl", { class: "verdict answer-lines " + figures.side }, figures.answer.map(([label, text]) => make("div", {}, make("dt", {}, label), make("dd", {}, text)))),
       run.status === "old" && make("p", { class: "soft small" }, "Of the answers so far; newer ones are being added."),
       warnings.length > 0 && make("details", { open: warnings.length <= 3 }, make("summary", {}, warnings.length === 1 ? "1 caveat" : warnings.length + " caveats"), make("ul", { class: "said" }, warnings.map((line) => make("li", {}, line))))),
     modelsOf(run, figures),

@@ -1,6 +1,6 @@
 """Acceptance 3: what two of cost, report, gap, page, tiers, tco and advise show of one run is equal to the cent.
 
-Random runs with random prices and price overrides (20 here, 200 with GAPBENCH_MONEY_RUNS=200). Each output is asked for all that it shows, under a name that says
+Random runs with random prices and price overrides (10 here, 200 with GAPBENCH_MONEY_RUNS=200). Each output is asked for all that it shows, under a name that says
 what the figure is; every pair of outputs with the same name must agree. Dollars of tasks are for 1,000.
 """
 
@@ -30,7 +30,7 @@ from gapbench.values import Attempt
 from tests.run_folders import make_attempt, write_run
 
 DAY = date(2026, 11, 24)
-RUNS, BLOCK = int(os.environ.get("GAPBENCH_MONEY_RUNS", "20")), 10
+RUNS, BLOCK = int(os.environ.get("GAPBENCH_MONEY_RUNS", "10")), 10
 """Random runs, and how many each test takes. The measured agreement is of 200: GAPBENCH_MONEY_RUNS=200."""
 Figures = dict[tuple[str, ...], float]
 CENT = 0.005
