@@ -28,10 +28,10 @@ import pyarrow as pa
 from playwright.sync_api import Page, sync_playwright
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
-import analysis_scale  # noqa: E402 - another benchmark makes the large run
+import analysis_scale  # noqa: E402 - after the path; another benchmark makes the large run
 
-from gapbench.store.schema import PAYLOAD_SCHEMA  # noqa: E402
-from tests.run_folders import make_answers, write_run  # noqa: E402
+from gapbench.store.schema import PAYLOAD_SCHEMA  # noqa: E402 - after the path
+from tests.run_folders import make_answers, write_run  # noqa: E402 - after the path
 
 BENCH = Path(sys.executable).parent / "bench"
 TARGETS_S = {"list": 1.0, "open": 1.5, "search_first": 2.0}

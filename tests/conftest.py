@@ -15,7 +15,7 @@ from tests.two_models import write_suite
 
 # Read by huggingface_hub when it is imported: no test looks for a data set outside.
 os.environ["HF_HUB_OFFLINE"] = "1"
-# No test sees the prices that whoever runs it keeps in the configuration folder.
+# Tests do not read the user's own price file from the configuration folder.
 os.environ["XDG_CONFIG_HOME"] = str(Path(tempfile.gettempdir()) / "gapbench-tests-config")
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY", "VLLM_BASE_URL")
 

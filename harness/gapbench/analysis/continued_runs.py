@@ -82,7 +82,7 @@ def find_runs(names: Iterable[str | Path], *, keep_replaced: bool = False) -> Co
 
 
 def drop_replaced_rows(frame: pd.DataFrame, replaced: Mapping[str, frozenset[str]]) -> pd.DataFrame:
-    """Return the rows of cells that count, numbered anew; see :attr:`CountedRuns.replaced`."""
+    """Return the rows of the cells that count, with a new index; see :attr:`CountedRuns.replaced`."""
     if not replaced:
         return frame
     counts = np.ones(len(frame), dtype=bool)

@@ -19,7 +19,7 @@ def find_run_folders(names: Iterable[str | Path]) -> list[Path]:
             as ``results/nightly-*``; or an address such as ``s3://BUCKET/PREFIX``, whose runs are downloaded first.
 
     Returns:
-        The folders. A name that is none of these is returned as it is, so that reading it says what it is.
+        The folders. Any other name is returned unchanged, so that the reader reports the error.
 
     Raises:
         InputError: An address is not of a kind that can hold runs.
@@ -45,7 +45,7 @@ def _runs_of(name: str | Path) -> list[Path]:
             return pull_runs(mirror)
     folder = Path(name)
     # os.path.exists, because Path.exists raises on a name that is too long.
-    if os.path.exists(folder) or not glob.has_magic(str(name)):  # noqa: PTH110
+    if os.path.exists(folder) or not glob.has_magic(str(name)):  # noqa: PTH110 - as said
         return _runs_at(folder)
     matches = [run for place in sorted(glob.glob(str(name))) for run in _runs_at(Path(place)) if is_run(run)]  # noqa: PTH207 - Path.glob takes no absolute pattern
     if not matches:

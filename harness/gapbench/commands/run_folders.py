@@ -49,7 +49,7 @@ def _folders_of(given: Path, *, expand: bool) -> list[Path]:
         read_manifest(folder)
         return [folder]
     # os.path.isdir, because Path.is_dir raises on a name that is too long.
-    inside = list(runs_in(given)) if expand and os.path.isdir(given) else []  # noqa: PTH112
+    inside = list(runs_in(given)) if expand and os.path.isdir(given) else []  # noqa: PTH112 - as said
     if inside:
         return inside
     baselines = read_baselines(results)

@@ -54,7 +54,7 @@ def view_command(
     from gapbench.errors import SetupError
 
     try:
-        import duckdb as _duckdb  # noqa: F401
+        import duckdb as _duckdb  # noqa: F401 - only whether it is installed
         import platformdirs as _platformdirs  # noqa: F401
         import starlette as _starlette  # noqa: F401
         import uvicorn as _uvicorn  # noqa: F401

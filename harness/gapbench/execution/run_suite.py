@@ -61,7 +61,7 @@ def execute_run(
             only signals stop it.
         first_calls: The small calls that were made just before; their cost counts towards ``max_usd``.
         should_continue: Decides about a task of which nearly all first answers of a model cannot be used. None: the
-            suite's ``on_unparsed`` decides, and nobody is asked.
+            suite's ``on_unparsed`` decides, without a question.
 
     Raises:
         ResultsError: The folder is locked by another process, damaged, or cannot be written; finished rows are kept.

@@ -145,6 +145,8 @@ def _known(sides: TwoSides) -> list[tuple[str, float]]:
 
 
 def _speed(answer: Answer) -> str:
+    if not (answer.closed_model or answer.open_model):
+        return "no times: no model answered"
     if not _known(answer.response_p50_s):
         return "no times: too few answers to the same requests"
     middle = _both(answer.response_p50_s, formatting.format_seconds)
@@ -171,6 +173,8 @@ def _speed(answer: Answer) -> str:
 
 def _cost(answer: Answer) -> str:
     task, right = answer.usd_per_task, answer.usd_per_correct
+    if not (answer.closed_model or answer.open_model):
+        return "unknown: no model answered"
     if not _known(task):
         return "unknown: not every model has a price; set `cost:` in the suite"
     ratio = _ratio(task)

@@ -45,7 +45,7 @@ _GENERIC_WORDS = {"text", "message", "input"}
 """Words that count only if no other word of the name tells a role: "output text" is an answer."""
 _CODE_COLUMNS = {"entry_point", "test"}
 _NO_PROMPT = frozenset({"image", "image_url", "url", "time", "identifier", "conversation"})
-"""Kinds of values that nobody asks a model, whatever the column is called."""
+"""Kinds of values that are never a prompt, whatever the name of the column."""
 _CODE_LIKE = re.compile(r"[A-Za-z0-9_.:/#-]+")
 """A value without blanks: a number, a code, a path, a hash."""
 

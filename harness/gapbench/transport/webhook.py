@@ -1,4 +1,4 @@
-"""Sends one JSON document to a webhook. Its address is a secret: whoever has it can post, so no message here contains it."""
+"""Sends one JSON document to a webhook. Anyone who has the address can post, so it is a secret and no message here contains it."""
 
 from __future__ import annotations
 

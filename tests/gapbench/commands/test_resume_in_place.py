@@ -1,4 +1,4 @@
-"""A run goes on after a fixed key, model name or price, and asks for what is left alone (findings 2, 18 and 23)."""
+"""A run continues after a fixed key, model name or price, and sends only the missing requests (findings 2, 18 and 23)."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def test_a_yes_sends_the_rest(tmp_path: Path) -> None:
 
 
 def test_little_is_left_is_sent(tmp_path: Path) -> None:
-    """Of 30 requests fewer than 20 are left: there is little to save."""
+    """Of 30 requests fewer than 20 are left, so the task continues."""
     manifest, _ = blind_run(tmp_path, 30)
 
     assert ("complete", 30) == (manifest.state, len(frame(tmp_path)))

@@ -265,3 +265,10 @@ def test_the_models_table_has_the_figures_of_the_answer(run: Path) -> None:
     assert formatting.format_gap("points", answer.gap_points) in line
     assert formatting.format_usd_per_1000(answer.usd_per_task.closed) in line
     assert formatting.format_usd_per_1000(answer.usd_per_correct.closed) in line
+
+
+def test_a_run_without_an_answer_asks_for_no_price() -> None:
+    """A price would not help: no model answered."""
+    text = describe_answer(Answer())
+
+    assert ("no times: no model answered", "unknown: no model answered") == (text.speed, text.cost)

@@ -132,7 +132,7 @@ def _throughput(
             try:
                 return measured_throughput(runs, limits, model_id=model_id, task=task), []
             except ResultsError as exc:
-                # Nobody asked for these limits here: the load of the run is an answer too.
+                # The user gave no limits to this command, so the load of the run is used.
                 return throughput_at_load(runs, account, model_id), [
                     f"capacity is that of the run's load: {exc}"
                 ]

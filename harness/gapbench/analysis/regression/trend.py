@@ -41,7 +41,7 @@ Metric = Literal["accuracy", "response_p50_s", "usd_per_task"]
 METRICS: Mapping[Metric, Method] = {"accuracy": "mean", "response_p50_s": "rank", "usd_per_task": "rank"}
 """The figures that are followed, and how changes of each are found."""
 LEAST_CHANGE = 0.01
-"""Changes of times and dollars below this share of the figure are not shown: they are real now and then, but matter to nobody."""
+"""Changes of times and dollars below this share of the figure are not shown, because they are too small to act on."""
 NEARBY = 2
 """A recorded change of the setup may explain a change of a figure that begins at most this many nights apart."""
 

@@ -30,7 +30,7 @@ FIRST_ANSWERS = 20
 TRIPS_AT = 19
 """Unusable answers among them at which it trips."""
 MIN_UNSENT = 20
-"""With fewer requests left, the task goes on: there is little to save."""
+"""With fewer requests left, the task continues, because stopping would save little."""
 UNUSABLE_OUTCOMES = frozenset({"unparsed", "refused", "truncated"})
 """Not *unscored*: the parts of a question that lm-eval scores together, traces without text and answers for a judge have no score
 of their own."""
