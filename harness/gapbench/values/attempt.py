@@ -69,7 +69,10 @@ class Attempt:
     cluster_id: Annotated[str, "items that share a source; the sample's own id if it shares none"]
     repeat: Annotated[Int32, "which repetition of the item, from 0"]
     attempt: Annotated[Int32, "number of the attempt at this request, from 1; each retry is a separate row"]
-    final: Annotated[bool, "the last attempt of the request, which counts; exactly one each"]
+    final: Annotated[
+        bool,
+        "the last attempt of the request, or the last of an episode's turns, which counts; exactly one each",
+    ]
     phase: Annotated[Phase, "warmup, measure or judge"]
     model_id: Annotated[Label, "the suite's name of the model"]
     runner: Annotated[Label, "the runner that sent the request"]
@@ -143,6 +146,22 @@ class Attempt:
     usage_note: Annotated[
         Label | None, "which token counts were dropped or corrected, and why; null: none"
     ] = None
+    trajectory_id: Annotated[
+        str | None, "the episode of which this is a turn; null: not part of an episode"
+    ] = None
+    turn: Annotated[Int32 | None, "which reply of the episode, from 0; null: not part of an episode"] = None
+    tool_calls: Annotated[Int32 | None, "tool calls in the reply; null: no tools were declared"] = None
+    tool_calls_invalid: Annotated[
+        Int32 | None,
+        "tool calls without a known tool or with arguments that break its schema; null: as tool_calls",
+    ] = None
+    first_tool_call_s: Annotated[float | None, "first byte of a tool call"] = None
+    first_complete_call_s: Annotated[
+        float | None, "last byte of the first tool call; comparable where first_tool_call_s is not"
+    ] = None
+    tool_wait_s: Annotated[
+        float | None, "seconds that the tools of this reply took, ours and not the model's; null: none ran"
+    ] = None
 
 
 ATTEMPT_KEY = ("run_id", "cell_id", "sample_id", "repeat", "attempt")
@@ -160,9 +179,18 @@ class Payload:
     sample_id: Annotated[str, "as in the attempt row"]
     repeat: Annotated[Int32, "as in the attempt row"]
     attempt: Annotated[Int32, "as in the attempt row"]
-    messages: Annotated[str, "the prompt, JSON; images by hash, see media/"]
+    messages: Annotated[
+        str,
+        "the prompt, JSON; media by hash, see media/; of a later turn only what was added since the turn before",
+    ]
     reply: Annotated[str, "the answer channel, whole; partial after a failure"]
     reasoning: Annotated[str | None, "the reasoning channel as disclosed"]
     target: Annotated[str | None, "the sample's target, JSON"]
     reason: Annotated[str, "why the score is what it is"]
     error: Annotated[str | None, "the failure's message"]
+    tool_calls: Annotated[
+        str | None, "the reply's tool calls with the results of those that ran, JSON; null: none"
+    ] = None
+    state_changes: Annotated[
+        str | None, "how the tools of this turn changed the state, JSON Patch (RFC 6902); null: no state"
+    ] = None

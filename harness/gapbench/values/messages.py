@@ -1,4 +1,4 @@
-"""Prompts: text, images, messages, samples, and the hash that shows that two models got the same prompt."""
+"""Prompts: the parts of a message, messages, and the hash that shows that two models got the same prompt."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Role = Literal["system", "user", "assistant"]
+Role = Literal["system", "user", "assistant", "tool"]
 
 
 def canonical_json(value: Any) -> str:
@@ -72,12 +72,108 @@ class Image:
         object.__setattr__(self, "sha256", sha256(self.data))
 
 
-Part = Text | Image
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A PDF in a message, sent natively where the vendor accepts one.
+
+    Attributes:
+        media_type: ``application/pdf``.
+        data: The file.
+        name: File name, which some vendors require.
+    """
+
+    media_type: str
+    data: bytes
+    name: str = "document.pdf"
+    sha256: str = field(init=False, default="")
+
+    def __post_init__(self) -> None:
+        """Hash the bytes once, as for an image."""
+        object.__setattr__(self, "sha256", sha256(self.data))
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """A sound in a message, sent natively where the vendor accepts one.
+
+    Attributes:
+        media_type: ``audio/wav`` or ``audio/mp3``.
+        data: The encoded sound.
+    """
+
+    media_type: str
+    data: bytes
+    sha256: str = field(init=False, default="")
+
+    def __post_init__(self) -> None:
+        """Hash the bytes once, as for an image."""
+        object.__setattr__(self, "sha256", sha256(self.data))
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call of a tool in an assistant's message.
+
+    Attributes:
+        id: The provider's id of the call; its :class:`ToolResult` names it. "": the provider gave none.
+        name: The tool's name.
+        arguments_json: The arguments as the model wrote them: a JSON object, or text that is not valid JSON.
+        signature: State that the vendor attached to this call and needs back unchanged (Gemini's
+            ``thoughtSignature``). None: it attached none.
+    """
+
+    id: str
+    name: str
+    arguments_json: str
+    signature: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What a tool returned, in a message of the role ``tool``.
+
+    Attributes:
+        call_id: The ``id`` of the call that it answers.
+        name: The tool's name; Gemini asks for it.
+        content: The result as text.
+        is_error: Whether the tool failed.
+    """
+
+    call_id: str
+    name: str
+    content: str
+    is_error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningState:
+    """Reasoning that a vendor needs back unchanged in the next turn of a conversation.
+
+    Only the API that made it can read it; another drops it, and says so in ``Call.changes``.
+
+    Attributes:
+        api: ``messages`` (Anthropic's signed thinking blocks), ``responses`` (OpenAI's encrypted reasoning items) or
+            ``google`` (a part with a ``thoughtSignature`` that belongs to no call).
+        item: The block, item or part as it came.
+    """
+
+    api: Literal["messages", "responses", "google"]
+    item: Mapping[str, Any]
+
+
+Part = Text | Image | Document | Audio | ToolCall | ToolResult | ReasoningState
+Medium = Image | Document | Audio
+"""A part with bytes, which tables refer to by its hash."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a prompt."""
+    """One turn of a prompt.
+
+    Attributes:
+        role: Who speaks. A message of the role ``tool`` holds only results.
+        parts: In order. Only an assistant's message holds tool calls and reasoning state.
+    """
 
     role: Role
     parts: tuple[Part, ...]
@@ -92,24 +188,73 @@ class Message:
         """The image parts, in order."""
         return tuple(part for part in self.parts if isinstance(part, Image))
 
+    @property
+    def media(self) -> tuple[Medium, ...]:
+        """The parts with bytes, in order."""
+        return tuple(part for part in self.parts if isinstance(part, Medium))
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """The tool calls, in order."""
+        return tuple(part for part in self.parts if isinstance(part, ToolCall))
+
+    @property
+    def tool_results(self) -> tuple[ToolResult, ...]:
+        """The tool results, in order."""
+        return tuple(part for part in self.parts if isinstance(part, ToolResult))
+
+    @property
+    def is_plain_text(self) -> bool:
+        """Whether all parts are text."""
+        return all(isinstance(part, Text) for part in self.parts)
+
 
 def messages_as_json(messages: Iterable[Message]) -> list[dict[str, Any]]:
-    """Return messages as plain JSON values with images by hash: the form that is hashed and stored.
+    """Return messages as plain JSON values with media by hash: the form that is hashed and stored.
 
     Adjacent text parts are joined, since providers differ in whether they keep them apart.
     """
     out: list[dict[str, Any]] = []
     for message in messages:
-        parts: list[dict[str, str]] = []
+        parts: list[dict[str, Any]] = []
         for part in message.parts:
-            if isinstance(part, Image):
-                parts.append({"image_sha256": part.sha256, "media_type": part.media_type})
-            elif parts and "text" in parts[-1]:
-                parts[-1] = {"text": parts[-1]["text"] + part.text}
+            if isinstance(part, Text):
+                if parts and "text" in parts[-1]:
+                    parts[-1] = {"text": parts[-1]["text"] + part.text}
+                else:
+                    parts.append({"text": part.text})
             else:
-                parts.append({"text": part.text})
+                parts.append(_part_as_json(part))
         out.append({"role": message.role, "parts": parts})
     return out
+
+
+def _part_as_json(part: Part) -> dict[str, Any]:
+    match part:
+        case Text():
+            return {"text": part.text}
+        case Image():
+            return {"image_sha256": part.sha256, "media_type": part.media_type}
+        case Document():
+            return {"document_sha256": part.sha256, "media_type": part.media_type, "name": part.name}
+        case Audio():
+            return {"audio_sha256": part.sha256, "media_type": part.media_type}
+        case ToolCall():
+            signature = {"signature": part.signature} if part.signature is not None else {}
+            return {
+                "tool_call": {"id": part.id, "name": part.name, "arguments": part.arguments_json, **signature}
+            }
+        case ToolResult():
+            return {
+                "tool_result": {
+                    "call_id": part.call_id,
+                    "name": part.name,
+                    "content": part.content,
+                    "is_error": part.is_error,
+                }
+            }
+        case ReasoningState():
+            return {"reasoning_state": {"api": part.api, "item": part.item}}
 
 
 def prompt_sha256(messages: Iterable[Message]) -> str:
@@ -146,31 +291,3 @@ def remove_salt(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     rest = text[found.end() :]
     parts = (Text(rest), *first.parts[1:]) if rest else first.parts[1:]
     return (Message(first.role, parts), *messages[1:])
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One item of a task, rendered.
-
-    Attributes:
-        sample_id: Stable within the task.
-        messages: The prompt, the same for every model.
-        target: What the scorer compares with. None: the task has no target.
-        cluster_id: Samples that share a source, for clustered intervals. None: its own cluster.
-        tags: Free labels, for slicing.
-        columns: The source row, for scorers that need more than the target.
-        reference: A reply that scores 1, where the task gives one.
-        decoy: A plausible reply that scores 0, where the task gives one.
-        needs_logprobs: True: nothing is to be generated; the last message, an assistant's, is to be given its
-            log-probability after the text before it.
-    """
-
-    sample_id: str
-    messages: tuple[Message, ...]
-    target: Any = None
-    cluster_id: str | None = None
-    tags: tuple[str, ...] = ()
-    columns: Mapping[str, Any] = field(default_factory=dict)
-    reference: str | None = None
-    decoy: str | None = None
-    needs_logprobs: bool = False

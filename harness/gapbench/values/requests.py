@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from gapbench.errors import FailureKind
-from gapbench.values.messages import Message
+from gapbench.values.messages import Message, Part, ReasoningState, ToolCall
 from gapbench.values.tool_calls import ToolCallPiece
+from gapbench.values.tools import ResponseSchema, ToolSet
 
 Channel = Literal["answer", "reasoning"]
 Weights = Literal["open", "closed"]
@@ -100,12 +101,16 @@ class GroundTruth:
         category: Selects the persona's skill.
         reference: The reply that scores 1.
         decoy: The reply that scores 0.
+        reference_turns: The assistant's messages that score 1, one for each turn. (): ``reference`` is the only one.
+        decoy_turns: The assistant's messages that score 0, as ``reference_turns``.
     """
 
     prompt_sha256: str
     category: str
     reference: str
     decoy: str
+    reference_turns: tuple[Message, ...] = ()
+    decoy_turns: tuple[Message, ...] = ()
 
 
 def _no_truths() -> Iterable[GroundTruth]:
@@ -150,12 +155,16 @@ class Request:
     Attributes:
         needs_logprobs: True: nothing is generated. The runner returns how likely the last message is, as plain text,
             after the text before it; the answer is then :meth:`Likelihood.to_answer`.
+        tools: The tools that the model may call. None: none are declared.
+        response_schema: The schema that the provider is to hold the reply to. None: free text.
     """
 
     model: Model
     messages: tuple[Message, ...]
     params: Params
     needs_logprobs: bool = False
+    tools: ToolSet | None = None
+    response_schema: ResponseSchema | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +251,7 @@ class Chunk(NamedTuple):
         service_tier: The tier that the provider reports, such as ``default`` or ``flex``.
         tool_call: A piece of a tool call. The answer gets the calls as one JSON list, after its text.
         usage_note: How ``usage`` differs from the provider's numbers, and why.
+        reasoning_state: Reasoning that the vendor needs back, whole.
     """
 
     text: str = ""
@@ -257,6 +267,7 @@ class Chunk(NamedTuple):
     service_tier: str | None = None
     tool_call: ToolCallPiece | None = None
     usage_note: str | None = None
+    reasoning_state: ReasoningState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +283,9 @@ class Timing:
         done_s: The reply was complete, or the failure was known.
         chunk_s: When each chunk with text or a piece of a tool call arrived.
         chunk_tokens: Cumulative output tokens at each of ``chunk_s``. None: the server did not report them.
+        first_tool_call_s: The first byte of a tool call arrived.
+        first_complete_call_s: The last byte of the first tool call arrived. This one is comparable between vendors:
+            Gemini sends a call whole, and Anthropic may hold the arguments back.
     """
 
     sent_s: float | None
@@ -282,6 +296,8 @@ class Timing:
     done_s: float
     chunk_s: tuple[float, ...] = ()
     chunk_tokens: tuple[int, ...] | None = None
+    first_tool_call_s: float | None = None
+    first_complete_call_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +321,8 @@ class Response:
         transport: Which code sent and received the bytes (``lean``, ``httpx2``, ``in-process``).
         thinking_rule: The rule that moved thinking out of the text. None: none applied.
         usage_note: Which token counts were dropped or corrected, and why. None: none.
+        parts: The reply as the assistant's part of the next prompt: text, tool calls and reasoning state in the order
+            in which they came, without thinking that was only shown. (): nothing came.
     """
 
     answer: str
@@ -323,3 +341,18 @@ class Response:
     failure: Failure | None = None
     thinking_rule: str | None = None
     usage_note: str | None = None
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """The tool calls, in the order in which they began."""
+        return tuple(part for part in self.parts if isinstance(part, ToolCall))
+
+    @property
+    def text(self) -> str:
+        """The text of the answer, without its tool calls."""
+        return Message("assistant", self.parts).text
+
+    def to_message(self) -> Message:
+        """Return the reply as the next prompt's message."""
+        return Message("assistant", self.parts)

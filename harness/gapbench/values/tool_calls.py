@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
+from gapbench.values.messages import ToolCall
+
 
 class ToolCallPiece(NamedTuple):
     """A piece of a tool call.
@@ -14,22 +16,25 @@ class ToolCallPiece(NamedTuple):
         id: The provider's id of the call; "" if this piece has none.
         name: The tool's name; "" if this piece has none.
         arguments: Some more characters of the arguments, which are JSON.
+        signature: See ``ToolCall.signature``; None if this piece has none.
     """
 
     place: int | str | None = None
     id: str = ""
     name: str = ""
     arguments: str = ""
+    signature: str | None = None
 
 
 class _Call:
     """A tool call in progress."""
 
-    __slots__ = ("arguments", "id", "name")
+    __slots__ = ("arguments", "id", "name", "signature")
 
     def __init__(self, identity: str) -> None:
         self.id = identity
         self.name = ""
+        self.signature: str | None = None
         self.arguments: list[str] = []
 
 
@@ -41,9 +46,14 @@ class ToolCallAccumulator:
         self._calls: list[_Call] = []
         self._by_place: dict[int | str | None, _Call] = {}
 
-    def add(self, piece: ToolCallPiece) -> None:
-        """Add a piece to its call."""
+    def __len__(self) -> int:
+        """Return how many calls have begun."""
+        return len(self._calls)
+
+    def add(self, piece: ToolCallPiece) -> int:
+        """Add a piece to its call, and return the call's position."""
         call = self._call_of(piece)
+        call.signature = piece.signature or call.signature
         if piece.name.startswith(call.name):
             # The name so far again, whole or longer.
             call.name = piece.name or call.name
@@ -51,6 +61,14 @@ class ToolCallAccumulator:
             call.name += piece.name
         if piece.arguments:
             call.arguments.append(piece.arguments)
+        return self._calls.index(call)
+
+    def calls(self) -> list[ToolCall]:
+        """Return the calls, with the arguments as they came; "{}" where there are none."""
+        return [
+            ToolCall(call.id, call.name, "".join(call.arguments).strip() or "{}", call.signature)
+            for call in self._calls
+        ]
 
     def _call_of(self, piece: ToolCallPiece) -> _Call:
         """Return the call of a piece: that of its index, unless the piece shows that a new one begins.

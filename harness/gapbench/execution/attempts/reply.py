@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from gapbench import credentials, transport
 from gapbench.errors import RunnerError
-from gapbench.values import Chunk, Disclosure, Failure, FinishReason, Model, Response, Timing, Usage
+from gapbench.values import (
+    Chunk,
+    Disclosure,
+    Failure,
+    FinishReason,
+    Model,
+    Part,
+    ReasoningState,
+    Response,
+    Text,
+    Timing,
+    Usage,
+)
 from gapbench.values.thinking import ThinkingSplit, thinking_rules_for
 from gapbench.values.token_counts import check_usage, is_count, merge_usages, to_count
 from gapbench.values.tool_calls import ToolCallAccumulator
@@ -31,6 +44,9 @@ class ReplyAccumulator:
         self._other_chunks: list[int] = []
         self._tool_calls = ToolCallAccumulator()
         self._first_tool_call_s: float | None = None
+        self._first_complete_call_s: float | None = None
+        # Pieces of the answer before each tool call and each reasoning state: (pieces, call's position or state).
+        self._places: list[tuple[int, int | ReasoningState]] = []
         self._known_facts: dict[str, Any] = {}
         self._last_fact_values: tuple[object, ...] = _NO_FACTS
         self._usages: list[Usage] = []
@@ -70,11 +86,18 @@ class ReplyAccumulator:
             self._add_instant(chunk.received_s, chunk.usage)
             if self._first_tool_call_s is None:
                 self._first_tool_call_s = self.chunk_s[-1]
-            self._tool_calls.add(chunk.tool_call)
+            known = len(self._tool_calls)
+            position = self._tool_calls.add(chunk.tool_call)
+            if len(self._tool_calls) > known:
+                self._places.append((len(self._answer), position))
+            if position == 0:
+                self._first_complete_call_s = self.chunk_s[-1]
             # The next piece may be equal to this one.
             self._last_fact_values = _NO_FACTS
+        if chunk.reasoning_state is not None:
+            self._places.append((len(self._answer), chunk.reasoning_state))
         for name, value in zip(_FACT_NAMES, tuple.__getitem__(chunk, _FACT_FIELDS), strict=True):
-            if value is None or name == "tool_call":
+            if value is None or name in _APPENDED:
                 continue
             if not isinstance(value, str):
                 raise _garbage_error(name, value)
@@ -106,6 +129,8 @@ class ReplyAccumulator:
             done_s=done_s,
             chunk_s=tuple(self.chunk_s),
             chunk_tokens=_all_or_none(self._chunk_tokens),
+            first_tool_call_s=self._first_tool_call_s,
+            first_complete_call_s=self._first_complete_call_s,
         )
         return Response(
             # A server may echo what it was sent. No code after this line sees a key.
@@ -125,7 +150,30 @@ class ReplyAccumulator:
             failure=failure,
             thinking_rule=None if split is None else split.rule,
             usage_note=credentials.redact("; ".join(notes)) if notes else None,
+            parts=self._parts(split),
         )
+
+    def _parts(self, split: ThinkingSplit | None) -> tuple[Part, ...]:
+        """Return text, tool calls and reasoning state in the order in which they came."""
+        if split is not None:
+            # Its text is not that of the pieces; calls come after it, as in the answer.
+            text: tuple[Part, ...] = (Text(credentials.redact(split.answer)),) if split.answer else ()
+            return (*text, *(self._part_at(place) for _, place in self._places))
+        parts: list[Part] = []
+        done = 0
+        for pieces, place in [*self._places, (len(self._answer), None)]:
+            if text_before := "".join(self._answer[done:pieces]):
+                parts.append(Text(credentials.redact(text_before)))
+            done = pieces
+            if place is not None:
+                parts.append(self._part_at(place))
+        return tuple(parts)
+
+    def _part_at(self, place: int | ReasoningState) -> Part:
+        if isinstance(place, ReasoningState):
+            return place
+        call = self._tool_calls.calls()[place]
+        return replace(call, arguments_json=credentials.redact(call.arguments_json))
 
     def _join_answer(self, text: str) -> str:
         calls = self._tool_calls.to_json()
@@ -192,6 +240,8 @@ class ReplyAccumulator:
 # The fields after text, channel, received_s and usage: the facts.
 _FACT_FIELDS = slice(4, None)
 _FACT_NAMES = Chunk._fields[_FACT_FIELDS]
+# Facts that add to what came before; the last value of every other one wins.
+_APPENDED = frozenset({"tool_call", "reasoning_state"})
 _NO_FACTS = tuple.__getitem__(Chunk(), _FACT_FIELDS)
 
 
