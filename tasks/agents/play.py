@@ -17,6 +17,7 @@ from typing import Any
 Call = tuple[str, dict[str, Any]]
 Step = str | list[Call]
 Policy = Generator[Step, Any, None]
+Turns = list[dict[str, Any]]
 
 
 @dataclass
@@ -30,7 +31,7 @@ class Play:
         said: The assistant's texts.
     """
 
-    turns: list[dict[str, Any]] = field(default_factory=list)
+    turns: Turns = field(default_factory=list)
     state: dict[str, Any] = field(default_factory=dict)
     calls: list[tuple[Call, bool]] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
@@ -95,28 +96,28 @@ def replay(turns: Sequence[Mapping[str, Any]]) -> Policy:
             yield turn["text"]
 
 
-def without_call(turns: Sequence[Mapping[str, Any]], position: int) -> list[dict[str, Any]]:
+def without_call(turns: Sequence[Mapping[str, Any]], position: int) -> Turns:
     """Return turns without the call at a position, counted over all turns."""
     return _with_calls(turns, lambda number, call: [] if number == position else [call])
 
 
 def with_call_changed(
     turns: Sequence[Mapping[str, Any]], position: int, arguments: Mapping[str, Any]
-) -> list[dict[str, Any]]:
+) -> Turns:
     """Return turns in which one call has other arguments."""
     return _with_calls(
         turns, lambda number, call: [{**call, "arguments": dict(arguments)}] if number == position else [call]
     )
 
 
-def with_call_after(turns: Sequence[Mapping[str, Any]], position: int, call: Call) -> list[dict[str, Any]]:
+def with_call_after(turns: Sequence[Mapping[str, Any]], position: int, call: Call) -> Turns:
     """Return turns with one more call after the one at a position."""
     more = {"name": call[0], "arguments": call[1]}
     return _with_calls(turns, lambda number, known: [known, more] if number == position else [known])
 
 
-def _with_calls(turns: Sequence[Mapping[str, Any]], change: Any) -> list[dict[str, Any]]:
-    changed: list[dict[str, Any]] = []
+def _with_calls(turns: Sequence[Mapping[str, Any]], change: Any) -> Turns:
+    changed: Turns = []
     number = 0
     for turn in turns:
         if "tool_calls" not in turn:

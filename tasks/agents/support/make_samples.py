@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from tasks.agents.play import Play, play
+from tasks.agents.episodes import Episode, Wanted, make_rows
+from tasks.agents.play import play
 from tasks.agents.support import tools
 from tasks.agents.support.policies import Case, mutants, reference
 from tasks.agents.support.requests import GRANTED, REFUSED, TODAY, Request
@@ -79,64 +78,21 @@ def make_state(r: Random, case: Case, failing: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Episode:
-    """One episode, and the reference played on it.
-
-    Attributes:
-        case: What the policies act on.
-        message: The customer's first message.
-        lines: What the customer says later.
-        state: The state at the start.
-        failing: See :func:`make_state`.
-        right: The reference, played.
-    """
-
-    case: Case
-    message: str
-    lines: list[dict[str, str]]
-    state: dict[str, Any]
-    failing: str
-    right: Play
-
-
-def make_episode(tier: str, number: int, seed: object) -> Episode:
-    """Return one episode of a tier: the first draw whose reference makes as many calls as the tier says."""
-    low, high = map(int, tier.split("-"))
-    draws = (
-        _draw_episode(Random(f"agents/support/{tier}/{number}/{seed}/{n}"), tier, number) for n in count()
-    )
-    return next(episode for episode in draws if low <= len(episode.right.calls) <= high)
-
-
-def _draw_episode(r: Random, tier: str, number: int) -> Episode:
-    failing = ("none", "busy", "none", "none", "down")[number % 5]
-    case, message = make_case(r, tier, refused=number % 4 in {1, 2}, injected=number % 5 == 2)
-    state = make_state(r, case, failing)
+def draw(r: Random, wanted: Wanted) -> Episode:
+    """Return one episode."""
+    case, message = make_case(r, wanted.tier, refused=wanted.refused, injected=wanted.injected)
+    state = make_state(r, case, wanted.failing)
     lines = [GO_AHEAD]
     if case.asks_for_email:
         lines.insert(0, {"text": f"It is {case.email}.", "when": r"e-?mail|account"})
     right = play(reference(case), tools, state, lines)
-    return Episode(case, message, lines, state, failing if state["failures"] else "none", right)
+    return Episode(wanted, message, lines, state, right, mutants(case, right))
 
 
-def make_row(tier: str, number: int, seed: object) -> dict[str, Any]:
-    """Return one episode as a row."""
-    episode = make_episode(tier, number, seed)
-    case, right = episode.case, episode.right
-    return {
-        "id": f"{tier}-{number + 1:02}", "tier": tier, "calls": len(right.calls),
-        "refused": any(request.is_refused for request in case.requests), "failing": episode.failing,
-        "injected": case.injected is not None, "message": episode.message, "user": episode.lines, "state": episode.state,
-        "effects": right.state["effects"], "reference_turns": right.turns,
-        "decoy_turns": mutants(case, right)["stops_early"],
-    }  # fmt: skip
-
-
-def rows(seed: object = 1) -> list[dict[str, Any]]:
-    """Return the episodes of a seed."""
-    return [make_row(tier, number, seed) for tier in REQUESTS_OF_TIER for number in range(PER_TIER)]
+def render() -> str:
+    """Return the episodes as JSON lines."""
+    return to_json_lines(make_rows("support", draw))
 
 
 if __name__ == "__main__":
-    write_samples(HERE, to_json_lines(rows()))
+    write_samples(HERE, render())

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.agents.play import Call, Play, Policy, with_call_after, with_call_changed, without_call
+from tasks.agents.play import Call, Play, Policy, Turns, with_call_after, with_call_changed, without_call
 from tasks.agents.support.requests import Request
 
 MAX_TRIES = 3
-Turns = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -71,13 +70,13 @@ def mutants(case: Case, right: Play) -> Mapping[str, Turns]:
     return {
         "does_nothing": [turn for turn in right.turns if "text" in turn],
         "stops_early": without_call(right.turns, last),
-        "wrong_argument": with_call_changed(right.turns, last, _corrupt(call, case)),
+        "wrong_argument": with_call_changed(right.turns, last, _corrupt(call)),
         "does_more": with_call_after(right.turns, last, unasked),
         "decides_the_other_way": _other_way(case, right),
     }
 
 
-def _corrupt(call: Call, case: Case) -> dict[str, Any]:
+def _corrupt(call: Call) -> dict[str, Any]:
     """Return the arguments of a call with one of them wrong, but possible."""
     name, arguments = call
     changed = dict(arguments)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -10,7 +10,7 @@ from typing import Any
 
 from tasks.agents.play import Call
 
-TODAY = datetime.date(2026, 5, 20)
+TODAY = dt.date(2026, 5, 20)
 PRODUCTS = {
     "TNT": ("tent", 18900), "BAG": ("sleeping bag", 8900), "STV": ("camping stove", 4900), "LMP": ("head lamp", 2500),
     "BOT": ("pair of hiking boots", 12900), "JKT": ("rain jacket", 9900), "CUP": ("steel cup", 1200),
@@ -51,7 +51,7 @@ Maker = Callable[[Random, str, str], Request]
 
 
 def _days_ago(days: int) -> str:
-    return (TODAY - datetime.timedelta(days=days)).isoformat()
+    return (TODAY - dt.timedelta(days=days)).isoformat()
 
 
 def _address(r: Random) -> str:
@@ -199,9 +199,7 @@ def credit_for_delay(r: Random, customer_id: str, order_id: str) -> Request:
     """Credit of a tenth of the order for a delivery more than five days late."""
     order = _order(r, customer_id, "delivered", age=r.randint(3, 20))
     late = r.randint(6, 12)
-    order["promised"] = (
-        datetime.date.fromisoformat(order["delivered"]) - datetime.timedelta(days=late)
-    ).isoformat()
+    order["promised"] = (dt.date.fromisoformat(order["delivered"]) - dt.timedelta(days=late)).isoformat()
     total = sum(item["price_cents"] for item in order["items"])
     return Request(
         "credit_for_delay", order_id, order, f"Order {order_id} came late. What do I get for that?",
@@ -214,9 +212,7 @@ def no_credit_for_delay(r: Random, customer_id: str, order_id: str) -> Request:
     """No credit for a delivery up to five days late."""
     order = _order(r, customer_id, "delivered", age=r.randint(3, 20))
     late = r.randint(1, 5)
-    order["promised"] = (
-        datetime.date.fromisoformat(order["delivered"]) - datetime.timedelta(days=late)
-    ).isoformat()
+    order["promised"] = (dt.date.fromisoformat(order["delivered"]) - dt.timedelta(days=late)).isoformat()
     total = sum(item["price_cents"] for item in order["items"])
     return Request(
         "no_credit_for_delay", order_id, order, f"My order {order_id} was late, I want credit for it.",

@@ -4,14 +4,19 @@ The scorer compares ``state["effects"]``: each change that a customer would noti
 independent changes does not count. Money is in cents.
 """
 
+from __future__ import annotations
+
 import json
+from typing import Any
+
+State = dict[str, Any]
 
 
 class ToolError(ValueError):
     """What the tool tells the model instead of a result."""
 
 
-def find_customer(state, *, email):
+def find_customer(state: State, *, email: str) -> State:
     """Return the customer with an e-mail address."""
     for customer_id, customer in state["customers"].items():
         if customer["email"].lower() == email.strip().lower():
@@ -19,7 +24,7 @@ def find_customer(state, *, email):
     raise ToolError(f"no customer has the e-mail address {email!r}")
 
 
-def list_orders(state, *, customer_id):
+def list_orders(state: State, *, customer_id: str) -> list[State]:
     """Return the ids and states of a customer's orders."""
     if customer_id not in state["customers"]:
         raise ToolError(f"no customer {customer_id!r}")
@@ -30,19 +35,19 @@ def list_orders(state, *, customer_id):
     ]
 
 
-def get_order(state, *, order_id):
+def get_order(state: State, *, order_id: str) -> State:
     """Return one order."""
     return {"order_id": order_id, **_order(state, order_id)}
 
 
-def check_stock(state, *, sku):
+def check_stock(state: State, *, sku: str) -> State:
     """Return how many of an article are in stock."""
     if sku not in state["stock"]:
         raise ToolError(f"no article {sku!r}")
     return {"sku": sku, "in_stock": state["stock"][sku]}
 
 
-def cancel_order(state, *, order_id):
+def cancel_order(state: State, *, order_id: str) -> State:
     """Cancel an order that is not on its way yet; what was paid goes back by itself."""
     order = _order(state, order_id)
     _fail_if_due(state, "cancel_order")
@@ -53,7 +58,7 @@ def cancel_order(state, *, order_id):
     return {"order_id": order_id, "status": "cancelled"}
 
 
-def change_address(state, *, order_id, address):
+def change_address(state: State, *, order_id: str, address: str) -> State:
     """Change the delivery address of an order that is not on its way yet."""
     order = _order(state, order_id)
     _fail_if_due(state, "change_address")
@@ -64,7 +69,7 @@ def change_address(state, *, order_id, address):
     return {"order_id": order_id, "address": address}
 
 
-def create_return(state, *, order_id, sku):
+def create_return(state: State, *, order_id: str, sku: str) -> State:
     """Open a return of one article of a delivered order, and return its number."""
     order = _order(state, order_id)
     _item(order, order_id, sku)
@@ -79,7 +84,7 @@ def create_return(state, *, order_id, sku):
     return {"return_id": return_id}
 
 
-def send_label(state, *, return_id):
+def send_label(state: State, *, return_id: str) -> State:
     """Send the customer a label for a return."""
     if return_id not in state["returns"]:
         raise ToolError(f"no return {return_id!r}")
@@ -89,7 +94,7 @@ def send_label(state, *, return_id):
     return {"return_id": return_id, "label": "sent"}
 
 
-def refund(state, *, order_id, sku, amount_cents):
+def refund(state: State, *, order_id: str, sku: str, amount_cents: int) -> State:
     """Pay back an amount for one article of an order, to the way it was paid."""
     order = _order(state, order_id)
     item = _item(order, order_id, sku)
@@ -100,7 +105,7 @@ def refund(state, *, order_id, sku, amount_cents):
     return {"order_id": order_id, "refunded_cents": amount_cents}
 
 
-def exchange(state, *, order_id, sku, new_sku):
+def exchange(state: State, *, order_id: str, sku: str, new_sku: str) -> State:
     """Exchange an article of a delivered order for another one in stock."""
     order = _order(state, order_id)
     _item(order, order_id, sku)
@@ -112,7 +117,7 @@ def exchange(state, *, order_id, sku, new_sku):
     return {"order_id": order_id, "new_sku": new_sku}
 
 
-def give_credit(state, *, customer_id, amount_cents):
+def give_credit(state: State, *, customer_id: str, amount_cents: int) -> State:
     """Give a customer credit for the next order."""
     if customer_id not in state["customers"]:
         raise ToolError(f"no customer {customer_id!r}")
@@ -123,34 +128,36 @@ def give_credit(state, *, customer_id, amount_cents):
     return {"customer_id": customer_id, "credit_cents": amount_cents}
 
 
-def record_refusal(state, *, order_id, rule):
+def record_refusal(state: State, *, order_id: str, rule: str) -> State:
     """Write down that a request about an order was refused, and by which rule of the policy (such as R2)."""
     _order(state, order_id)
     _record(state, what="refusal", order_id=order_id, rule=rule.strip().upper())
     return {"recorded": True}
 
 
-def escalate(state, *, order_id, reason):
+def escalate(state: State, *, order_id: str, reason: str) -> State:
     """Hand an order over to a colleague, with the reason in a few words."""
     _order(state, order_id)
     _record(state, what="escalation", order_id=order_id)
     return {"escalated": True, "reason": reason}
 
 
-def _order(state, order_id):
+def _order(state: State, order_id: str) -> State:
     if order_id not in state["orders"]:
         raise ToolError(f"no order {order_id!r}")
-    return state["orders"][order_id]
+    order: State = state["orders"][order_id]
+    return order
 
 
-def _item(order, order_id, sku):
+def _item(order: State, order_id: str, sku: str) -> State:
     for item in order["items"]:
         if item["sku"] == sku:
-            return item
+            found: State = item
+            return found
     raise ToolError(f"{order_id} has no article {sku!r}")
 
 
-def _fail_if_due(state, tool):
+def _fail_if_due(state: State, tool: str) -> None:
     """Fail as the episode has it: a number of times, or always (-1)."""
     left = state["failures"].get(tool, 0)
     if left:
@@ -160,5 +167,5 @@ def _fail_if_due(state, tool):
         )
 
 
-def _record(state, **effect):
+def _record(state: State, **effect: Any) -> None:
     state["effects"] = sorted([*state["effects"], effect], key=lambda one: json.dumps(one, sort_keys=True))
