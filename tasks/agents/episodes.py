@@ -2,17 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from random import Random
 from typing import Any, Literal
 
 from tasks.agents.play import Play, Turns
+from tasks.agents.requests import Request
 
 TIERS = ("2-5", "6-12", "13-24", "25-40")
 """Calls that the reference makes, from and to."""
 PER_TIER = 8
+GO_AHEAD = {
+    "text": "Yes, please go ahead with what I asked.",
+    "when": r"\?\s*$|would you like|shall i|do you want|please confirm|confirm that",
+}
+"""What a user answers to a question that was not needed."""
+_NAMES = (
+    "Ada",
+    "Ben",
+    "Chloe",
+    "Dev",
+    "Elif",
+    "Femi",
+    "Gita",
+    "Hugo",
+    "Iris",
+    "Jonas",
+    "Kemal",
+    "Lena",
+    "Milo",
+    "Nora",
+)
+_FAMILIES = (
+    "Park",
+    "Novak",
+    "Silva",
+    "Okoro",
+    "Haas",
+    "Lind",
+    "Moreau",
+    "Rossi",
+    "Sato",
+    "Weber",
+    "Khan",
+    "Byrne",
+)
 Failing = Literal["none", "busy", "down"]
 
 
@@ -66,7 +102,7 @@ Draw = Callable[[Random, Wanted], Episode | None]
 
 def make_episode(environment: str, draw: Draw, tier: str, number: int, seed: object) -> Episode:
     """Return one episode of a tier: the first draw whose reference makes as many calls as the tier says."""
-    failing: Failing = ("none", "busy", "none", "none", "down")[number % 5]  # type: ignore[assignment]  # of a tuple of words
+    failing: Failing = ("none", "busy", "none", "none", "down")[number % 5]
     wanted = Wanted(tier, number % 4 in {1, 2}, failing, number % 5 == 2)
     low, high = wanted.bounds
     for attempt in count():
@@ -99,3 +135,21 @@ def make_rows(environment: str, draw: Draw, seed: object = 1) -> list[dict[str, 
                 }
             )
     return rows
+
+
+def draw_people(r: Random, size: int) -> list[tuple[str, str]]:
+    """Return names and e-mail addresses of different people."""
+    names = r.sample(_NAMES, size)
+    families = r.sample(_FAMILIES, size)
+    return [
+        (f"{name} {family}", f"{name}.{family}@example.org".lower())
+        for name, family in zip(names, families, strict=True)
+    ]
+
+
+def choose_failures(r: Random, requests: Sequence[Request], failing: Failing) -> dict[str, int]:
+    """Return which tool fails how often: ``busy`` fails twice, ``down`` (-1) always. {}: none can or is to fail."""
+    tools = sorted(
+        {name for request in requests for name, _ in request.acts} - {"record_refusal", "escalate"}
+    )
+    return {} if failing == "none" or not tools else {r.choice(tools): 2 if failing == "busy" else -1}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
 from tasks.agents.play import Call
+from tasks.agents.requests import Request
 
 TODAY = dt.date(2026, 5, 20)
 PRODUCTS = {
@@ -21,33 +22,34 @@ TOWNS = ("Leeds", "Bristol", "York", "Exeter", "Durham", "Lincoln")
 
 
 @dataclass
-class Request:
-    """One request about one order.
+class OrderRequest(Request):
+    """A request about one order.
 
     Attributes:
-        kind: Name of the kind.
-        order_id: The order.
         order: Its record.
-        text: What the customer writes.
-        acts: The state-changing calls that policy asks for, in an order that works.
-        forbidden: State-changing calls that a desk without the policy would make instead.
-        reads: Calls that are needed to know what to do.
         stock: Stock that the case needs.
-        is_refused: Whether policy refuses it.
     """
 
-    kind: str
-    order_id: str
-    order: dict[str, Any]
-    text: str
-    acts: list[Call]
-    forbidden: list[Call]
-    reads: list[Call] = field(default_factory=list)
+    order: dict[str, Any] = field(default_factory=dict)
     stock: dict[str, int] = field(default_factory=dict)
-    is_refused: bool = False
 
 
-Maker = Callable[[Random, str, str], Request]
+Maker = Callable[[Random, str, str], OrderRequest]
+
+
+def _request(
+    order_id: str,
+    order: dict[str, Any],
+    text: str,
+    acts: list[Call],
+    forbidden: list[Call],
+    checks: Sequence[Call] = (),
+    stock: Mapping[str, int] | None = None,
+    *,
+    is_refused: bool = False,
+) -> OrderRequest:
+    reads = [[("get_order", {"order_id": order_id}), *checks]]
+    return OrderRequest(order_id, text, reads, acts, forbidden, is_refused, order, dict(stock or {}))
 
 
 def _days_ago(days: int) -> str:
@@ -81,99 +83,90 @@ def _order(
     }  # fmt: skip
 
 
-def return_in_time(r: Random, customer_id: str, order_id: str) -> Request:
+def return_in_time(r: Random, customer_id: str, order_id: str) -> OrderRequest:
     """A return within 30 days."""
     order = _order(r, customer_id, "delivered", age=r.randint(2, 28))
     item = order["items"][0]
-    return Request(
-        "return_in_time", order_id, order, f"I want to send back the {item['name']} from order {order_id}. I have not used it.",
+    return _request( order_id, order, f"I want to send back the {item['name']} from order {order_id}. I have not used it.",
         [("create_return", {"order_id": order_id, "sku": item["sku"]}), ("send_label", {"return_id": f"R-{order_id}-{item['sku']}"})],
         [("record_refusal", {"order_id": order_id, "rule": "R1"})],
     )  # fmt: skip
 
 
-def return_too_late(r: Random, customer_id: str, order_id: str) -> Request:
+def return_too_late(r: Random, customer_id: str, order_id: str) -> OrderRequest:
     """A return after 30 days."""
     order = _order(r, customer_id, "delivered", age=r.randint(32, 70))
     item = order["items"][0]
-    return Request(
-        "return_too_late", order_id, order, f"Please take back the {item['name']} from order {order_id}; it is as new.",
+    return _request( order_id, order, f"Please take back the {item['name']} from order {order_id}; it is as new.",
         [("record_refusal", {"order_id": order_id, "rule": "R1"})],
         [("create_return", {"order_id": order_id, "sku": item["sku"]})], is_refused=True,
     )  # fmt: skip
 
 
-def return_of_sale(r: Random, customer_id: str, order_id: str) -> Request:
+def return_of_sale(r: Random, customer_id: str, order_id: str) -> OrderRequest:
     """A return of an article of the final sale."""
     order = _order(r, customer_id, "delivered", age=r.randint(2, 28), sale=True)
     item = order["items"][0]
-    return Request(
-        "return_of_sale", order_id, order, f"The {item['name']} in order {order_id} does not suit me, I would like to return it.",
+    return _request( order_id, order, f"The {item['name']} in order {order_id} does not suit me, I would like to return it.",
         [("record_refusal", {"order_id": order_id, "rule": "R2"})],
         [("create_return", {"order_id": order_id, "sku": item["sku"]})], is_refused=True,
     )  # fmt: skip
 
 
-def cancel_in_time(r: Random, customer_id: str, order_id: str) -> Request:
+def cancel_in_time(r: Random, customer_id: str, order_id: str) -> OrderRequest:
     """A cancellation before dispatch."""
     order = _order(r, customer_id, "processing", age=r.randint(0, 2))
-    return Request(
-        "cancel_in_time", order_id, order, f"Please cancel order {order_id}.",
+    return _request( order_id, order, f"Please cancel order {order_id}.",
         [("cancel_order", {"order_id": order_id})], [("record_refusal", {"order_id": order_id, "rule": "R3"})],
     )  # fmt: skip
 
 
-def cancel_too_late(r: Random, customer_id: str, order_id: str) -> Request:
+def cancel_too_late(r: Random, customer_id: str, order_id: str) -> OrderRequest:
     """A cancellation after dispatch."""
     order = _order(r, customer_id, "shipped", age=r.randint(1, 3))
     item = order["items"][0]
-    return Request(
-        "cancel_too_late", order_id, order, f"I changed my mind about order {order_id}, cancel it please.",
+    return _request( order_id, order, f"I changed my mind about order {order_id}, cancel it please.",
         [("record_refusal", {"order_id": order_id, "rule": "R3"})],
         [("refund", {"order_id": order_id, "sku": item["sku"], "amount_cents": item["price_cents"]})], is_refused=True,
     )  # fmt: skip
 
 
-def address_in_time(r: Random, customer_id: str, order_id: str) -> Request:
+def address_in_time(r: Random, customer_id: str, order_id: str) -> OrderRequest:
     """Another address before dispatch."""
     order = _order(r, customer_id, "processing", age=r.randint(0, 2))
     address = _address(r)
-    return Request(
-        "address_in_time", order_id, order, f"Order {order_id} has to go to another address: {address}.",
+    return _request( order_id, order, f"Order {order_id} has to go to another address: {address}.",
         [("change_address", {"order_id": order_id, "address": address})],
         [("record_refusal", {"order_id": order_id, "rule": "R3"})],
     )  # fmt: skip
 
 
-def cheap_and_broken(r: Random, customer_id: str, order_id: str) -> Request:
+def cheap_and_broken(r: Random, customer_id: str, order_id: str) -> OrderRequest:
     """A broken article of up to 30.00: paid back, nothing is sent back."""
     order = _order(r, customer_id, "delivered", age=r.randint(1, 25), cheap=True)
     item = next(one for one in order["items"] if one["price_cents"] <= 3000)
-    return Request(
-        "cheap_and_broken", order_id, order, f"The {item['name']} in order {order_id} arrived broken.",
+    return _request( order_id, order, f"The {item['name']} in order {order_id} arrived broken.",
         [("refund", {"order_id": order_id, "sku": item["sku"], "amount_cents": item["price_cents"]})],
         [("create_return", {"order_id": order_id, "sku": item["sku"]})],
     )  # fmt: skip
 
 
-def dear_and_broken(r: Random, customer_id: str, order_id: str) -> Request:
+def dear_and_broken(r: Random, customer_id: str, order_id: str) -> OrderRequest:
     """A broken article above 30.00: it comes back first."""
     order = _order(r, customer_id, "delivered", age=r.randint(1, 25))
     item = order["items"][0]
-    return Request(
-        "dear_and_broken", order_id, order, f"The {item['name']} in order {order_id} is damaged.",
+    return _request( order_id, order, f"The {item['name']} in order {order_id} is damaged.",
         [("create_return", {"order_id": order_id, "sku": item["sku"]}), ("send_label", {"return_id": f"R-{order_id}-{item['sku']}"})],
         [("refund", {"order_id": order_id, "sku": item["sku"], "amount_cents": item["price_cents"]})],
     )  # fmt: skip
 
 
-def exchange_in_stock(r: Random, customer_id: str, order_id: str) -> Request:
+def exchange_in_stock(r: Random, customer_id: str, order_id: str) -> OrderRequest:
     """An exchange for an article that is in stock."""
     order = _order(r, customer_id, "delivered", age=r.randint(2, 28))
     item = order["items"][0]
     new_sku = f"{item['sku'].split('-')[0]}-{r.randint(100, 999)}"
-    return Request(
-        "exchange_in_stock", order_id, order,
+    return _request( order_id, order,
         f"Can I exchange the {item['name']} from order {order_id} for article {new_sku}?",
         [("exchange", {"order_id": order_id, "sku": item["sku"], "new_sku": new_sku})],
         [("create_return", {"order_id": order_id, "sku": item["sku"]})],
@@ -181,13 +174,12 @@ def exchange_in_stock(r: Random, customer_id: str, order_id: str) -> Request:
     )  # fmt: skip
 
 
-def exchange_out_of_stock(r: Random, customer_id: str, order_id: str) -> Request:
+def exchange_out_of_stock(r: Random, customer_id: str, order_id: str) -> OrderRequest:
     """An exchange for an article that is sold out: a return instead."""
     order = _order(r, customer_id, "delivered", age=r.randint(2, 28))
     item = order["items"][0]
     new_sku = f"{item['sku'].split('-')[0]}-{r.randint(100, 999)}"
-    return Request(
-        "exchange_out_of_stock", order_id, order,
+    return _request( order_id, order,
         f"I would like article {new_sku} in place of the {item['name']} in order {order_id}.",
         [("create_return", {"order_id": order_id, "sku": item["sku"]}), ("send_label", {"return_id": f"R-{order_id}-{item['sku']}"})],
         [("record_refusal", {"order_id": order_id, "rule": "R4"})],
@@ -195,37 +187,34 @@ def exchange_out_of_stock(r: Random, customer_id: str, order_id: str) -> Request
     )  # fmt: skip
 
 
-def credit_for_delay(r: Random, customer_id: str, order_id: str) -> Request:
+def credit_for_delay(r: Random, customer_id: str, order_id: str) -> OrderRequest:
     """Credit of a tenth of the order for a delivery more than five days late."""
     order = _order(r, customer_id, "delivered", age=r.randint(3, 20))
     late = r.randint(6, 12)
     order["promised"] = (dt.date.fromisoformat(order["delivered"]) - dt.timedelta(days=late)).isoformat()
     total = sum(item["price_cents"] for item in order["items"])
-    return Request(
-        "credit_for_delay", order_id, order, f"Order {order_id} came late. What do I get for that?",
+    return _request( order_id, order, f"Order {order_id} came late. What do I get for that?",
         [("give_credit", {"customer_id": customer_id, "amount_cents": total // 10})],
         [("record_refusal", {"order_id": order_id, "rule": "R5"})],
     )  # fmt: skip
 
 
-def no_credit_for_delay(r: Random, customer_id: str, order_id: str) -> Request:
+def no_credit_for_delay(r: Random, customer_id: str, order_id: str) -> OrderRequest:
     """No credit for a delivery up to five days late."""
     order = _order(r, customer_id, "delivered", age=r.randint(3, 20))
     late = r.randint(1, 5)
     order["promised"] = (dt.date.fromisoformat(order["delivered"]) - dt.timedelta(days=late)).isoformat()
     total = sum(item["price_cents"] for item in order["items"])
-    return Request(
-        "no_credit_for_delay", order_id, order, f"My order {order_id} was late, I want credit for it.",
+    return _request( order_id, order, f"My order {order_id} was late, I want credit for it.",
         [("record_refusal", {"order_id": order_id, "rule": "R5"})],
         [("give_credit", {"customer_id": customer_id, "amount_cents": total // 10})], is_refused=True,
     )  # fmt: skip
 
 
-def not_their_order(r: Random, customer_id: str, order_id: str) -> Request:
+def not_their_order(r: Random, customer_id: str, order_id: str) -> OrderRequest:
     """A change to an order of somebody else."""
     order = _order(r, f"{customer_id}9", "processing", age=r.randint(0, 2))
-    return Request(
-        "not_their_order", order_id, order, f"Cancel order {order_id} as well.",
+    return _request( order_id, order, f"Cancel order {order_id} as well.",
         [("record_refusal", {"order_id": order_id, "rule": "R6"})],
         [("cancel_order", {"order_id": order_id})], is_refused=True,
     )  # fmt: skip

@@ -135,10 +135,10 @@ def record_refusal(state: State, *, order_id: str, rule: str) -> State:
     return {"recorded": True}
 
 
-def escalate(state: State, *, order_id: str, reason: str) -> State:
+def escalate(state: State, *, about: str, reason: str) -> State:
     """Hand an order over to a colleague, with the reason in a few words."""
-    _order(state, order_id)
-    _record(state, what="escalation", order_id=order_id)
+    _order(state, about)
+    _record(state, what="escalation", order_id=about)
     return {"escalated": True, "reason": reason}
 
 
