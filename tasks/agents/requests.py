@@ -6,7 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.agents.play import Call, Play, Policy, Turns, with_call_after, with_call_changed, without_call
+from tasks.agents.play import (
+    Call,
+    Play,
+    Policy,
+    Step,
+    Turns,
+    with_call_after,
+    with_call_changed,
+    without_call,
+)
 
 MAX_TRIES = 3
 """How often a call is made while its service is busy."""
@@ -33,14 +42,15 @@ class Request:
     is_refused: bool = False
 
 
-def reference(requests: Sequence[Request], first: Sequence[str | list[Call]] = ()) -> Policy:
+def reference(requests: Sequence[Request], first: Sequence[Step] = ()) -> Policy:
     """Keep to the policy: look first, act by the rules, try again while a service is busy, escalate when it is down.
 
     Args:
         requests: In order.
         first: Steps before the first request, such as a question to the user.
     """
-    yield from first
+    for step in first:
+        yield step
     done: list[str] = []
     for request in requests:
         for calls in request.reads:
