@@ -49,7 +49,7 @@ def reference(requests: Sequence[Request], first: Sequence[Step] = ()) -> Policy
         requests: In order.
         first: Steps before the first request, such as a question to the user.
     """
-    for step in first:
+    for step in first:  # noqa: UP028 - a list takes no `send`
         yield step
     done: list[str] = []
     for request in requests:
