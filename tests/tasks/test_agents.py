@@ -116,3 +116,15 @@ def test_tools_import_only_the_standard_library(name: str) -> None:
         for alias in node.names
     } | {str(node.module).split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert imported <= sys.stdlib_module_names
+
+
+def test_each_faulty_function_fails_its_check_and_each_repaired_one_passes() -> None:
+    from tasks.agents.coder.functions import FUNCTIONS
+    from tasks.agents.coder.tools import PASSED, run_check
+
+    for one in FUNCTIONS:
+        for body, passes in ((one.faulty, False), (one.right, True)):
+            files = {"module.py": one.text(body)}
+            check = f"import module\n{one.check.replace('{f}', f'module.{one.name}')}"
+            given = json.dumps({"files": files, "check": check, "passed": PASSED})
+            assert (run_check(given) == PASSED) is passes, one.name
