@@ -7,7 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from gapbench.suite.tasks.conversations.media import read_document_file
-from gapbench.suite.tasks.conversations.recorded import ConversationError, MediaReader, turns_of
+from gapbench.suite.tasks.conversations.recorded import (
+    ConversationError,
+    MediaReader,
+    check_content,
+    turns_of,
+)
 from gapbench.values import Message, Part, ReasoningState, Role, Text, ToolCall, ToolResult
 
 _ROLES: Mapping[str, Role] = {"user": "user", "assistant": "assistant", "system": "system"}
@@ -29,6 +34,7 @@ def read_anthropic(value: Any, media: MediaReader) -> list[Message]:
             raise ConversationError(
                 f"turn {number}: found role {turn.get('role')!r}; expected one of {', '.join(_ROLES)}"
             )
+        check_content(turn.get("content"), role, number)
         parts = _read_content(turn.get("content"), role, number, media)
         results = tuple(part for part in parts if isinstance(part, ToolResult))
         rest = tuple(part for part in parts if not isinstance(part, ToolResult))

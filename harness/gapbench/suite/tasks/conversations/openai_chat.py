@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from gapbench.suite.tasks.conversations.media import read_audio, read_document_file
-from gapbench.suite.tasks.conversations.recorded import ConversationError, MediaReader, as_text, turns_of
+from gapbench.suite.tasks.conversations.recorded import (
+    ConversationError,
+    MediaReader,
+    as_text,
+    check_content,
+    turns_of,
+)
 from gapbench.values import Message, Part, Role, Text, ToolCall, ToolResult
 
 _ROLES: Mapping[str, Role] = {
@@ -43,6 +49,7 @@ def read_chat(value: Any, media: MediaReader) -> list[Message]:
             content = _plain_text(turn.get("content"), number)
             out.append(Message("tool", (ToolResult(str(call_id), str(turn.get("name") or ""), content),)))
             continue
+        check_content(turn.get("content"), role, number)
         parts = _content_parts(turn.get("content"), number, media)
         if isinstance(turn.get("refusal"), str) and turn["refusal"]:
             parts.append(Text(turn["refusal"]))

@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from gapbench.suite.tasks.conversations.media import read_audio, read_document_file
-from gapbench.suite.tasks.conversations.recorded import ConversationError, MediaReader, as_text, turns_of
+from gapbench.suite.tasks.conversations.recorded import (
+    ConversationError,
+    MediaReader,
+    as_text,
+    check_content,
+    turns_of,
+)
 from gapbench.values import Message, Part, ReasoningState, Role, Text, ToolCall, ToolResult
 
 _ROLES: Mapping[str, Role] = {
@@ -67,10 +73,9 @@ def _read_message(item: Mapping[str, Any], number: int, media: MediaReader) -> M
             f"item {number}: found role {item.get('role')!r}; expected one of {', '.join(_ROLES)}"
         )
     content = item.get("content")
+    check_content(content, role, number)
     if content is None or isinstance(content, str):
-        return Message(
-            role, (Text(content),) if content or (role != "assistant" and content is not None) else ()
-        )
+        return Message(role, (Text(content),) if content else (() if role == "assistant" else (Text(""),)))
     if not isinstance(content, (list, tuple)):
         raise ConversationError(
             f"item {number}: content is {type(content).__name__}; expected text or a list of parts"

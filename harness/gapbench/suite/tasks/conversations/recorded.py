@@ -62,6 +62,19 @@ def turns_of(value: Any, form: str) -> list[Mapping[str, Any]]:
     return list(value)
 
 
+def check_content(content: Any, role: str, number: int) -> None:
+    """Refuse a turn that says nothing at all. An assistant's may: its calls are elsewhere.
+
+    Raises:
+        ConversationError: Names the turn.
+    """
+    if content is None and role != "assistant":
+        raise ConversationError(
+            f"turn {number}: a turn of the {role} without content; expected text or a list of parts "
+            "(Gemini's `parts` are not read: save the conversation in OpenAI's form)"
+        )
+
+
 def join_turns(messages: Iterable[Message]) -> tuple[Message, ...]:
     """Return messages with adjacent ones of the assistant, and adjacent results of tools, joined.
 
