@@ -32,8 +32,9 @@ def calls_made(transcript: Transcript, sample: Sample) -> list[CallMade]:
         for step in transcript.steps
     ]
     replies = model_replies(transcript, sample)
-    if transcript.messages and transcript.messages[-1].role == "assistant":
-        made += calls_in([replies[-1]]) if replies else []
+    has_run = any(step.turn == len(replies) - 1 for step in transcript.steps)
+    if replies and not has_run and transcript.messages[-1].role == "assistant":
+        made += calls_in([replies[-1]])
     return made
 
 

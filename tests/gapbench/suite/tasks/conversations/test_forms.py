@@ -60,7 +60,7 @@ def refusal(value: Any) -> str:
 
 
 USER = {"role": "user", "content": "Where is order 7?"}
-CALL = {"role": "assistant", "content": None, "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "find", "arguments": '{"id": 7}'}}]}  # fmt: skip
+CALL: dict[str, Any] = {"role": "assistant", "content": None, "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "find", "arguments": '{"id": 7}'}}]}  # fmt: skip
 RESULT = {"role": "tool", "tool_call_id": "c1", "content": "on its way"}
 ANSWER = {"role": "assistant", "content": "It is on its way."}
 
