@@ -11,7 +11,8 @@ from gapbench.commands.options import allow_code_option
 @click.argument("suites", nargs=-1, required=True)
 @allow_code_option
 def validate_command(suites: tuple[str, ...], *, allow_code: bool) -> None:
-    """Check SUITES with their tasks, data, scorers, targets and runners; exit 2 at the first error.
+    """Check SUITES with their tasks, tools, data, scorers, targets, references of single replies with tools, and
+    runners; exit 2 at the first error.
 
     Warns about prompts that cannot lead to a right answer: the same prompt for all samples, letters as targets that no
     prompt explains, and a column of images that no prompt shows.
@@ -24,7 +25,7 @@ def validate_command(suites: tuple[str, ...], *, allow_code: bool) -> None:
         find_missing_requirements,
     )
     from gapbench.formatting import escape_invisible
-    from gapbench.scoring.task_scorer import find_unscorable_samples
+    from gapbench.scoring.task_scorer import find_failing_references, find_unscorable_samples
     from gapbench.suite.tasks.prompt_problems import find_prompt_problems
 
     for suite in suites:
@@ -35,6 +36,9 @@ def validate_command(suites: tuple[str, ...], *, allow_code: bool) -> None:
             count, problem = find_unscorable_samples(task)
             if count:
                 raise InputError(f"{problem}; fix the rows, the template of the target, or the scorer")
+            count, problem = find_failing_references(task)
+            if count:
+                raise InputError(f"{problem}; fix the reference, the target, or the scorer")
         click.echo(
             f"{suite}: valid: {len(plan.models)} models, {len(plan.tasks)} tasks, "
             f"{sum(len(task.samples) for task in plan.tasks)} samples, {plan.requests_total} requests"

@@ -5,12 +5,13 @@ entry-point group ``bench.scorers``. Scorers see only the answer channel. Failed
 """
 
 from gapbench.scoring.registry import find_scorer_class, make_scorer, scorer_descriptions
-from gapbench.scoring.scorer import EMPTY_REPLY, ReplyScorer, Scorer, make_unscored
+from gapbench.scoring.scorer import EMPTY_REPLY, ReplyScorer, Scorer, TranscriptScorer, make_unscored
 
 __all__ = [
     "EMPTY_REPLY",
     "ReplyScorer",
     "Scorer",
+    "TranscriptScorer",
     "find_scorer_class",
     "make_scorer",
     "make_unscored",

@@ -10,7 +10,7 @@ from typing import ClassVar, Protocol
 
 from gapbench.errors import InputError
 from gapbench.scoring.answer_extraction import missing_target_reason
-from gapbench.values import Sample, Score
+from gapbench.values import Sample, Score, Transcript
 
 EMPTY_REPLY = Score(0.0, "unparsed", reason="the reply is empty")
 
@@ -63,6 +63,39 @@ class ReplyScorer(ABC):
     @abstractmethod
     def score_reply(self, reply: str, sample: Sample) -> Score:
         """Return the score of a reply that is not empty for a sample that can be scored."""
+
+
+class TranscriptScorer(ReplyScorer):
+    """Base class of scorers that need more than the last text: the tool calls, the whole conversation, the final state.
+
+    Execution calls :meth:`score_transcript` for scorers whose ``reads_transcript`` is true. An episode that ended as
+    ``infra`` never reaches a scorer.
+
+    Attributes:
+        reads_transcript: True.
+    """
+
+    reads_transcript: ClassVar[bool] = True
+
+    def score_transcript(self, transcript: Transcript, sample: Sample) -> Score:
+        """Return the score of an episode, or of a single reply with tools."""
+        if transcript.termination == "infra":
+            return make_unscored("the episode ended as infra, which says nothing about the model")
+        reason = self.unscorable_reason(sample)
+        return make_unscored(reason) if reason else self.score_conversation(transcript, sample)
+
+    @abstractmethod
+    def score_conversation(self, transcript: Transcript, sample: Sample) -> Score:
+        """Return the score of a conversation that has ended, for a sample that can be scored."""
+
+    def __call__(self, reply: str, sample: Sample) -> Score:
+        """Return the score of a reply of which only the text is known."""
+        reason = self.unscorable_reason(sample)
+        return make_unscored(reason) if reason else self.score_reply(reply, sample)
+
+    def score_reply(self, reply: str, sample: Sample) -> Score:  # noqa: ARG002 - subclasses may read calls in the text
+        """Return ``unscored``: a text alone does not show the tool calls and the state."""
+        return make_unscored("needs the whole conversation, and there is only the text of a reply")
 
 
 def make_unscored(reason: str) -> Score:

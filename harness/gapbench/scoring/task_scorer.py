@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from gapbench import scoring
 from gapbench.errors import InputError
-from gapbench.scoring import Scorer
+from gapbench.scoring import Scorer, TranscriptScorer
 from gapbench.suite.tasks.grader import ExternalScorer, StoredReply
 from gapbench.suite.tasks.task import Task
-from gapbench.values import Sample, Score
+from gapbench.values import Message, Sample, Score, Transcript
 
 
 def make_task_scorer(task: Task) -> Scorer | None:
@@ -46,6 +46,34 @@ def find_unscorable_samples(task: Task) -> tuple[int, str]:
         f"{task.scorer_location}: scorer {task.scorer_name!r} cannot score {len(problems)} of {len(task.samples)} samples; "
         f"the first is {sample_id!r}, row {row} of {task.origin}: {reason}"
     )
+
+
+def find_failing_references(task: Task) -> tuple[int, str]:
+    """Return the number of samples whose own reference turn does not score 1, and a sentence on the first.
+
+    Only single replies with tools are scored: an episode's reference needs its tools to run.
+    """
+    scorer = make_task_scorer(task)
+    if not isinstance(scorer, TranscriptScorer):
+        return 0, ""
+    problems = []
+    for sample in task.samples:
+        if sample.episode is None and len(sample.reference_turns) == 1:
+            score = scorer.score_transcript(single_reply(sample, sample.reference_turns[0]), sample)
+            if score.value != 1:
+                problems.append((sample.sample_id, score.reason))
+    if not problems:
+        return 0, ""
+    sample_id, reason = problems[0]
+    return len(problems), (
+        f"{task.scorer_location}: the reference of {len(problems)} of {len(task.samples)} samples does not score 1; "
+        f"the first is {sample_id!r} of {task.origin}: {reason}"
+    )
+
+
+def single_reply(sample: Sample, reply: Message) -> Transcript:
+    """Return a reply to a sample as a conversation that ended with it; its calls did not run."""
+    return Transcript((*sample.messages, reply), (), None, None, "done")
 
 
 class _SingleReplyScorer:

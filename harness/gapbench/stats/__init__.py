@@ -45,6 +45,14 @@ from gapbench.stats.proportions import (
 )
 from gapbench.stats.quantiles import quantile_difference, quantile_interval
 from gapbench.stats.ratios import Quotients, compare_quotients, ratio_interval, ratio_noise
+from gapbench.stats.reliability import (
+    TaskMean,
+    intraclass_correlation,
+    mean_over_tasks,
+    noise_floor,
+    pass_hat_k,
+    repeats_to_resolve,
+)
 from gapbench.stats.score_test import ScoreTest
 from gapbench.stats.slo_attainment import Crossing, TestedRate, attainment_crossing, attainment_low_bound
 
@@ -63,6 +71,7 @@ __all__ = [
     "Quotients",
     "ScoreTest",
     "Strengths",
+    "TaskMean",
     "TestedRate",
     "attainment_crossing",
     "attainment_low_bound",
@@ -75,18 +84,23 @@ __all__ = [
     "elo_win_rate",
     "holm",
     "holm_levels",
+    "intraclass_correlation",
     "is_equivalent",
     "is_non_inferior",
     "items_needed",
     "mean_interval",
+    "mean_over_tasks",
+    "noise_floor",
     "paired_difference",
     "pairs_for_equivalence",
     "pairs_to_decide",
     "pass_at_k",
+    "pass_hat_k",
     "quantile_difference",
     "quantile_interval",
     "ratio_interval",
     "ratio_noise",
+    "repeats_to_resolve",
     "required_pairs",
     "resample_sums",
     "round_up",

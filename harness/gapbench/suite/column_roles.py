@@ -64,7 +64,7 @@ class ColumnRoles:
         tags: Columns of short labels.
         is_code: Whether the rows are code tasks in HumanEval's form.
         has_image_urls: Whether the images are addresses.
-        conversations: Columns of message lists, which no prompt template can send as turns.
+        conversations: Columns of recorded conversations, which the key `messages` sends as turns.
     """
 
     prompt: str | None

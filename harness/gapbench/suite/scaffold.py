@@ -12,6 +12,7 @@ from typing import Any
 
 from gapbench.errors import DocumentError
 from gapbench.suite.column_roles import ColumnRoles, guess_roles
+from gapbench.suite.conversation_columns import find_conversation_column
 from gapbench.suite.tasks.dataset import FORMATS, read_rows
 from gapbench.suite.tasks.plain_values import Row
 from gapbench.suite.tasks.template import format_names, placeholder
@@ -134,9 +135,18 @@ def _user_task(file: Path, data: Path, names: set[str]) -> str:
     rows, _ = read_rows(data, lambda _: range(MAX_INSPECTED_ROWS))
     every = list(dict.fromkeys(key for row in rows for key in row))
     roles = guess_roles(rows, data.parent)
-    if roles.prompt is None:
-        raise DocumentError(_describe_missing_prompt(every, roles), file=data)
-    category = "coding" if roles.is_code else "multimodal" if roles.image else "reasoning"
+    recorded, problem = find_conversation_column(rows, () if roles.prompt else roles.conversations)
+    if roles.prompt is None and recorded is None:
+        raise DocumentError(problem or _describe_missing_prompt(every), file=data)
+    category = (
+        "conversation"
+        if recorded
+        else "coding"
+        if roles.is_code
+        else "multimodal"
+        if roles.image
+        else "reasoning"
+    )
     lines = [
         f"  - name: {_quote_yaml(_new_name(_name_from_file(data, 'own'), names))}",
         f"    category: {category}          # the row of the gap table; coding, reasoning, multimodal or your own word",
@@ -146,6 +156,10 @@ def _user_task(file: Path, data: Path, names: set[str]) -> str:
     ]
     if roles.identity is not None:
         lines.append(f"    id: {_column_yaml(roles.identity)}")
+    if recorded is not None:
+        lines += recorded.task_lines()
+        return "\n".join([*lines, *_label_yaml(roles)]) + "\n"
+    assert roles.prompt is not None
     if roles.image is not None:
         where = (
             "addresses, fetched when the suite is read"
@@ -160,7 +174,13 @@ def _user_task(file: Path, data: Path, names: set[str]) -> str:
             "    # The answers are letters: say in the prompt what each means, such as `A) billing`, and ask for the letter."
         )
     lines.append(f"    prompt: {_prompt_yaml(roles.prompt, roles.options)}")
-    lines += scoring
+    lines += [*scoring, *_label_yaml(roles)]
+    return "\n".join(lines) + "\n"
+
+
+def _label_yaml(roles: ColumnRoles) -> list[str]:
+    """Return the lines of clusters and tags."""
+    lines: list[str] = []
     if roles.cluster is not None:
         lines.append(
             f"    cluster: {_column_yaml(roles.cluster)}          # rows of one source are not independent"
@@ -168,17 +188,12 @@ def _user_task(file: Path, data: Path, names: set[str]) -> str:
     if roles.tags:
         listed_tags = ", ".join(map(_column_yaml, roles.tags))
         lines.append(f"    tags: [{listed_tags}]          # to look at parts of the result")
-    return "\n".join(lines) + "\n"
+    return lines
 
 
-def _describe_missing_prompt(columns: Sequence[str], roles: ColumnRoles) -> str:
+def _describe_missing_prompt(columns: Sequence[str]) -> str:
     """Return why no task can be made of some columns, and what to do."""
     listed = f"the columns are: {format_names(columns)}"
-    if roles.conversations:
-        return (
-            f"column {roles.conversations[0]!r} holds conversations (lists of role and content), and a prompt is one text; "
-            f"{listed}. Write the text to ask into a column `question` and what is expected into `answer`"
-        )
     return f"no column looks like a prompt; {listed}. Rename one to `question` and give it to every row"
 
 

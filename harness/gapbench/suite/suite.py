@@ -14,6 +14,7 @@ from pydantic import Field, PrivateAttr
 from gapbench.errors import DocumentError
 from gapbench.suite.documents import (
     NAME_PATTERN,
+    PATH_NAME_PATTERN,
     Document,
     KeyPath,
     StrictModel,
@@ -31,6 +32,7 @@ from gapbench.suite.tasks.builtin import builtin_folder
 from gapbench.suite.tasks.loader import find_builtin_task, load_task, read_task
 from gapbench.suite.tasks.schema import ParamsDocument, TaskDocument
 from gapbench.suite.tasks.task import Task
+from gapbench.suite.tasks.tool_schema import ToolsAs
 from gapbench.suite.tco_fields import TcoDocument
 from gapbench.values import Model, canonical_json, sha256
 
@@ -43,6 +45,12 @@ class TaskEntry(StrictModel):
     )
     limit: int | None = Field(None, ge=1, description="N samples, spread over its tags and clusters")
     params: ParamsDocument | None = Field(None, description="parameters for this task alone")
+    name: str | None = Field(
+        None, pattern=PATH_NAME_PATTERN, description="another name, so that a suite may have the task twice"
+    )
+    tools_as: ToolsAs | None = Field(
+        None, description="native, or prompt: how this task's tools are given; default: the task's own"
+    )
 
 
 class ArenaDocument(StrictModel):
@@ -80,6 +88,11 @@ class Suite(StrictModel):
     repeats: int = Field(1, ge=1, le=1_000, description="number of times each sample is asked")
     params: ParamsDocument = Field(
         default_factory=ParamsDocument, description="parameters for all models and tasks"
+    )
+    tools_as: ToolsAs | None = Field(
+        None,
+        description="how tools are given in all tasks that do not say so themselves: native, or prompt (described in the "
+        "system prompt; the model writes its calls as JSON)",
     )
     retries: RetriesDocument = Field(default_factory=RetriesDocument, description="how often to retry")
     timeouts: TimeoutsDocument = Field(
@@ -223,7 +236,8 @@ class Suite(StrictModel):
     ) -> tuple[TaskDocument, Document, int | None, KeyPath]:
         at: KeyPath = ("tasks", index)
         if isinstance(entry, dict) and "task" not in entry:
-            return validate_document(self._document, TaskDocument, entry, at), self._document, None, at
+            document = validate_document(self._document, TaskDocument, entry, at)
+            return self._with_tools_as(document, None, at), self._document, None, at
         named = validate_document(
             self._document, TaskEntry, {"task": entry} if isinstance(entry, str) else entry, at
         )
@@ -235,7 +249,25 @@ class Suite(StrictModel):
                 **named.params.model_dump(exclude_unset=True),
             }
             document = document.model_copy(update={"params": ParamsDocument(**merged)})
-        return document, source, named.limit, ()
+        if named.name is not None:
+            document = document.model_copy(update={"name": named.name})
+        return self._with_tools_as(document, named.tools_as, at), source, named.limit, ()
+
+    def _with_tools_as(self, document: TaskDocument, of_entry: ToolsAs | None, at: KeyPath) -> TaskDocument:
+        """Return a task that gives its tools as its entry says, else as it says itself, else as the suite does."""
+        has_tools = document.tools is not None or document.messages is not None
+        if of_entry is not None and not has_tools:
+            raise self._document.error((*at, "tools_as"), f"task {document.name!r} has no tools")
+        tools_as = of_entry or document.tools_as or self.tools_as
+        if tools_as is None or not has_tools or tools_as == document.tools_as:
+            return document
+        if tools_as == "prompt" and document.is_episode:
+            key = (*at, "tools_as") if of_entry else ("tools_as",)
+            raise self._document.error(
+                key,
+                f"task {document.name!r} is an episode, which runs native calls only; give it tools_as: native",
+            )
+        return document.model_copy(update={"tools_as": tools_as})
 
     def _task_file(self, name: str, at: KeyPath) -> Path:
         if name.endswith((".yaml", ".yml")):

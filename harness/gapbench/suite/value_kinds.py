@@ -90,14 +90,28 @@ def _kind_of_text(text: str) -> ValueKind:
 
 
 def _is_conversation(value: Any) -> bool:
-    """Return whether a value is a list of turns with a role, a request with such a list, or a stored reply with one."""
+    """Return whether a value is a list of turns, a request with such a list, or a stored reply with a role.
+
+    A turn has a ``role``, or ``from`` and ``value`` as in ShareGPT's form; among turns of the Responses API stand items
+    with a ``call_id``.
+    """
     if isinstance(value, Mapping):
-        if any(_is_conversation(value.get(key)) for key in ("messages", "contents", "input", "prompt")):
+        keys = ("messages", "contents", "input", "prompt", "conversations", "conversation")
+        if any(_is_conversation(value.get(key)) for key in keys):
             return True
         return "role" in value and bool({"content", "parts", "tool_calls"} & value.keys())
     if not isinstance(value, (list, tuple)) or not value:
         return False
-    return all(isinstance(turn, Mapping) and "role" in turn for turn in value)
+    return all(isinstance(turn, Mapping) and _is_turn(turn) for turn in value)
+
+
+def _is_turn(turn: Mapping[str, Any]) -> bool:
+    return (
+        "role" in turn
+        or "call_id" in turn
+        or turn.get("type") == "reasoning"
+        or {"from", "value"} <= turn.keys()
+    )
 
 
 def _is_epoch(value: float) -> bool:

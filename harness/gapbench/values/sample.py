@@ -32,6 +32,8 @@ class Sample:
             text of ``reference`` is the only one.
         decoy_turns: An assistant's messages that score 0, as ``reference_turns``.
         episode: How the conversation goes on after the first reply. None: one reply is all.
+        described_tools: The tools that the prompt describes in words, for a reply that writes its calls as JSON; then
+            ``tools`` is None. None: the prompt describes none.
     """
 
     sample_id: str
@@ -48,3 +50,4 @@ class Sample:
     reference_turns: tuple[Message, ...] = ()
     decoy_turns: tuple[Message, ...] = ()
     episode: Episode | None = None
+    described_tools: ToolSet | None = None

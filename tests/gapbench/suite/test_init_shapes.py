@@ -35,21 +35,22 @@ class Shape(NamedTuple):
     target: str | None = None
     image: str | None = None
     problem: str = ""
+    messages: str | None = None
 
 
 SHAPES = (
     # Finding 27: logs of gateways and tracers.
-    Shape("litellm", {"request_id": ID, "call_type": "acompletion", "startTime": TIME, "endTime": TIME, "model": "gpt-5.2", "spend": 0.01, "messages": TURNS, "response": {"choices": []}}, problem="'messages' holds conversations"),
-    Shape("litellm text", {"request_id": ID, "startTime": TIME, "endTime": TIME, "messages": json.dumps(TURNS), "spend": "0.01"}, problem="'messages' holds conversations"),
+    Shape("litellm", {"request_id": ID, "call_type": "acompletion", "startTime": TIME, "endTime": TIME, "model": "gpt-5.2", "spend": 0.01, "messages": TURNS, "response": {"choices": []}}, messages="messages"),
+    Shape("litellm text", {"request_id": ID, "startTime": TIME, "endTime": TIME, "messages": json.dumps(TURNS), "spend": "0.01"}, messages="messages"),
     Shape("litellm bare", {"request_id": ID, "startTime": TIME, "endTime": TIME, "spend": 0.01}, problem="no column looks like a prompt"),
-    Shape("langfuse", {"id": UUID, "traceId": UUID, "startTime": TIME, "name": "support", "input": json.dumps({"messages": TURNS}), "output": json.dumps({"role": "assistant", "content": "On its way"})}, problem="'input' holds conversations"),
-    Shape("langfuse list", {"id": UUID, "startTime": TIME, "input": TURNS, "output": {"role": "assistant", "content": "ok"}}, problem="'input' holds conversations"),
-    Shape("langfuse with a status", {"id": UUID, "input": TURNS, "statusMessage": "the model {n} was slow to reply"}, problem="'input' holds conversations"),
-    Shape("openai chats", {"messages": TURNS, "model": "gpt-5.2"}, problem="'messages' holds conversations"),
-    Shape("gemini", {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}, problem="'contents' holds conversations"),
-    Shape("batch", {"custom_id": ID, "method": "POST", "url": "/v1/chat/completions", "body": {"model": "m", "messages": TURNS}}, problem="'body' holds conversations"),
-    Shape("responses", {"id": ID, "request": {"model": "m", "input": TURNS}}, problem="'request' holds conversations"),
-    Shape("sharegpt", {"id": ID, "conversations": [{"from": "human", "value": "hi"}]}, problem="no column looks like a prompt"),
+    Shape("langfuse", {"id": UUID, "traceId": UUID, "startTime": TIME, "name": "support", "input": json.dumps({"messages": TURNS}), "output": json.dumps({"role": "assistant", "content": "On its way"})}, messages="input"),
+    Shape("langfuse list", {"id": UUID, "startTime": TIME, "input": TURNS, "output": {"role": "assistant", "content": "ok"}}, messages="input"),
+    Shape("langfuse with a status", {"id": UUID, "input": TURNS, "statusMessage": "the model {n} was slow to reply"}, messages="input"),
+    Shape("openai chats", {"messages": TURNS, "model": "gpt-5.2"}, messages="messages"),
+    Shape("gemini", {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}, problem="'contents' holds conversations that cannot be sent"),
+    Shape("batch", {"custom_id": ID, "method": "POST", "url": "/v1/chat/completions", "body": {"model": "m", "messages": TURNS}}, messages="body"),
+    Shape("responses", {"id": ID, "request": {"model": "m", "input": TURNS}}, messages="request"),
+    Shape("sharegpt", {"id": ID, "conversations": [{"from": "human", "value": "hi"}]}, messages="conversations"),
     Shape("access log", {"time": TIME, "url": "https://example.com/a/{n}", "status": 200}, problem="no column looks like a prompt"),
     Shape("epochs", {"created": 1_760_000_000, "user": UUID, "latency_ms": 12}, problem="no column looks like a prompt"),
     Shape("ids alone", {"trace": "0af7651916cd43dd8448eb211c80319{n}", "span": "b7ad6b7169203331"}, problem="no column looks like a prompt"),
@@ -103,6 +104,13 @@ def test_a_shape_gets_its_columns_or_a_reason(tmp_path: Path, shape: Shape) -> N
         with pytest.raises(DocumentError, match=shape.problem):
             suite_scaffold(tmp_path / "suite.yaml", file)
         return
+    if shape.messages:
+        suite = tmp_path / "suite.yaml"
+        suite.write_text(suite_scaffold(suite, file))
+        (task,) = load_suite(suite).load_tasks()
+        assert f'messages: "{{{shape.messages}}}"' in suite.read_text()
+        assert ["user"] * 5 == [sample.messages[-1].role for sample in task.samples]
+        return
     roles = guess_roles(read_rows(file, None)[0], tmp_path)
     assert (shape.prompt, shape.target, shape.image) == (roles.prompt, roles.target, roles.image)
 
@@ -140,13 +148,13 @@ def test_a_folder_makes_a_task_of_each_table(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
     (data / "good.csv").write_text("question,answer\nHow old is the oldest tree?,9\nHow far is it?,8\n")
-    (data / "log.jsonl").write_text(json.dumps({"messages": TURNS}) + "\n")
+    (data / "log.jsonl").write_text(json.dumps({"contents": [{"role": "user", "parts": []}]}) + "\n")
     file = tmp_path / "suite.yaml"
     text = suite_scaffold(file, data)
     file.write_text(text)
 
     assert ["good"] == [task.name for task in load_suite(file).load_tasks()]
-    assert "# Left out: log.jsonl: column 'messages' holds conversations" in text
+    assert "# Left out: log.jsonl: column 'contents' holds conversations" in text
 
 
 def test_a_folder_of_images_alone_says_what_is_missing(tmp_path: Path) -> None:

@@ -47,7 +47,9 @@ def load_task(
     in_file_order: bool = False,
     allow_code: bool = False,
 ) -> Task:
-    """Return a task with the first ``limit`` samples of its working order (:mod:`gapbench.suite.tasks.sample_order`).
+    """Return a task with the samples of the first ``limit`` rows of its working order (:mod:`gapbench.suite.tasks.sample_order`).
+
+    A row is one sample, or with ``messages_mode: forced`` one for each turn of the assistant.
 
     Args:
         task: The checked document.
@@ -65,7 +67,7 @@ def load_task(
     allow_code = allow_code or source.file.resolve().is_relative_to(builtin_folder().resolve())
     scorer_name, scorer_options = resolve_scorer_entry(task.scorer, source, path, allow_code=allow_code)
     base, origin = _locate_rows(task, source, path, allow_code=allow_code)
-    renderer = Renderer(task, source, path, base, origin)
+    renderer = Renderer(task, source, path, base, origin, allow_code=allow_code)
     choice = RowChoice(
         limit,
         order_seed(seed, task.name),
@@ -77,16 +79,19 @@ def load_task(
     samples: list[Sample] = []
     seen: dict[str, int] = {}
     places = range(len(rows)) if limit is None else sorted(choice.places)
+    samples_of_row: list[range] = []
     for place, row in zip(places, rows, strict=True):
         number = place + 1
-        sample = renderer.render_sample(row, number)
-        if sample.sample_id in seen:
-            raise source.error(
-                (*path, "id"),
-                f"rows {seen[sample.sample_id]} and {number} of {origin} both have the id {sample.sample_id!r}; ids must be unique",
-            )
-        seen[sample.sample_id] = number
-        samples.append(sample)
+        rendered = renderer.render_samples(row, number)
+        samples_of_row.append(range(len(samples), len(samples) + len(rendered)))
+        for sample in rendered:
+            if sample.sample_id in seen:
+                raise source.error(
+                    (*path, "id"),
+                    f"rows {seen[sample.sample_id]} and {number} of {origin} both have the id {sample.sample_id!r}; ids must be unique",
+                )
+            seen[sample.sample_id] = number
+            samples.append(sample)
     return Task(
         name=task.name,
         category=task.category,
@@ -94,15 +99,16 @@ def load_task(
         sha256=sha256(
             canonical_json(
                 [
-                    task.model_dump(mode="json"),
+                    task.fingerprint(),
                     digest,
                     renderer.image_digests(),
+                    *renderer.file_digests(),
                     *code_file_digests(scorer_options),
                 ]
             )
         ),
         samples=tuple(samples),
-        working_order=choice.working_order()
+        working_order=tuple(sample for row in choice.working_order() for sample in samples_of_row[row])
         if limit is not None
         else tuple(order_by_labels([labels_of(sample) for sample in samples], choice.seed)),
         scorer_name=scorer_name,
@@ -113,6 +119,7 @@ def load_task(
         source=str(source.file),
         scorer_location=source.location((*path, "scorer")),
         origin=origin,
+        tools_as=task.tools_as or "native",
     )
 
 

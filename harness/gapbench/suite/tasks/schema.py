@@ -11,7 +11,8 @@ from gapbench.suite.documents import (
     WORD_PATTERN,
     StrictModel,
 )
-from gapbench.values import Params, Role
+from gapbench.suite.tasks.tool_schema import AgentDocument, MessagesForm, MessagesMode, Tools, ToolsAs
+from gapbench.values import Params
 
 
 class ParamsDocument(StrictModel):
@@ -68,7 +69,7 @@ class GeneratedData(StrictModel):
 class TurnDocument(StrictModel):
     """One turn of a prompt."""
 
-    role: Role = Field(description="role of the speaker")
+    role: Literal["system", "user", "assistant"] = Field(description="role of the speaker")
     text: str = Field("", description="template")
     images: list[str] = Field(default_factory=list, description="templates of paths, base64 or data URIs")
 
@@ -93,8 +94,48 @@ class TaskDocument(StrictModel):
     )
     id: str | None = Field(None, description="template of the sample's id; default: the row number")
     system: str | None = Field(None, description="template of a system prompt")
-    prompt: Annotated[str, Field(min_length=1)] | Annotated[list[TurnDocument], Field(min_length=1)] = Field(
-        description="template, or a list of turns"
+    prompt: (
+        Annotated[str, Field(min_length=1)] | Annotated[list[TurnDocument], Field(min_length=1)] | None
+    ) = Field(None, description="template, or a list of turns; this or messages must be given")
+    messages: str | None = Field(
+        None,
+        min_length=1,
+        description="a column with a recorded conversation, as {messages}, in place of prompt",
+    )
+    messages_mode: MessagesMode = Field(
+        "last",
+        description="last: answer the user's last turn; forced: answer each turn after the recorded history; "
+        "free: the model's own answers stay, and the user's recorded turns follow",
+    )
+    messages_form: MessagesForm | None = Field(
+        None, description="whose form the conversation has; default: found by its shape"
+    )
+    tools: Tools | None = Field(
+        None,
+        description="tools that the model may call: a list, a .json file of declarations in any vendor's form, or a column, as {tools}",
+    )
+    tool_choice: str = Field(
+        "auto", min_length=1, description="auto, none, required, or the name of the one tool to call"
+    )
+    parallel_tool_calls: bool | None = Field(
+        None, description="whether one reply may hold several calls; default: the provider's own"
+    )
+    tools_as: ToolsAs | None = Field(
+        None,
+        description="native: declared in the request; prompt: described in the system prompt, and the model writes its calls "
+        "as JSON; default: the suite's, else native",
+    )
+    response_schema: dict[str, Any] | str | None = Field(
+        None,
+        description="JSON Schema to which the provider is to hold the reply: a mapping, a .json file, or a column, as {schema}",
+    )
+    response_strict: bool | None = Field(
+        None,
+        description="whether the provider is to hold the reply to response_schema exactly; default: the provider's own",
+    )
+    agent: AgentDocument | None = Field(
+        None,
+        description="makes each sample an episode of several turns, with tools that run and a scripted user",
     )
     images: list[str] = Field(
         default_factory=list,
@@ -112,12 +153,19 @@ class TaskDocument(StrictModel):
     target: str | None = Field(None, description="template, or a column, that the scorer compares with")
     reference: str | None = Field(None, description="template of a reply that scores 1; default: the target")
     decoy: str | None = Field(None, description="template of a reply that scores 0")
+    reference_turns: str | None = Field(
+        None,
+        description="a column with the turns of an assistant that scores 1: [{text, tool_calls: [{name, arguments}]}]",
+    )
+    decoy_turns: str | None = Field(
+        None, description="a column with the turns of an assistant that scores 0, as reference_turns"
+    )
     cluster: str | None = Field(
         None, description="template of the source; samples from one source are not independent"
     )
     tags: list[str] = Field(default_factory=list, description="templates of the sample's tags")
     scorer: str | dict[str, Any] | None = Field(
-        None, description="a name, {name: …, options}, or {python: module:function}"
+        None, description="a name, {name: …, options}, {all: [scorers]}, or {python: module:function}"
     )
     params: ParamsDocument = Field(default_factory=ParamsDocument, description="parameters for this task")
     limit: int | None = Field(None, ge=1, description="N samples, spread over its tags and clusters")
@@ -128,14 +176,20 @@ class TaskDocument(StrictModel):
 
     @model_validator(mode="after")
     def _check_scorer_name(self) -> TaskDocument:
-        if isinstance(self.scorer, dict) and not any(
-            isinstance(self.scorer.get(key), str) for key in ("name", "python")
+        if (
+            isinstance(self.scorer, dict)
+            and not any(isinstance(self.scorer.get(key), str) for key in ("name", "python"))
+            and not isinstance(self.scorer.get("all"), list)
         ):
             raise ValueError("scorer: a mapping needs `name`; `bench list scorers` shows the names")
         return self
 
     @model_validator(mode="after")
     def _check_turns(self) -> TaskDocument:
+        if self.prompt is None and self.messages is None:
+            raise ValueError(
+                "prompt: missing; give a template, or a column with conversations under messages"
+            )
         if isinstance(self.prompt, list):
             if self.images:
                 raise ValueError(
@@ -144,3 +198,54 @@ class TaskDocument(StrictModel):
             if self.prompt[-1].role != "user":
                 raise ValueError(f"prompt: the last turn is {self.prompt[-1].role}'s; it must be user's")
         return self
+
+    @model_validator(mode="after")
+    def _check_messages(self) -> TaskDocument:
+        if self.messages is None:
+            for key in ("messages_mode", "messages_form"):
+                if key in self.model_fields_set:
+                    raise ValueError(f"{key}: goes with messages, a column with conversations")
+            return self
+        for key in ("prompt", "images", "few_shot"):
+            if key in self.model_fields_set and getattr(self, key):
+                raise ValueError(
+                    f"{key}: goes with a prompt, and this task has messages; take one of them out"
+                )
+        if self.agent is not None and self.messages_mode != "last":
+            raise ValueError(
+                f"agent: goes with messages_mode: last, not {self.messages_mode}; free brings the recorded user and results itself"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_tools(self) -> TaskDocument:
+        if self.tools_as == "prompt" and self.is_episode:
+            raise ValueError(
+                "tools_as: an episode runs native calls only; take out tools_as: prompt, or ask for one reply"
+            )
+        if self.response_strict is not None and self.response_schema is None:
+            raise ValueError("response_strict: there is no response_schema that it could be about")
+        return self
+
+    @property
+    def is_episode(self) -> bool:
+        """Whether a sample goes on after the first reply."""
+        return self.agent is not None or (self.messages is not None and self.messages_mode == "free")
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Return the document for its hash, without the later keys that are not set, so that old hashes stay."""
+        content = self.model_dump(mode="json")
+        return {
+            key: value
+            for key, value in content.items()
+            if key not in _LATER_KEYS or value != type(self).model_fields[key].default
+        }
+
+
+_LATER_KEYS = frozenset(
+    {
+        "messages", "messages_mode", "messages_form", "tools", "tool_choice", "parallel_tool_calls", "tools_as",
+        "response_schema", "response_strict", "agent", "reference_turns", "decoy_turns",
+    }
+)  # fmt: skip
+"""Keys that came after version 0.1 of the documents."""

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from gapbench.suite.tasks.grader import ExternalScorer
 from gapbench.suite.tasks.sample_order import labels_of, order_by_labels, order_seed
-from gapbench.suite.tasks.user_code import code_file_digests
+from gapbench.suite.tasks.user_code import code_file_digests, without_folders
 from gapbench.values import Params, Sample, canonical_json, sha256
 
 
@@ -33,6 +33,7 @@ class Task:
         scorer_location: Where in that file its scorer stands, with line and key.
         origin: The file or data set that its rows are from.
         repeats: Times each sample is asked, for each of the suite's own repeats.
+        tools_as: Whether tools are declared in the request or described in the prompt.
         external_scorer: Judges the replies in place of a scorer. None: the scorer does.
     """
 
@@ -52,6 +53,7 @@ class Task:
     repeats: int = 1
     external_scorer: ExternalScorer | None = None
     working_order: tuple[int, ...] = ()
+    tools_as: Literal["native", "prompt"] = "native"
 
     def ordered_samples(self, seed: int) -> list[Sample]:
         """Return the samples in working order.
@@ -67,5 +69,5 @@ class Task:
     @property
     def scorer_sha256(self) -> str:
         """Hash of the scorer's name, options and code. The same scorer has the same hash on every machine."""
-        options = {name: value for name, value in self.scorer_options.items() if name != "folder"}
+        options = without_folders(self.scorer_options)
         return sha256(canonical_json([self.scorer_name, options, *code_file_digests(self.scorer_options)]))
