@@ -129,7 +129,7 @@ def make_rows(environment: str, draw: Draw, seed: object = 1) -> list[dict[str, 
                     "message": episode.message,
                     "user": episode.lines,
                     "state": episode.state,
-                    "effects": episode.right.state["effects"],
+                    "assertions": [{"path": "/effects", "equals": episode.right.state["effects"]}],
                     "reference_turns": episode.right.turns,
                     "decoy_turns": episode.wrong["stops_early"],
                 }
