@@ -7,6 +7,7 @@ so the SDK's objects for each chunk are never built.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from urllib.parse import urlsplit
@@ -83,7 +84,9 @@ class OpenAIRunner(Runner):
         self.key_env = model.key_env or (DEFAULT_KEY_ENV if self.is_official_endpoint else None)
         self.metered = self.key_env is not None
         self.api = model.options.get("api", "chat")
+        is_googles = urlsplit(self.base_url).hostname == GOOGLE_HOST
         form = RESPONSES_FORM if self.api == "responses" else self.chat_form
+        form = replace(form, takes_signatures=is_googles)
         self._request_builder = RequestBuilder(
             self._map_params, self._add_tools, self._build_body, form, OPENAI_NAMES
         )
@@ -166,7 +169,6 @@ class OpenAIRunner(Runner):
                     messages,
                     changes,
                     is_official_endpoint=is_official,
-                    returns_signatures=urlsplit(self.base_url).hostname == GOOGLE_HOST,
                 )
             }
             body["stream_options"] = {"include_usage": True}

@@ -56,11 +56,27 @@ KINDS: dict[str, tuple[Any, Model]] = {
 """Runners at the vendor's own address, and vLLM's; ``manual`` thinks with a budget."""
 
 
-def prepare(kind: str, messages: tuple[Message, ...], **request: Any) -> Any:
-    """Return the call that a runner makes of a prompt."""
-    runner, model = KINDS[kind]
+def prepare(runner: str | Model | Any, messages: tuple[Message, ...], **request: Any) -> Any:
+    """Return the call that a runner makes of a prompt.
+
+    Args:
+        runner: One of :data:`KINDS`, a model, or a runner.
+        messages: The prompt.
+        request: What else the request has.
+    """
+    if isinstance(runner, str):
+        kind, model = KINDS[runner]
+        runner = kind(model)
+    elif isinstance(runner, Model):
+        kinds: dict[str, Any] = {
+            "openai": OpenAIRunner,
+            "anthropic": AnthropicRunner,
+            "google": GoogleRunner,
+            "vllm": VllmRunner,
+        }
+        runner = kinds[runner.runner](runner)
     params = request.pop("params", Params(max_tokens=64))
-    return runner(model).prepare(Request(model, messages, params, **request))
+    return runner.prepare(Request(runner.model, messages, params, **request))
 
 
 def user(*parts: Part | str) -> Message:
@@ -94,7 +110,7 @@ def history() -> tuple[Message, ...]:
     )
 
 
-_TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
+_TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 _NAMES = st.sampled_from(["weather.get", "book", "unknown tool", "größe", "x" * 90, "1st"])
 _ARGUMENTS = st.one_of(
     st.dictionaries(_TEXTS, st.one_of(st.integers(), st.none(), _TEXTS), max_size=3).map(json.dumps),

@@ -22,7 +22,6 @@ def chat_messages(
     changes: list[str],
     *,
     is_official_endpoint: bool,
-    returns_signatures: bool = False,
 ) -> list[dict[str, Any]]:
     """Return a prompt in the form of Chat Completions.
 
@@ -31,17 +30,13 @@ def chat_messages(
         changes: Gets a line for each kind of change.
         is_official_endpoint: Whether arguments go back as the model wrote them, JSON or not. Others parse them for the
             model's chat template and refuse what is not an object.
-        returns_signatures: Whether a call's signature goes back, as Google's compatible route needs it.
     """
     out: list[dict[str, Any]] = []
     for message in messages:
         if message.role == "tool":
             out.extend(_result(result, changes) for result in message.tool_results)
         elif message.role == "assistant" and (calls := message.tool_calls):
-            sent = [
-                _call(call, changes, as_written=is_official_endpoint, with_signature=returns_signatures)
-                for call in calls
-            ]
+            sent = [_call(call, changes, as_written=is_official_endpoint) for call in calls]
             out.append({"role": "assistant", "content": message.text or None, "tool_calls": sent})
         elif message.is_plain_text:
             out.append({"role": message.role, "content": message.text})
@@ -67,15 +62,15 @@ def _part(part: Part) -> dict[str, Any]:
     raise AssertionError(f"{type(part).__name__} belongs to a message of another role")
 
 
-def _call(call: ToolCall, changes: list[str], *, as_written: bool, with_signature: bool) -> dict[str, Any]:
+def _call(call: ToolCall, changes: list[str], *, as_written: bool) -> dict[str, Any]:
     arguments = call.arguments_json
     if not as_written and arguments_object(arguments) is None:
         arguments = json.dumps({INVALID_JSON: arguments}, ensure_ascii=False)
         changes.append(INVALID_JSON_CHANGE)
     function = {"name": call.name, "arguments": arguments}
     out: dict[str, Any] = {"id": call.id, "type": "function", "function": function}
-    if with_signature and call.signature is not None:
-        # ai.google.dev/gemini-api/docs/thought-signatures, "OpenAI compatibility"
+    if call.signature is not None:
+        # Only Google's compatible route is given it; ai.google.dev/gemini-api/docs/thought-signatures, "OpenAI compatibility"
         out["extra_content"] = {"google": {"thought_signature": call.signature}}
     return out
 
