@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -14,17 +14,28 @@ from gapbench.runner import KeyCheck, Runner, RunnerInfo
 from gapbench.values import (
     Call,
     Chunk,
-    Image,
     Message,
     Model,
     Params,
     Request,
+    ResponseSchema,
     Session,
+    ToolSet,
 )
+from gapbench_runners.support.conversation import MESSAGES_FORM
+from gapbench_runners.support.messages_form import anthropic_messages, anthropic_tools, lacks_thinking
 from gapbench_runners.support.messages_stream import read_anthropic_stream
 from gapbench_runners.support.model_rules import ModelRule, ParamMapper, default_max_tokens, rule_for
-from gapbench_runners.support.request_builder import MappedParams, RequestBuilder
+from gapbench_runners.support.request_builder import MappedParams, RequestBuilder, refuse, restored
 from gapbench_runners.support.stream_errors import error_text, status_error
+from gapbench_runners.support.tool_declarations import (
+    declare_reply,
+    declare_tools,
+    keep_schema,
+    rewrite_for_anthropic,
+    tools_as_params,
+)
+from gapbench_runners.support.tool_names import ANTHROPIC_NAMES
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
@@ -56,7 +67,9 @@ class AnthropicRunner(Runner):
         self.is_official_endpoint = urlsplit(self.base_url).hostname == urlsplit(OFFICIAL_URL).hostname
         self.key_env = model.key_env or (DEFAULT_KEY_ENV if self.is_official_endpoint else None)
         self.metered = self.key_env is not None
-        self._request_builder = RequestBuilder(self._map_params, self._build_body)
+        self._request_builder = RequestBuilder(
+            self._map_params, self._add_tools, self._build_body, MESSAGES_FORM, ANTHROPIC_NAMES
+        )
         self._client: AsyncAnthropic | None = None
         self._templates: transport.RequestTemplates | None = None
         self._key: str | None = None
@@ -108,13 +121,51 @@ class AnthropicRunner(Runner):
             arguments["extra_body"] = extra
         return MappedParams(arguments, sent, tuple(mapper.changes))
 
-    def _build_body(self, messages: Sequence[Message], mapped: MappedParams) -> dict[str, Any]:
+    def _add_tools(
+        self, mapped: MappedParams, tools: ToolSet | None, schema: ResponseSchema | None
+    ) -> MappedParams:
+        rewrite = rewrite_for_anthropic if self.is_official_endpoint else keep_schema
+        declared = declare_tools(tools, ANTHROPIC_NAMES, rewrite)
+        arguments = {**mapped.arguments, **dict(anthropic_tools(declared))}
+        sent = {**mapped.params_sent, **tools_as_params(declared)}
+        changes = [*mapped.changes, *declared.changes]
+        if declared.choice not in {"auto", "none", None} and _has_manual_thinking(arguments):
+            # platform.claude.com/docs/build-with-claude/thinking-tool-workflows
+            arguments["thinking"] = sent["thinking"] = {"type": "disabled"}
+            changes.append(
+                "reasoning dropped: Messages does not take it with a tool choice that forces a call"
+            )
+        if schema is not None:
+            reply = declare_reply(replace(schema, strict=True), ANTHROPIC_NAMES, rewrite)
+            if not reply.strict:
+                raise RunnerError("bad_request", f"{reply.changes[0]}; Messages has no other mode")
+            arguments["output_config"] = {
+                **arguments.get("output_config", {}),
+                "format": {"type": "json_schema", "schema": dict(reply.schema)},
+            }
+            sent["response_schema"] = reply.as_param()
+            changes += [change for change in reply.changes if " renamed " not in change]
+            if schema.strict is False:
+                changes.append(
+                    "response_schema: strict false dropped: Messages holds every reply to its schema"
+                )
+        return MappedParams(arguments, sent, tuple(changes), declared.names, declared.restoration)
+
+    def _build_body(
+        self, messages: Sequence[Message], mapped: MappedParams, changes: list[str]
+    ) -> dict[str, Any]:
         system = "\n\n".join(message.text for message in messages if message.role == "system")
+        arguments = mapped.arguments
+        if _has_manual_thinking(arguments) and lacks_thinking(messages):
+            arguments = {**arguments, "thinking": {"type": "disabled"}}
+            changes.append(
+                "reasoning dropped after results of calls that another model made: Messages wants its thinking"
+            )
         return {
             "model": self.model.name,
-            "messages": [anthropic_message(message) for message in messages if message.role != "system"],
+            "messages": anthropic_messages(messages, changes),
             **({"system": system} if system else {}),
-            **mapped.arguments,
+            **arguments,
             "stream": True,
         }
 
@@ -171,7 +222,10 @@ class AnthropicRunner(Runner):
     def stream(self, call: Call) -> AsyncIterator[Chunk]:
         """Send the call and yield the response as it arrives."""
         assert self._templates is not None, "open comes before stream"
-        return read_anthropic_stream(self._templates.event_batches(call), self.rule.disclosure)
+        if call.problem is not None:
+            return refuse(call.problem)
+        chunks = read_anthropic_stream(self._templates.event_batches(call), self.rule.disclosure)
+        return restored(chunks, call)
 
     async def facts(self) -> Mapping[str, Any]:
         """Return the SDK's version, the endpoint and the rule."""
@@ -188,20 +242,10 @@ class AnthropicRunner(Runner):
             self._client = None
 
 
-def anthropic_message(message: Message) -> dict[str, Any]:
-    """Return a message in the format of Messages."""
-    if not message.images:
-        return {"role": message.role, "content": message.text}
-    blocks: list[dict[str, Any]] = []
-    for part in message.parts:
-        if isinstance(part, Image):
-            data = base64.b64encode(part.data).decode()
-            blocks.append(
-                {"type": "image", "source": {"type": "base64", "media_type": part.media_type, "data": data}}
-            )
-        else:
-            blocks.append({"type": "text", "text": part.text})
-    return {"role": message.role, "content": blocks}
+def _has_manual_thinking(arguments: Mapping[str, Any]) -> bool:
+    """Return whether thinking is on with a budget, which has more conditions than adaptive thinking."""
+    thinking = arguments.get("thinking")
+    return isinstance(thinking, Mapping) and thinking.get("type") == "enabled"
 
 
 def _to_runner_error(exc: Exception, key: str | None) -> RunnerError:

@@ -10,17 +10,32 @@ from urllib.parse import urlsplit
 from gapbench import credentials, transport
 from gapbench.errors import RunnerError, SetupError
 from gapbench.runner import KeyCheck, Runner, RunnerInfo, RunnerOption
-from gapbench.values import Call, Chunk, Image, Message, Model, Params, Request, Session
+from gapbench.values import (
+    Call,
+    Chunk,
+    Message,
+    Model,
+    Params,
+    Request,
+    ResponseSchema,
+    Session,
+    ToolSet,
+)
+from gapbench_runners.support.conversation import GOOGLE_FORM
+from gapbench_runners.support.google_form import google_contents, google_tools
 from gapbench_runners.support.google_stream import quota_ids, read_google_stream
 from gapbench_runners.support.model_rules import ModelRule, ParamMapper, rule_for
-from gapbench_runners.support.request_builder import MappedParams, RequestBuilder
+from gapbench_runners.support.request_builder import MappedParams, RequestBuilder, refuse, restored
 from gapbench_runners.support.stream_errors import status_error
+from gapbench_runners.support.tool_declarations import declare_tools, keep_schema, tools_as_params
+from gapbench_runners.support.tool_names import GOOGLE_NAMES
 
 if TYPE_CHECKING:
     from google.genai import Client
 
 OFFICIAL_URL = "https://generativelanguage.googleapis.com"
 KEY_ENVS = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
+OLDER_MODELS = ("gemini-1", "gemini-2", "models/gemini-1", "models/gemini-2")
 
 
 class GoogleRunner(Runner):
@@ -45,7 +60,9 @@ class GoogleRunner(Runner):
         self.metered = bool(self.key_envs)
         # google-genai 3 uses the `v1` route by default; system prompts and thinking need `v1beta`.
         self.api_version = str(model.options.get("api_version", "v1beta"))
-        self._request_builder = RequestBuilder(self._map_params, self._build_body)
+        self._request_builder = RequestBuilder(
+            self._map_params, self._add_tools, self._build_body, GOOGLE_FORM, GOOGLE_NAMES
+        )
         self._client: Client | None = None
         self._templates: transport.RequestTemplates | None = None
         self._key: str | None = None
@@ -87,12 +104,39 @@ class GoogleRunner(Runner):
         sent = {name: value for name, value in config.items() if value is not None} | mapper.extra
         return MappedParams(sent, sent, tuple(mapper.changes))
 
-    def _build_body(self, messages: Sequence[Message], mapped: MappedParams) -> dict[str, Any]:
-        contents = [
-            {"role": "model" if message.role == "assistant" else "user", "parts": google_parts(message)}
-            for message in messages
-            if message.role != "system"
-        ]
+    def _add_tools(
+        self, mapped: MappedParams, tools: ToolSet | None, schema: ResponseSchema | None
+    ) -> MappedParams:
+        declared = declare_tools(tools, GOOGLE_NAMES, keep_schema)
+        changes = [*mapped.changes, *declared.changes]
+        arguments = {**mapped.arguments, **dict(google_tools(declared, changes))}
+        sent = {**mapped.params_sent, **tools_as_params(declared)}
+        # generateContent has no such settings; the mode says whether calls are held to their schemas.
+        sent.pop("parallel_tool_calls", None)
+        sent.pop("strict", None)
+        if declared.tools:
+            sent["tool_choice"] = arguments["tool_config"]["function_calling_config"]["mode"]
+        if schema is not None:
+            if declared.tools and self.is_official_endpoint and self.model.name.startswith(OLDER_MODELS):
+                # "Function calling with a response mime type: 'application/json' is unsupported"
+                raise RunnerError(
+                    "bad_request",
+                    f"{self.model.name} takes no response_schema together with tools; leave one of the two out",
+                )
+            arguments["response_mime_type"] = "application/json"
+            arguments["response_json_schema"] = dict(schema.schema)
+            sent["response_schema"] = "strict"
+            if schema.strict is False:
+                changes.append(
+                    "response_schema: strict false dropped: generateContent holds every reply to its schema"
+                )
+        return MappedParams(arguments, sent, tuple(changes), declared.names, declared.restoration)
+
+    def _build_body(
+        self, messages: Sequence[Message], mapped: MappedParams, changes: list[str]
+    ) -> dict[str, Any]:
+        needs_signatures = self.rule.reasoning == "level"
+        contents = google_contents(messages, changes, needs_signatures=needs_signatures)
         system = "\n\n".join(message.text for message in messages if message.role == "system")
         config = {**mapped.arguments, **({"system_instruction": system} if system else {})}
         return {"model": self.model.name, "contents": contents, "config": config}
@@ -139,7 +183,9 @@ class GoogleRunner(Runner):
     def stream(self, call: Call) -> AsyncIterator[Chunk]:
         """Send the call and yield the response as it arrives."""
         assert self._templates is not None, "open comes before stream"
-        return read_google_stream(self._templates.event_batches(call))
+        if call.problem is not None:
+            return refuse(call.problem)
+        return restored(read_google_stream(self._templates.event_batches(call)), call)
 
     async def facts(self) -> Mapping[str, Any]:
         """Return the SDK's version, the endpoint and the rule."""
@@ -158,16 +204,6 @@ class GoogleRunner(Runner):
         if self._http is not None:
             await self._http.aclose()
             self._http = None
-
-
-def google_parts(message: Message) -> list[dict[str, Any]]:
-    """Return a message's parts; the SDK encodes the bytes."""
-    return [
-        {"inline_data": {"data": part.data, "mime_type": part.media_type}}
-        if isinstance(part, Image)
-        else {"text": part.text}
-        for part in message.parts
-    ]
 
 
 def _to_runner_error(exc: Exception, key: str | None) -> RunnerError:

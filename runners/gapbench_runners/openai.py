@@ -6,8 +6,8 @@ so the SDK's objects for each chunk are never built.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from urllib.parse import urlsplit
@@ -18,19 +18,37 @@ from gapbench.runner import KeyCheck, Runner, RunnerInfo, RunnerOption
 from gapbench.values import (
     Call,
     Chunk,
-    Image,
+    Disclosure,
     Message,
     Model,
     Params,
     Request,
+    ResponseSchema,
     Session,
+    ToolSet,
 )
+from gapbench_runners.support.chat_form import chat_messages, chat_reply_format, chat_tools
 from gapbench_runners.support.chat_stream import read_chat_stream
+from gapbench_runners.support.conversation import CHAT_FORM, RESPONSES_FORM, ConversationForm
 from gapbench_runners.support.filtered_prompt import filtered_prompt_as_event
 from gapbench_runners.support.model_rules import ModelRule, ParamMapper, rule_for
-from gapbench_runners.support.request_builder import MappedParams, RequestBuilder
+from gapbench_runners.support.request_builder import MappedParams, RequestBuilder, refuse, restored
+from gapbench_runners.support.responses_form import (
+    ENCRYPTED_REASONING,
+    responses_input,
+    responses_reply_format,
+    responses_tools,
+)
 from gapbench_runners.support.responses_stream import read_responses_stream
 from gapbench_runners.support.stream_errors import error_text, status_error
+from gapbench_runners.support.tool_declarations import (
+    declare_reply,
+    declare_tools,
+    keep_schema,
+    rewrite_for_openai,
+    tools_as_params,
+)
+from gapbench_runners.support.tool_names import OPENAI_NAMES
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -38,6 +56,7 @@ if TYPE_CHECKING:
 OFFICIAL_URL = "https://api.openai.com/v1"
 DEFAULT_KEY_ENV = "OPENAI_API_KEY"
 AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com")
+GOOGLE_HOST = "generativelanguage.googleapis.com"
 
 
 class OpenAIRunner(Runner):
@@ -55,6 +74,7 @@ class OpenAIRunner(Runner):
     )
     base_url: str
     rules_name: ClassVar[str] = "openai"
+    chat_form: ClassVar[ConversationForm] = CHAT_FORM
 
     def __init__(self, model: Model) -> None:
         """Read the settings; opens nothing and needs no key yet."""
@@ -64,7 +84,12 @@ class OpenAIRunner(Runner):
         self.key_env = model.key_env or (DEFAULT_KEY_ENV if self.is_official_endpoint else None)
         self.metered = self.key_env is not None
         self.api = model.options.get("api", "chat")
-        self._request_builder = RequestBuilder(self._map_params, self._build_body)
+        is_googles = urlsplit(self.base_url).hostname == GOOGLE_HOST
+        form = RESPONSES_FORM if self.api == "responses" else self.chat_form
+        form = replace(form, takes_signatures=is_googles)
+        self._request_builder = RequestBuilder(
+            self._map_params, self._add_tools, self._build_body, form, OPENAI_NAMES
+        )
         self._client: AsyncOpenAI | None = None
         self._templates: transport.RequestTemplates | None = None
         self._key: str | None = None
@@ -83,10 +108,13 @@ class OpenAIRunner(Runner):
 
     @property
     def rule(self) -> ModelRule:
-        """The rule for this model's parameters; OpenAI's models have the same behind Azure."""
-        host = urlsplit(self.base_url).hostname or ""
-        has_official_rules = self.is_official_endpoint or host.endswith(AZURE_HOSTS)
-        return rule_for(self.rules_name, self.model.name, is_official_endpoint=has_official_rules)
+        """The rule for this model's parameters."""
+        return rule_for(self.rules_name, self.model.name, is_official_endpoint=self._has_official_rules)
+
+    @property
+    def _has_official_rules(self) -> bool:
+        """Whether OpenAI's own rules apply; its models have the same behind Azure."""
+        return self.is_official_endpoint or (urlsplit(self.base_url).hostname or "").endswith(AZURE_HOSTS)
 
     def prepare(self, request: Request) -> Call:
         """Return the request's body under the model's rule."""
@@ -101,11 +129,48 @@ class OpenAIRunner(Runner):
             arguments["extra_body"] = extra
         return MappedParams(arguments, sent, tuple(mapper.changes))
 
-    def _build_body(self, messages: Sequence[Message], mapped: MappedParams) -> dict[str, Any]:
+    def _add_tools(
+        self, mapped: MappedParams, tools: ToolSet | None, schema: ResponseSchema | None
+    ) -> MappedParams:
+        rewrite = rewrite_for_openai if self._has_official_rules else keep_schema
+        declared = declare_tools(tools, OPENAI_NAMES, rewrite)
+        is_responses = self.api == "responses"
+        arguments = {
+            **mapped.arguments,
+            **dict(responses_tools(declared) if is_responses else chat_tools(declared)),
+        }
+        sent = {**mapped.params_sent, **tools_as_params(declared)}
+        changes = [*mapped.changes, *declared.changes]
+        if schema is not None:
+            reply = declare_reply(schema, OPENAI_NAMES, rewrite)
+            if is_responses:
+                arguments["text"] = {**arguments.get("text", {}), **responses_reply_format(reply)}
+            else:
+                arguments["response_format"] = chat_reply_format(reply)
+            sent["response_schema"] = reply.as_param()
+            changes += reply.changes
+        return MappedParams(arguments, sent, tuple(changes), declared.names, declared.restoration)
+
+    def _build_body(
+        self, messages: Sequence[Message], mapped: MappedParams, changes: list[str]
+    ) -> dict[str, Any]:
+        is_official = self._has_official_rules
         if self.api == "responses":
-            body: dict[str, Any] = {"input": [responses_message(message) for message in messages]}
+            body: dict[str, Any] = {
+                "input": responses_input(messages, changes, is_official_endpoint=is_official)
+            }
+            goes_on = "tools" in mapped.arguments or any(message.role == "assistant" for message in messages)
+            # Only a reasoning model takes this; others answer "Encrypted content is not supported with this model".
+            if goes_on and self.rule.reasoning == "effort":
+                body["include"] = [ENCRYPTED_REASONING]
         else:
-            body = {"messages": [chat_message(message) for message in messages]}
+            body = {
+                "messages": chat_messages(
+                    messages,
+                    changes,
+                    is_official_endpoint=is_official,
+                )
+            }
             body["stream_options"] = {"include_usage": True}
             if self.model.options.get("continuous_usage"):
                 body["stream_options"]["continuous_usage_stats"] = True
@@ -188,12 +253,15 @@ class OpenAIRunner(Runner):
     def stream(self, call: Call) -> AsyncIterator[Chunk]:
         """Send the call and yield the response as it arrives."""
         assert self._templates is not None, "open comes before stream"
+        if call.problem is not None:
+            return refuse(call.problem)
         batches = filtered_prompt_as_event(self._templates.event_batches(call), self.api)
         if self.api == "responses":
-            return read_responses_stream(batches)
+            return restored(read_responses_stream(batches), call)
         # If a provider that hides reasoning sends some, it is a summary.
         disclosure = self.rule.disclosure
-        return read_chat_stream(batches, "summary" if disclosure == "hidden" else disclosure)
+        shown: Disclosure = "summary" if disclosure == "hidden" else disclosure
+        return restored(read_chat_stream(batches, shown), call)
 
     async def facts(self) -> Mapping[str, Any]:
         """Return the SDK's version, the endpoint and the rule."""
@@ -209,41 +277,6 @@ class OpenAIRunner(Runner):
         if self._client is not None:
             await self._client.close()
             self._client = None
-
-
-def chat_message(message: Message) -> dict[str, Any]:
-    """Return a message in the format of Chat Completions."""
-    if not message.images:
-        return {"role": message.role, "content": message.text}
-    parts: list[dict[str, Any]] = []
-    for part in message.parts:
-        if isinstance(part, Image):
-            url: dict[str, Any] = {"url": data_uri(part)}
-            if part.detail:
-                url["detail"] = part.detail
-            parts.append({"type": "image_url", "image_url": url})
-        else:
-            parts.append({"type": "text", "text": part.text})
-    return {"role": message.role, "content": parts}
-
-
-def responses_message(message: Message) -> dict[str, Any]:
-    """Return a message in the format of Responses."""
-    kind = "output_text" if message.role == "assistant" else "input_text"
-    parts: list[dict[str, Any]] = []
-    for part in message.parts:
-        if isinstance(part, Image):
-            parts.append(
-                {"type": "input_image", "image_url": data_uri(part), "detail": part.detail or "auto"}
-            )
-        else:
-            parts.append({"type": kind, "text": part.text})
-    return {"role": message.role, "content": parts}
-
-
-def data_uri(image: Image) -> str:
-    """Return an image as a data URI."""
-    return f"data:{image.media_type};base64,{base64.b64encode(image.data).decode()}"
 
 
 def _to_runner_error(exc: Exception, key: str | None) -> RunnerError:

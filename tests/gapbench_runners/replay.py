@@ -11,7 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from gapbench.execution.attempts.measure import measure
-from gapbench.values import Image, Message, Model, Params, Request, Response, Session, Text
+from gapbench.values import (
+    Image,
+    Message,
+    Model,
+    Params,
+    Request,
+    Response,
+    ResponseSchema,
+    Session,
+    Text,
+    ToolSet,
+)
 
 PNG = b"\x89PNG\r\n\x1a\nnot really"
 KEY = "sk-planted-0123456789"
@@ -100,6 +111,8 @@ def ask(
     messages: tuple[Message, ...] | None = None,
     params: Params | None = None,
     max_tokens: int | None = None,
+    tools: ToolSet | None = None,
+    schema: ResponseSchema | None = None,
 ) -> Response:
     """Return the response of one real call of a runner against a replay."""
 
@@ -108,7 +121,13 @@ def ask(
             runner = kind(_at(model, url + path))
             await runner.open(Session(Path(), connect_timeout_s=120, read_timeout_s=120))
             try:
-                request = Request(runner.model, messages or prompt(), params or Params(max_tokens=16))
+                request = Request(
+                    runner.model,
+                    messages or prompt(),
+                    params or Params(max_tokens=16),
+                    tools=tools,
+                    response_schema=schema,
+                )
                 return await measure(runner, runner.prepare(request), 10, max_tokens=max_tokens)
             finally:
                 await runner.close()

@@ -202,6 +202,8 @@ class Call:
         texts: The prompt's texts in order.
         template_key: Equal for calls of one runner whose bodies differ only in ``texts``. None: not comparable.
         body_with_texts: Returns ``body`` with other texts. None if ``template_key`` is None.
+        problem: Why the provider cannot be sent this request, in one line; sending the call then fails with it as
+            ``bad_request``. None: nothing is known to be wrong.
     """
 
     body: Mapping[str, Any]
@@ -210,6 +212,7 @@ class Call:
     texts: tuple[str, ...] = ()
     template_key: Hashable | None = None
     body_with_texts: Callable[[Sequence[str]], Mapping[str, Any]] | None = None
+    problem: str | None = None
 
 
 class Usage(NamedTuple):

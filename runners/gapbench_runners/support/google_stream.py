@@ -7,7 +7,7 @@ from typing import Any
 
 from gapbench import transport
 from gapbench.errors import RunnerError
-from gapbench.values import Chunk, FinishReason, Usage
+from gapbench.values import Chunk, FinishReason, ReasoningState, Usage
 from gapbench_runners.support.finish_reasons import gave_up_error, normalize_finish
 from gapbench_runners.support.stream_errors import (
     cut_stream_error,
@@ -87,7 +87,7 @@ async def read_google_stream(batches: AsyncIterator[list[transport.Event]]) -> A
 
 
 def _part_chunks(candidate: Mapping[str, Any], received_s: float, usage: Usage | None) -> list[Chunk]:
-    """Return the chunks of a candidate's parts: text, thoughts and function calls, which come whole."""
+    """Return the chunks of a candidate's parts: text, thoughts, function calls, which come whole, and signatures."""
     chunks = []
     for part in (candidate.get("content") or {}).get("parts") or ():
         text = part.get("text")
@@ -97,8 +97,12 @@ def _part_chunks(candidate: Mapping[str, Any], received_s: float, usage: Usage |
             chunks.append(Chunk(text, "answer", received_s, usage))
         elif part.get("functionCall"):
             call = part["functionCall"]
-            piece = make_piece(None, call.get("id"), call.get("name"), call.get("args") or {})
+            piece = make_piece(
+                None, call.get("id"), call.get("name"), call.get("args") or {}, part.get("thoughtSignature")
+            )
             chunks.append(Chunk(received_s=received_s, usage=usage, tool_call=piece))
+        if part.get("thoughtSignature") and not part.get("functionCall"):
+            chunks.append(Chunk(reasoning_state=ReasoningState("google", part)))
     return chunks
 
 

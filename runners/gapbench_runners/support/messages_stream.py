@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 from gapbench import transport
-from gapbench.values import Chunk, Disclosure
+from gapbench.values import Chunk, Disclosure, ReasoningState
 from gapbench_runners.support.finish_reasons import gave_up_error, normalize_finish
 from gapbench_runners.support.stream_errors import (
     cut_stream_error,
@@ -78,6 +78,30 @@ async def read_anthropic_stream(
 _BLOCK_EVENTS = frozenset({"content_block_start", "content_block_delta", "content_block_stop"})
 
 
+class _Thinking:
+    """A block of thinking as far as it has come; Messages wants it back unchanged."""
+
+    def __init__(self, block: Mapping[str, Any]) -> None:
+        self._block = dict(block)
+        self._texts: list[str] = [str(block.get("thinking") or "")]
+        self._signatures: list[str] = [str(block.get("signature") or "")]
+
+    def add(self, delta: Mapping[str, Any]) -> None:
+        """Add a delta of its text or of its signature."""
+        self._texts.append(delta.get("thinking") or "")
+        self._signatures.append(delta.get("signature") or "")
+
+    def state(self) -> ReasoningState | None:
+        """Return the whole block. None: a compatible server's, which is not signed and so not taken back."""
+        if self._block.get("type") == "redacted_thinking":
+            return ReasoningState("messages", self._block)
+        signature = "".join(self._signatures)
+        if not signature:
+            return None
+        item = {**self._block, "thinking": "".join(self._texts), "signature": signature}
+        return ReasoningState("messages", item)
+
+
 class _Blocks:
     """The content blocks of one message: text, thinking and tool calls."""
 
@@ -87,6 +111,7 @@ class _Blocks:
         self._inputs: dict[Any, Any] = {}
         # Places of the provider's own tools, such as a search: their calls are not the model's answer.
         self._own_tools: set[Any] = set()
+        self._thinking: dict[Any, _Thinking] = {}
 
     def read(self, kind: str, body: Mapping[str, Any], received_s: float) -> Iterator[Chunk]:
         """Yield the chunks of one event."""
@@ -95,17 +120,28 @@ class _Blocks:
             yield from self._delta(body["delta"], index, received_s)
         elif kind == "content_block_start":
             yield from self._start(body["content_block"], index, received_s)
+        elif index in self._thinking:
+            yield from self._state(index)
         elif self._inputs.get(index):
             piece = make_piece(index, None, None, self._inputs.pop(index))
             yield Chunk(received_s=received_s, tool_call=piece)
 
     def rest(self) -> Iterator[Chunk]:
-        """Yield the inputs of tool calls whose end never came; some servers leave it out."""
+        """Yield thinking and inputs of tool calls whose end never came; some servers leave it out."""
+        for index in list(self._thinking):
+            yield from self._state(index)
         for index, given in self._inputs.items():
             if given:
                 yield Chunk(tool_call=make_piece(index, None, None, given))
 
+    def _state(self, index: Any) -> Iterator[Chunk]:
+        state = self._thinking.pop(index).state()
+        if state is not None:
+            yield Chunk(reasoning_state=state)
+
     def _delta(self, delta: Mapping[str, Any], index: Any, received_s: float) -> Iterator[Chunk]:
+        if index in self._thinking:
+            self._thinking[index].add(delta)
         if delta.get("thinking"):
             yield Chunk(delta["thinking"], "reasoning", received_s, disclosure=self._disclosure)
         elif delta.get("partial_json") and index not in self._own_tools:
@@ -115,6 +151,8 @@ class _Blocks:
 
     def _start(self, block: Mapping[str, Any], index: Any, received_s: float) -> Iterator[Chunk]:
         kind = block.get("type")
+        if kind in {"thinking", "redacted_thinking"}:
+            self._thinking[index] = _Thinking(block)
         if kind == "tool_use":
             self._inputs[index] = block.get("input")
             piece = make_piece(index, block.get("id"), block.get("name"), None)

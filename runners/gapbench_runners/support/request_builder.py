@@ -1,12 +1,26 @@
-"""Build calls from requests: map the parameters once per cell, and insert each prompt."""
+"""Build calls from requests: map the parameters and the tools once per cell, and insert each prompt."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gapbench.values import Call, Message, Params, Request, Text, canonical_json
+from gapbench.errors import RunnerError
+from gapbench.values import (
+    Call,
+    Chunk,
+    Message,
+    Params,
+    Request,
+    ResponseSchema,
+    Text,
+    ToolSet,
+    canonical_json,
+)
+from gapbench_runners.support.call_restoration import CallRestoration, RestorableCall, restore_calls
+from gapbench_runners.support.conversation import ConversationForm, prepare_conversation
+from gapbench_runners.support.tool_names import NameRule, ToolNames
 
 MAX_CACHED_PARAMS = 64
 
@@ -19,11 +33,21 @@ class MappedParams:
         arguments: Arguments for the vendor's SDK, without the prompt.
         params_sent: See ``Call.params_sent``.
         changes: See ``Call.changes``.
+        names: The names of the tools. None: no tools are declared.
+        restoration: What has to be undone in the reply's tool calls. None: nothing.
     """
 
     arguments: Mapping[str, Any]
     params_sent: Mapping[str, Any]
     changes: tuple[str, ...] = ()
+    names: ToolNames | None = None
+    restoration: CallRestoration | None = None
+
+
+AddTools = Callable[[MappedParams, ToolSet | None, ResponseSchema | None], MappedParams]
+"""Returns parameters with tools and the schema of the reply. Raises ``RunnerError`` if they cannot be sent."""
+BuildBody = Callable[[Sequence[Message], MappedParams, list[str]], dict[str, Any]]
+"""Returns the SDK's arguments for a prompt; what it changes in the prompt goes to the list."""
 
 
 class RequestBuilder:
@@ -31,30 +55,48 @@ class RequestBuilder:
 
     Args:
         map_params: Applies the model's rule to parameters.
-        build_body: Returns the SDK's arguments for a prompt.
+        add_tools: Adds tools and the schema of the reply.
+        build_body: Puts a prompt and the parameters together.
+        form: What the vendor's form of a prompt takes.
+        name_rule: The names of tools that the vendor allows.
     """
 
     def __init__(
         self,
         map_params: Callable[[Params], MappedParams],
-        build_body: Callable[[Sequence[Message], MappedParams], dict[str, Any]],
+        add_tools: AddTools,
+        build_body: BuildBody,
+        form: ConversationForm,
+        name_rule: NameRule,
     ) -> None:
         self._map_params = map_params
+        self._add_tools = add_tools
         self._build_body = build_body
+        self._form = form
+        self._undeclared = ToolNames((), name_rule)
         self._params_cache: dict[Hashable, MappedParams] = {}
+        # By identity: the samples of a task share one object. The values keep the keys' objects alive.
+        self._tools_cache: dict[tuple[int, int, int], tuple[MappedParams, tuple[object, ...]]] = {}
 
     def build(self, request: Request) -> Call:
-        """Return the call for a request."""
+        """Return the call for a request; one that cannot be sent has a ``problem``."""
         mapped = self._cached_params(request.params)
-        messages = request.messages
-        body = self._build_body(messages, mapped)
+        try:
+            if request.tools is not None or request.response_schema is not None:
+                mapped = self._cached_tools(mapped, request.tools, request.response_schema)
+            return self._build(request.messages, mapped)
+        except RunnerError as exc:
+            return Call({}, mapped.params_sent, mapped.changes, problem=str(exc))
+
+    def _build(self, messages: tuple[Message, ...], mapped: MappedParams) -> Call:
         texts: list[str] = []
         for message in messages:
             for part in message.parts:
-                if not isinstance(part, Text) or not part.text:
-                    # No template: images rarely repeat, and an SDK may omit an empty text.
-                    return Call(body, mapped.params_sent, mapped.changes)
+                if not isinstance(part, Text) or not part.text or part.text.isspace():
+                    # No template: an episode's turns and images rarely repeat, and a blank text may be left out.
+                    return self._build_without_template(messages, mapped)
                 texts.append(part.text)
+        body = self._build_body(messages, mapped, [])
 
         def body_with_texts(others: Sequence[str]) -> Mapping[str, Any]:
             remaining = iter(others)
@@ -64,10 +106,24 @@ class RequestBuilder:
                     for message in messages
                 ],
                 mapped,
+                [],
             )
 
         shape = (mapped, *((message.role, len(message.parts)) for message in messages))
-        return Call(body, mapped.params_sent, mapped.changes, tuple(texts), shape, body_with_texts)
+        template = (tuple(texts), shape, body_with_texts)
+        if mapped.restoration is not None:
+            return RestorableCall(
+                body, mapped.params_sent, mapped.changes, *template, restoration=mapped.restoration
+            )
+        return Call(body, mapped.params_sent, mapped.changes, *template)
+
+    def _build_without_template(self, messages: tuple[Message, ...], mapped: MappedParams) -> Call:
+        changes = list(mapped.changes)
+        prepared = prepare_conversation(messages, self._form, mapped.names or self._undeclared, changes)
+        body = self._build_body(prepared, mapped, changes)
+        return RestorableCall(
+            body, mapped.params_sent, tuple(dict.fromkeys(changes)), restoration=mapped.restoration
+        )
 
     def _cached_params(self, params: Params) -> MappedParams:
         key = (
@@ -85,3 +141,31 @@ class RequestBuilder:
                 self._params_cache.clear()
             mapped = self._params_cache[key] = self._map_params(params)
         return mapped
+
+    def _cached_tools(
+        self, mapped: MappedParams, tools: ToolSet | None, schema: ResponseSchema | None
+    ) -> MappedParams:
+        key = (id(mapped), id(tools), id(schema))
+        found = self._tools_cache.get(key)
+        if found is None:
+            if len(self._tools_cache) >= MAX_CACHED_PARAMS:
+                self._tools_cache.clear()
+            found = (self._add_tools(mapped, tools, schema), (mapped, tools, schema))
+            self._tools_cache[key] = found
+        return found[0]
+
+
+async def refuse(problem: str) -> AsyncIterator[Chunk]:
+    """Fail as a call with a problem does when it is sent; nothing is sent.
+
+    Raises:
+        RunnerError: ``bad_request``, always.
+    """
+    raise RunnerError("bad_request", problem)
+    yield Chunk()
+
+
+def restored(chunks: AsyncIterator[Chunk], call: Call) -> AsyncIterator[Chunk]:
+    """Return a reply's chunks with what the call changed about the tools undone."""
+    restoration = call.restoration if isinstance(call, RestorableCall) else None
+    return chunks if restoration is None else restore_calls(chunks, restoration)

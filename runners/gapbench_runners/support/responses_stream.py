@@ -7,7 +7,7 @@ from typing import Any
 
 from gapbench import transport
 from gapbench.errors import RunnerError
-from gapbench.values import Chunk, Disclosure, FinishReason
+from gapbench.values import Chunk, Disclosure, FinishReason, ReasoningState
 from gapbench_runners.support.finish_reasons import gave_up_error
 from gapbench_runners.support.stream_errors import (
     cut_stream_error,
@@ -66,6 +66,7 @@ class _Output:
         self._has_answer = self._has_text = False
         self._calls_with_arguments: set[Any] = set()
         self._calls: set[Any] = set()
+        self._has_state = False
         # By the item's id, its place in the output: some events name one, some the other.
         self._places: dict[Any, Any] = {}
         # What servers that stream no deltas say in their other events.
@@ -87,6 +88,7 @@ class _Output:
                 yield from self._item(key, item, received_s, done=kind.endswith("done"))
             if kind.endswith("done"):
                 self._items[key] = item
+                yield from self._state(item)
         elif kind in _PART_EVENTS:
             self._parts[self._key(body), body.get("content_index")] = body.get("part") or body
         elif kind == "response.function_call_arguments.delta":
@@ -100,6 +102,12 @@ class _Output:
                 yield self._piece(key, None, body.get("name"), body["arguments"], received_s)
         else:
             _raise_reported_error(kind, body)
+
+    def _state(self, item: Mapping[str, Any]) -> Iterator[Chunk]:
+        """Yield a whole reasoning item that the server can read again: it is encrypted, or shows its text."""
+        if item.get("type") == "reasoning" and (item.get("encrypted_content") or item.get("content")):
+            self._has_state = True
+            yield Chunk(reasoning_state=ReasoningState("responses", item))
 
     def _key(self, body: Mapping[str, Any], item: Mapping[str, Any] | None = None) -> Any:
         """Return which item an event belongs to: its place in the output, or its id."""
@@ -159,7 +167,7 @@ class _Output:
 
     def _whole(self, output: Sequence[Mapping[str, Any]], received_s: float) -> Iterator[Chunk]:
         """Yield what the whole output has and no delta brought; some servers stream no deltas, or not all of them."""
-        had_text, had_calls = self._has_text, bool(self._calls)
+        had_text, had_calls, had_state = self._has_text, bool(self._calls), self._has_state
         messages = [item.get("content") or () for item in output if item.get("type") == "message"]
         for part in (part for content in messages or [self._parts.values()] for part in content):
             self._refused = self._refused or bool(part.get("refusal"))
@@ -168,6 +176,8 @@ class _Output:
                 self._has_answer = True
                 yield Chunk(text, "answer", received_s)
         for place, item in enumerate(output):
+            if not had_state:
+                yield from self._state(item)
             if item.get("type") == "function_call" and not had_calls:
                 yield from self._item(place, item, received_s, done=True)
 

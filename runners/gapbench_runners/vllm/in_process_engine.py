@@ -14,7 +14,7 @@ from typing import Any
 
 from gapbench import transport
 from gapbench.errors import RunnerError, SetupError
-from gapbench.values import Call, Chunk, Image, Message, Model, Request, Session, Usage
+from gapbench.values import Call, Chunk, Image, Message, Model, Request, Session, Text, Usage
 from gapbench_runners.support.finish_reasons import gave_up_error, normalize_finish
 from gapbench_runners.support.model_rules import ParamMapper, rule_for
 
@@ -59,9 +59,8 @@ class InProcessEngine:
         sampling = {name: value for name, value in sampling.items() if value is not None} | mapper.extra
         template = {} if mapper.reasoning is None else {"enable_thinking": mapper.reasoning != "off"}
         body = {"messages": request.messages, "sampling": sampling, "template": template}
-        return Call(
-            body, sampling | ({"chat_template_kwargs": template} if template else {}), tuple(mapper.changes)
-        )
+        sent = sampling | ({"chat_template_kwargs": template} if template else {})
+        return Call(body, sent, tuple(mapper.changes), problem=_find_problem(request))
 
     async def open(self, session: Session) -> None:
         """Load the model. Raises ``SetupError``."""
@@ -87,6 +86,8 @@ class InProcessEngine:
 
     async def stream(self, call: Call) -> AsyncIterator[Chunk]:
         """Generate; each step's new text gets the time at which it leaves the engine."""
+        if call.problem is not None:
+            raise RunnerError("bad_request", call.problem)
         from vllm import SamplingParams  # noqa: PLC0415
         from vllm.sampling_params import RequestOutputKind  # noqa: PLC0415
         from vllm.v1.engine.exceptions import EngineDeadError  # noqa: PLC0415
@@ -182,11 +183,23 @@ def _redirect_vllm_logs(folder: Path) -> None:
     os.environ.setdefault("VLLM_LOGGING_CONFIG_PATH", str(path))
 
 
+def _find_problem(request: Request) -> str | None:
+    """Return what the request has that only vLLM's server takes. None: nothing."""
+    found = None
+    if request.tools is not None and request.tools.tools:
+        found = "tools, whose calls its server parses"
+    elif request.response_schema is not None:
+        found = "a response_schema"
+    elif any(not isinstance(part, (Text, Image)) for message in request.messages for part in message.parts):
+        found = "a prompt with tool calls, results, documents or sounds"
+    return None if found is None else f"engine: found {found}; use serve or base_url in place of engine"
+
+
 def _template_content(message: Message) -> Any:
     if not message.images:
         return message.text
     return [
-        {"type": "image"} if isinstance(part, Image) else {"type": "text", "text": part.text}
+        {"type": "text", "text": part.text} if isinstance(part, Text) else {"type": "image"}
         for part in message.parts
     ]
 

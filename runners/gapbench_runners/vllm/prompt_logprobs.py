@@ -12,6 +12,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -21,6 +22,7 @@ from gapbench import transport
 from gapbench.errors import RunnerError
 from gapbench.values import Call, Chunk, Likelihood, Request
 from gapbench_runners.openai import OpenAIRunner, _to_runner_error
+from gapbench_runners.support.conversation import CHAT_FORM
 from gapbench_runners.support.stream_errors import cut_stream_error, decode_event, raise_error_event
 from gapbench_runners.support.usage import chat_usage
 from gapbench_runners.vllm.http_get import fetch_bytes
@@ -32,6 +34,9 @@ LIKELIHOOD_PARAMS: dict[str, Any] = {"max_tokens": 1, "temperature": 0, "logprob
 
 class CompletionsRunner(OpenAIRunner):
     """Chat Completions for ordinary requests, Completions for log-probabilities of a given text."""
+
+    # vLLM 0.32, entrypoints/chat_utils.py: its parts are text, images, sounds and videos.
+    chat_form = replace(CHAT_FORM, label="vLLM", takes_documents=False)
 
     def prepare(self, request: Request) -> Call:
         """Return the request's body; for log-probabilities, the context and the continuation."""

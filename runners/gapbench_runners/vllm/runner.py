@@ -22,7 +22,7 @@ import orjson
 
 from gapbench.errors import InputError, SetupError
 from gapbench.runner import Runner, RunnerInfo, RunnerOption, SetupCheck
-from gapbench.values import Call, Chunk, Model, Request, Session
+from gapbench.values import Call, Chunk, Model, Request, Session, ToolSet
 from gapbench_runners.support.server_process import ServerProcess
 from gapbench_runners.vllm.http_get import fetch_bytes
 from gapbench_runners.vllm.in_process_engine import InProcessEngine
@@ -32,6 +32,10 @@ from gapbench_runners.vllm.prompt_logprobs import CompletionsRunner
 DEFAULT_URL = "http://127.0.0.1:8000/v1"
 READY_WAIT_S = 600.0
 POLL_S = 0.25
+NO_TOOL_PARSER = (
+    "serve.args: found no --tool-call-parser, which vLLM needs for tools; add for example "
+    "[--enable-auto-tool-choice, --tool-call-parser, hermes], as the model's family asks"
+)
 SERVE_KEYS = {"gpus", "args", "env", "port", "ready_timeout_s", "python", "command"}
 # Counters and gauges that explain a cell: cache hits, preemptions, queueing, and the server's own token counts.
 SERVER_COUNTERS = (
@@ -130,7 +134,18 @@ class VllmRunner(Runner):
 
     def prepare(self, request: Request) -> Call:
         """Return the request's body; the same for an attached and an owned server."""
-        return self._engine.prepare(request) if self._engine else self._client.prepare(request)
+        if self._engine is not None:
+            return self._engine.prepare(request)
+        call = self._client.prepare(request)
+        if call.problem is None and request.tools is not None and self._lacks_tool_parser(request.tools):
+            return replace(call, problem=NO_TOOL_PARSER)
+        return call
+
+    def _lacks_tool_parser(self, tools: ToolSet) -> bool:
+        """Return whether an owned server would refuse tools: the choice is the model's, and nothing finds its calls."""
+        if self.serve is None or "command" in self.serve or not tools.tools or tools.choice != "auto":
+            return False
+        return _flag(self.serve, "--tool-call-parser") is None
 
     async def open(self, session: Session) -> None:
         """Find the server, start it, or load the engine. Raises ``SetupError``."""
@@ -230,6 +245,8 @@ class VllmRunner(Runner):
             "max_model_len": first.get("max_model_len"),
             "root": first.get("root"),
             "owned": owned,
+            # No route of the server tells it.
+            "tool_call_parser": _flag(self.serve or {}, "--tool-call-parser"),
             "cache_config": _metric_labels(await self._metrics_text(), "vllm:cache_config_info"),
         }
 
@@ -279,8 +296,13 @@ def default_url() -> str:
 
 def _served_name(serve: Mapping[str, Any] | None) -> str | None:
     """Return the served model name from the server's arguments, or None if it is the model's name."""
-    args = [str(arg) for arg in (serve or {}).get("args", [])]
-    return args[args.index("--served-model-name") + 1] if "--served-model-name" in args[:-1] else None
+    return _flag(serve or {}, "--served-model-name")
+
+
+def _flag(serve: Mapping[str, Any], name: str) -> str | None:
+    """Return the value of one of the server's arguments, or None if it is not given."""
+    words = [word for arg in serve.get("args", []) for word in str(arg).split("=", 1)]
+    return words[words.index(name) + 1] if name in words[:-1] else None
 
 
 def _is_healthy(root: str) -> bool:
