@@ -193,18 +193,18 @@ class SimModel:
         if truth is None:
             return _Line(ScriptedTurn(UNKNOWN_PROMPT_ANSWER), False, False, "stop")
         one_call = tools is not None and tools.parallel is False
-        scripts = {
-            right: write_script(turns_of(truth, right=right), one_call_a_reply=one_call)
-            for right in (True, False)
-        }
+
+        def script_of(side: bool) -> list[ScriptedTurn]:
+            return write_script(turns_of(truth, right=side), one_call_a_reply=one_call)
+
         right = persona.is_right(prompt, truth.category, own.repeat)
         if not is_marked and position.turn:
             # Only text so far: the side that it agrees with, unless both or none do.
-            agrees = [side for side in (True, False) if is_followed(scripts[side], position, tools)]
+            agrees = [side for side in (True, False) if is_followed(script_of(side), position, tools)]
             right = agrees[0] if len(agrees) == 1 else right
-        if persona.draw("refuse", prompt) < persona.refuse:
+        if persona.refuse and persona.draw("refuse", prompt) < persona.refuse:
             return _Line(ScriptedTurn(REFUSAL), right, False, "refusal")
-        script = scripts[right]
+        script = script_of(right)
         fault = persona.tool_fault(prompt, own.repeat)
         at = _fault_turn(script, persona.draw("tool fault turn", prompt, own.repeat)) if fault else None
         turn_number = position.turn
@@ -212,7 +212,12 @@ class SimModel:
             turn_number = min(turn_number, at)
         scripted = turn_at(script, turn_number)
         is_last = position.turn >= len(script) - 1
-        if is_last and not scripted.calls and persona.draw("unparsed", prompt) < persona.unparsed:
+        if (
+            is_last
+            and not scripted.calls
+            and persona.unparsed
+            and persona.draw("unparsed", prompt) < persona.unparsed
+        ):
             return _Line(ScriptedTurn(UNPARSABLE_ANSWER), right, False, "stop")
         turn = fit_to_tools(fill_results(scripted, script, position), tools)
         is_hit = at == position.turn and bool(turn.calls) and fault not in {None, "endless_loop"}

@@ -71,7 +71,9 @@ def test_tool_history(client: Client) -> None:
     call = types.FunctionCall(name="add", args={})
     turns = [
         types.UserContent(QUESTION),
-        types.ModelContent(types.Part(function_call=call, thought_signature=b"skip_thought_signature_validator")),
+        types.ModelContent(
+            types.Part(function_call=call, thought_signature=b"skip_thought_signature_validator")
+        ),
         types.UserContent(types.Part.from_function_response(name="add", response={"sum": 4})),
     ]
 
