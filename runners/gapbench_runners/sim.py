@@ -7,14 +7,15 @@ import dataclasses
 import os
 import sys
 import urllib.request
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import orjson
 
 from gapbench.errors import InputError, SetupError
 from gapbench.runner import Runner, RunnerInfo, RunnerOption, load_runner_class
-from gapbench.values import Call, Chunk, GroundTruth, Model, Request, Session
+from gapbench.values import Call, Chunk, Model, Request, Session
+from gapbench_runners.sim_server.answer_book import dump_answer_book
 from gapbench_runners.sim_server.persona import Persona
 from gapbench_runners.support.server_process import ServerProcess
 
@@ -98,7 +99,7 @@ class SimRunner(Runner):
         """Start the server and return its address."""
         folder = session.log_dir
         truth, persona, log = folder / "truth.jsonl", folder / "persona.json", folder / "server.log"
-        truth.write_bytes(_answer_book_lines(session.truths()))
+        truth.write_bytes(dump_answer_book(session.truths()))
         persona.write_bytes(orjson.dumps({self.model.name: self._settings}))
         log.unlink(missing_ok=True)
         self._server = ServerProcess(
@@ -155,10 +156,3 @@ def _http_get(url: str) -> bytes:
     with urllib.request.urlopen(url, timeout=5) as reply:  # noqa: S310 - an http address by construction
         body: bytes = reply.read()
     return body
-
-
-def _answer_book_lines(answer_book: Iterable[GroundTruth]) -> bytes:
-    """Return an answer book as JSON lines."""
-    return b"".join(
-        orjson.dumps(dataclasses.asdict(truth), option=orjson.OPT_APPEND_NEWLINE) for truth in answer_book
-    )

@@ -12,8 +12,9 @@ import orjson
 
 from gapbench.values import GroundTruth, Message, Text, prompt_sha256
 from gapbench_runners.sim_server.persona import Persona
-from gapbench_runners.sim_server.reply import SimModel, SimRequest
+from gapbench_runners.sim_server.reply import SimRequest
 from gapbench_runners.sim_server.server import SimConnection
+from gapbench_runners.sim_server.sim_model import SimModel
 from gapbench_runners.sim_server.state import Simulation
 
 AT_ONCE: Mapping[str, Any] = {"ttft_s": 0, "gap_s": 0}

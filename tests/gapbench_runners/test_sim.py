@@ -34,7 +34,8 @@ from gapbench.values import (
 )
 from gapbench_runners.sim import PROTOCOLS, SimRunner
 from gapbench_runners.sim_server.persona import FAULT_KINDS, Persona
-from gapbench_runners.sim_server.reply import SimModel, SimRequest
+from gapbench_runners.sim_server.reply import SimRequest
+from gapbench_runners.sim_server.sim_model import SimModel
 from tests.gapbench_runners.replay import prompt
 
 INSTANT = {"ttft_s": 0.0, "ttft_sigma": 0.0, "gap_s": 0.0}

@@ -19,10 +19,12 @@ from gapbench.values.messages import (
     ToolResult,
     add_salt,
     canonical_json,
+    join_turns,
     messages_as_json,
     prompt_sha256,
     remove_salt,
     sha256,
+    vendor_neutral,
 )
 from gapbench.values.requests import (
     Call,
@@ -114,8 +116,10 @@ __all__ = [
     "Weights",
     "add_salt",
     "canonical_json",
+    "join_turns",
     "messages_as_json",
     "prompt_sha256",
     "remove_salt",
     "sha256",
+    "vendor_neutral",
 ]

@@ -262,6 +262,58 @@ def prompt_sha256(messages: Iterable[Message]) -> str:
     return sha256(canonical_json(messages_as_json(messages)))
 
 
+def join_turns(messages: Iterable[Message]) -> tuple[Message, ...]:
+    """Return messages with consecutive ones of an assistant, or of tools, as one.
+
+    Some wires carry a turn as several items, or each result as a message.
+    """
+    joined: list[Message] = []
+    for message in messages:
+        if joined and message.role in {"assistant", "tool"} and joined[-1].role == message.role:
+            joined[-1] = Message(message.role, joined[-1].parts + message.parts)
+        else:
+            joined.append(message)
+    return tuple(joined)
+
+
+def vendor_neutral(messages: Iterable[Message]) -> tuple[Message, ...]:
+    """Return a conversation as far as every vendor's wire carries it, so that its hash is the same behind each.
+
+    Ids and signatures of calls, names and error marks of results, reasoning state and file names are left out, an
+    assistant's calls follow its text, and JSON is in canonical form. A prompt of text and images, in which no two
+    messages of an assistant follow each other, stays as it is.
+    """
+    return tuple(_neutral(message) for message in join_turns(messages))
+
+
+def _neutral(message: Message) -> Message:
+    if message.role == "assistant":
+        text = message.text
+        calls = (ToolCall("", call.name, _canonical_text(call.arguments_json)) for call in message.tool_calls)
+        return Message("assistant", (*((Text(text),) if text else ()), *calls))
+    if message.is_plain_text:
+        return message
+    return Message(message.role, tuple(map(_neutral_part, message.parts)))
+
+
+def _neutral_part(part: Part) -> Part:
+    if isinstance(part, ToolResult):
+        return ToolResult("", "", _canonical_text(part.content))
+    if isinstance(part, Document):
+        return Document(part.media_type, part.data)
+    return part
+
+
+def _canonical_text(text: str) -> str:
+    """Return JSON text in canonical form; other text is returned unchanged."""
+    if not text.lstrip().startswith(("{", "[")):
+        return text
+    try:
+        return canonical_json(json.loads(text))
+    except (ValueError, RecursionError):
+        return text
+
+
 _SALT = re.compile(r"\[#[0-9a-f]{8}\] ")
 
 

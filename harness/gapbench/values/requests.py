@@ -96,8 +96,13 @@ class Model:
 class GroundTruth:
     """What a simulated provider needs to answer with a given skill; real runners never see it.
 
+    A call of ``reference_turns`` or ``decoy_turns`` may use what an earlier call returned:
+    ``{"$result": [turn, call, "/json/pointer"]}`` in place of a value in its arguments. Turns and calls count from 0,
+    and the pointer (RFC 6901) is into the result, read as JSON; "" is the whole result. What is not there becomes null.
+
     Attributes:
-        prompt_sha256: See :func:`prompt_sha256`.
+        prompt_sha256: Hash of the prompt as each vendor's wire carries it:
+            ``prompt_sha256(vendor_neutral(messages))``.
         category: Selects the persona's skill.
         reference: The reply that scores 1.
         decoy: The reply that scores 0.

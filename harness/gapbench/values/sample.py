@@ -29,7 +29,8 @@ class Sample:
         tools: The tools that the model may call. None: none are declared.
         response_schema: The JSON Schema that the provider is to hold the reply to. None: free text.
         reference_turns: An assistant's messages that score 1, one for each turn, where the task gives them. (): the
-            text of ``reference`` is the only one.
+            text of ``reference`` is the only one. A call's arguments may take values from earlier results; see
+            :class:`GroundTruth`.
         decoy_turns: An assistant's messages that score 0, as ``reference_turns``.
         episode: How the conversation goes on after the first reply. None: one reply is all.
         described_tools: The tools that the prompt describes in words, for a reply that writes its calls as JSON; then

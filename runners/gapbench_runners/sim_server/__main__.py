@@ -15,14 +15,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from gapbench.errors import InputError
 from gapbench.values import GroundTruth
+from gapbench_runners.sim_server.answer_book import parse_truth
 from gapbench_runners.sim_server.canned_streams import LeanConnection, Schedule, StreamScheduler
-from gapbench_runners.sim_server.persona import Persona
-from gapbench_runners.sim_server.reply import SimModel
+from gapbench_runners.sim_server.persona import NESTED_SETTINGS, Persona
 from gapbench_runners.sim_server.server import SimConnection
+from gapbench_runners.sim_server.sim_model import SimModel
 from gapbench_runners.sim_server.state import Simulation
 
 EXAMPLES = """\
@@ -46,7 +45,9 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8100, help="0 picks a free one  [default: 8100]")
     parser.add_argument("--persona", type=Path, help="JSON or YAML: one persona, or {model: persona}")
     parser.add_argument(
-        "--truth", type=Path, help="answer book: JSON lines of prompt_sha256, category, reference, decoy"
+        "--truth",
+        type=Path,
+        help="answer book: JSON lines of prompt_sha256, category, reference, decoy, reference_turns, decoy_turns",
     )
     parser.add_argument(
         "--model",
@@ -166,15 +167,15 @@ def _build_simulation(options: argparse.Namespace) -> Simulation:
     return Simulation(minds, options.key, log)
 
 
-_PERSONA_MAPPINGS = {"skill", "reasoning", "capacity", "faults"}
+_PERSONA_MAPPINGS = {"skill", *NESTED_SETTINGS}
 
 
 def _read_answer_book(path: Path) -> dict[str, GroundTruth]:
     book: dict[str, GroundTruth] = {}
     for number, line in enumerate(path.read_bytes().splitlines(), 1):
         try:
-            truth = GroundTruth(**orjson.loads(line))
-        except (TypeError, ValueError) as exc:
+            truth = parse_truth(line)
+        except (AttributeError, KeyError, TypeError, ValueError) as exc:
             raise InputError(
                 f"{path}:{number}: {exc}; expected a JSON object of {', '.join(GroundTruth.__slots__)}"
             ) from exc

@@ -10,7 +10,7 @@ import dataclasses
 import difflib
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import Any, Literal, NamedTuple
@@ -73,8 +73,29 @@ class Faults:
     slow_s: float = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class ToolFaults:
+    """Shares of episodes in which a tool call goes wrong; one draw an episode decides, so each share is exact.
+
+    A fault hits one reply with calls, drawn evenly among those of the episode, and the episode then goes on as if the
+    call had been right. A request that is not part of an episode is an episode of one reply.
+
+    Attributes:
+        malformed_arguments: The arguments of a call are not JSON.
+        unknown_tool: A call names a tool that was not declared.
+        cut_call: The reply reaches its token limit within a call.
+        endless_loop: The same calls are made again in every later reply.
+    """
+
+    malformed_arguments: float = 0.0
+    unknown_tool: float = 0.0
+    cut_call: float = 0.0
+    endless_loop: float = 0.0
+
+
 DISCLOSURES = ("verbatim", "summary", "hidden")
 FAULT_KINDS = ("rate_limit", "server_error", "overloaded", "cut", "garbage", "slow")
+TOOL_FAULT_KINDS = ("malformed_arguments", "unknown_tool", "cut_call", "endless_loop")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +112,14 @@ class Persona:
         gap_sigma: Spread of its logarithm.
         tokens_per_chunk: Tokens bundled into one chunk.
         chars_per_token: Length of a token.
-        image_tokens: Prompt tokens that an image counts.
+        image_tokens: Prompt tokens that an image, a document or a sound counts.
         reasoning: See :class:`Reasoning`.
         refuse: Share of prompts refused.
-        unparsed: Share of prompts answered beside the form asked for.
-        cache: Whether a prompt asked again reports its tokens as read from a cache.
+        unparsed: Share of prompts whose last reply is beside the form asked for.
+        cache: Whether the start of a prompt that was sent before reports its tokens as read from a cache.
         capacity: See :class:`ServerCapacity`.
         faults: See :class:`Faults`.
+        tool_faults: See :class:`ToolFaults`.
     """
 
     seed: int = 0
@@ -116,6 +138,7 @@ class Persona:
     cache: bool = False
     capacity: ServerCapacity = field(default_factory=ServerCapacity)
     faults: Faults = field(default_factory=Faults)
+    tool_faults: ToolFaults = field(default_factory=ToolFaults)
 
     @classmethod
     def from_mapping(cls, given: Mapping[str, Any], where: str = "sim") -> Persona:
@@ -125,7 +148,7 @@ class Persona:
             InputError: An unknown key or a value out of bounds, with the key's path and what would do.
         """
         values = _check_keys(cls, given, where)
-        for key, kind in (("reasoning", Reasoning), ("capacity", ServerCapacity), ("faults", Faults)):
+        for key, kind in NESTED_SETTINGS.items():
             if key in values:
                 inner = f"{where}.{key}"
                 values[key] = kind(**_check_keys(kind, _require_mapping(values[key], inner), inner))
@@ -139,11 +162,8 @@ class Persona:
             raise InputError(
                 f"{where}.reasoning.shown: found {persona.reasoning.shown!r}; expected {', '.join(DISCLOSURES)}"
             )
-        total = sum(getattr(persona.faults, kind) for kind in FAULT_KINDS)
-        if total > 1:
-            raise InputError(
-                f"{where}.faults: the shares add up to {total:g}; lower them to a sum of at most 1"
-            )
+        _check_sum(persona.faults, FAULT_KINDS, f"{where}.faults")
+        _check_sum(persona.tool_faults, TOOL_FAULT_KINDS, f"{where}.tool_faults")
         return persona
 
     def draw(self, *what: object) -> float:
@@ -164,12 +184,11 @@ class Persona:
 
     def fault(self, prompt: str, nth: int) -> str | None:
         """Return the fault that hits a prompt the ``nth`` time it is asked; None: none."""
-        drawn = self.draw("fault", prompt, nth)
-        for kind in FAULT_KINDS:
-            drawn -= getattr(self.faults, kind)
-            if drawn < 0:
-                return kind
-        return None
+        return _pick(self.faults, FAULT_KINDS, self.draw("fault", prompt, nth))
+
+    def tool_fault(self, prompt: str, repeat: int) -> str | None:
+        """Return the fault that hits the tool calls of an episode; None: none."""
+        return _pick(self.tool_faults, TOOL_FAULT_KINDS, self.draw("tool fault", prompt, repeat))
 
     def first_token_s(self, prompt: str, nth: int) -> float:
         """Return the time to the first token, lognormal around its median."""
@@ -184,6 +203,30 @@ class Persona:
         return [
             self.gap_s * _lognormal(self.draw("gap", prompt, nth, k), self.gap_sigma) for k in range(count)
         ]
+
+
+NESTED_SETTINGS: Mapping[str, type] = {
+    "reasoning": Reasoning,
+    "capacity": ServerCapacity,
+    "faults": Faults,
+    "tool_faults": ToolFaults,
+}
+"""The settings that are mappings of their own."""
+
+
+def _pick(shares: Faults | ToolFaults, kinds: Sequence[str], drawn: float) -> str | None:
+    """Return the kind whose share of (0, 1) holds a draw. None: none does."""
+    for kind in kinds:
+        drawn -= getattr(shares, kind)
+        if drawn < 0:
+            return kind
+    return None
+
+
+def _check_sum(shares: Faults | ToolFaults, kinds: Sequence[str], where: str) -> None:
+    total = sum(getattr(shares, kind) for kind in kinds)
+    if total > 1:
+        raise InputError(f"{where}: the shares add up to {total:g}; lower them to a sum of at most 1")
 
 
 def _lognormal(uniform: float, sigma: float) -> float:
@@ -230,7 +273,7 @@ _NUMBER = _Bounds("a number of at least 0")
 _COUNT = _Bounds("a whole number of at least 0", is_integer=True)
 _SIZE = _Bounds("a whole number of at least 1", minimum=1, is_integer=True)
 _BOUNDS: Mapping[str, _Bounds] = {
-    **dict.fromkeys(("rho", "refuse", "unparsed", *FAULT_KINDS), _SHARE),
+    **dict.fromkeys(("rho", "refuse", "unparsed", *FAULT_KINDS, *TOOL_FAULT_KINDS), _SHARE),
     **dict.fromkeys(("ttft_s", "ttft_sigma", "gap_s", "gap_sigma", "slow_s"), _NUMBER),
     **dict.fromkeys(("image_tokens", "tokens", "streams"), _COUNT),
     **dict.fromkeys(("tokens_per_chunk", "chars_per_token"), _SIZE),

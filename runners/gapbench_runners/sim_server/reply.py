@@ -1,22 +1,16 @@
-"""What a persona says to one prompt, before any protocol: pieces of text, counts, and how it ends."""
+"""One request and one reply before any protocol: pieces of text and of tool calls, counts, and how it ends."""
 
 from __future__ import annotations
 
-import sys
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from itertools import zip_longest
+from typing import Literal, NamedTuple
 
-from gapbench.values import GroundTruth, Message, prompt_sha256, remove_salt
-from gapbench_runners.sim_server.persona import Persona
+from gapbench.values import Message, ResponseSchema, ToolSet
+from gapbench_runners.sim_server.episode_mark import EpisodeMark
 
-UNKNOWN_PROMPT_ANSWER = "I do not know this prompt."
-UNPARSABLE_ANSWER = "Well, that depends on how you look at it."
-REFUSAL = "I can't help with that."
-BLOCK_TOKENS = 16
-"""A prefix cache keeps whole blocks, as vLLM's does."""
-REASONING_TEXT = "Let me see: first this, then that, and so on. "
+CallForm = Literal["pieces", "buffered", "whole"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +25,12 @@ class SimRequest:
         model: The model named.
         stop: Texts before which the answer ends.
         choices: Number of answers.
+        tools: The tools declared. None: none are.
+        response_schema: The schema that the answer is to follow; it is read and not enforced. None: free text.
+        call_form: How the protocol streams a call: its arguments in ``pieces``; the arguments ``buffered`` until they are
+            complete; the call ``whole``.
+        eager_tools: Names of the tools whose arguments are never buffered.
+        state: When a reply with calls has state that must come back: never, when the persona was ``thinking``, or always.
     """
 
     messages: tuple[Message, ...]
@@ -40,20 +40,72 @@ class SimRequest:
     model: str
     stop: tuple[str, ...] = ()
     choices: int = 1
+    tools: ToolSet | None = None
+    response_schema: ResponseSchema | None = None
+    call_form: CallForm = "pieces"
+    eager_tools: frozenset[str] = frozenset()
+    state: Literal["never", "thinking", "always"] = "never"
+
+
+class Piece(NamedTuple):
+    """What is written at one time.
+
+    Attributes:
+        text: Characters of the answer, or of a call's arguments.
+        tokens: Tokens that are made from this piece on, until the next.
+        wait_tokens: Tokens that must be made before this piece can be written.
+        call: The position of the call. None: the piece is text of the answer.
+        opens: Whether it opens its call, with the name.
+    """
+
+    text: str
+    tokens: int
+    wait_tokens: int = 0
+    call: int | None = None
+    opens: bool = False
+
+
+class SimCall(NamedTuple):
+    """A tool call of a reply.
+
+    Attributes:
+        mark: What its id ends with.
+        name: The tool's name.
+        arguments_json: The arguments as far as they were written.
+        pieces: How it is written.
+    """
+
+    mark: EpisodeMark
+    name: str
+    arguments_json: str
+    pieces: tuple[Piece, ...]
 
 
 class Choice(NamedTuple):
     """One answer to a request.
 
     Attributes:
-        answer: Chunks of the answer.
-        finish: ``stop``, ``length`` or ``refusal``.
+        answer: Pieces of the answer's text.
+        finish: ``stop``, ``length``, ``refusal`` or ``tool``.
         stop_sequence: The text of :attr:`SimRequest.stop` before which it ended. None: it did not.
+        calls: Its tool calls, after the text.
     """
 
     answer: tuple[str, ...]
     finish: str
     stop_sequence: str | None
+    calls: tuple[SimCall, ...] = ()
+
+    def pieces(self, chars_per_token: int) -> Iterator[Piece]:
+        """Yield what is written, in order."""
+        for text in self.answer:
+            yield Piece(text, -(-len(text) // chars_per_token))
+        for call in self.calls:
+            yield from call.pieces
+
+
+Step = tuple[tuple[int, Piece], ...]
+"""What is written at one time: the piece of each choice that still has one, with the choice's index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +115,7 @@ class SimReply:
     Attributes:
         prompt_sha256: Of the prompt, without the harness's salt.
         nth: How often this prompt has been asked, from 0.
-        is_known: Whether the prompt is in the answer book.
+        is_known: Whether the episode is in the answer book.
         is_right: Whether the persona knew the answer this time; with several choices, that of the first.
         is_answer_intact: Whether the first choice is that answer, whole: neither refused, nor in the wrong format, nor cut.
         shown: How much of the reasoning is shown; see :class:`gapbench_runners.sim_server.persona.Reasoning`.
@@ -75,6 +127,10 @@ class SimReply:
         reasoning_tokens: The part spent on reasoning.
         hidden_tokens: Reasoning tokens that take time and are not shown.
         fault: What goes wrong; None: nothing.
+        cache_write_tokens: The part of the prompt that is new to the cache.
+        chars_per_token: Length of a token.
+        mark: Of the reply, for state that must come back. None: the reply is not of a persona.
+        has_state: Whether the reply has state that must come back.
     """
 
     prompt_sha256: str
@@ -91,6 +147,10 @@ class SimReply:
     reasoning_tokens: int
     hidden_tokens: int
     fault: str | None
+    cache_write_tokens: int = 0
+    chars_per_token: int = 4
+    mark: EpisodeMark | None = None
+    has_state: bool = False
 
     @property
     def answer(self) -> tuple[str, ...]:
@@ -98,122 +158,25 @@ class SimReply:
         return self.choices[0].answer
 
     @property
+    def calls(self) -> tuple[SimCall, ...]:
+        """Tool calls of the first answer."""
+        return self.choices[0].calls
+
+    @property
     def finish(self) -> str:
         """How the first answer ended."""
         return self.choices[0].finish
 
-    @property
-    def longest_answer(self) -> tuple[str, ...]:
-        """Chunks of the longest answer, which decides when each chunk is due."""
-        return max((choice.answer for choice in self.choices), key=len)
+    def steps(self) -> list[Step]:
+        """Return what is written after the reasoning, at each time."""
+        rows = zip_longest(*(choice.pieces(self.chars_per_token) for choice in self.choices))
+        return [tuple((index, piece) for index, piece in enumerate(row) if piece is not None) for row in rows]
 
-    def answer_steps(self) -> list[list[tuple[int, str]]]:
-        """Return for each chunk of the longest answer the index and text of every choice that still has one."""
-        return [
-            [
-                (index, choice.answer[step])
-                for index, choice in enumerate(self.choices)
-                if step < len(choice.answer)
-            ]
-            for step in range(len(self.longest_answer))
-        ]
-
-
-class SimModel:
-    """One persona with its answer book and its memory of what it was asked."""
-
-    def __init__(self, persona: Persona, answer_book: Mapping[str, GroundTruth]) -> None:
-        """Start having been asked nothing."""
-        self.persona = persona
-        self.answer_book = answer_book
-        self._request_counts: Counter[str] = Counter()
-        self._answer_counts: Counter[str] = Counter()
-        self._cached_prompts: set[str] = set()
-
-    def reply_to(self, request: SimRequest) -> SimReply:
-        """Return what to say, and remember having been asked."""
-        persona = self.persona
-        # Salt keeps a prompt out of the cache and does not make it another question.
-        question = remove_salt(request.messages)
-        prompt = prompt_sha256(question)
-        sent = prompt if question is request.messages else prompt_sha256(request.messages)
-        nth, repeat = self._request_counts[prompt], self._answer_counts[prompt]
-        self._request_counts[prompt] += 1
-        fault = persona.fault(prompt, nth)
-        # A retry after a fault is the same question again, not a new draw of the answer.
-        seen = sent in self._cached_prompts
-        if fault in {None, "slow"}:
-            self._answer_counts[prompt] += request.choices
-            self._cached_prompts.add(sent)
-        truth = self.answer_book.get(prompt)
-        budget = request.max_tokens if request.max_tokens is not None else sys.maxsize
-        thought = min(persona.reasoning.tokens, budget)
-        # Each choice is a draw of its own, like a repeat of the request.
-        rights = [
-            truth is not None and persona.is_right(prompt, truth.category, repeat + number)
-            for number in range(request.choices)
-        ]
-        choices = tuple(
-            self._make_choice(self._answer_text(truth, prompt, right=right), request.stop, budget - thought)
-            for right in rights
-        )
-        shown = {"verbatim": thought, "summary": thought // 4, "hidden": 0}[persona.reasoning.shown]
-        musing = REASONING_TEXT * (shown * persona.chars_per_token // len(REASONING_TEXT) + 1)
-        given = self.count_tokens(request.messages)
-        return SimReply(
-            prompt_sha256=prompt,
-            nth=nth,
-            is_known=truth is not None,
-            is_right=rights[0],
-            is_answer_intact=truth is not None and "".join(choices[0].answer) == truth.reference,
-            shown=persona.reasoning.shown,
-            reasoning=join_chunks(
-                split_tokens(musing, persona.chars_per_token)[:shown], persona.tokens_per_chunk
-            ),
-            choices=choices,
-            input_tokens=given,
-            cached_tokens=given // BLOCK_TOKENS * BLOCK_TOKENS if persona.cache and seen else 0,
-            output_tokens=thought
-            + sum(len(split_tokens("".join(choice.answer), persona.chars_per_token)) for choice in choices),
-            reasoning_tokens=thought,
-            hidden_tokens=thought - shown,
-            fault=fault,
-        )
-
-    def count_tokens(self, messages: tuple[Message, ...]) -> int:
-        """Return the prompt tokens of messages."""
-        persona = self.persona
-        texts = sum(len(split_tokens(message.text, persona.chars_per_token)) + 4 for message in messages)
-        return texts + persona.image_tokens * sum(len(message.images) for message in messages)
-
-    def _make_choice(self, text: str, stop: tuple[str, ...], budget_tokens: int) -> Choice:
-        """Return an answer that ends before a stop text, and within its budget."""
-        shown, stop_sequence = cut_before(text, stop)
-        tokens = split_tokens(shown, self.persona.chars_per_token)
-        kept = tokens[:budget_tokens]
-        chunks = join_chunks(kept, self.persona.tokens_per_chunk)
-        if len(kept) < len(tokens):
-            return Choice(chunks, "length", None)
-        return Choice(chunks, "refusal" if text is REFUSAL else "stop", stop_sequence)
-
-    def _answer_text(self, truth: GroundTruth | None, prompt: str, *, right: bool) -> str:
-        if truth is None:
-            return UNKNOWN_PROMPT_ANSWER
-        if self.persona.draw("refuse", prompt) < self.persona.refuse:
-            return REFUSAL
-        if self.persona.draw("unparsed", prompt) < self.persona.unparsed:
-            return UNPARSABLE_ANSWER
-        return truth.reference if right else truth.decoy
-
-    def undo_answer(self, reply: SimReply) -> None:
-        """Take back an answer that was never sent, so that the next try draws the same one."""
-        if reply.fault in {None, "slow"}:
-            self._answer_counts[reply.prompt_sha256] -= len(reply.choices)
-
-    def undo_request(self, reply: SimReply) -> None:
-        """Take back a request that found no place, so that load does not shift the draws of faults."""
-        self.undo_answer(reply)
-        self._request_counts[reply.prompt_sha256] -= 1
+    def paces(self) -> list[tuple[int, int]]:
+        """Return for each chunk, reasoning first, the tokens that must be made before it and those made after it."""
+        thought = [(0, -(-len(text) // self.chars_per_token)) for text in self.reasoning]
+        longest = max((list(choice.pieces(self.chars_per_token)) for choice in self.choices), key=len)
+        return thought + [(piece.wait_tokens, piece.tokens) for piece in longest]
 
 
 def cut_before(text: str, stop: tuple[str, ...]) -> tuple[str, str | None]:

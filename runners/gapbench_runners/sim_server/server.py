@@ -20,6 +20,7 @@ from gapbench_runners.sim_server.protocols import (
     GenerateContentProtocol,
     MessagesProtocol,
     ResponsesProtocol,
+    VendorRefusalError,
     WireProtocol,
 )
 from gapbench_runners.sim_server.reply import SimRequest
@@ -119,6 +120,9 @@ class SimConnection(asyncio.Protocol):
             body = orjson.loads(request.body)
             asked = protocol.parse_request({**body, **route.in_path})
             _check_request(asked)
+        except VendorRefusalError as exc:
+            self._write_json(exc.status, protocol.render_error(exc.status, str(exc), exc.code))
+            return
         except (KeyError, TypeError, ValueError, AttributeError) as exc:
             said = f"missing or unknown {exc}" if isinstance(exc, KeyError) else str(exc)
             self._write_json(400, protocol.render_error(400, f"cannot read the request: {said}"))
@@ -128,7 +132,7 @@ class SimConnection(asyncio.Protocol):
             self._write_json(404, protocol.render_error(404, f"the model {asked.model!r} does not exist"))
             return
         if route.render_count is not None:
-            self._write_json(200, route.render_count(simulation.models[name].count_tokens(asked.messages)))
+            self._write_json(200, route.render_count(simulation.models[name].count_tokens(asked)))
             return
         self._response_writer = ResponseWriter(self, simulation, name, protocol, asked, received_s)
         self._response_writer.start()

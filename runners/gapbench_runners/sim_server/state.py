@@ -9,7 +9,7 @@ from typing import IO, Any
 import orjson
 
 from gapbench_runners.sim_server.persona import ServerCapacity
-from gapbench_runners.sim_server.reply import SimModel
+from gapbench_runners.sim_server.sim_model import SimModel
 
 MAX_LOGGED_REQUESTS = 20_000
 """Requests that ``/sim/log`` tells of; the file has all."""

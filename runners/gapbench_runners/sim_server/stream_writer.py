@@ -147,9 +147,10 @@ class ResponseWriter:
         gaps = iter(persona.gaps_s(reply.prompt_sha256, reply.nth, reply.output_tokens))
         at_s = first_s + sum(islice(gaps, reply.hidden_tokens))
         due_s: list[float] = []
-        for text in (*reply.reasoning, *reply.longest_answer):
+        for wait_tokens, tokens in reply.paces():
+            at_s += sum(islice(gaps, wait_tokens))
             due_s.append(at_s)
-            at_s += sum(islice(gaps, -(-len(text) // persona.chars_per_token)))
+            at_s += sum(islice(gaps, tokens))
         return due_s, at_s
 
     def _frame_stream(self, due_s: list[float], end_s: float) -> list[tuple[float, bytes]]:
@@ -236,6 +237,10 @@ class ResponseWriter:
             "late_s": self._late_s,
             "input_tokens": reply.input_tokens,
             "output_tokens": reply.output_tokens,
+            "cached_tokens": reply.cached_tokens,
+            "cache_write_tokens": reply.cache_write_tokens,
+            "calls": len(reply.calls),
+            **_episode_entry(reply),
         }
         self._simulation.record_request(entry)
         if self._started_s is not None:
@@ -247,3 +252,9 @@ class ResponseWriter:
 def frame_chunk(event: bytes) -> bytes:
     """Return bytes as one HTTP chunk; nothing for none, since an empty chunk would end the reply."""
     return b"%x\r\n%s\r\n" % (len(event), event) if event else b""
+
+
+def _episode_entry(reply: SimReply) -> dict[str, Any]:
+    """Return which episode, repeat and turn a reply belongs to."""
+    mark = reply.mark
+    return {} if mark is None else {"episode": mark.prompt, "repeat": mark.repeat, "turn": mark.turn}

@@ -85,9 +85,9 @@ RESULTS: dict[str, Any] = {
 
 @pytest.mark.parametrize("name", RESULTS)
 def test_tool_history(client: Anthropic, name: str) -> None:
-    """A call, earlier thinking, and what the tool returned."""
+    """A call that another provider made, and what the tool returned."""
     history = [
-        {"role": "assistant", "content": [{"type": "thinking", "thinking": "Hm.", "signature": "x"}, {"type": "tool_use", "id": "t", "name": "add", "input": {}}]},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "add", "input": {}}]},
         {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", **RESULTS[name]}]},
     ]  # fmt: skip
 

@@ -67,10 +67,13 @@ def test_chat(client: Client) -> None:
 
 
 def test_tool_history(client: Client) -> None:
-    """A call without text, and what the function returned."""
+    """A call that another model made, signed as Google's guide says, and what the function returned."""
+    call = types.FunctionCall(name="add", args={})
     turns = [
         types.UserContent(QUESTION),
-        types.ModelContent(types.Part.from_function_call(name="add", args={})),
+        types.ModelContent(
+            types.Part(function_call=call, thought_signature=b"skip_thought_signature_validator")
+        ),
         types.UserContent(types.Part.from_function_response(name="add", response={"sum": 4})),
     ]
 

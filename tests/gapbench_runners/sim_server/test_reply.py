@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from gapbench.values import add_salt
-from gapbench_runners.sim_server.reply import REFUSAL, UNKNOWN_PROMPT_ANSWER, UNPARSABLE_ANSWER
+from gapbench_runners.sim_server.sim_model import REFUSAL, UNKNOWN_PROMPT_ANSWER, UNPARSABLE_ANSWER
 from tests.gapbench_runners.simulated import DECOY, QUESTION, REFERENCE, asked, mind, truth, user
 
 

@@ -11,7 +11,7 @@ from gapbench_runners.sim_server.protocols.google import GenerateContentProtocol
 from gapbench_runners.sim_server.protocols.openai_chat import ChatCompletionsProtocol
 from gapbench_runners.sim_server.protocols.openai_completions import CompletionsProtocol
 from gapbench_runners.sim_server.protocols.openai_responses import ResponsesProtocol
-from gapbench_runners.sim_server.protocols.protocol import RenderedStream, WireProtocol
+from gapbench_runners.sim_server.protocols.protocol import RenderedStream, VendorRefusalError, WireProtocol
 
 __all__ = [
     "ChatCompletionsProtocol",
@@ -20,5 +20,6 @@ __all__ = [
     "MessagesProtocol",
     "RenderedStream",
     "ResponsesProtocol",
+    "VendorRefusalError",
     "WireProtocol",
 ]

@@ -3,24 +3,40 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from gapbench.values import Image, Part
+from gapbench.values import (
+    Message,
+    Part,
+    ReasoningState,
+    ResponseSchema,
+    Text,
+    ToolCall,
+    canonical_json,
+    join_turns,
+)
+from gapbench_runners.sim_server.episode_mark import sign_mark, verify_mark
 from gapbench_runners.sim_server.protocols.protocol import (
     RenderedStream,
+    VendorRefusalError,
     parse_choices,
+    parse_medium,
     parse_message,
     parse_stop,
     parse_text,
     refuse_part,
     reply_id,
+    result_message,
     sse_event,
     system_messages,
 )
-from gapbench_runners.sim_server.reply import SimReply, SimRequest
+from gapbench_runners.sim_server.protocols.tool_declarations import parse_google_tools
+from gapbench_runners.sim_server.protocols.turn_order import check_google_turns
+from gapbench_runners.sim_server.reply import Choice, Piece, SimCall, SimReply, SimRequest
 
-FINISH = {"stop": "STOP", "length": "MAX_TOKENS", "refusal": "SAFETY"}
+FINISH = {"stop": "STOP", "length": "MAX_TOKENS", "refusal": "SAFETY", "tool": "STOP"}
 STATUSES = {
     401: "UNAUTHENTICATED",
     404: "NOT_FOUND",
@@ -30,21 +46,104 @@ STATUSES = {
 }
 
 
-_PARTS_WITHOUT_TEXT = {"functionCall", "function_call", "functionResponse", "function_response"}
+# ai.google.dev/gemini-api/docs/thought-signatures: what a client sends for calls that Gemini did not make.
+FOREIGN_SIGNATURES = frozenset({"skip_thought_signature_validator", "context_engineering_is_the_way_to_go"})
+
+
+def _get(given: Mapping[str, Any], camel: str, snake: str) -> Any:
+    """Return a field, which a client may write in either way."""
+    return given.get(camel) if camel in given else given.get(snake)
 
 
 def _parse_part(given: Mapping[str, Any]) -> tuple[Part, ...]:
-    inline = given.get("inlineData") or given.get("inline_data")
+    inline = _get(given, "inlineData", "inline_data")
     if inline:
-        # The SDK writes bytes in the URL-safe alphabet, curl users in the other.
-        encoded = inline["data"].replace("-", "+").replace("_", "/")
-        media_type = inline.get("mimeType") or inline["mime_type"]
-        return (Image(media_type, base64.b64decode(encoded, validate=True)),)
+        return (parse_medium(_get(inline, "mimeType", "mime_type"), inline["data"]),)
+    if call := _get(given, "functionCall", "function_call"):
+        arguments = canonical_json(call.get("args") or {})
+        return (ToolCall(call.get("id") or "", call["name"], arguments, _signature_in(given)),)
+    if result := _get(given, "functionResponse", "function_response"):
+        return _parse_result(result).parts
     if "text" in given:
-        return (parse_text(given["text"]),)
-    if _PARTS_WITHOUT_TEXT & given.keys():
-        return ()
+        signature = _signature_in(given)
+        state = (ReasoningState("google", {"thoughtSignature": signature}),) if signature else ()
+        return state if given.get("thought") else (parse_text(given["text"]), *state)
     raise refuse_part(", ".join(given))
+
+
+def _parse_result(given: Mapping[str, Any]) -> Message:
+    """Return what a function returned: the value under the usual key, or the whole response as JSON."""
+    response = given.get("response") or {}
+    key = next((key for key in ("output", "result", "error") if response.keys() == {key}), None)
+    value = response if key is None else response[key]
+    content = value if isinstance(value, str) else canonical_json(value)
+    return result_message(given.get("id") or "", given["name"], (Text(content),), is_error=key == "error")
+
+
+def _signature_in(part: Mapping[str, Any]) -> str | None:
+    """Return the signature of a part."""
+    found = _get(part, "thoughtSignature", "thought_signature")
+    return None if found is None else str(found)
+
+
+def _parse_turn(given: Mapping[str, Any]) -> Iterator[Message]:
+    """Yield a turn; results of functions, which the user brings here, become a message of their own."""
+    message = parse_message(given.get("role") or "user", given["parts"], _parse_part)
+    if not message.tool_results:
+        yield message
+        return
+    yield Message("tool", message.tool_results)
+    rest = tuple(part for part in message.parts if part not in message.tool_results)
+    if rest:
+        yield Message(message.role, rest)
+
+
+def _check_state(given: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse a signature that was changed, and steps of the present turn whose first call has none."""
+    start = max((at for at, turn in enumerate(given) if _is_said_by_user(turn)), default=0)
+    for at, turn in enumerate(given):
+        calls = [part for part in turn["parts"] if _get(part, "functionCall", "function_call")]
+        for part in turn["parts"]:
+            signature = _signature_in(part)
+            if signature and not _is_valid(signature):
+                raise VendorRefusalError("Corrupted thought signature.")
+        if at > start and calls and not _signature_in(calls[0]):
+            name = _get(calls[0], "functionCall", "function_call")["name"]
+            raise VendorRefusalError(
+                "Function call is missing a thought_signature in functionCall parts. This is required for tools to "
+                "work correctly, and missing thought_signature may lead to degraded model performance. Additional data, "
+                f"function call `default_api:{name}` , position {at + 1}. Please refer to "
+                "https://ai.google.dev/gemini-api/docs/thought-signatures for more details."
+            )
+
+
+def _is_said_by_user(turn: Mapping[str, Any]) -> bool:
+    return (turn.get("role") or "user") == "user" and not any(
+        _get(part, "functionResponse", "function_response") for part in turn["parts"]
+    )
+
+
+def _is_valid(signature: str) -> bool:
+    if signature in FOREIGN_SIGNATURES or verify_mark(signature) is not None:
+        return True
+    try:
+        # The official clients hold a signature as bytes, and write the text of a foreign one in base64.
+        return base64.urlsafe_b64decode(signature).decode() in FOREIGN_SIGNATURES
+    except ValueError:
+        return False
+
+
+def _parse_schema(config: Mapping[str, Any]) -> ResponseSchema | None:
+    schema = _get(config, "responseJsonSchema", "response_json_schema") or _get(
+        config, "responseSchema", "response_schema"
+    )
+    if schema is None:
+        return None
+    if _get(config, "responseMimeType", "response_mime_type") != "application/json":
+        raise VendorRefusalError(
+            "* GenerateContentRequest.generation_config.response_schema: only allowed when response_mime_type is application/json"
+        )
+    return ResponseSchema("", schema)
 
 
 class GenerateContentProtocol:
@@ -56,18 +155,22 @@ class GenerateContentProtocol:
         """Read a request; ``model`` and ``render_stream`` are in the path; the server adds them to the body."""
         system = body.get("systemInstruction") or body.get("system_instruction") or {}
         config = body.get("generationConfig") or body.get("generation_config") or {}
+        given = body["contents"]
+        turns = join_turns(message for turn in given for message in _parse_turn(turn))
+        check_google_turns(turns)
+        _check_state(given)
         return SimRequest(
-            system_messages("".join(piece.get("text") or "" for piece in system.get("parts", ())))
-            + tuple(
-                parse_message(given.get("role") or "user", given["parts"], _parse_part)
-                for given in body["contents"]
-            ),
+            system_messages("".join(piece.get("text") or "" for piece in system.get("parts", ()))) + turns,
             config.get("maxOutputTokens"),
             bool(body["stream"]),
             True,
             body["model"],
             parse_stop(config.get("stopSequences")),
             parse_choices(config.get("candidateCount")),
+            tools=parse_google_tools(body),
+            response_schema=_parse_schema(config),
+            call_form="whole",
+            state="always",
         )
 
     def render_stream(self, reply: SimReply, request: SimRequest) -> RenderedStream:
@@ -80,11 +183,17 @@ class GenerateContentProtocol:
                     for text in reply.reasoning
                 ),
                 *(
-                    sse_event(_chunk_body(reply, request, {index: [{"text": text}] for index, text in step}))
-                    for step in reply.answer_steps()
+                    sse_event(
+                        _chunk_body(
+                            reply,
+                            request,
+                            {index: _piece_parts(reply, index, piece) for index, piece in step},
+                        )
+                    )
+                    for step in reply.steps()
                 ),
             ),
-            sse_event(_final_body(reply, request, [[{"text": ""}] for _ in reply.choices])),
+            sse_event(_final_body(reply, request, [[_last_part(reply, choice)] for choice in reply.choices])),
         )
 
     def render_response(self, reply: SimReply, request: SimRequest) -> dict[str, Any]:
@@ -95,13 +204,57 @@ class GenerateContentProtocol:
             if reply.reasoning:
                 parts[-1].append({"text": "".join(reply.reasoning), "thought": True})
             if choice.answer:
-                parts[-1].append({"text": "".join(choice.answer)})
+                parts[-1].append({**_last_part(reply, choice), "text": "".join(choice.answer)})
+            parts[-1] += (part for call in choice.calls for part in _call_parts(call))
         return _final_body(reply, request, parts)
 
-    def render_error(self, status: int, message: str) -> dict[str, Any]:
+    def render_error(self, status: int, message: str, code: str | None = None) -> dict[str, Any]:  # noqa: ARG002 - Google's code is the status
         """Return an error."""
         name = STATUSES.get(status, "INVALID_ARGUMENT")
         return {"error": {"code": status, "message": message, "status": name}}
+
+
+def _piece_parts(reply: SimReply, index: int, piece: Piece) -> list[dict[str, Any]]:
+    """Return the parts of a piece: text, or a whole call."""
+    if piece.call is None:
+        return [{"text": piece.text}]
+    choice = reply.choices[index]
+    return _call_parts(choice.calls[piece.call])
+
+
+def _call_parts(call: SimCall) -> list[dict[str, Any]]:
+    """Return a call as parts; none for one that is not JSON, which Gemini reports as its finish reason.
+
+    The first of parallel calls has the signature.
+    """
+    arguments = _arguments(call)
+    if arguments is None:
+        return []
+    part: dict[str, Any] = {"functionCall": {"id": f"fc_{call.mark}", "name": call.name, "args": arguments}}
+    if call.mark.call == 0:
+        part["thoughtSignature"] = sign_mark(call.mark)
+    return [part]
+
+
+def _arguments(call: SimCall) -> dict[str, Any] | None:
+    try:
+        value = json.loads(call.arguments_json)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _last_part(reply: SimReply, choice: Choice) -> dict[str, Any]:
+    """Return the part that ends a stream: empty text, which has the signature of thoughts that led to no call."""
+    part: dict[str, Any] = {"text": ""}
+    if reply.reasoning_tokens and not choice.calls and reply.mark is not None:
+        part["thoughtSignature"] = sign_mark(reply.mark)
+    return part
+
+
+def _finish_reason(choice: Choice) -> str:
+    is_malformed = choice.finish == "tool" and any(_arguments(call) is None for call in choice.calls)
+    return "MALFORMED_FUNCTION_CALL" if is_malformed else FINISH[choice.finish]
 
 
 def _chunk_body(reply: SimReply, request: SimRequest, parts: Mapping[int, list[Any]]) -> dict[str, Any]:
@@ -118,7 +271,7 @@ def _chunk_body(reply: SimReply, request: SimRequest, parts: Mapping[int, list[A
 def _final_body(reply: SimReply, request: SimRequest, parts: list[list[Any]]) -> dict[str, Any]:
     body = _chunk_body(reply, request, dict(enumerate(parts)))
     for candidate, choice in zip(body["candidates"], reply.choices, strict=True):
-        candidate["finishReason"] = FINISH[choice.finish]
+        candidate["finishReason"] = _finish_reason(choice)
     # ai.google.dev/api/generate-content: candidates and thoughts are counted apart, the prompt with its cache.
     body["usageMetadata"] = {
         "promptTokenCount": reply.input_tokens,

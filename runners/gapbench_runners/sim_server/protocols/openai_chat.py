@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gapbench.values import Part
+from gapbench.values import Message, Part, ToolCall, join_turns
 from gapbench_runners.sim_server.protocols.protocol import (
     RenderedStream,
     created_at,
     parse_choices,
-    parse_image,
+    parse_data_uri,
+    parse_medium,
     parse_message,
     parse_stop,
     parse_text,
     refuse_part,
     reply_id,
+    result_message,
     sse_event,
 )
-from gapbench_runners.sim_server.reply import SimReply, SimRequest
+from gapbench_runners.sim_server.protocols.tool_declarations import parse_openai_schema, parse_openai_tools
+from gapbench_runners.sim_server.protocols.turn_order import check_chat_turns
+from gapbench_runners.sim_server.reply import Piece, SimCall, SimReply, SimRequest
 
 FINGERPRINT = "fp_simulated"
 # Type and code of an error, platform.openai.com/docs/guides/error-codes.
@@ -29,16 +33,34 @@ ERRORS: Mapping[int, tuple[str, str]] = {
     429: ("requests", "rate_limit_exceeded"),
     503: ("overloaded_error", "overloaded"),
 }
-FINISH = {"stop": "stop", "length": "length", "refusal": "content_filter"}
+FINISH = {"stop": "stop", "length": "length", "refusal": "content_filter", "tool": "tool_calls"}
 
 
 def _parse_part(given: Mapping[str, Any]) -> tuple[Part, ...]:
     kind = given["type"]
     if kind == "image_url":
-        return (parse_image(given["image_url"]["url"]),)
+        return (parse_data_uri(given["image_url"]["url"]),)
+    if kind == "file":
+        file = given["file"]
+        return (parse_data_uri(file["file_data"], file.get("filename")),)
+    if kind == "input_audio":
+        sound = given["input_audio"]
+        return (parse_medium(f"audio/{sound['format']}", sound["data"]),)
     if kind in {"text", "refusal"}:
         return (parse_text(given[kind]),)
     raise refuse_part(kind)
+
+
+def _parse_turn(given: Mapping[str, Any]) -> Message:
+    message = parse_message(given["role"], given.get("content"), _parse_part)
+    if message.role == "tool":
+        return result_message(given["tool_call_id"], "", message.parts)
+    calls = tuple(
+        ToolCall(call["id"], call["function"]["name"], call["function"]["arguments"])
+        for call in given.get("tool_calls") or ()
+        if call.get("type", "function") == "function"
+    )
+    return Message(message.role, message.parts + calls) if calls else message
 
 
 class ChatCompletionsProtocol:
@@ -49,16 +71,18 @@ class ChatCompletionsProtocol:
     def parse_request(self, body: Mapping[str, Any]) -> SimRequest:
         """Read a request."""
         budget = body.get("max_completion_tokens")
+        messages = join_turns(map(_parse_turn, body["messages"]))
+        check_chat_turns(messages)
         return SimRequest(
-            tuple(
-                parse_message(given["role"], given.get("content"), _parse_part) for given in body["messages"]
-            ),
+            messages,
             body.get("max_tokens") if budget is None else budget,
             bool(body.get("stream")),
             bool((body.get("stream_options") or {}).get("include_usage")),
             body["model"],
             parse_stop(body.get("stop")),
             parse_choices(body.get("n")),
+            tools=parse_openai_tools(body, nested=True),
+            response_schema=parse_openai_schema(body.get("response_format")),
         )
 
     def render_stream(self, reply: SimReply, request: SimRequest) -> RenderedStream:
@@ -85,8 +109,8 @@ class ChatCompletionsProtocol:
             (
                 *(event({"reasoning": text}) for text in reply.reasoning),
                 *(
-                    b"".join(event({"content": text}, index=index) for index, text in step)
-                    for step in reply.answer_steps()
+                    b"".join(event(_delta(reply, index, piece), index=index) for index, piece in step)
+                    for step in reply.steps()
                 ),
             ),
             tail + b"data: [DONE]\n\n",
@@ -96,7 +120,13 @@ class ChatCompletionsProtocol:
         """Return the reply unstreamed."""
         choices: list[dict[str, Any]] = []
         for index, choice in enumerate(reply.choices):
-            message: dict[str, Any] = {"role": "assistant", "content": "".join(choice.answer)}
+            text = "".join(choice.answer)
+            message: dict[str, Any] = {
+                "role": "assistant",
+                "content": text if text or not choice.calls else None,
+            }
+            if choice.calls:
+                message["tool_calls"] = [_tool_call(call) for call in choice.calls]
             if reply.reasoning:
                 message["reasoning"] = "".join(reply.reasoning)
             choices.append({"index": index, "message": message, "finish_reason": FINISH[choice.finish]})
@@ -110,10 +140,33 @@ class ChatCompletionsProtocol:
             "usage": completion_usage(reply),
         }
 
-    def render_error(self, status: int, message: str) -> dict[str, Any]:
+    def render_error(self, status: int, message: str, code: str | None = None) -> dict[str, Any]:
         """Return an error."""
-        kind, code = ERRORS.get(status, ("server_error", "server_error"))
-        return {"error": {"message": message, "type": kind, "param": None, "code": code}}
+        kind, usual = ERRORS.get(status, ("server_error", "server_error"))
+        return {"error": {"message": message, "type": kind, "param": None, "code": code or usual}}
+
+
+def call_id(call: SimCall) -> str:
+    """Return the id of a call in OpenAI's form."""
+    return f"call_{call.mark}"
+
+
+def _tool_call(call: SimCall) -> dict[str, Any]:
+    function = {"name": call.name, "arguments": call.arguments_json}
+    return {"id": call_id(call), "type": "function", "function": function}
+
+
+def _delta(reply: SimReply, index: int, piece: Piece) -> dict[str, Any]:
+    """Return a piece of a choice; a call opens with its id and name, and its arguments follow."""
+    if piece.call is None:
+        return {"content": piece.text}
+    opening: dict[str, Any] = {}
+    function: dict[str, Any] = {"arguments": piece.text}
+    if piece.opens:
+        call = reply.choices[index].calls[piece.call]
+        opening = {"id": call_id(call), "type": "function"}
+        function = {"name": call.name, **function}
+    return {"tool_calls": [{"index": piece.call, **opening, "function": function}]}
 
 
 def completion_usage(reply: SimReply) -> dict[str, Any]:

@@ -69,8 +69,8 @@ class CompletionsProtocol:
                 # A comment takes the time of hidden reasoning without a text.
                 *(b": reasoning\n\n" for _ in reply.reasoning),
                 *(
-                    b"".join(event(_choice(index, text, None)) for index, text in step)
-                    for step in reply.answer_steps()
+                    b"".join(event(_choice(index, piece.text, None)) for index, piece in step)
+                    for step in reply.steps()
                 ),
             ),
             tail + b"data: [DONE]\n\n",
@@ -84,9 +84,9 @@ class CompletionsProtocol:
         ]
         return _completion(reply, request, choices) | {"usage": completion_usage(reply)}
 
-    def render_error(self, status: int, message: str) -> dict[str, Any]:
+    def render_error(self, status: int, message: str, code: str | None = None) -> dict[str, Any]:
         """Return an error."""
-        return ChatCompletionsProtocol().render_error(status, message)
+        return ChatCompletionsProtocol().render_error(status, message, code)
 
 
 def _completion(reply: SimReply, request: SimRequest, choices: list[dict[str, Any]]) -> dict[str, Any]:

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple, Protocol
 
 import orjson
 
-from gapbench.values import Image, Message, Part, Role, Text
+from gapbench.values import Audio, Document, Image, Medium, Message, Part, Role, Text, ToolResult
 from gapbench_runners.sim_server.reply import SimReply, SimRequest
 
 _ROLES: Mapping[str, Role] = {
     "system": "system",
     "developer": "system",
     "user": "user",
-    "tool": "user",
+    "tool": "tool",
     "function": "user",
     "assistant": "assistant",
     "model": "assistant",
@@ -41,13 +41,33 @@ class RenderedStream(NamedTuple):
     tail: bytes
 
 
+class VendorRefusalError(ValueError):
+    """What the vendor itself refuses, in its own words.
+
+    Attributes:
+        status: HTTP status.
+        code: The vendor's error code. None: that of the status.
+    """
+
+    def __init__(self, message: str, *, status: int = 400, code: str | None = None) -> None:
+        """Make the refusal."""
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
 class WireProtocol(Protocol):
     """What the server needs of a protocol."""
 
     overloaded_status: int
 
     def parse_request(self, body: Mapping[str, Any]) -> SimRequest:
-        """Return what a request's body asks; raises ``KeyError`` or ``ValueError`` for another form."""
+        """Return what a request's body asks.
+
+        Raises:
+            KeyError, ValueError: It has another form.
+            VendorRefusalError: The vendor refuses it.
+        """
 
     def render_stream(self, reply: SimReply, request: SimRequest) -> RenderedStream:
         """Return the reply as events."""
@@ -55,8 +75,8 @@ class WireProtocol(Protocol):
     def render_response(self, reply: SimReply, request: SimRequest) -> dict[str, Any]:
         """Return the reply as one JSON body."""
 
-    def render_error(self, status: int, message: str) -> dict[str, Any]:
-        """Return an error's body."""
+    def render_error(self, status: int, message: str, code: str | None = None) -> dict[str, Any]:
+        """Return an error's body; a vendor without error codes ignores ``code``."""
 
 
 def sse_event(value: Any, event: str | None = None) -> bytes:
@@ -65,12 +85,21 @@ def sse_event(value: Any, event: str | None = None) -> bytes:
     return named + b"data: " + orjson.dumps(value) + b"\n\n"
 
 
-def parse_image(uri: str) -> Image:
-    """Return the image in a data URI; raises ``ValueError`` for another address."""
+def parse_medium(media_type: str, encoded: str, name: str | None = None) -> Medium:
+    """Return an image, a document or a sound of its base64 text; it is counted, not read."""
+    # Google's SDK writes bytes in the URL-safe alphabet, curl users in the other.
+    data = base64.b64decode(encoded.replace("-", "+").replace("_", "/"), validate=True)
+    if media_type == "application/pdf":
+        return Document(media_type, data, name or "document.pdf")
+    return Audio(media_type, data) if media_type.startswith("audio/") else Image(media_type, data)
+
+
+def parse_data_uri(uri: str, name: str | None = None) -> Medium:
+    """Return what a data URI holds; raises ``ValueError`` for another address."""
     head, comma, encoded = uri.partition(",")
     if not comma or not head.startswith("data:") or not head.endswith(";base64"):
-        raise ValueError(f"an image must be a base64 data URI, found {uri[:60]!r}")
-    return Image(head.removeprefix("data:").removesuffix(";base64"), base64.b64decode(encoded, validate=True))
+        raise ValueError(f"an image or a file must be a base64 data URI, found {uri[:60]!r}")
+    return parse_medium(head.removeprefix("data:").removesuffix(";base64"), encoded, name)
 
 
 def parse_message(
@@ -81,9 +110,9 @@ def parse_message(
     """Return one turn.
 
     Args:
-        role: The vendor's name of the role; what a tool returned counts as the user's.
+        role: The vendor's name of the role.
         content: Plain text, or parts. None: the turn has no text, as when the model called a tool.
-        read: Returns what a part says; () for one without text or image, such as a tool call.
+        read: Returns what a part says; () for one that says nothing.
     """
     if role not in _ROLES:
         raise ValueError(f"role must be one of {', '.join(_ROLES)}, found {role!r}")
@@ -117,7 +146,9 @@ def parse_choices(value: Any) -> int:
 
 def refuse_part(kind: object) -> ValueError:
     """Return the error for a part of a message that is not simulated."""
-    return ValueError(f"content of type {kind!r} is not simulated; send text and images")
+    return ValueError(
+        f"content of type {kind!r} is not simulated; send text, images, PDFs, sounds and tool calls"
+    )
 
 
 def parse_text(value: Any) -> Text:
@@ -125,6 +156,13 @@ def parse_text(value: Any) -> Text:
     if not isinstance(value, str):
         raise ValueError(f"text must be a string, found {value!r}")  # noqa: TRY004 - the sender's value
     return Text(value)
+
+
+def result_message(call_id: str, name: str, parts: tuple[Part, ...], *, is_error: bool = False) -> Message:
+    """Return what a tool returned: its text as a result, and its media."""
+    text = "".join(part.text for part in parts if isinstance(part, Text))
+    media = tuple(part for part in parts if isinstance(part, Medium))
+    return Message("tool", (ToolResult(call_id, name, text, is_error), *media))
 
 
 def system_messages(text: str) -> tuple[Message, ...]:
