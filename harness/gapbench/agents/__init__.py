@@ -3,7 +3,31 @@
 This package sends nothing: :mod:`gapbench.execution` asks the model, and a :class:`Conversation` says what follows.
 """
 
+from gapbench.agents.agent import AgentConversation, open_conversation
+from gapbench.agents.call_check import check_call, check_tools
 from gapbench.agents.conversation import Conversation, Step
 from gapbench.agents.environment import DeadEnvironmentError, Environment, ToolOutcome
+from gapbench.agents.mcp_environment import McpEnvironment, read_mcp_tools
+from gapbench.agents.recorded_environment import RecordedEnvironment
+from gapbench.agents.sandbox_environment import SandboxEnvironment, check_python_tools
+from gapbench.agents.user import ScriptedUser, User, UserTurn
 
-__all__ = ["Conversation", "DeadEnvironmentError", "Environment", "Step", "ToolOutcome"]
+__all__ = [
+    "AgentConversation",
+    "Conversation",
+    "DeadEnvironmentError",
+    "Environment",
+    "McpEnvironment",
+    "RecordedEnvironment",
+    "SandboxEnvironment",
+    "ScriptedUser",
+    "Step",
+    "ToolOutcome",
+    "User",
+    "UserTurn",
+    "check_call",
+    "check_python_tools",
+    "check_tools",
+    "open_conversation",
+    "read_mcp_tools",
+]

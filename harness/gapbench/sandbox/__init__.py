@@ -10,6 +10,9 @@ read. It has one socket, over which its functions are called with plain values a
 process compares them. Printing, exiting, patching ``builtins`` or returning objects that equal everything changes
 nothing there (see :mod:`gapbench.sandbox.guest`).
 
+The tools of an episode are functions over a JSON state in a sandbox that is kept open (``tool_session``); there nothing
+is hidden from the program, and its state is the result.
+
 ``job`` defines a job and its result, ``command_line`` starts the isolation of each level, ``sandbox`` runs jobs.
 docs/explanation/sandbox.md lists the limitations.
 """

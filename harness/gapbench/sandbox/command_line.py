@@ -35,9 +35,16 @@ SYSTEM_PATHS = (
 )
 GUEST_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0"}  # noqa: S108 - the private one
 GUEST_FOLDER = Path(__file__).resolve().parent / "guest"
-GUEST_START_CODE = (
-    "import sys; sys.path.insert(0, sys.argv.pop(1)); from gapbench.sandbox.guest.main import main; main()"
-)
+# Empty packages in place of gapbench and gapbench.sandbox, whose own modules a guest does not need: half of its start.
+GUEST_START_CODE = """
+import sys
+path = sys.argv.pop(1)
+for name in ("gapbench", "gapbench.sandbox"):
+    package = sys.modules[name] = type(sys)(name)
+    package.__path__ = [path + "/" + name.replace(".", "/")]
+from gapbench.sandbox.guest.{module} import {function}
+{function}()
+"""
 
 
 def sandbox_command(
@@ -56,7 +63,7 @@ def sandbox_command(
     plan = {
         "level": level,
         "limits": asdict(limits),
-        "readable": [*readable_paths(), str(GUEST_FOLDER)],
+        "readable": guest_readable_paths(),
         "user": uid,
         "proc_fd": proc_fd,
     }
@@ -72,7 +79,40 @@ def supervisor_command(interpreter: str, path: str, plan: dict[str, Any]) -> lis
         path: Folder from which the guest's modules are imported.
         plan: What :func:`gapbench.sandbox.guest.main.main` reads.
     """
-    return [interpreter, "-s", "-S", "-P", "-c", GUEST_START_CODE, path, json.dumps(plan)]
+    return _guest_command(interpreter, path, "main", "main", plan)
+
+
+def tool_template_command() -> list[str]:
+    """Return the command line that starts the template of level ``unshare``; its standard input is a socket."""
+    path = str(GUEST_FOLDER.parents[2])
+    return _guest_command(base_interpreter(), path, "tool_supervisor", "run_template", None)
+
+
+def tool_supervisor_command(
+    program: str, limits: SandboxLimits, *, channel_fd: int, lifeline_fd: int
+) -> list[str]:
+    """Return the command line that starts the supervisor of one episode's tools at level ``bubblewrap``.
+
+    Args:
+        program: Path of ``bwrap``.
+        limits: What the tools may use.
+        channel_fd: Inherited socket of the tools.
+        lifeline_fd: Inherited socket of the supervisor.
+    """
+    path = str(GUEST_FOLDER.parents[2])
+    fds = [channel_fd, lifeline_fd]
+    supervisor = _guest_command(base_interpreter(), path, "tool_supervisor", "run_single", fds)
+    return [*_bubblewrap_command(program, limits), *supervisor]
+
+
+def guest_readable_paths() -> list[str]:
+    """Return the host's paths that a guest may read: those of a program, and the guest's own code."""
+    return [*readable_paths(), str(GUEST_FOLDER)]
+
+
+def _guest_command(interpreter: str, path: str, module: str, function: str, argument: Any) -> list[str]:
+    code = GUEST_START_CODE.format(module=module, function=function)
+    return [interpreter, "-s", "-S", "-P", "-c", code, path, json.dumps(argument)]
 
 
 def _bubblewrap_command(bwrap: str, limits: SandboxLimits) -> list[str]:
@@ -87,7 +127,7 @@ def _bubblewrap_command(bwrap: str, limits: SandboxLimits) -> list[str]:
     # The program could ptrace bubblewrap's own first process, which has the pipe of the result.
     words += ["--as-pid-1"]
     words += ["--perms", "1777", "--size", str(limits.tmp_bytes), "--tmpfs", "/tmp"]  # noqa: S108 - the private one
-    paths = [*readable_paths(), str(GUEST_FOLDER)]
+    paths = guest_readable_paths()
     parents = dict.fromkeys(parent for path in paths for parent in [*Path(path).parents][-2::-1])
     for parent in parents:  # else bubblewrap would make them as private as the host's, such as /root
         words += ["--perms", "0755", "--dir", str(parent)]

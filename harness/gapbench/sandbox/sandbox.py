@@ -19,10 +19,9 @@ from pathlib import Path
 from gapbench.errors import InputError, SetupError
 from gapbench.sandbox.command_line import (
     GUEST_ENVIRONMENT,
-    GUEST_FOLDER,
     ISOLATION_LEVELS,
     IsolationLevel,
-    readable_paths,
+    guest_readable_paths,
     sandbox_command,
 )
 from gapbench.sandbox.job import SandboxJob, SandboxLimits, SandboxResult
@@ -48,7 +47,7 @@ class Sandbox:
 
     def __init__(self, level: IsolationLevel, program: str | None = None, workers: int | None = None) -> None:
         self.level = level
-        self._program = program or ""
+        self.program = program or ""
         # More programs than cores would only make each other miss their time limits.
         self._slots = threading.BoundedSemaphore(max(1, workers or os.cpu_count() or 1))
 
@@ -80,19 +79,19 @@ class Sandbox:
             found = json.loads(out)
         except ValueError:
             last = err.decode(errors="replace").strip().splitlines()[-1:] or ["no message"]
-            reason = f"the sandbox ended with {returncode}: {_replace_unprintable(last[0][:200])}"
+            reason = f"the sandbox ended with {returncode}: {replace_unprintable(last[0][:200])}"
             return SandboxResult("crashed", 0, 0, reason)
-        reason = _replace_unprintable(found["reason"])
+        reason = replace_unprintable(found["reason"])
         return SandboxResult(found["state"], found["passed"], found["total"], reason)
 
     def _run_process(self, job: SandboxJob, limits: SandboxLimits) -> tuple[int, bytes, bytes]:
         """Return exit status, output and error output; a negative status is a signal."""
-        uid = FIRST_UID + 2 * secrets.randbelow(UID_COUNT)
+        uid = random_uid()
         # Inside bubblewrap there is no /proc, but the memory watchdog needs the host's.
-        proc_fd = _open_proc() if self.level == "bubblewrap" else None
+        proc_fd = open_host_proc() if self.level == "bubblewrap" else None
         try:
             process = subprocess.Popen(
-                sandbox_command(self.level, limits, program=self._program, uid=uid, proc_fd=proc_fd),
+                sandbox_command(self.level, limits, program=self.program, uid=uid, proc_fd=proc_fd),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -118,7 +117,13 @@ class Sandbox:
         return process.returncode, out, err
 
 
-def _open_proc() -> int | None:
+def random_uid() -> int:
+    """Return an even user id for a guest, which may also use the next one."""
+    return FIRST_UID + 2 * secrets.randbelow(UID_COUNT)
+
+
+def open_host_proc() -> int | None:
+    """Return a descriptor of this machine's /proc, for a guest that watches its memory; None: it cannot be opened."""
     try:
         return os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
@@ -133,7 +138,7 @@ def _result_of_kill(returncode: int, limits: SandboxLimits) -> SandboxResult:
     return SandboxResult("crashed", 0, 0, f"its processes took more than {limits.total_bytes} bytes together")
 
 
-def _replace_unprintable(text: str) -> str:
+def replace_unprintable(text: str) -> str:
     """Return a program's text without control characters, which a terminal would interpret."""
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
@@ -156,7 +161,7 @@ def make_probe_job(*hidden_paths: str) -> SandboxJob:
     Args:
         hidden_paths: More paths that must not be visible.
     """
-    visible = [*readable_paths(), str(GUEST_FOLDER)]
+    visible = guest_readable_paths()
     try:
         home = [str(path) for path in Path.home().iterdir()]
     except OSError:  # no home, or not readable for us: then not for the program either
