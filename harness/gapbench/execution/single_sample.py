@@ -17,11 +17,11 @@ from gapbench.execution.setup import AD_HOC_PATTERN, make_ad_hoc_model
 from gapbench.scoring.task_scorer import make_task_scorer
 from gapbench.suite.data_policy import refuse_private_tasks
 from gapbench.suite.documents import read_document
-from gapbench.suite.plan import Load, Plan, build_plan
+from gapbench.suite.plan import Load, Plan, build_plan, request_of
 from gapbench.suite.suite import Suite, load_suite
 from gapbench.suite.tasks.loader import builtin_tasks, find_builtin_task, load_task, read_task
 from gapbench.suite.tasks.task import Task
-from gapbench.values import Call, Model, Outcome, Params, Request, Response, Sample, Score, Session
+from gapbench.values import Call, Model, Outcome, Params, Response, Sample, Score, Session
 from gapbench.values.thinking import thinking_rules_for
 
 SIMULATED_MODEL = Model(
@@ -185,7 +185,7 @@ async def run_trial(trial_task: TrialTask, sample: Sample, model: Model) -> Tria
     if missing:
         raise SetupError(f"model {model.id!r}: {missing}")
     plan = _build_trial_plan(trial_task, task, model)
-    call = runner.prepare(Request(model, sample.messages, plan.cells[0].params, sample.needs_logprobs))
+    call = runner.prepare(request_of(model, sample, plan.cells[0].params))
     with tempfile.TemporaryDirectory() as folder:
         try:
             await runner.open(
