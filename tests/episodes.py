@@ -161,7 +161,8 @@ class AddingConversation:
             raise self.raises
         if turn in self.deaths:
             lost = tuple(
-                StepRecord(turn, call.id, call.name, {}, "no result", is_error=True) for call in reply.tool_calls
+                StepRecord(turn, call.id, call.name, {}, "no result", is_error=True)
+                for call in reply.tool_calls
             )
             return Step(termination="infra", reason="the sandbox died", records=lost)
         if not reply.tool_calls:
