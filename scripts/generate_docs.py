@@ -231,6 +231,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "tasks": lambda: listed("tasks"),
     "attempts": lambda: columns("attempts"),
     "payload": lambda: columns("payload"),
+    "trajectories": lambda: columns("trajectories"),
     "scores": lambda: columns("scores"),
 }
 

@@ -43,14 +43,16 @@ def confirm_run(
     from gapbench.execution.run_pricing import cost_bounds
 
     bounds = [bound for bound in cost_bounds(setup, finished) if bound.calls or not finished]
-    calls = sum(bound.calls for bound in bounds)
+    requests = sum(bound.requests for bound in bounds)
     paid = [bound for bound in bounds if bound.metered]
     if finished:
         done = len(finished)
-        console.print(f"{calls} of {calls + done} requests are left, {done} are finished", highlight=False)
+        console.print(
+            f"{requests} of {requests + done} requests are left, {done} are finished", highlight=False
+        )
     else:
         console.print(
-            f"{calls} requests to {len(bounds)} models over {len(setup.plan.tasks)} tasks", highlight=False
+            f"{requests} requests to {len(bounds)} models over {len(setup.plan.tasks)} tasks", highlight=False
         )
     if not paid:
         return
@@ -58,10 +60,17 @@ def confirm_run(
     unknown = [bound.model_id for bound in paid if bound.usd is None]
     limits = [f"at most {_format_bound(sum(known, Decimal(0)))}"] if known else []
     limits += [f"cost bound unknown for {', '.join(unknown)}, whose price is unknown"] if unknown else []
-    paid_calls = sum(bound.calls for bound in paid)
+    paid_calls = str(sum(bound.calls for bound in paid))
+    if any(bound.calls > bound.requests for bound in paid):
+        # An episode may ask its model as often as its limits allow.
+        paid_calls = f"up to {paid_calls}"
     by_model = ", ".join(f"{bound.calls} of {bound.model_id}" for bound in paid)
     what = (
-        f"{paid_calls} paid calls left ({by_model})" if finished else f"{paid_calls} of them are paid calls"
+        f"{paid_calls} paid calls left ({by_model})"
+        if finished
+        else f"{paid_calls} paid calls"
+        if paid_calls.startswith("up to")
+        else f"{paid_calls} of them are paid calls"
     )
     console.print(
         f"{what}: {'; '.join(limits)}" + (f"; the run stops at --max-usd {max_usd:g}" if max_usd else ""),

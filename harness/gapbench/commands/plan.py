@@ -99,6 +99,7 @@ def plan_command(
             {
                 "model": row.model_id,
                 "metered": row.metered,
+                "requests": row.requests,
                 "calls": row.calls,
                 "input_tokens_max": row.input_tokens,
                 "output_tokens_max": row.output_tokens,
@@ -128,8 +129,7 @@ def print_plan(setup: RunSetup, console: Console, assumed: PowerAssumptions | No
     from gapbench.execution.plan_power import PowerAssumptions, plan_power
     from gapbench.execution.run_pricing import cost_bounds
     from gapbench.execution.setup import find_missing_requirements
-    from gapbench.suite.plan import describe_plan
-    from gapbench.values import Request
+    from gapbench.suite.plan import describe_plan, request_of
 
     plan = setup.plan
     cells = Table(
@@ -150,7 +150,7 @@ def print_plan(setup: RunSetup, console: Console, assumed: PowerAssumptions | No
     cells_and_searches: list[Cell | PlannedSearch] = [*plan.cells, *plan.searches]
     for cell in cells_and_searches:
         first = cell.task.samples[0]
-        request = Request(cell.model, first.messages, cell.params, first.needs_logprobs)
+        request = request_of(cell.model, first, cell.params)
         for change in setup.runners[cell.model.id].prepare(request).changes:
             models = changes.setdefault(change, [])
             if cell.model.id not in models:
@@ -164,7 +164,8 @@ def print_plan(setup: RunSetup, console: Console, assumed: PowerAssumptions | No
                 if bound.usd is None
                 else f"at most ${bound.usd:.2f}"
             )
-            console.print(f"{bound.model_id}: {bound.calls} paid calls, {usd}", markup=False, highlight=False)
+            calls = f"{'up to ' if bound.calls > bound.requests else ''}{bound.calls} paid calls"
+            console.print(f"{bound.model_id}: {calls}, {usd}", markup=False, highlight=False)
     assumed = assumed or PowerAssumptions()
     _print_power(plan_power(setup, assumed), assumed, plan.margin_points, console)
     for model_id, problem in find_missing_requirements(setup).items():

@@ -13,7 +13,7 @@ import click
 from gapbench.commands.options import json_option, last_option, out_option, runs_argument
 
 if TYPE_CHECKING:
-    from gapbench.store.verify import IntegrityIssue
+    from gapbench.store.part_set import IntegrityIssue
 
 
 @click.group(

@@ -10,7 +10,9 @@ from gapbench.commands.options import json_option
 
 
 @click.command("schema", epilog="Examples: bench schema attempts; bench schema suite > suite.schema.json")
-@click.argument("kind", type=click.Choice(("attempts", "payload", "suite")), default="attempts")
+@click.argument(
+    "kind", type=click.Choice(("attempts", "payload", "trajectories", "suite")), default="attempts"
+)
 @json_option
 def schema_command(kind: str, *, as_json: bool) -> None:
     """Print the columns of a Parquet table, or the JSON Schema of a suite for your editor."""

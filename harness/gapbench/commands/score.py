@@ -55,7 +55,12 @@ def score_command(
     from gapbench.commands.run_folders import resolve_run_folders
     from gapbench.commands.storage_paths import display_path, upload_run
     from gapbench.errors import ResultsError
-    from gapbench.execution.rescoring import read_stored_answers, rescore, score_changes
+    from gapbench.execution.rescoring import (
+        read_episodes,
+        read_stored_answers,
+        rescore,
+        score_changes,
+    )
     from gapbench.store.score_overlay import score_tables, write_scores
 
     folder = resolve_run_folders([run], expand=False)[0]
@@ -78,7 +83,7 @@ def score_command(
     samples, scorers = _load_suite_scorers(folder, allow_code=allow_code)
     names = list(dict.fromkeys(answers["task"].astype(str)))
     chosen = _choose_scorers(names, scorers, scorer, options)
-    rows = rescore(answers, chosen, samples)
+    rows = rescore(answers, chosen, samples, read_episodes(folder, answers))
     changed = list(score_changes(answers, rows))
     if as_json:
         keys = ("model", "task", "answers", "score_before", "score_after", "outcomes_changed")

@@ -22,7 +22,9 @@ from gapbench.store import (
     read_manifest,
     read_payload,
     read_pending_answers,
+    read_trajectory_values,
 )
+from gapbench.store.pending_scores import PendingAnswer
 from gapbench.suite.plan import Plan
 from gapbench.values import ATTEMPT_KEY_IN_RUN, Attempt, Payload, canonical_json, prompt_sha256
 
@@ -45,12 +47,13 @@ def carry_over_rows(old: Path, plan: Plan, writer: RunWriter, manifest: RunManif
     """
     old_manifest = read_manifest(old)
     carried, cells = 0, set()
-    for row, texts, is_pending in _valid_rows(old, old_manifest, plan):
+    for (row, texts, trajectory), is_pending in _valid_rows(old, old_manifest, plan):
         carried += row.final
         cells.add(row.cell_id)
         run_id = writer.folder.name
         new_row = replace(row, run_id=run_id, suite=plan.suite, suite_sha256=plan.suite_sha256)
-        (writer.pending.add if is_pending else writer.add)(new_row, replace(texts, run_id=run_id))
+        episode = None if trajectory is None else replace(trajectory, run_id=run_id)
+        (writer.pending.add if is_pending else writer.add)(new_row, replace(texts, run_id=run_id), episode)
     entries = {cell.cell_id: cell for cell in old_manifest.cells}
     for cell in manifest.cells:
         if cell.cell_id in cells:
@@ -73,22 +76,26 @@ def final_rows_still_valid(old: Path, plan: Plan) -> Iterator[Attempt]:
     Raises:
         ResultsError: The old run cannot be read.
     """
-    for row, _, _ in _valid_rows(old, read_manifest(old), plan):
-        if row.final:
-            yield row
+    for answer, _ in _valid_rows(old, read_manifest(old), plan):
+        if answer.attempt.final:
+            yield answer.attempt
 
 
-def _valid_rows(old: Path, old_manifest: RunManifest, plan: Plan) -> Iterator[tuple[Attempt, Payload, bool]]:
-    """Yield each row that is still valid, its texts, and whether it waits for its score."""
+def _valid_rows(old: Path, old_manifest: RunManifest, plan: Plan) -> Iterator[tuple[PendingAnswer, bool]]:
+    """Yield each row that is still valid with its texts and the episode that it ended, and whether it waits for its score."""
     changed_models = {model.id for model in plan.models if changed_model_keys(old_manifest, model)}
     fingerprints = dict(_plan_fingerprints(plan))
-    rows = list(_rows_with_texts(old))
-    pending = read_pending_answers(old, [row for row, _ in rows])
-    for index, (row, texts) in enumerate([*rows, *pending]):
+    pairs = list(_rows_with_texts(old))
+    episodes = {_key_of(episode): episode for episode in read_trajectory_values(old)}
+    rows = [PendingAnswer(row, texts, episodes.get(_key_of(row))) for row, texts in pairs]
+    pending = read_pending_answers(old, [row for row, _ in pairs])
+    for index, answer in enumerate([*rows, *pending]):
+        row = answer.attempt
         expected = fingerprints.get((row.cell_id, row.sample_id, row.repeat))
-        if row.model_id in changed_models or expected is None or expected != _row_fingerprint(row, texts):
+        found = _row_fingerprint(row, answer.payload)
+        if row.model_id in changed_models or expected is None or expected != found:
             continue
-        yield row, texts, index >= len(rows)
+        yield answer, index >= len(rows)
 
 
 def _plan_fingerprints(plan: Plan) -> Iterator[tuple[PlannedRequestKey, tuple[Any, ...]]]:

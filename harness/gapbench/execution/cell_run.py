@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import importlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -72,6 +73,9 @@ class CellRun:
         with contextlib.suppress(BenchError):  # a server that hides its counters still answers
             entry.counters_before = await _read_counters(model_session.runner)
         await asyncio.to_thread(self._write_media, cell, todo)
+        if any(cell.requests[number].sample.tools is not None for number, _ in todo):
+            # Its import takes a fifth of a second, which the first reply with a call must not wait for.
+            await asyncio.to_thread(importlib.import_module, "jsonschema")
         pool = await model_session.ensure_worker_pool(cell)
         clock = CellClock(scheduled_start_s() if pool else transport.now(), datetime.now(UTC))
         scoring_queue = ScoringQueue(
@@ -115,14 +119,14 @@ class CellRun:
             self.writer.write_manifest(self.manifest)
 
     def _write_media(self, cell: Cell, todo: Sequence[tuple[int, int]]) -> None:
-        """Write a cell's images to disk before it starts: its rows name them and must not wait for them."""
-        images = {
-            image.sha256: image.data
+        """Write the media of a cell's prompts to disk before it starts: its rows name them and must not wait for them."""
+        media = {
+            medium.sha256: medium.data
             for number, _ in todo
             for message in cell.requests[number].sample.messages
-            for image in message.images
+            for medium in message.media
         }
-        for digest, data in images.items():
+        for digest, data in media.items():
             self.writer.add_media(digest, data)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from gapbench.execution.earlier_sessions import RequestKey, request_key
 from gapbench.pricing import UnitPrices
-from gapbench.suite.plan import Plan, count_prompt_chars, max_search_requests
-from gapbench.values import Message
+from gapbench.suite.plan import Plan, count_declaration_chars, count_prompt_chars, max_search_requests
+from gapbench.values import Message, Params, Sample
 
 CHARS_PER_TOKEN = 3.0
 """Low for English prose (about 4), so that the bound stays a bound for code and other languages."""
@@ -26,10 +26,13 @@ class CostBound:
     Attributes:
         model_id: The model.
         metered: Whether its calls are billed.
-        calls: First attempts; retries of failures are not billed by the providers' own rules.
-        input_tokens: Upper estimate.
+        calls: First attempts; retries of failures are not billed by the providers' own rules. An episode counts as many
+            as its limit of turns allows.
+        input_tokens: Upper estimate; in an episode the prompt grows with each turn by a whole reply and one whole
+            result of a tool.
         output_tokens: Upper bound from the token budgets.
         usd: Upper bound. None: a price is unknown.
+        requests: Requests; an episode is one.
     """
 
     model_id: str
@@ -38,6 +41,36 @@ class CostBound:
     input_tokens: int
     output_tokens: int
     usd: Decimal | None
+    requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class _RequestBound:
+    """The most that one request can use.
+
+    Attributes:
+        calls: Replies of the model.
+        input_tokens: Prompt tokens of all of them.
+        output_tokens: Generated tokens of all of them.
+        last_input_tokens: Part of ``input_tokens`` that the last prompt has.
+        limit_usd: Dollars after which an episode stops. None: no limit.
+    """
+
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    last_input_tokens: int
+    limit_usd: Decimal | None = None
+
+    def usd(self, price: UnitPrices) -> Decimal:
+        """Return the most that the request can cost; a limit in dollars is noticed one reply late."""
+        whole = price.usd(input_tokens=self.input_tokens, output_tokens=self.output_tokens)
+        if self.limit_usd is None:
+            return whole
+        last = price.usd(
+            input_tokens=self.last_input_tokens, output_tokens=self.output_tokens // max(1, self.calls)
+        )
+        return min(whole, self.limit_usd + last)
 
 
 def estimate_cost_bounds(
@@ -62,27 +95,68 @@ def estimate_cost_bounds(
             for request in cell.requests
             if not finished or request_key(cell, request) not in finished
         ]
-        tokens_in = sum(_estimate_prompt_tokens(cell.messages(request)) for cell, request in left)
-        tokens_out = sum(
-            cell.params_of(request).max_tokens or UNBOUNDED_OUTPUT_TOKENS for cell, request in left
-        )
-        calls = len(left)
+        bounds = [
+            (1, _bound_request(request.sample, cell.messages(request), cell.params_of(request)))
+            for cell, request in left
+        ]
         for search in plan.searches_of(model):
-            max_requests = max_search_requests(search)
-            max_prompt_tokens = max(
-                _estimate_prompt_tokens(sample.messages) for sample in search.task.samples
-            )
-            calls += max_requests
-            tokens_in += max_requests * max_prompt_tokens
-            tokens_out += max_requests * (search.params.max_tokens or UNBOUNDED_OUTPUT_TOKENS)
+            each = [_bound_request(sample, sample.messages, search.params) for sample in search.task.samples]
+            bounds.append((max_search_requests(search), max(each, key=lambda bound: bound.input_tokens)))
         unit = prices.get(model.id)
         usd: Decimal | None = Decimal(0)
         if metered[model.id]:
-            usd = None if unit is None else unit.usd(input_tokens=tokens_in, output_tokens=tokens_out)
-        rows.append(CostBound(model.id, metered[model.id], calls, tokens_in, tokens_out, usd))
+            usd = None if unit is None else _sum_usd(bounds, unit)
+        rows.append(
+            CostBound(
+                model.id,
+                metered[model.id],
+                sum(count * bound.calls for count, bound in bounds),
+                sum(count * bound.input_tokens for count, bound in bounds),
+                sum(count * bound.output_tokens for count, bound in bounds),
+                usd,
+                sum(count for count, _ in bounds),
+            )
+        )
     return rows
+
+
+def _sum_usd(bounds: Sequence[tuple[int, _RequestBound]], unit: UnitPrices) -> Decimal:
+    """Return the dollars of all requests; those without a limit of their own are priced in one go."""
+    free = [(count, bound) for count, bound in bounds if bound.limit_usd is None]
+    whole = unit.usd(
+        input_tokens=sum(count * bound.input_tokens for count, bound in free),
+        output_tokens=sum(count * bound.output_tokens for count, bound in free),
+    )
+    limited = [count * bound.usd(unit) for count, bound in bounds if bound.limit_usd is not None]
+    return whole + sum(limited, Decimal(0))
+
+
+def _bound_request(sample: Sample, messages: tuple[Message, ...], params: Params) -> _RequestBound:
+    prompt = _estimate_prompt_tokens(messages) + _tokens_of(count_declaration_chars(sample))
+    reply = params.max_tokens or UNBOUNDED_OUTPUT_TOKENS
+    if sample.episode is None:
+        return _RequestBound(1, prompt, reply, prompt)
+    limits = sample.episode.limits
+    result = _tokens_of(limits.result_chars) if sample.episode.tools is not None else 0
+    line = max((_tokens_of(len(user.text)) for user in sample.episode.user), default=0)
+    growth = reply + max(result, line)
+    turns, last = limits.turns, prompt + growth * (limits.turns - 1)
+    if limits.tokens is not None:
+        turns, used = 0, 0
+        while turns < limits.turns and used < limits.tokens:
+            last = prompt + growth * turns
+            used += last + reply
+            turns += 1
+    usd = None if limits.usd is None else Decimal(str(limits.usd))
+    # Shorter replies leave room for more of them, so the limit of turns bounds the calls.
+    tokens_in = turns * prompt + growth * turns * (turns - 1) // 2
+    return _RequestBound(limits.turns, tokens_in, turns * reply, last, usd)
 
 
 def _estimate_prompt_tokens(messages: tuple[Message, ...]) -> int:
     images = sum(len(message.images) for message in messages)
-    return int(count_prompt_chars(messages) / CHARS_PER_TOKEN) + TOKENS_PER_IMAGE * images + 16
+    return _tokens_of(count_prompt_chars(messages)) + TOKENS_PER_IMAGE * images + 16
+
+
+def _tokens_of(chars: int) -> int:
+    return int(chars / CHARS_PER_TOKEN)

@@ -12,8 +12,9 @@ from typing import Self
 from gapbench.execution.recording import run_manifest
 from gapbench.execution.recording.observer import RunObserver
 from gapbench.store import RunManifest, RunWriter, read_attempt_values, read_pending_answers
+from gapbench.store.pending_scores import PendingAnswer
 from gapbench.suite.plan import Cell, PlannedRequest
-from gapbench.values import Attempt, Payload
+from gapbench.values import Attempt
 from gapbench.values.failure_kinds import is_asked_again_on_resume
 
 RequestKey = tuple[str, str, int]
@@ -32,13 +33,13 @@ class EarlierSessions:
         search_rows: By cell id, the rows that a search's tries left.
     """
 
-    pending_answers: Sequence[tuple[Attempt, Payload]] = ()
+    pending_answers: Sequence[PendingAnswer] = ()
     finished: set[RequestKey] = field(default_factory=set)
     search_rows: dict[str, list[Attempt]] = field(default_factory=dict)
     _attempts_made: dict[RequestKey, int] = field(default_factory=dict)
 
     @classmethod
-    def from_rows(cls, rows: Sequence[Attempt], pending: Sequence[tuple[Attempt, Payload]]) -> Self:
+    def from_rows(cls, rows: Sequence[Attempt], pending: Sequence[PendingAnswer]) -> Self:
         """Return the state that a folder's rows and pending answers describe.
 
         Args:
@@ -68,13 +69,11 @@ class EarlierSessions:
         return all(request_key(cell, planned) in self.finished for planned in cell.requests)
 
 
-def read_earlier_rows(
-    folder: Path, *, is_resumed: bool
-) -> tuple[list[Attempt], list[tuple[Attempt, Payload]]]:
+def read_earlier_rows(folder: Path, *, is_resumed: bool) -> tuple[list[Attempt], list[PendingAnswer]]:
     """Return the rows of a run folder including those of answers without a score, and these answers again."""
     rows = read_attempt_values(folder) if is_resumed else []
     pending = read_pending_answers(folder, rows)
-    return rows + [row for row, _ in pending], pending
+    return rows + [answer.attempt for answer in pending], pending
 
 
 def requests_to_repeat(rows: Sequence[Attempt]) -> list[Attempt]:

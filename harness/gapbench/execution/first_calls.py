@@ -14,7 +14,7 @@ import struct
 import tempfile
 import zlib
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -29,8 +29,8 @@ from gapbench.execution.settings import policies_from_suite
 from gapbench.execution.setup import RunSetup, build_runner
 from gapbench.runner import Runner, owns_server
 from gapbench.store.first_call_entry import FirstCallEntry
-from gapbench.suite.plan import Cell
-from gapbench.values import Failure, Image, Message, Model, Params, Request, Response, Text, canonical_json
+from gapbench.suite.plan import Cell, request_of
+from gapbench.values import Failure, Image, Message, Model, Params, Response, Sample, Text, canonical_json
 from gapbench.values.policies import RunPolicies
 
 FIRST_CALL_S = 60.0
@@ -177,25 +177,26 @@ async def _ask_open(
     model_id = runner.model.id
     limit_s = min(FIRST_CALL_S, policies.timeouts.total_s)
     for cell in _cells_with_different_params(cells):
-        needs_logprobs = cell.task.samples[0].needs_logprobs
+        sample = cell.task.samples[0]
+        needs_logprobs = sample.needs_logprobs
         has_images = any(
             _has_images(other)
             for other in cells
             if _params_without_budget(other) == _params_without_budget(cell)
         )
         question = _question(with_image=has_images, needs_logprobs=needs_logprobs)
-        response = await _send(runner, question, cell.params, limit_s, needs_logprobs=needs_logprobs)
+        response = await _send(runner, question, cell.params, limit_s, sample)
         responses.append(response)
         if response.failure is not None and response.failure.kind == "garbage":
             # One page of a proxy in trouble is no wrong address; two are.
-            response = await _send(runner, question, cell.params, limit_s, needs_logprobs=needs_logprobs)
+            response = await _send(runner, question, cell.params, limit_s, sample)
             responses.append(response)
         failure = response.failure
         if failure is None or (failure.kind == "timeout" and failure.http_status == 200):
             continue
         if failure.kind == "bad_request" and has_images:
             plain = _question(with_image=False, needs_logprobs=False)
-            without = await _send(runner, plain, cell.params, limit_s, needs_logprobs=False)
+            without = await _send(runner, plain, cell.params, limit_s, sample)
             responses.append(without)
             if without.failure is None:
                 return FirstCall(model_id, problem=_describe_image_refusal(failure, cells))
@@ -227,14 +228,17 @@ def _describe_image_refusal(failure: Failure, cells: Sequence[Cell]) -> str:
 
 
 async def _send(
-    runner: Runner, messages: tuple[Message, ...], params: Params, limit_s: float, *, needs_logprobs: bool
+    runner: Runner, messages: tuple[Message, ...], params: Params, limit_s: float, sample: Sample
 ) -> Response:
-    call = runner.prepare(Request(runner.model, messages, params, needs_logprobs))
+    call = runner.prepare(request_of(runner.model, sample, params, messages))
     return await measure(runner, call, limit_s)
 
 
 def _cells_with_different_params(cells: Sequence[Cell]) -> Iterator[Cell]:
-    """Yield a cell for each set of parameters; of those that differ only in ``max_tokens``, the one with the largest."""
+    """Yield a cell for each set of parameters and tools; of those that differ only in ``max_tokens``, the one with the largest.
+
+    Of a task whose samples have tools of their own, those of the first are tried.
+    """
     found: dict[str, Cell] = {}
     for cell in cells:
         others = _params_without_budget(cell)
@@ -246,7 +250,10 @@ def _cells_with_different_params(cells: Sequence[Cell]) -> Iterator[Cell]:
 
 def _params_without_budget(cell: Cell) -> str:
     params = replace(cell.params, max_tokens=None).as_json()
-    return canonical_json([params, cell.task.samples[0].needs_logprobs])
+    sample = cell.task.samples[0]
+    tools = None if sample.tools is None else sample.tools.as_json()
+    schema = None if sample.response_schema is None else asdict(sample.response_schema)
+    return canonical_json([params, sample.needs_logprobs, tools, schema])
 
 
 def _has_images(cell: Cell) -> bool:

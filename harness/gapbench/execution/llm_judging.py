@@ -11,6 +11,7 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ import orjson
 import pandas as pd
 
 from gapbench.errors import InputError
+from gapbench.execution.conversation_text import conversation_as_text, part_as_text
+from gapbench.execution.rescoring import read_episodes
 from gapbench.scoring.scorers.judge import Judge
 from gapbench.store import read_attempts
 from gapbench.store.json_records import records
@@ -25,7 +28,6 @@ from gapbench.suite.plan import Cell, Load, Plan
 from gapbench.suite.tasks.task import Task
 from gapbench.values import (
     ATTEMPT_KEY,
-    Image,
     Message,
     Model,
     Params,
@@ -35,6 +37,7 @@ from gapbench.values import (
     canonical_json,
     sha256,
 )
+from gapbench.values.stored_messages import messages_from_json
 
 PAIRWISE_TASK = "arena"
 DEFAULT_RUBRIC = (
@@ -62,8 +65,8 @@ class StoredAnswer:
         names: Names of that model: as requested and as served.
         sample_id: The sample.
         repeat: Number of the repetition.
-        prompt: The prompt, with its images if the run still has them.
-        reply: The answer channel.
+        prompt: The prompt, with its media if the run still has them; of an episode, the first one.
+        reply: The answer channel; of an episode, the whole conversation after the first prompt, as text.
         target: The sample's target in JSON. None: the task has no target.
         score: The score. None: unscored.
     """
@@ -84,27 +87,36 @@ def to_stored_answers(run: Path, stored: pd.DataFrame) -> list[StoredAnswer]:
     """Return stored answers as values.
 
     Args:
-        run: The run folder, for the images.
+        run: The run folder, for media and for the turns of episodes.
         stored: Result of :func:`gapbench.execution.rescoring.read_stored_answers`.
     """
     served = read_attempts([run], [*ATTEMPT_KEY, "model_served"]).astype({"run_id": str, "cell_id": str})
     rows = stored.merge(served, on=list(ATTEMPT_KEY), how="left")
-    images: dict[str, bytes | None] = {}
-    return [
-        StoredAnswer(
-            tuple(row[name] for name in ATTEMPT_KEY),
-            str(row["task"]),
-            str(row["model_id"]),
-            tuple(str(row[name]) for name in ("model_asked", "model_served") if row[name]),
-            str(row["sample_id"]),
-            int(row["repeat"]),
-            _read_prompt(run, row["messages"], images),
-            str(row["reply"]),
-            row["target"],
-            row["score"],
+    episodes = read_episodes(run, stored)
+    read_medium = cache(partial(_read_medium, run))
+    answers: list[StoredAnswer] = []
+    for row in records(rows):
+        if row["trajectory_id"] is None:
+            prompt = messages_from_json(orjson.loads(row["messages"] or "[]"), read_medium)
+            reply = str(row["reply"])
+        else:
+            prompt, later = episodes.conversation(row["trajectory_id"])
+            reply = conversation_as_text(later)
+        answers.append(
+            StoredAnswer(
+                tuple(row[name] for name in ATTEMPT_KEY),
+                str(row["task"]),
+                str(row["model_id"]),
+                tuple(str(row[name]) for name in ("model_asked", "model_served") if row[name]),
+                str(row["sample_id"]),
+                int(row["repeat"]),
+                prompt,
+                reply,
+                row["target"],
+                row["score"],
+            )
         )
-        for row in records(rows)
-    ]
+    return answers
 
 
 def make_rating_tasks(
@@ -251,7 +263,7 @@ def _judge_prompt(instructions: str, prompt: tuple[Message, ...], after: str) ->
     parts: list[Part] = [Text("Task, as it was put:\n")]
     for message in prompt:
         parts.append(Text(f"[{message.role}]\n"))
-        parts += message.parts
+        parts += [shown for part in message.parts if (shown := part_as_text(part)) is not None]
         parts.append(Text("\n"))
     return (Message("system", (Text(instructions),)), Message("user", (*parts, Text(f"\n{after}"))))
 
@@ -274,24 +286,9 @@ def _target_text(target: str) -> str:
     return value if isinstance(value, str) else canonical_json(value)
 
 
-def _read_prompt(run: Path, stored: Any, images: dict[str, bytes | None]) -> tuple[Message, ...]:
-    return tuple(
-        Message(turn["role"], tuple(_read_part(run, part, images) for part in turn["parts"]))
-        for turn in orjson.loads(stored or "[]")
-    )
-
-
-def _read_part(run: Path, part: Mapping[str, str], images: dict[str, bytes | None]) -> Part:
-    if "image_sha256" not in part:
-        return Text(part["text"])
-    digest = part["image_sha256"]
-    if digest not in images:
-        path = run / "media" / digest
-        images[digest] = path.read_bytes() if path.is_file() else None
-    data = images[digest]
-    return (
-        Text("[an image that is not kept with the run]") if data is None else Image(part["media_type"], data)
-    )
+def _read_medium(run: Path, digest: str) -> bytes | None:
+    path = run / "media" / digest
+    return path.read_bytes() if path.is_file() else None
 
 
 def _refuse_self_judging(judge: Model, answers: Sequence[StoredAnswer]) -> None:

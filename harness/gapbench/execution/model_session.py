@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable, Sequence
 
 from gapbench import transport
+from gapbench.execution.attempts.episode_sender import EpisodeSender, OpenConversation, open_conversation
 from gapbench.execution.attempts.load_generator import run_load
 from gapbench.execution.attempts.measure import LagMeter
+from gapbench.execution.attempts.reply_price import usage_pricer
 from gapbench.execution.attempts.request_sender import Deliver, RequestSender
 from gapbench.execution.attempts.response_cache import ResponseCache
 from gapbench.execution.limits.admission import AdmissionControl
@@ -32,6 +34,7 @@ class ModelSession:
         policies: The run's policies.
         admission: Admission control for all processes that send to the model.
         notify: Receives one line for the user.
+        open_conversation: Opens the conversation of an episode; worker processes have their own.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class ModelSession:
         policies: RunPolicies,
         admission: AdmissionControl,
         notify: Callable[[str], None],
+        open_conversation: OpenConversation = open_conversation,
     ) -> None:
         self.model = model
         self.runner = runner
@@ -49,6 +53,7 @@ class ModelSession:
         self._policies = policies
         self.admission = admission
         self._notify = notify
+        self._open_conversation = open_conversation
         self._pool: WorkerPool | None = None
         self._pool_size = 0
 
@@ -115,13 +120,14 @@ class ModelSession:
         cache = None if policies.cache is None else ResponseCache.open(policies.cache)
         meter = LagMeter.start()
         sender = RequestSender(cell, self.runner, policies.timeouts, meter, deliver, admission, cache=cache)
+        episodes = EpisodeSender(sender, usage_pricer(self.runner, self.model), self._open_conversation)
         cpu_s = time.process_time()
         requests = cell.requests
         try:
             await run_load(
                 cell.load,
                 [(requests[number], made) for number, made in remaining],
-                sender.send,
+                episodes.send,
                 retries=policies.retries,
                 stop_signal=stop_signal,
                 seed=seed,
@@ -129,6 +135,7 @@ class ModelSession:
             )
         finally:
             meter.stop()
+            await episodes.close()
         wall_s = max(transport.now() - cell_start_s, 1e-9)
         return [
             WorkerReport(

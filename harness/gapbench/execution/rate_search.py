@@ -30,12 +30,19 @@ class TryTally:
     total: int
     met: int = 0
     sent: int = 0
+    _missed: set[tuple[str, int]] = field(default_factory=set)
 
     def record(self, row: Attempt) -> None:
-        """Count a row; warm-up requests and attempts that are retried do not count."""
-        if row.final and row.phase == "measure":
+        """Count a row; warm-up requests and attempts that are retried do not count. An episode meets what all turns meet."""
+        if row.phase != "measure":
+            return
+        request = (row.sample_id, row.repeat)
+        if row.trajectory_id is not None and not self.slo.is_met_by(row):
+            self._missed.add(request)
+        if row.final:
             self.sent += 1
-            self.met += self.slo.is_met_by(row)
+            self.met += request not in self._missed and self.slo.is_met_by(row)
+            self._missed.discard(request)
 
     @property
     def is_out_of_reach(self) -> bool:

@@ -42,7 +42,8 @@ def finished_requests(folder: Path) -> frozenset[RequestKey]:
         if not is_asked_again_on_resume(kind if isinstance(kind, str) else None)
     }
     pending = read_pending_answers(folder, [])
-    return frozenset(finished | {(row.cell_id, row.sample_id, row.repeat) for row, _ in pending if row.final})
+    rows_left = [answer.attempt for answer in pending if answer.attempt.final]
+    return frozenset(finished | {(row.cell_id, row.sample_id, row.repeat) for row in rows_left})
 
 
 def requests_carried_over(old: Path, plan: Plan) -> frozenset[RequestKey]:

@@ -11,11 +11,13 @@ from typing import Any
 import orjson
 import pandas as pd
 
-from gapbench.execution.attempts.attempt_row import outcome_of_reply
+from gapbench.execution.attempts.attempt_row import outcome_of_episode, outcome_of_reply
+from gapbench.execution.recording.cell_scorer import score_with
+from gapbench.execution.recording.stored_episodes import StoredEpisodes, last_text
 from gapbench.scoring import Scorer
 from gapbench.store import read_attempts, read_payload
 from gapbench.store.json_records import records
-from gapbench.values import ATTEMPT_KEY, Sample, Score
+from gapbench.values import ATTEMPT_KEY, Sample, Score, Transcript
 
 _ATTEMPT_KEY = list(ATTEMPT_KEY)
 SamplesByTask = Mapping[tuple[str, str], Sample]
@@ -26,7 +28,8 @@ def read_stored_answers(run: Path, tasks: Sequence[str] = ()) -> pd.DataFrame:
     """Return the final, measured, complete answers of a run with their scores and texts.
 
     Columns: the key, ``task``, ``model_id``, ``model_asked``, ``finish_reason``, ``outcome``, ``score``, ``prompt_sha256``,
-    ``messages``, ``reply``, ``target``.
+    ``trajectory_id``, ``messages``, ``reply``, ``target``, ``tool_calls``. Of an episode it is the last reply; see
+    :class:`gapbench.execution.recording.stored_episodes.StoredEpisodes` for the whole.
 
     Args:
         run: The run folder.
@@ -35,18 +38,34 @@ def read_stored_answers(run: Path, tasks: Sequence[str] = ()) -> pd.DataFrame:
     Raises:
         ResultsError: The folder is not a run.
     """
-    named = ["task", "model_id", "model_asked", "finish_reason", "outcome", "score", "prompt_sha256"]
+    named = [
+        "task", "model_id", "model_asked", "finish_reason", "outcome", "score", "prompt_sha256", "trajectory_id",
+    ]  # fmt: skip
     rows = read_attempts([run], [*_ATTEMPT_KEY, "final", "phase", *named])
     rows = rows[rows["final"] & (rows["phase"] == "measure") & (rows["outcome"] != "infra")]
     if tasks:
         rows = rows[rows["task"].isin(list(tasks))]
-    texts = read_payload([run], [*_ATTEMPT_KEY, "messages", "reply", "target"])
+    texts = read_payload([run], [*_ATTEMPT_KEY, "messages", "reply", "target", "tool_calls"])
     plain = {"run_id": str, "cell_id": str}
     return rows.astype(plain).merge(texts.astype(plain), on=_ATTEMPT_KEY, how="left")
 
 
+def read_episodes(run: Path, answers: pd.DataFrame) -> StoredEpisodes:
+    """Return the episodes that stored answers ended.
+
+    Args:
+        run: The run folder.
+        answers: Result of :func:`read_stored_answers`.
+    """
+    ended = answers[answers["trajectory_id"].notna()]
+    return StoredEpisodes.read(run, samples=set(ended["sample_id"].astype(str)))
+
+
 def rescore(
-    answers: pd.DataFrame, scorers: Mapping[str, tuple[str, Scorer]], samples: SamplesByTask
+    answers: pd.DataFrame,
+    scorers: Mapping[str, tuple[str, Scorer]],
+    samples: SamplesByTask,
+    episodes: StoredEpisodes,
 ) -> list[dict[str, Any]]:
     """Return the rows of a score table for stored answers.
 
@@ -56,13 +75,20 @@ def rescore(
         answers: Result of :func:`read_stored_answers`.
         scorers: Name and scorer of each task; answers of other tasks are left out.
         samples: The current samples of the suite.
+        episodes: Result of :func:`read_episodes`.
     """
     wanted = [row for row in records(answers) if row["task"] in scorers]
 
     def rescore_one(row: Mapping[str, Any]) -> dict[str, Any]:
         name, scorer = scorers[row["task"]]
-        score = _score_reply(scorer, row["reply"], _sample_of(row, samples))
-        outcome, value = outcome_of_reply(row["finish_reason"], score, row["reply"])
+        sample = _sample_of(row, samples)
+        transcript = episodes.transcript_of(row["trajectory_id"], row["reply"], row["tool_calls"], sample)
+        if row["trajectory_id"] is None:
+            score = _score_reply(scorer, row["reply"], sample, transcript)
+            outcome, value = outcome_of_reply(row["finish_reason"], score, row["reply"])
+        else:
+            score = _score_reply(scorer, last_text(transcript, sample), sample, transcript)
+            outcome, value = outcome_of_episode(row["finish_reason"], score)
         return {
             **{key: row[key] for key in _ATTEMPT_KEY},
             "scorer": name,
@@ -113,8 +139,8 @@ def _sample_of(row: Mapping[str, Any], samples: SamplesByTask) -> Sample:
     return Sample(str(row["sample_id"]), (), target=target)
 
 
-def _score_reply(scorer: Scorer, reply: str, sample: Sample) -> Score:
+def _score_reply(scorer: Scorer, reply: str, sample: Sample, transcript: Transcript) -> Score:
     try:
-        return scorer(reply, sample)
+        return score_with(scorer, reply, sample, transcript)
     except Exception as exc:  # noqa: BLE001 - one answer that breaks a scorer must not lose the others' scores
         return Score(None, "unscored", reason=f"the scorer failed: {type(exc).__name__}: {exc}")

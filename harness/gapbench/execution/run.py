@@ -172,9 +172,14 @@ class _RunExecution:
                 Failure(cast("FailureKind", row.failure_kind), "", row.http_status, row.retry_after_s)
             )
         }
+        answered = {
+            (row.cell_id, row.sample_id, row.repeat, row.attempt) for row in rows if row.failure_kind is None
+        }
         for row in rows:
-            follows_refusal = (row.cell_id, row.sample_id, row.repeat, row.attempt - 1) in refused
-            if row.attempt > 1 and not follows_refusal and row.model_id in models:
+            before = (row.cell_id, row.sample_id, row.repeat, row.attempt - 1)
+            # The next turn of an episode is no retry, and neither is one that starts again after an interruption.
+            is_retry = row.attempt > 1 and before not in refused and before not in answered
+            if is_retry and row.model_id in models:
                 self.retry_budget.record_retry(models[row.model_id])
             self.recorder.charge(row)
         self.recorder.charge_first_calls(self.manifest.first_calls)
@@ -302,7 +307,15 @@ class _RunExecution:
             self.stop_signal,
             self.observer.notify,
         )
-        model_session = ModelSession(model, runner, session, policies, admission, self.observer.notify)
+        model_session = ModelSession(
+            model,
+            runner,
+            session,
+            policies,
+            admission,
+            self.observer.notify,
+            self.settings.open_conversation,
+        )
         try:
             await model_session.open()
             self.manifest.model(model.id).facts = dict(await runner.facts())

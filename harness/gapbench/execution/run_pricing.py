@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from gapbench import pricing
+from gapbench.execution.attempts.reply_price import quote_model, usage_pricer
 from gapbench.execution.cost_bound import CostBound, estimate_cost_bounds
 from gapbench.execution.earlier_sessions import RequestKey
 from gapbench.execution.setup import RunSetup
-from gapbench.pricing import GpuPrice, Quote, UnitPrices, Unpriced, model_price
-from gapbench.pricing.rates import counts_are_possible
+from gapbench.pricing import GpuPrice, Quote, UnitPrices, Unpriced
 from gapbench.suite.data_policy import is_third_party_api
 from gapbench.values import Model, Usage
 
@@ -21,15 +20,7 @@ if TYPE_CHECKING:
 
 
 def _price_of(setup: RunSetup, model: Model, served: str | None = None) -> Quote:
-    return model_price(
-        runner=model.runner,
-        provider=setup.runners[model.id].info.price_provider,
-        model=served or model.name,
-        at=datetime.now(UTC).date(),
-        base_url=model.base_url,
-        cost=model.cost,
-        simulated=setup.runners[model.id].simulated,
-    )
+    return quote_model(setup.runners[model.id], model, served)
 
 
 def model_quotes(setup: RunSetup) -> dict[str, Quote]:
@@ -67,18 +58,7 @@ def price_usage(setup: RunSetup, model: Model, usage: Usage, served: str | None)
         usage: The token counts of the reply.
         served: The model id that the reply names. None: it names none.
     """
-    quotes = [_price_of(setup, model, served), _price_of(setup, model)]
-    unit = next((quote for quote in quotes if not isinstance(quote, Unpriced)), None)
-    if not isinstance(unit, UnitPrices) or usage.input_tokens is None or usage.output_tokens is None:
-        return None
-    counts = {
-        "input_tokens": usage.input_tokens,
-        "output_tokens": usage.output_tokens,
-        "cached_input_tokens": usage.cached_input_tokens or 0,
-        "cache_write_tokens": usage.cache_write_tokens or 0,
-        "cache_write_1h_tokens": usage.cache_write_1h_tokens or 0,
-    }
-    return unit.usd(**counts) if counts_are_possible(**counts) else None
+    return usage_pricer(setup.runners[model.id], model)(usage, served)
 
 
 def cost_bounds(setup: RunSetup, finished: Collection[RequestKey] = ()) -> list[CostBound]:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from gapbench.execution.attempts.episode_sender import OpenConversation, open_conversation
 from gapbench.execution.limits.unusable_answers import ShouldContinue, never_continue
 from gapbench.execution.recording.cell_scorer import CellScorer, make_cell_scorer
 from gapbench.execution.recording.observer import AttemptPricer
@@ -41,6 +42,7 @@ class RunSettings:
         should_continue: Decides about a task of which nearly all first answers of a model cannot be used.
         make_scorer: Returns the scorer of a cell in a run folder, or None if its answers are only timed.
         make_scoring_executor: Returns what runs slow scorers; the run shuts it down.
+        open_conversation: Opens the conversation of an episode.
     """
 
     policies: RunPolicies = field(default_factory=RunPolicies)
@@ -55,6 +57,7 @@ class RunSettings:
     should_continue: ShouldContinue = never_continue
     make_scorer: Callable[[Cell, Path], CellScorer | None] = make_cell_scorer
     make_scoring_executor: Callable[[], Executor] = make_scoring_executor
+    open_conversation: OpenConversation = open_conversation
 
 
 def policies_from_suite(suite: Suite, cache: Path | None = None) -> RunPolicies:

@@ -13,15 +13,17 @@ from gapbench import runner as runners
 from gapbench.errors import DocumentError, InputError, SetupError
 from gapbench.execution.attempts.attempt_row import outcome_of_reply, outcome_of_response
 from gapbench.execution.attempts.measure import measure
+from gapbench.execution.recording.cell_scorer import score_with
+from gapbench.execution.recording.stored_episodes import single_reply_transcript
 from gapbench.execution.setup import AD_HOC_PATTERN, make_ad_hoc_model
 from gapbench.scoring.task_scorer import make_task_scorer
 from gapbench.suite.data_policy import refuse_private_tasks
 from gapbench.suite.documents import read_document
-from gapbench.suite.plan import Load, Plan, build_plan
+from gapbench.suite.plan import Load, Plan, build_plan, request_of
 from gapbench.suite.suite import Suite, load_suite
 from gapbench.suite.tasks.loader import builtin_tasks, find_builtin_task, load_task, read_task
 from gapbench.suite.tasks.task import Task
-from gapbench.values import Call, Model, Outcome, Params, Request, Response, Sample, Score, Session
+from gapbench.values import Call, Model, Outcome, Params, Response, Sample, Score, Session
 from gapbench.values.thinking import thinking_rules_for
 
 SIMULATED_MODEL = Model(
@@ -185,7 +187,7 @@ async def run_trial(trial_task: TrialTask, sample: Sample, model: Model) -> Tria
     if missing:
         raise SetupError(f"model {model.id!r}: {missing}")
     plan = _build_trial_plan(trial_task, task, model)
-    call = runner.prepare(Request(model, sample.messages, plan.cells[0].params, sample.needs_logprobs))
+    call = runner.prepare(request_of(model, sample, plan.cells[0].params))
     with tempfile.TemporaryDirectory() as folder:
         try:
             await runner.open(
@@ -198,7 +200,8 @@ async def run_trial(trial_task: TrialTask, sample: Sample, model: Model) -> Tria
     score: Score | None = None
     scorer = make_task_scorer(task)
     if scorer is not None and response.failure is None and response.finish_reason != "refusal":
-        score = await asyncio.to_thread(scorer, response.answer, sample)
+        transcript = single_reply_transcript(sample, response.to_message())
+        score = await asyncio.to_thread(score_with, scorer, response.answer, sample, transcript)
     outcome, value = outcome_of_response(response, score)
     return TrialResult(call, response, outcome, value, score, runner.simulated)
 

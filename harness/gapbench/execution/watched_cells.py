@@ -69,7 +69,9 @@ class WatchedCells:
 
             def record(row: Attempt) -> None:
                 on_recorded(row)
-                attempts[row.sample_id, row.repeat] = row.attempt
+                key = (row.sample_id, row.repeat)
+                # A row whose score came late does not put the count back.
+                attempts[key] = max(row.attempt, attempts.get(key, 0))
                 if row.final:
                     finished.add((row.sample_id, row.repeat))
                 watch.record(row)

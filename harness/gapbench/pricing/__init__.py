@@ -5,7 +5,7 @@ updater is never started, the provider is always passed). What none of them know
 reason, never 0. An alias such as ``mistral-large-latest`` is refused: it has no one price.
 """
 
-from gapbench.pricing.attempt_price import make_attempt_pricer
+from gapbench.pricing.attempt_price import UsagePricer, make_attempt_pricer, make_usage_pricer
 from gapbench.pricing.price_book import (
     dedicated_price,
     gpu_price,
@@ -36,12 +36,14 @@ __all__ = [
     "TokenRates",
     "UnitPrices",
     "Unpriced",
+    "UsagePricer",
     "counts_are_possible",
     "dedicated_price",
     "find_price",
     "gpu_price",
     "hosted_prices",
     "make_attempt_pricer",
+    "make_usage_pricer",
     "model_price",
     "named_price_files",
     "price_book_date",

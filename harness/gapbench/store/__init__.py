@@ -17,6 +17,7 @@ from gapbench.store.reader import (
     runs_in,
 )
 from gapbench.store.run_folder import quarantine, write_table
+from gapbench.store.trajectories import read_trajectories, read_trajectory_values
 from gapbench.store.writer import PART_ROWS, RunWriter, check_folder_writable
 
 __all__ = [
@@ -37,6 +38,8 @@ __all__ = [
     "read_payload",
     "read_pending_answers",
     "read_telemetry",
+    "read_trajectories",
+    "read_trajectory_values",
     "runs_in",
     "write_table",
 ]

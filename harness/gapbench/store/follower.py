@@ -73,6 +73,6 @@ class RunFollower:
                 if not line.endswith(b"\n"):
                     return
                 self._offsets[number] += len(line)
-                for attempt, _ in parse_journal_lines([line]):
+                for row in parse_journal_lines([line]):
                     self._rows_read[number] += 1
-                    yield attempt_from_row(parse_started_at(attempt))
+                    yield attempt_from_row(parse_started_at(row.attempt))

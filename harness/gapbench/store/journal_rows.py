@@ -1,14 +1,40 @@
-"""Checks of the rows of a journal against the Arrow schema."""
+"""The rows of a journal, and their checks against the Arrow schema."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from gapbench.store.manifest_types import is_instant, is_number
-from gapbench.store.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA
+from gapbench.store.schema import ROW_SCHEMAS
+from gapbench.values import Attempt, Payload, Trajectory
+
+
+class JournalRow(NamedTuple):
+    """One line of a journal, as plain JSON values.
+
+    Attributes:
+        attempt: The attempt.
+        payload: Its texts.
+        trajectory: The episode that the attempt ended. None: it ended none.
+    """
+
+    attempt: dict[str, Any]
+    payload: dict[str, Any]
+    trajectory: dict[str, Any] | None = None
+
+    def table(self, kind: str) -> dict[str, Any] | None:
+        """Return the row of a table: ``attempts``, ``payload`` or ``trajectories``. None: it has none."""
+        return {"attempts": self.attempt, "payload": self.payload, "trajectories": self.trajectory}[kind]
+
+
+def journal_values(
+    attempt: Attempt, payload: Payload, trajectory: Trajectory | None
+) -> tuple[Attempt, Payload] | tuple[Attempt, Payload, Trajectory]:
+    """Return what a line of a journal holds: two values, and a third for an attempt that ended an episode."""
+    return (attempt, payload) if trajectory is None else (attempt, payload, trajectory)
 
 
 def _column_check(kind: pa.DataType) -> Callable[[Any], bool]:
@@ -28,16 +54,19 @@ def _column_check(kind: pa.DataType) -> Callable[[Any], bool]:
 
 _COLUMN_CHECKS = tuple(
     tuple((field.name, field.nullable, _column_check(field.type)) for field in schema)
-    for schema in (ATTEMPT_SCHEMA, PAYLOAD_SCHEMA)
+    for schema in ROW_SCHEMAS.values()
 )
 
 
 def is_journal_row(value: Any) -> bool:
-    """Return whether a line of a journal is an attempt with its payload; a nullable column may be missing."""
+    """Return whether a line of a journal is an attempt with its payload, and with the episode that it ended, if any.
+
+    A nullable column may be missing.
+    """
     return (
         isinstance(value, list)
-        and len(value) == len(_COLUMN_CHECKS)
-        and all(_is_row(row, columns) for row, columns in zip(value, _COLUMN_CHECKS, strict=True))
+        and len(value) in {2, len(_COLUMN_CHECKS)}
+        and all(_is_row(row, columns) for row, columns in zip(value, _COLUMN_CHECKS, strict=False))
     )
 
 

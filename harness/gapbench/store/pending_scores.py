@@ -15,17 +15,33 @@ from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from operator import attrgetter
 from pathlib import Path
+from typing import NamedTuple
 
 import orjson
 
 from gapbench.store.journal import DEFAULT_SETTINGS, Journal, JournalSettings, translate_disk_errors
+from gapbench.store.journal_rows import journal_values
 from gapbench.store.reader import attempt_from_row, numbered_files, parse_started_at, read_journal_rows
-from gapbench.values import ATTEMPT_KEY_IN_RUN, Attempt, Payload
+from gapbench.values import ATTEMPT_KEY_IN_RUN, Attempt, Payload, Trajectory
 
 FILE_ROWS = 5_000
 
 
-def read_pending_answers(folder: Path, rows: Iterable[Attempt]) -> list[tuple[Attempt, Payload]]:
+class PendingAnswer(NamedTuple):
+    """An answer that waits for its score.
+
+    Attributes:
+        attempt: Its row, without a score.
+        payload: Its texts.
+        trajectory: The episode that it ended, without a score. None: it ended none.
+    """
+
+    attempt: Attempt
+    payload: Payload
+    trajectory: Trajectory | None = None
+
+
+def read_pending_answers(folder: Path, rows: Iterable[Attempt]) -> list[PendingAnswer]:
     """Return the answers that a killed writer left without a score.
 
     Args:
@@ -38,11 +54,15 @@ def read_pending_answers(folder: Path, rows: Iterable[Attempt]) -> list[tuple[At
     key_of = attrgetter(*ATTEMPT_KEY_IN_RUN)
     there = {key_of(row) for row in rows}
     found = (
-        (attempt_from_row(parse_started_at(attempt)), Payload(**payload))
+        PendingAnswer(
+            attempt_from_row(parse_started_at(attempt)),
+            Payload(**payload),
+            None if trajectory is None else Trajectory(**trajectory),
+        )
         for path in files
-        for attempt, payload in read_journal_rows(path)
+        for attempt, payload, trajectory in read_journal_rows(path)
     )
-    return [pair for pair in found if key_of(pair[0]) not in there]
+    return [answer for answer in found if key_of(answer.attempt) not in there]
 
 
 class PendingAnswers:
@@ -78,13 +98,13 @@ class PendingAnswers:
         """Whether the disk is so slow that further answers must wait for it."""
         return self._journal is not None and self._journal.is_behind
 
-    def add(self, attempt: Attempt, payload: Payload) -> int:
+    def add(self, attempt: Attempt, payload: Payload, trajectory: Trajectory | None = None) -> int:
         """Write an answer; returns the number of its file, for :meth:`remove`.
 
         Raises:
             DiskError: The disk is full or gone.
         """
-        line = orjson.dumps((attempt, payload), option=orjson.OPT_APPEND_NEWLINE)
+        line = orjson.dumps(journal_values(attempt, payload, trajectory), option=orjson.OPT_APPEND_NEWLINE)
         with translate_disk_errors(self._folder):
             if self._journal is None or self._added_counts[self._file_number] >= self._file_rows:
                 self._start_file()

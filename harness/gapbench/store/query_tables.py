@@ -9,11 +9,11 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from gapbench.store.reader import numbered_files, parse_started_at, read_journal_rows
-from gapbench.store.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA, SCORE_SCHEMA
+from gapbench.store.schema import ROW_SCHEMAS, SCORE_SCHEMA
 from gapbench.store.score_overlay import read_scores, score_tables
 
-Kind = Literal["attempts", "payload"]
-_SCHEMAS: Mapping[Kind, pa.Schema] = {"attempts": ATTEMPT_SCHEMA, "payload": PAYLOAD_SCHEMA}
+Kind = Literal["attempts", "payload", "trajectories"]
+_KINDS: tuple[Kind, ...] = ("attempts", "payload", "trajectories")
 
 
 def open_journals(run: Path) -> dict[int, Path]:
@@ -29,33 +29,39 @@ def journal_tables(
 
     Args:
         run: The run folder.
-        columns: The columns of each table.
+        columns: The columns of each table that is wanted.
         numbers: Only these journals. None: all.
     """
-    rows: dict[Kind, list[dict[str, Any]]] = {"attempts": [], "payload": []}
+    rows: dict[Kind, list[dict[str, Any]]] = {kind: [] for kind in _KINDS if kind in columns}
     for number, path in open_journals(run).items():
         if numbers is not None and number not in numbers:
             continue
         try:
-            pairs = read_journal_rows(path)
+            lines = read_journal_rows(path)
         except FileNotFoundError:  # It became a part since the folder was listed; the next look reads that.
             continue
-        for place, (attempt, payload) in enumerate(pairs):
+        for place, line in enumerate(lines):
             where = {"part": number, "row_in_part": place}
-            rows["attempts"].append({**parse_started_at(attempt), **where})
-            rows["payload"].append({**payload, **where})
-    return {kind: _table(rows[kind], _SCHEMAS[kind], columns[kind]) for kind in _SCHEMAS}
+            for kind, found in rows.items():
+                row = line.table(kind)
+                if row is not None:
+                    found.append({**parse_started_at(row), **where})
+    return {kind: _table(found, ROW_SCHEMAS[kind], columns[kind]) for kind, found in rows.items()}
 
 
 def later_scores(run: Path) -> pa.Table | None:
     """Return the newest later score of each attempt that has one, or None if the run has none.
+
+    ``success`` says whether it is 1, as the trajectory table does.
 
     Raises:
         ResultsError: A table cannot be read.
     """
     if not score_tables(run):
         return None
-    return pa.Table.from_pandas(read_scores(run), schema=SCORE_SCHEMA, preserve_index=False)
+    scores = pa.Table.from_pandas(read_scores(run), schema=SCORE_SCHEMA, preserve_index=False)
+    success = [None if score is None else score == 1.0 for score in scores.column("score").to_pylist()]
+    return scores.append_column("success", pa.array(success, pa.bool_()))
 
 
 def _table(rows: list[dict[str, Any]], schema: pa.Schema, columns: Sequence[str]) -> pa.Table:

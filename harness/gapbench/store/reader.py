@@ -20,10 +20,10 @@ import pyarrow.parquet as pq
 
 from gapbench.errors import LostManifestError, ResultsError
 from gapbench.store import score_overlay
-from gapbench.store.journal_rows import is_journal_row
+from gapbench.store.journal_rows import JournalRow, is_journal_row
 from gapbench.store.manifest import RunManifest
 from gapbench.store.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA, SCHEMA_VERSION, TELEMETRY_SCHEMA
-from gapbench.store.score_overlay import REPLACED_COLUMNS
+from gapbench.store.score_overlay import REPLACED_IN
 from gapbench.values import ATTEMPT_KEY, Attempt
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def read_payload(
     """Return the payloads of ``runs``, one row for each attempt; see :func:`read_attempts`."""
     for run in runs:
         _read_unchecked_manifest(run)
-    frame: pd.DataFrame = _read_table(runs, "payload", PAYLOAD_SCHEMA, columns, sample_ids).to_pandas()
+    frame: pd.DataFrame = read_table(runs, "payload", PAYLOAD_SCHEMA, columns, sample_ids).to_pandas()
     return frame
 
 
@@ -92,7 +92,7 @@ def read_attempt_values(run: Path) -> list[Attempt]:
 
     ``run.json`` is not read: a lost one is rebuilt from these rows.
     """
-    return [attempt_from_row(row) for row in _read_table([run], "attempts", ATTEMPT_SCHEMA, None).to_pylist()]
+    return [attempt_from_row(row) for row in read_table([run], "attempts", ATTEMPT_SCHEMA, None).to_pylist()]
 
 
 def attempt_from_row(row: Mapping[str, Any]) -> Attempt:
@@ -137,6 +137,11 @@ def _read_unchecked_manifest(run: Path) -> dict[str, Any]:
     return manifest
 
 
+def check_is_run(run: Path) -> None:
+    """Raise ``ResultsError`` if a folder is not a run, or was written with a newer schema."""
+    _read_unchecked_manifest(run)
+
+
 def _lost_message(run: Path, problem: str) -> str:
     return f"{run / 'run.json'} {problem}; its rows may be whole: `bench run SUITE --resume {run}` rebuilds it from them"
 
@@ -161,13 +166,14 @@ def _filter_samples(table: pa.Table, ids: pa.Array | None) -> pa.Table:
     return table.filter(pc.is_in(table["sample_id"].cast(pa.string()), value_set=ids))
 
 
-def _read_table(
+def read_table(
     runs: Sequence[Path],
     kind: str,
     schema: pa.Schema,
     columns: Sequence[str] | None,
     sample_ids: Collection[str] | None = None,
 ) -> pa.Table:
+    """Return a table of ``runs``, by the name of its files; see :func:`read_attempts` for the arguments."""
     wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
     tables = list(_iter_parts(runs, kind, schema, wanted, sample_ids))
     return pa.concat_tables(tables).unify_dictionaries() if tables else wanted.empty_table()
@@ -236,8 +242,9 @@ def part_readers(
     """Yield a function for each part and each open journal that reads it with later scores applied."""
     texts = _categorical_texts(schema) if kind == "attempts" else set()
     for run in runs:
-        later = REPLACED_COLUMNS if kind == "attempts" else ("reason",)
-        replaced = [name for name in columns if name in later] if score_overlay.score_tables(run) else []
+        replaced = (
+            [name for name in columns if name in REPLACED_IN[kind]] if score_overlay.score_tables(run) else []
+        )
         names = list(dict.fromkeys([*columns, *(ATTEMPT_KEY if replaced else ())]))
         stored = ATTEMPT_SCHEMA if kind == "attempts" else schema
         wanted = pa.schema([stored.field(name) for name in names])
@@ -262,8 +269,8 @@ def part_readers(
 
 
 def _read_journal(path: Path, kind: str, schema: pa.Schema, columns: Sequence[str]) -> pa.Table:
-    index = 0 if kind == "attempts" else 1
-    rows = [parse_started_at(pair[index]) for pair in read_journal_rows(path)]
+    found = (row.table(kind) for row in read_journal_rows(path))
+    rows = [parse_started_at(row) for row in found if row is not None]
     return pa.Table.from_pylist(rows, schema=schema).select(columns)
 
 
@@ -308,27 +315,27 @@ def _open_parquet(path: Path, categorical: Sequence[str]) -> pq.ParquetFile:
         return pq.ParquetFile(whole_path, page_checksum_verification=True)
 
 
-def read_journal_rows(path: Path) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+def read_journal_rows(path: Path) -> list[JournalRow]:
     """Return the rows of a journal, without an incomplete last line: it was never reported as done."""
     with path.open("rb") as file:
         return list(parse_journal_lines(file))
 
 
-def parse_journal_lines(lines: Iterable[bytes]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Yield the attempts and payloads that a journal's lines hold, without incomplete or damaged lines."""
+def parse_journal_lines(lines: Iterable[bytes]) -> Iterator[JournalRow]:
+    """Yield the rows that a journal's lines hold, without incomplete or damaged lines."""
     for line in lines:
-        pair = parse_journal_line(line)
-        if pair is not None:
-            yield pair
+        row = parse_journal_line(line)
+        if row is not None:
+            yield row
 
 
-def parse_journal_line(line: bytes) -> tuple[dict[str, Any], dict[str, Any]] | None:
-    """Return the attempt and the payload of a journal's line, or None if it is incomplete or damaged."""
+def parse_journal_line(line: bytes) -> JournalRow | None:
+    """Return the row of a journal's line, or None if it is incomplete or damaged."""
     try:
-        pair = orjson.loads(line)
+        found = orjson.loads(line)
     except orjson.JSONDecodeError:
         return None
-    return (pair[0], pair[1]) if is_journal_row(pair) else None
+    return JournalRow(*found) if is_journal_row(found) else None
 
 
 def parse_started_at(row: Mapping[str, Any]) -> dict[str, Any]:

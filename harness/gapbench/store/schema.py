@@ -1,7 +1,7 @@
 """The Arrow schemas of the tables of a run.
 
-The columns of attempts and payloads are derived from the dataclasses ``Attempt`` and ``Payload`` of
-:mod:`gapbench.values`: name, type, nullability and meaning. ``bench schema`` prints them.
+The columns of attempts, payloads and trajectories are derived from the dataclasses ``Attempt``, ``Payload`` and
+``Trajectory`` of :mod:`gapbench.values`: name, type, nullability and meaning. ``bench schema`` prints them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 import pyarrow as pa
 
-from gapbench.values import Attempt, Payload
+from gapbench.values import Attempt, Payload, Trajectory
 from gapbench.values.attempt import Packing
 
 SCHEMA_VERSION = 1
@@ -67,6 +67,12 @@ ATTEMPT_SCHEMA = derive_schema(Attempt)
 PAYLOAD_SCHEMA = derive_schema(Payload)
 """The payload row: the fields of :class:`gapbench.values.Payload`, in order."""
 
+TRAJECTORY_SCHEMA = derive_schema(Trajectory)
+"""The row of an episode: the fields of :class:`gapbench.values.Trajectory`, in order."""
+
+ROW_SCHEMAS = {"attempts": ATTEMPT_SCHEMA, "payload": PAYLOAD_SCHEMA, "trajectories": TRAJECTORY_SCHEMA}
+"""The tables that a journal's lines become, by the name of their files."""
+
 TELEMETRY_SCHEMA = pa.schema(
     [
         _column("cell_id", _label, "the cell in progress"),
@@ -102,8 +108,8 @@ SCORE_SCHEMA = pa.schema(
 
 
 def describe_columns(kind: str) -> list[tuple[str, str, bool, str]]:
-    """Return name, type, nullability and meaning of each column of ``attempts``, ``payload`` or ``scores``."""
-    schema = {"attempts": ATTEMPT_SCHEMA, "payload": PAYLOAD_SCHEMA, "scores": SCORE_SCHEMA}[kind]
+    """Return name, type, nullability and meaning of each column of ``attempts``, ``payload``, ``trajectories`` or ``scores``."""
+    schema = {**ROW_SCHEMAS, "scores": SCORE_SCHEMA}[kind]
     return [
         (field.name, _plain_type(field.type), field.nullable, field.metadata[b"doc"].decode())
         for field in schema

@@ -21,8 +21,12 @@ from gapbench.values import ATTEMPT_KEY
 if TYPE_CHECKING:
     import pandas as pd
 
-REPLACED_COLUMNS = ("scorer", "outcome", "score", "answer", "isolation")
-"""Columns of the attempt row that a later score replaces; of the payload it replaces ``reason``."""
+REPLACED_IN: Mapping[str, tuple[str, ...]] = {
+    "attempts": ("scorer", "outcome", "score", "answer", "isolation"),
+    "payload": ("reason",),
+    "trajectories": ("outcome", "score", "success"),
+}
+"""Columns of each table that a later score replaces."""
 
 
 def write_scores(run: Path, rows: Sequence[Mapping[str, Any]]) -> Path | None:
@@ -103,6 +107,7 @@ def apply_later_scores(table: pa.Table, run: Path, columns: Sequence[str]) -> pa
     import pandas as pd  # noqa: PLC0415 - half a second, which writing a run does not need
 
     scores = read_scores(run)
+    scores["success"] = [None if pd.isna(score) else float(score) == 1.0 for score in scores["score"]]
     index = pd.MultiIndex.from_frame(
         table.select(list(ATTEMPT_KEY)).to_pandas().astype(dict.fromkeys(ATTEMPT_KEY, str))
     )

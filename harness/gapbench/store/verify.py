@@ -11,12 +11,10 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from gapbench.errors import DiskError
 from gapbench.store import (
@@ -28,28 +26,10 @@ from gapbench.store import (
     write_table,
 )
 from gapbench.store.manifest import RunManifest
+from gapbench.store.part_set import IntegrityIssue, IssueKind, PartSet, row_keys
 from gapbench.store.provenance import format_utc
-from gapbench.store.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA
+from gapbench.store.trajectory_checks import repair_trajectories, trajectory_issues
 from gapbench.values import ATTEMPT_KEY_IN_RUN
-
-IssueKind = Literal["damage", "leftover"]
-
-
-@dataclass(frozen=True, slots=True)
-class IntegrityIssue:
-    """One difference from a finished, undamaged run.
-
-    Attributes:
-        kind: ``damage``: something is lost or wrong. ``leftover``: an interrupted writer left it; nothing is lost.
-        file: Name within the run folder.
-        said: What was found.
-        repair: What a repair does, or did.
-    """
-
-    kind: IssueKind
-    file: str
-    said: str
-    repair: str
 
 
 def verify_run(run: Path) -> list[IntegrityIssue]:
@@ -59,9 +39,11 @@ def verify_run(run: Path) -> list[IntegrityIssue]:
         ResultsError: The folder is not a run, or its manifest is damaged.
     """
     manifest = read_manifest(run)
-    attempts, payload, findings = _PartSet(run, "attempts"), _PartSet(run, "payload"), []
-    findings += [*attempts.issues, *payload.issues]
+    attempts, payload = PartSet(run, "attempts"), PartSet(run, "payload")
+    trajectories = PartSet(run, "trajectories")
+    findings = [*attempts.issues, *payload.issues, *trajectories.issues]
     findings += _payload_issues(run, attempts, payload)
+    findings += trajectory_issues(run, attempts, trajectories)
     findings += _journal_issues(run, attempts)
     findings += _pending_issues(run)
     findings += _final_row_issues(manifest, attempts)
@@ -93,20 +75,22 @@ def repair_run(run: Path) -> list[IntegrityIssue]:
         _translate_disk_errors(run),
         RunWriter(run) as writer,
     ):  # takes the lock, and closes what journals hold
-        attempts, payload = _PartSet(run, "attempts"), _PartSet(run, "payload")
-        for path in [*attempts.unreadable, *payload.unreadable]:
+        attempts, payload = PartSet(run, "attempts"), PartSet(run, "payload")
+        trajectories = PartSet(run, "trajectories")
+        for path in [*attempts.unreadable, *payload.unreadable, *trajectories.unreadable]:
             quarantine(run, path.name)
         for number, table in attempts.tables.items():
             texts = payload.tables.get(number)
             if texts is None:
                 continue
-            missing = _row_keys(table) - _row_keys(texts)
+            missing = row_keys(table) - row_keys(texts)
             if missing:
                 attempts.tables[number] = _drop_rows(table, missing)
                 write_table(attempts.paths[number], attempts.tables[number])
         for number in payload.tables.keys() - attempts.tables.keys():
             quarantine(run, payload.paths[number].name)
         _unmark_duplicate_finals(attempts)
+        repair_trajectories(run, attempts, trajectories)
         for path in run.glob("*.tmp"):
             path.unlink()
         for path in _bad_media(run):
@@ -152,71 +136,7 @@ def is_locked(run: Path) -> bool:
     return False
 
 
-class _PartSet:
-    """The closed parts of one kind, as far as they can be read."""
-
-    def __init__(self, run: Path, kind: str) -> None:
-        self.paths = numbered_files(run, kind)
-        self.tables: dict[int, pa.Table] = {}
-        self.unreadable: list[Path] = []
-        self.issues: list[IntegrityIssue] = []
-        for number, path in self.paths.items():
-            try:
-                self.tables[number] = _read_checked(
-                    path, ATTEMPT_SCHEMA if kind == "attempts" else PAYLOAD_SCHEMA
-                )
-            except (pa.ArrowException, OSError, ValueError) as exc:
-                self.unreadable.append(path)
-                problem = (str(exc) or type(exc).__name__).splitlines()[0][:200]
-                self.issues.append(
-                    IntegrityIssue(
-                        "damage",
-                        path.name,
-                        f"cannot be read: {problem}",
-                        "it is moved to damaged/; --resume repeats its requests",
-                    )
-                )
-
-
-def _read_checked(path: Path, schema: pa.Schema) -> pa.Table:
-    """Read a part and check its pages, columns and values.
-
-    Raises:
-        OSError: It cannot be read, or a page does not match its checksum.
-        ArrowException: It is not Parquet.
-        ValueError: A column differs from the schema.
-    """
-    table = pq.ParquetFile(path.absolute(), page_checksum_verification=True).read()
-    table.validate(full=True)
-    there = set(table.column_names)
-    unknown = sorted(there - set(schema.names))
-    if len(there) < len(table.column_names):
-        raise ValueError("a column appears twice")
-    for field in schema:
-        if field.name not in there:
-            # An older part lacks columns and a newer one has others; if both are true, a name is damaged.
-            if unknown or not field.nullable:
-                named = f", and has {unknown[0]!r}" if unknown else ""
-                raise ValueError(f"it lacks column {field.name!r}{named}")
-            continue
-        column = table.column(field.name)
-        if not _value_type(column.type).equals(_value_type(field.type)):
-            raise ValueError(f"column {field.name!r} is {column.type}; expected {field.type}")
-        if column.null_count and not field.nullable:
-            raise ValueError(f"column {field.name!r} lacks {column.null_count} values")
-    return table
-
-
-def _value_type(kind: pa.DataType) -> pa.DataType:
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
-
-
-def _row_keys(table: pa.Table) -> set[tuple[Any, ...]]:
-    columns = [table.column(name).to_pylist() for name in ATTEMPT_KEY_IN_RUN]
-    return set(zip(*columns, strict=True))
-
-
-def _payload_issues(run: Path, attempts: _PartSet, payload: _PartSet) -> Iterator[IntegrityIssue]:
+def _payload_issues(run: Path, attempts: PartSet, payload: PartSet) -> Iterator[IntegrityIssue]:
     """Yield parts whose attempts and payloads have different keys."""
     journals = numbered_files(run, "journal")
     for number, table in attempts.tables.items():
@@ -226,7 +146,7 @@ def _payload_issues(run: Path, attempts: _PartSet, payload: _PartSet) -> Iterato
                 "damage", name, "has no payload part", "none; its texts are lost, its figures are kept"
             )
         elif number in payload.tables:
-            rows, texts = _row_keys(table), _row_keys(payload.tables[number])
+            rows, texts = row_keys(table), row_keys(payload.tables[number])
             if rows - texts:
                 yield IntegrityIssue(
                     "damage",
@@ -247,7 +167,7 @@ def _payload_issues(run: Path, attempts: _PartSet, payload: _PartSet) -> Iterato
                       "its journal is closed again" if number in journals else "it is moved to damaged/")  # fmt: skip
 
 
-def _journal_issues(run: Path, attempts: _PartSet) -> Iterator[IntegrityIssue]:
+def _journal_issues(run: Path, attempts: PartSet) -> Iterator[IntegrityIssue]:
     for number, path in numbered_files(run, "journal").items():
         lines = path.read_bytes().split(b"\n")
         torn = bool(lines.pop())
@@ -291,7 +211,7 @@ def _pending_issues(run: Path) -> Iterator[IntegrityIssue]:
         )
 
 
-def _finished_requests(attempts: _PartSet) -> dict[str, set[tuple[Any, ...]]]:
+def _finished_requests(attempts: PartSet) -> dict[str, set[tuple[Any, ...]]]:
     """Return the keys of the requests with a final row, by cell."""
     found: dict[str, set[tuple[Any, ...]]] = {}
     for _, cell, sample, repeat, _ in _final_rows(attempts):
@@ -299,7 +219,7 @@ def _finished_requests(attempts: _PartSet) -> dict[str, set[tuple[Any, ...]]]:
     return found
 
 
-def _final_rows(attempts: _PartSet) -> Iterator[tuple[int, str, str, int, int]]:
+def _final_rows(attempts: PartSet) -> Iterator[tuple[int, str, str, int, int]]:
     """Yield part, cell, sample, repeat and row number of every final row, in the order written."""
     for number, table in attempts.tables.items():
         columns = [table.column(name).to_pylist() for name in ("cell_id", "sample_id", "repeat", "final")]
@@ -308,7 +228,7 @@ def _final_rows(attempts: _PartSet) -> Iterator[tuple[int, str, str, int, int]]:
                 yield number, cell, sample, repeat, row
 
 
-def _final_row_issues(manifest: RunManifest, attempts: _PartSet) -> Iterator[IntegrityIssue]:
+def _final_row_issues(manifest: RunManifest, attempts: PartSet) -> Iterator[IntegrityIssue]:
     """Yield cells with two final rows for a request, with too many or too few requests, or unknown to the manifest."""
     planned = {cell.cell_id: cell.planned for cell in manifest.cells}
     count: dict[str, int] = {}
@@ -338,7 +258,7 @@ def _final_row_issues(manifest: RunManifest, attempts: _PartSet) -> Iterator[Int
             )  # fmt: skip
 
 
-def _unmark_duplicate_finals(attempts: _PartSet) -> None:
+def _unmark_duplicate_finals(attempts: PartSet) -> None:
     seen: set[tuple[Any, ...]] = set()
     second: dict[int, list[int]] = {}
     for number, cell, sample, repeat, row in _final_rows(attempts):

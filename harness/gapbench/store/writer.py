@@ -7,6 +7,7 @@
     <run>/waiting-00001.jsonl     answers that wait for a slow scorer
     <run>/attempts-00001.parquet  closed parts: the narrow table that every figure is computed from
     <run>/payload-00001.parquet   prompts, replies, reasoning, error texts, keyed alike
+    <run>/trajectories-00001.parquet  the episodes that ended in this part, keyed alike; missing where none did
     <run>/media/<sha256>          images, once each
     <run>/run.lock                held by the process that writes
 
@@ -22,7 +23,7 @@ import errno
 import fcntl
 import os
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
@@ -36,6 +37,7 @@ from gapbench import credentials
 from gapbench.atomic_write import write_atomically
 from gapbench.errors import ResultsError
 from gapbench.store.journal import DEFAULT_SETTINGS, Journal, JournalSettings, translate_disk_errors
+from gapbench.store.journal_rows import journal_values
 from gapbench.store.manifest import RunManifest
 from gapbench.store.pending_scores import PendingAnswers
 from gapbench.store.reader import numbered_files, parse_journal_line, parse_started_at, read_part
@@ -45,8 +47,8 @@ from gapbench.store.run_folder import (
     refuse_symlinks,
     write_table,
 )
-from gapbench.store.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA, TELEMETRY_SCHEMA
-from gapbench.values import ATTEMPT_KEY_IN_RUN, Attempt, Payload
+from gapbench.store.schema import ATTEMPT_SCHEMA, ROW_SCHEMAS, TELEMETRY_SCHEMA, TRAJECTORY_SCHEMA
+from gapbench.values import ATTEMPT_KEY_IN_RUN, Attempt, Payload, Trajectory
 
 PART_ROWS = 5_000
 MAX_CLOSING_PARTS = 2
@@ -79,7 +81,7 @@ class RunWriter:
         self.folder = folder
         self._part_rows = part_rows
         self._journal_settings = journal_settings
-        self._rows: list[tuple[Attempt, Payload]] = []
+        self._rows: list[tuple[Attempt, Payload, Trajectory | None]] = []
         # One thread writes full parts as Parquet, so that the event loop keeps sending and taking times.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="parquet")
         self._closing_parts: deque[Future[None]] = deque()
@@ -116,14 +118,19 @@ class RunWriter:
     ) -> None:
         self.close()
 
-    def add(self, attempt: Attempt, payload: Payload) -> None:
+    def add(self, attempt: Attempt, payload: Payload, trajectory: Trajectory | None = None) -> None:
         """Append one attempt to the journal; it survives the process at once, the machine when it is synced.
+
+        Args:
+            attempt: The attempt.
+            payload: Its texts.
+            trajectory: The episode that it ended, in the same line, so that none is without the other. None: it ended
+                none.
 
         Raises:
             ResultsError: The disk is full or gone. Everything added before it is kept.
         """
-        pair = (attempt, payload)
-        line = orjson.dumps(pair, option=orjson.OPT_APPEND_NEWLINE)
+        line = orjson.dumps(journal_values(attempt, payload, trajectory), option=orjson.OPT_APPEND_NEWLINE)
         with translate_disk_errors(self.folder):
             self._raise_part_errors()
             if self._journal is None:
@@ -131,7 +138,7 @@ class RunWriter:
                     self.folder / _file_name("journal", self._part), self._journal_settings
                 )
             self._journal.add(line)
-            self._rows.append(pair)
+            self._rows.append((attempt, payload, trajectory))
             if len(self._rows) >= self._part_rows:
                 self._close_part()
 
@@ -169,7 +176,8 @@ class RunWriter:
         """Mark attempts that are no longer the last of their request, because another one follows.
 
         This rewrites the closed parts that hold them, one by one. `final` is the only column of a written row that
-        ever changes.
+        ever changes. The rows of the episodes that they ended are removed before, so that each that is left has a final
+        attempt.
 
         Args:
             rows: Final attempts in closed parts, as after :meth:`open`.
@@ -180,6 +188,7 @@ class RunWriter:
         keys = {tuple(getattr(row, name) for name in ATTEMPT_KEY_IN_RUN) for row in rows}
         names = (*ATTEMPT_KEY_IN_RUN, "final")
         narrow = pa.schema([ATTEMPT_SCHEMA.field(name) for name in names])
+        self._remove_trajectories(keys)
         for path in numbered_files(self.folder, "attempts").values():
             columns = [column.to_pylist() for column in read_part(path, narrow).columns]
             final = [bool(kept) and tuple(key) not in keys for *key, kept in zip(*columns, strict=True)]
@@ -191,8 +200,21 @@ class RunWriter:
             with translate_disk_errors(self.folder):
                 write_table(path, table)
 
+    def _remove_trajectories(self, keys: Collection[tuple[Any, ...]]) -> None:
+        for path in numbered_files(self.folder, "trajectories").values():
+            table = read_part(path, TRAJECTORY_SCHEMA)
+            columns = [table.column(name).to_pylist() for name in ATTEMPT_KEY_IN_RUN]
+            kept = [key not in keys for key in zip(*columns, strict=True)]
+            if all(kept):
+                continue
+            with translate_disk_errors(self.folder):
+                if any(kept):
+                    write_table(path, table.filter(pa.array(kept, pa.bool_())))
+                else:
+                    path.unlink()
+
     def add_media(self, digest: str, data: bytes) -> None:
-        """Store an image under its hash, once; it is on the disk when this returns.
+        """Store an image, a document or a sound under its hash, once; it is on the disk when this returns.
 
         Raises:
             ResultsError: The disk is full or gone.
@@ -269,7 +291,9 @@ class RunWriter:
         ):
             self._closing_parts.popleft().result()
 
-    def _close_journal(self, number: int, rows: Sequence[tuple[Attempt, Payload]], journal: Journal) -> None:
+    def _close_journal(
+        self, number: int, rows: Sequence[tuple[Attempt, Payload, Trajectory | None]], journal: Journal
+    ) -> None:
         # If the journal could not be synced, its rows are still in memory and may fit into a part, which is smaller.
         with suppress(OSError):
             journal.close()
@@ -281,9 +305,9 @@ class RunWriter:
         """Close a journal that an interrupted writer left; lines that are not rows are kept in ``damaged/``."""
         with path.open("rb") as file:
             lines = list(file)
-        pairs = [parse_journal_line(line) for line in lines]
+        parsed = [parse_journal_line(line) for line in lines]
         bad = b"".join(
-            line for line, pair in zip(lines, pairs, strict=True) if pair is None and line.endswith(b"\n")
+            line for line, row in zip(lines, parsed, strict=True) if row is None and line.endswith(b"\n")
         )
         if bad:
             kept = quarantine(self.folder, path.name, bad)
@@ -291,22 +315,25 @@ class RunWriter:
                 f"{path.name} has lines that are not rows: they are kept in damaged/{kept.name}, "
                 "and their requests are repeated"
             )
-        rows = [pair for pair in pairs if pair is not None]
+        rows = [row for row in parsed if row is not None]
         if rows:
             self._write_part(number, rows)
 
-    def _write_part(self, number: int, rows: Sequence[tuple[Any, Any]]) -> None:
-        """Write a part, payload first: it counts as closed once its attempts file has its final name.
+    def _write_part(self, number: int, rows: Sequence[tuple[Any, Any, Any]]) -> None:
+        """Write a part, its attempts last: it counts as closed once their file has its final name.
 
         Args:
             number: Number of the part.
-            rows: Attempts with their payloads, as values or as a journal's objects.
+            rows: Attempts with their payloads and the episodes that they ended, as values or as a journal's objects.
         """
-        for kind, schema, index in (("payload", PAYLOAD_SCHEMA, 1), ("attempts", ATTEMPT_SCHEMA, 0)):
-            if isinstance(rows[0][index], dict):
-                table = pa.Table.from_pylist([parse_started_at(pair[index]) for pair in rows], schema=schema)
+        for kind, index in (("payload", 1), ("trajectories", 2), ("attempts", 0)):
+            schema = ROW_SCHEMAS[kind]
+            values = [row[index] for row in rows if row[index] is not None]
+            if not values:
+                continue
+            if isinstance(values[0], dict):
+                table = pa.Table.from_pylist(list(map(parse_started_at, values)), schema=schema)
             else:
-                values = [pair[index] for pair in rows]
                 # Column by column, so that the event loop can take the interpreter lock in between.
                 columns = [
                     pa.array([getattr(value, field.name) for value in values], type=field.type)

@@ -23,9 +23,14 @@ from gapbench.values import (
     Message,
     Model,
     Params,
+    Part,
     Phase,
+    ReasoningState,
+    Request,
     Sample,
     Text,
+    ToolCall,
+    ToolResult,
     add_salt,
     canonical_json,
     prompt_sha256,
@@ -41,9 +46,11 @@ __all__ = [
     "PlannedSearch",
     "RateSearch",
     "build_plan",
+    "count_declaration_chars",
     "count_prompt_chars",
     "describe_plan",
     "merge_params",
+    "request_of",
 ]  # fmt: skip
 DEFAULT_DECOY = "I am not sure."
 """The wrong reply of a simulated provider for a task without one."""
@@ -131,13 +138,17 @@ class Cell:
         The salt is the same for all models, so both sides of a comparison get the same bytes. It differs between loads,
         repetitions of a load and repeats of a sample, so no cell hits a prompt cache that another cell filled.
         """
+        return self.with_salt(planned, planned.sample.messages)
+
+    def with_salt(self, planned: PlannedRequest, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+        """Return the prompt of any turn of a request as sent; see :meth:`messages`."""
         if self.load.salt is None or planned.sample.needs_logprobs:
             # Log-probabilities are those of the text itself, so it gets no salt.
-            return planned.sample.messages
+            return messages
         what: tuple[object, ...] = (self.seed, self.task.name, self.load.label, planned.repeat)
         if self.load.salt == "request":
             what = (*what, planned.sample.sample_id)
-        return add_salt(planned.sample.messages, sha256("\x1f".join(map(str, what)))[:8])
+        return add_salt(messages, sha256("\x1f".join(map(str, what)))[:8])
 
     def params_of(self, planned: PlannedRequest) -> Params:
         """Return the parameters of a request: the cell's, with the output limit of a trace."""
@@ -217,12 +228,17 @@ class Plan:
         return tuple(search for search in self.searches if search.model.id == model.id)
 
     def truths(self) -> Iterator[GroundTruth]:
-        """Yield what a simulated provider needs: one right and one wrong reply for each prompt."""
+        """Yield what a simulated provider needs: right and wrong replies for each prompt."""
         for task in self.tasks:
             for sample in task.samples:
                 right = sample.reference if sample.reference is not None else str(sample.target)
                 yield GroundTruth(
-                    prompt_sha256(sample.messages), task.category, right, sample.decoy or DEFAULT_DECOY
+                    prompt_sha256(sample.messages),
+                    task.category,
+                    right,
+                    sample.decoy or DEFAULT_DECOY,
+                    sample.reference_turns,
+                    sample.decoy_turns,
                 )
 
 
@@ -274,9 +290,51 @@ def merge_params(*layers: Params) -> Params:
     return result
 
 
+def request_of(
+    model: Model, sample: Sample, params: Params, messages: tuple[Message, ...] | None = None
+) -> Request:
+    """Return the request for a reply to a sample.
+
+    Args:
+        model: The model.
+        sample: The sample.
+        params: Its parameters.
+        messages: The prompt as sent: with a salt, or that of a later turn. None: the sample's own.
+    """
+    return Request(
+        model,
+        sample.messages if messages is None else messages,
+        params,
+        sample.needs_logprobs,
+        sample.tools,
+        sample.response_schema,
+    )
+
+
 def count_prompt_chars(messages: Iterable[Message]) -> int:
-    """Return the characters of text in a prompt."""
-    return sum(len(part.text) for message in messages for part in message.parts if isinstance(part, Text))
+    """Return the characters of text in a prompt, with its tool calls and their results."""
+    return sum(_count_chars(part) for message in messages for part in message.parts)
+
+
+def count_declaration_chars(sample: Sample) -> int:
+    """Return the characters of JSON that declare a sample's tools and the schema of its reply; 0 without them."""
+    tools = 0 if sample.tools is None else len(canonical_json(sample.tools.as_json()))
+    schema = 0 if sample.response_schema is None else len(canonical_json(sample.response_schema.schema))
+    return tools + schema
+
+
+def _count_chars(part: Part) -> int:
+    match part:
+        case Text():
+            return len(part.text)
+        case ToolCall():
+            return len(part.name) + len(part.arguments_json)
+        case ToolResult():
+            return len(part.content)
+        case ReasoningState():
+            return len(canonical_json(part.item))
+        case _:
+            return 0
 
 
 def describe_plan(plan: Plan) -> list[Mapping[str, Any]]:

@@ -58,6 +58,7 @@ FAILURE_KINDS: Mapping[FailureKind, FailureTraits] = {
     "not_found": FailureTraits(trips_breaker=True, gives_up_after=3),
     "bad_request": FailureTraits(proves_alive=True),
     "cancelled": FailureTraits(may_be_billed=True),
+    "environment": FailureTraits(is_retryable=True, may_be_billed=True),
     "runner": _NEUTRAL,
 }
 

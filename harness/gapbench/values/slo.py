@@ -39,8 +39,8 @@ class Slo:
     attainment: float = 0.95
 
     def is_met_by(self, row: Attempt) -> bool:
-        """Return whether the final attempt met every limit. Retried requests always miss."""
-        if row.outcome == "infra" or row.attempt > 1:
+        """Return whether an attempt met every limit. Retried requests and turns always miss."""
+        if row.outcome == "infra" or row.attempt > 1 + (row.turn or 0):
             return False
         instants = (
             (self.ttft_s, row.first_token_s),

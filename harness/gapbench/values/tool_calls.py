@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from gapbench.values.messages import ToolCall
@@ -90,10 +91,24 @@ class ToolCallAccumulator:
 
     def to_json(self) -> str | None:
         """Return the calls as a JSON list of ``{"name": …, "arguments": {…}}``, or None if there are none."""
-        if not self._calls:
-            return None
-        calls = [{"name": call.name, "arguments": _parse("".join(call.arguments))} for call in self._calls]
-        return json.dumps(calls, ensure_ascii=False)
+        return _calls_as_json(self.calls()) if self._calls else None
+
+
+def text_before_calls(answer: str, calls: Sequence[ToolCall]) -> str:
+    """Return the text of a stored answer without the JSON list of its tool calls.
+
+    Args:
+        answer: The answer channel as stored: text, then the calls as :meth:`ToolCallAccumulator.to_json` writes them.
+        calls: The calls.
+    """
+    if not calls:
+        return answer
+    return answer.removesuffix(_calls_as_json(calls)).removesuffix("\n")
+
+
+def _calls_as_json(calls: Sequence[ToolCall]) -> str:
+    listed = [{"name": call.name, "arguments": _parse(call.arguments_json)} for call in calls]
+    return json.dumps(listed, ensure_ascii=False)
 
 
 def _is_next(call: _Call, piece: ToolCallPiece) -> bool:

@@ -1,4 +1,4 @@
-"""A DuckDB connection over the rows of one run: ``attempts`` and ``payloads``, with open journals and later scores."""
+"""A DuckDB connection over the rows of one run: ``attempts``, ``payloads`` and ``trajectories``, with open journals and later scores."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import duckdb
 from gapbench.errors import ResultsError
 from gapbench.store.query_tables import Kind, journal_tables, later_scores
 from gapbench.store.schema import describe_columns
+from gapbench.store.score_overlay import REPLACED_IN
 from gapbench.view.run_files import closed_parts
 
 KEY = ("cell_id", "sample_id", "repeat", "attempt")
@@ -22,6 +23,7 @@ ATTEMPT_COLUMNS = (
     "scheduled_s", "sent_s", "first_token_s", "done_s", "from_cache", "model_served", "simulated",
 )  # fmt: skip
 PAYLOAD_COLUMNS = (*KEY, "messages", "reply", "reasoning", "target", "reason", "error")
+TRAJECTORY_COLUMNS = tuple(name for name, _, _, _ in describe_columns("trajectories") if name != "run_id")
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     # Nothing is ever fetched: no extension, no remote file.
     "autoinstall_known_extensions": "false",
@@ -35,7 +37,9 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
 def open_database(
     run: Path | None = None, parts: Collection[int] | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Yield a connection in memory, closed when the block ends; with a run, its views ``attempts`` and ``payloads``.
+    """Yield a connection in memory, closed when the block ends; with a run, it has the views of its tables.
+
+    They are ``attempts``, ``payloads`` and ``trajectories``.
 
     Args:
         run: The run folder. None: no views.
@@ -75,13 +79,19 @@ def _first_line(error: Exception) -> str:
 
 
 def _define_rows(connection: duckdb.DuckDBPyConnection, run: Path, chosen: Collection[int] | None) -> None:
-    journals = journal_tables(run, {"attempts": ATTEMPT_COLUMNS, "payload": PAYLOAD_COLUMNS}, chosen)
+    columns_of: dict[Kind, tuple[str, ...]] = {
+        "attempts": ATTEMPT_COLUMNS,
+        "payload": PAYLOAD_COLUMNS,
+        "trajectories": TRAJECTORY_COLUMNS,
+    }
+    journals = journal_tables(run, columns_of, chosen)
     scores = later_scores(run)
     if scores is not None:
         connection.register("later_scores", scores)
     views: tuple[tuple[str, Kind, tuple[str, ...], tuple[str, ...]], ...] = (
         ("attempts", "attempts", ATTEMPT_COLUMNS, ("scorer", "outcome", "score", "answer")),
         ("payloads", "payload", PAYLOAD_COLUMNS, ("reason",)),
+        ("trajectories", "trajectories", TRAJECTORY_COLUMNS, REPLACED_IN["trajectories"]),
     )
     for name, kind, columns, replaced in views:
         connection.register(f"journal_{name}", journals[kind])

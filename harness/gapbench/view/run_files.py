@@ -9,7 +9,9 @@ from pathlib import Path
 
 from gapbench.store import numbered_files
 
-_ROWS = re.compile(r"(run\.json|(attempts|payload|scores)-[0-9]+\.parquet|journal-[0-9]+\.jsonl)")
+_ROWS = re.compile(
+    r"(run\.json|(attempts|payload|trajectories|scores)-[0-9]+\.parquet|journal-[0-9]+\.jsonl)"
+)
 
 
 def fingerprint(run: Path) -> str:
@@ -31,7 +33,7 @@ def closed_parts(run: Path, kind: str) -> dict[int, str]:
 
     Args:
         run: The run folder.
-        kind: ``attempts`` or ``payload``. A payload without its attempts is not complete yet and is left out.
+        kind: ``attempts``, ``payload`` or ``trajectories``. A part without its attempts is not complete yet and is left out.
     """
     closed = numbered_files(run, "attempts")
     return {number: sql_path(path) for number, path in numbered_files(run, kind).items() if number in closed}

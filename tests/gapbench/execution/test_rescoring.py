@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gapbench import scoring
-from gapbench.execution.rescoring import read_stored_answers, rescore, score_changes
+from gapbench.execution.rescoring import read_episodes, read_stored_answers, rescore, score_changes
 from gapbench.store import read_attempts, read_payload
 from gapbench.store.score_overlay import score_tables, write_scores
 from gapbench.values import Sample
@@ -34,7 +34,8 @@ def run(tmp_path: Path) -> Path:
 def scored(run: Path, **targets: Any) -> list[dict[str, Any]]:
     samples = {(TASK, number): Sample(number, (), target=target) for number, target in targets.items()}
     scorers = {TASK: ("numeric", scoring.make_scorer("numeric", {}))}
-    return rescore(read_stored_answers(run), scorers, samples)
+    answers = read_stored_answers(run)
+    return rescore(answers, scorers, samples, read_episodes(run, answers))
 
 
 def test_a_stored_answer_gets_its_new_score(run: Path) -> None:

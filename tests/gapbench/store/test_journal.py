@@ -24,7 +24,19 @@ from gapbench.execution.recording.scoring_queue import ScoringQueue
 from gapbench.execution.run import run
 from gapbench.store import RunWriter, read_attempts
 from gapbench.store.journal import SYNC_ROWS, Journal, JournalSettings
-from gapbench.values import Attempt, Call, Image, Message, Payload, Response, Score, Text, Timing, Usage
+from gapbench.values import (
+    Attempt,
+    Call,
+    Image,
+    Message,
+    Payload,
+    Response,
+    Score,
+    Text,
+    Timing,
+    Trajectory,
+    Usage,
+)
 from tests.gapbench.execution.test_run import ANSWERS, FAST, Watch, go
 from tests.makers import ScriptedRunner, attempt, model, payload, plan, sample
 from tests.run_folders import empty_manifest
@@ -201,12 +213,12 @@ def test_a_slow_score_that_cannot_be_kept_stops_the_asking(tmp_path: Path) -> No
     cell = plan().cells[0]
     response = Response("Answer: 1", "", Timing(None, None, None, None, None, 1.0), Usage(), "stop")
     sent = CompletedAttempt(cell.requests[0], Call({}, {}), response, AttemptContext(1, True, 0.0, None, 1))
-    slow = CellScorer(lambda answer, planned: Score(1.0, "correct"), is_slow=True)
+    slow = CellScorer(lambda answer, planned, transcript: Score(1.0, "correct"), is_slow=True)
     asked: list[str] = []
 
     class Full(RunWriter):
-        def add(self, row: Attempt, payload: Payload) -> None:
-            asked.append(row.sample_id)
+        def add(self, attempt: Attempt, payload: Payload, trajectory: Trajectory | None = None) -> None:
+            asked.append(attempt.sample_id)
             raise DiskError("full")
 
     async def main() -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from gapbench import credentials
+from gapbench.execution.attempts.episode_turn import EpisodeTurn, count_invalid_calls
+from gapbench.execution.attempts.stored_calls import tool_calls_as_json
 from gapbench.suite.plan import Cell, PlannedRequest, count_prompt_chars
 from gapbench.values import (
     Attempt,
@@ -12,10 +15,12 @@ from gapbench.values import (
     Outcome,
     Payload,
     Response,
+    Sample,
     Score,
     canonical_json,
     messages_as_json,
     prompt_sha256,
+    sha256,
 )
 
 
@@ -71,6 +76,7 @@ def build_attempt_row(
     clock: CellClock,
     *,
     simulated: bool,
+    turn: EpisodeTurn | None = None,
 ) -> Attempt:
     """Return the row of one attempt.
 
@@ -85,9 +91,11 @@ def build_attempt_row(
         context: See :class:`AttemptContext`.
         clock: The cell's clock.
         simulated: Whether a simulated provider answered.
+        turn: Its place in an episode. None: it is not part of one.
     """
     timing, usage = response.timing, response.usage
-    outcome, value = outcome_of_response(response, score)
+    outcome, value = outcome_of_attempt(response, score, turn)
+    calls, calls_invalid = _count_calls(planned.sample, response, turn)
     images = [image for message in planned.sample.messages for image in message.images]
     has_usage = usage.output_tokens is not None or usage.input_tokens is not None
     return Attempt(
@@ -144,11 +152,11 @@ def build_attempt_row(
         reasoning_tokens=usage.reasoning_tokens,
         usage_source="provider" if has_usage else "none",
         reasoning_disclosure=response.disclosure,
-        input_chars=count_prompt_chars(cell.messages(planned)),
+        input_chars=count_prompt_chars(cell.messages(planned)) if turn is None else turn.prompt_chars,
         output_chars=len(response.answer),
         reasoning_chars=len(response.reasoning),
         outcome=outcome,
-        failure_kind=response.failure.kind if response.failure else None,
+        failure_kind=response.failure.kind if response.failure and outcome == "infra" else None,
         http_status=response.http_status,
         retry_after_s=response.failure.retry_after_s if response.failure else None,
         finish_reason=response.finish_reason,
@@ -161,12 +169,37 @@ def build_attempt_row(
         partial=score.partial if score and value is not None else None,
         thinking_rule=response.thinking_rule,
         usage_note=response.usage_note,
+        trajectory_id=None if turn is None else _trajectory_id(run_id, cell, planned, turn),
+        turn=None if turn is None else turn.number,
+        tool_calls=calls,
+        tool_calls_invalid=calls_invalid,
+        first_tool_call_s=clock.since_start_s(timing.first_tool_call_s),
+        first_complete_call_s=clock.since_start_s(timing.first_complete_call_s),
+        tool_wait_s=None if turn is None else turn.tool_wait_s,
     )
 
 
+def _trajectory_id(run_id: str, cell: Cell, planned: PlannedRequest, turn: EpisodeTurn) -> str:
+    key = [run_id, cell.cell_id, planned.sample.sample_id, planned.repeat, turn.first_attempt]
+    return sha256(canonical_json(key))[:16]
+
+
+def _count_calls(
+    sample: Sample, response: Response, turn: EpisodeTurn | None
+) -> tuple[int | None, int | None]:
+    """Return how many tools a reply called, and how many of the calls are invalid. None: no tools were declared."""
+    if sample.tools is None:
+        return None, None
+    calls = response.tool_calls
+    return len(calls), count_invalid_calls(calls, sample.tools) if turn is None else turn.calls_invalid
+
+
 def with_score(row: Attempt, score: Score, reply: str) -> Attempt:
-    """Return the row of a complete reply with its score added."""
-    outcome, value = outcome_of_reply(row.finish_reason, score, reply)
+    """Return the row of a complete reply, or of an episode's last one, with its score added."""
+    if row.trajectory_id is None:
+        outcome, value = outcome_of_reply(row.finish_reason, score, reply)
+    else:
+        outcome, value = outcome_of_episode(row.finish_reason, score)
     return replace(
         row,
         outcome=outcome,
@@ -178,23 +211,68 @@ def with_score(row: Attempt, score: Score, reply: str) -> Attempt:
 
 
 def build_payload_row(
-    row: Attempt, cell: Cell, planned: PlannedRequest, response: Response, score: Score | None
+    row: Attempt,
+    cell: Cell,
+    planned: PlannedRequest,
+    response: Response,
+    score: Score | None,
+    turn: EpisodeTurn | None = None,
 ) -> Payload:
-    """Return the texts of one attempt; the prompt is the one that was sent."""
+    """Return the texts of one attempt; the prompt is the one that was sent, of a later turn what was added to it."""
     sample = planned.sample
+    messages = cell.messages(planned) if turn is None else turn.added
+    text = canonical_json(messages_as_json(messages))
+    has_run = turn is not None and turn.tool_wait_s is not None
+    calls = tool_calls_as_json(response.tool_calls, turn.records if turn is not None and has_run else ())
+    state_changes = None if turn is None else turn.state_changes
     return Payload(
         run_id=row.run_id,
         cell_id=row.cell_id,
         sample_id=row.sample_id,
         repeat=row.repeat,
         attempt=row.attempt,
-        messages=canonical_json(messages_as_json(cell.messages(planned))),
+        # What tools return comes from outside, and no runner has seen it.
+        messages=text if turn is None else credentials.redact(text),
         reply=response.answer,
         reasoning=response.reasoning or None,
         target=None if sample.target is None else canonical_json(sample.target),
         reason=score.reason if score else "",
         error=response.failure.message if response.failure else None,
+        tool_calls=None if calls is None else credentials.redact(calls),
+        state_changes=None if state_changes is None else credentials.redact(state_changes),
     )
+
+
+def outcome_of_attempt(
+    response: Response, score: Score | None, turn: EpisodeTurn | None
+) -> tuple[Outcome, float | None]:
+    """Return the outcome and the score of an attempt, or of the episode that it ends.
+
+    A turn that does not end its episode is ``unscored``, or ``infra`` if it failed. The last one carries the episode's
+    outcome; a prompt that became too long for the model ends an episode and is not ``infra``.
+    """
+    if turn is None:
+        return outcome_of_response(response, score)
+    if turn.end is None:
+        return ("unscored" if response.failure is None else "infra"), None
+    if turn.end.transcript.termination == "infra":
+        return "infra", None
+    return outcome_of_episode(response.finish_reason, score)
+
+
+def outcome_of_episode(finish_reason: str | None, score: Score | None) -> tuple[Outcome, float | None]:
+    """Return the outcome and the score of an episode that has ended, whatever its last reply says in words.
+
+    Args:
+        finish_reason: Why generation of its last reply ended. None: its last prompt was refused as too long.
+        score: The scorer's result, or None if it was not called.
+    """
+    if finish_reason == "refusal":
+        return "refused", 0.0
+    if score is None or score.outcome == "unscored":
+        return "unscored", None
+    value = 0.0 if score.value is None else score.value
+    return ("truncated" if finish_reason == "length" and score.outcome != "correct" else score.outcome), value
 
 
 def outcome_of_response(response: Response, score: Score | None) -> tuple[Outcome, float | None]:

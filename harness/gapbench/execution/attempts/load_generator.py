@@ -1,6 +1,7 @@
 """Send requests by a load's rule: a number in flight, or a schedule. Each retry is a separate attempt.
 
-This module does not know what a request is: ``send`` makes one attempt and returns how it ended.
+This module does not know what a request is: ``send`` makes one attempt and returns how it ended. A request may go on
+after an attempt, as an episode does turn by turn; it stays in flight until it ends.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ class AttemptRequest:
         planned: The request.
         number: Number of the attempt over all sessions, from 1.
         scheduled_s: When it is due, on :data:`gapbench.transport.now`.
-        session_attempts: Number of the attempt in this session, from 1, without those that a quota refused.
+        session_attempts: Number of the attempt in this session, from 1, without those that a quota refused; of an
+            episode, at its present turn.
         quota_waited_s: Sum of the waits that such refusals asked for.
     """
 
@@ -47,10 +49,14 @@ class AttemptResult(NamedTuple):
     Attributes:
         failure: How it failed. None: it brought an answer, or was not made.
         should_retry: Whether another attempt should follow.
+        goes_on: Whether the request goes on with its next turn, which may be tried as often as a new request.
+        wait_s: Seconds before the next turn.
     """
 
     failure: Failure | None
     should_retry: bool
+    goes_on: bool = False
+    wait_s: float = 0.0
 
 
 Send = Callable[[AttemptRequest], Awaitable[AttemptResult]]
@@ -85,14 +91,25 @@ async def run_load(
     limiter = AdaptiveLimiter(int(load.value)) if load.is_adaptive else None
 
     async def send_until_final(planned: PlannedRequest, attempts_made: int, scheduled_s: float) -> None:
+        place = _Place(limiter)
+        try:
+            await send_turns(planned, attempts_made, scheduled_s, place)
+        finally:
+            place.leave()
+
+    async def send_turns(
+        planned: PlannedRequest, attempts_made: int, scheduled_s: float, place: _Place
+    ) -> None:
         number, tries, quota_waited_s = attempts_made, 0, 0.0
         while stop_signal.reason is None:
             number += 1
             attempt = AttemptRequest(planned, number, scheduled_s, tries + 1, quota_waited_s)
-            if limiter is None:
-                result = await send(attempt)
-            else:
-                result = await _send_within_limit(limiter, send, attempt, stop_signal)
+            result = await place.send(send, attempt, stop_signal)
+            if result.goes_on:
+                tries, quota_waited_s = 0, 0.0
+                scheduled_s = transport.now() + result.wait_s
+                await _wait_until(scheduled_s, stop_signal)
+                continue
             if result.failure is None or not result.should_retry:
                 return
             if retries.is_quota_refusal(result.failure):
@@ -118,19 +135,40 @@ async def run_load(
         )
 
 
-async def _send_within_limit(
-    limiter: AdaptiveLimiter, send: Send, attempt: AttemptRequest, stop_signal: StopSignal
-) -> AttemptResult:
-    """Make one attempt when the limiter allows it; the request is due at that moment."""
-    request_number = await limiter.acquire()
-    try:
+class _Place:
+    """The place of one request among those in flight. It is kept while the request goes on, and left before a retry."""
+
+    def __init__(self, limiter: AdaptiveLimiter | None) -> None:
+        self._limiter = limiter
+        self._number: int | None = None
+
+    async def send(self, send: Send, attempt: AttemptRequest, stop_signal: StopSignal) -> AttemptResult:
+        """Make one attempt when the limiter allows it; the request is due at that moment."""
+        if self._limiter is None:
+            return await send(attempt)
+        number = self._number
+        if number is None:
+            number = self._number = await self._limiter.acquire()
+            attempt = replace(attempt, scheduled_s=transport.now())
         if stop_signal.reason is not None:
             return AttemptResult(None, should_retry=False)
-        result = await send(replace(attempt, scheduled_s=transport.now()))
-    finally:
-        limiter.release()
-    limiter.record_result(request_number, result.failure)
-    return result
+        result = await send(attempt)
+        if not result.goes_on:
+            self.leave()
+        self._limiter.record_result(number, result.failure)
+        return result
+
+    def leave(self) -> None:
+        """Count the request as no longer in flight."""
+        if self._limiter is not None and self._number is not None:
+            self._number = None
+            self._limiter.release()
+
+
+async def _wait_until(due_s: float, stop_signal: StopSignal) -> None:
+    """Wait until an instant on :data:`gapbench.transport.now` has passed, or until stopped."""
+    while (ahead_s := due_s - transport.now()) > 0 and stop_signal.reason is None:
+        await stop_signal.sleep(max(ahead_s, TIMER_RESOLUTION_S))
 
 
 SendUntilFinal = Callable[[PlannedRequest, int, float], Coroutine[None, None, None]]
@@ -174,8 +212,7 @@ async def _send_open_loop(
     async with asyncio.TaskGroup() as group:
         for planned, attempts_made in requests:
             due_s = cell_start_s + (planned.due_s or 0.0) - offset_s
-            while (ahead_s := due_s - transport.now()) > 0 and stop_signal.reason is None:
-                await stop_signal.sleep(max(ahead_s, TIMER_RESOLUTION_S))
+            await _wait_until(due_s, stop_signal)
             if stop_signal.reason is not None:
                 return
             group.create_task(send_until_final(planned, attempts_made, due_s))

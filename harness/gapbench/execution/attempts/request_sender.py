@@ -7,16 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from gapbench import transport
 from gapbench.execution.attempts.attempt_row import AttemptContext
+from gapbench.execution.attempts.episode_turn import EpisodeTurn
 from gapbench.execution.attempts.load_generator import AttemptRequest, AttemptResult
 from gapbench.execution.attempts.measure import LagMeter, measure
 from gapbench.execution.attempts.response_cache import ResponseCache
 from gapbench.execution.limits.admission import Admission
 from gapbench.runner import Runner
-from gapbench.suite.plan import Cell, PlannedRequest, count_prompt_chars
-from gapbench.values import Call, Request, Response
+from gapbench.suite.plan import (
+    Cell,
+    PlannedRequest,
+    count_declaration_chars,
+    count_prompt_chars,
+    request_of,
+)
+from gapbench.values import Call, Message, Response
 from gapbench.values.policies import Timeouts
 
 
@@ -29,12 +37,30 @@ class CompletedAttempt:
         call: What was sent; without its body if a worker sent it.
         response: What came back.
         context: See :class:`gapbench.execution.attempts.attempt_row.AttemptContext`.
+        turn: Its place in an episode. None: it is not part of one.
     """
 
     planned: PlannedRequest
     call: Call
     response: Response
     context: AttemptContext
+    turn: EpisodeTurn | None = None
+
+
+class Exchange(NamedTuple):
+    """One prompt that was sent, or answered from the cache, and its reply.
+
+    Attributes:
+        call: What was sent.
+        response: What came back.
+        context: See :class:`gapbench.execution.attempts.attempt_row.AttemptContext`; ``final`` says so of a failure only.
+        should_retry: Whether another attempt should follow.
+    """
+
+    call: Call
+    response: Response
+    context: AttemptContext
+    should_retry: bool
 
 
 Deliver = Callable[[CompletedAttempt], Awaitable[None]]
@@ -80,29 +106,45 @@ class RequestSender:
 
     def warm_up(self, planned: PlannedRequest) -> None:
         """Prepare a request and discard it, so that lazy initialization happens before the clock starts."""
-        self.runner.prepare(self._request(planned))
+        self.prepare(planned, self.cell.messages(planned))
 
-    def _request(self, planned: PlannedRequest) -> Request:
+    def prepare(self, planned: PlannedRequest, messages: tuple[Message, ...]) -> Call:
+        """Return the call that sends a prompt of a request."""
         cell = self.cell
-        return Request(
-            cell.model, cell.messages(planned), cell.params_of(planned), planned.sample.needs_logprobs
-        )
+        return self.runner.prepare(request_of(cell.model, planned.sample, cell.params_of(planned), messages))
 
     async def send(self, attempt: AttemptRequest) -> AttemptResult:
         """Make one attempt. If its model has been given up, nothing is sent and the request stays unfinished."""
-        cell, planned = self.cell, attempt.planned
-        if (
-            self.cache is not None
-            and self.cache.is_cacheable(cell, planned)
-            and await self._deliver_from_cache(self.cache, attempt)
-        ):
+        exchange = await self.exchange(attempt, self.cell.messages(attempt.planned))
+        if exchange is None:
             return AttemptResult(None, should_retry=False)
+        call, response, context, should_retry = exchange
+        await self.deliver(CompletedAttempt(attempt.planned, call, response, context))
+        return AttemptResult(response.failure, should_retry)
+
+    async def exchange(self, attempt: AttemptRequest, messages: tuple[Message, ...]) -> Exchange | None:
+        """Send one prompt and return its reply, without delivering it. None: the model was given up, nothing was sent.
+
+        Args:
+            attempt: The attempt.
+            messages: The prompt as sent, with its salt.
+        """
+        cell, planned = self.cell, attempt.planned
+        cache = self.cache if self.cache is not None and self.cache.is_cacheable(cell, planned) else None
+        cache_key = ""
+        if cache is not None:
+            call = self.prepare(planned, messages)
+            cache_key = cache.make_key(cell, planned, call, self.runner.base_url, messages)
+            known = cache.get(cache_key, transport.now())
+            if known is not None:
+                return Exchange(call, known, self._cached_context(attempt), should_retry=False)
         permit = await self.admission.acquire(
-            count_prompt_chars(planned.sample.messages), cell.params_of(planned).max_tokens
+            count_prompt_chars(messages) + count_declaration_chars(planned.sample),
+            cell.params_of(planned).max_tokens,
         )
         if permit is None:
-            return AttemptResult(None, should_retry=False)
-        call = self.runner.prepare(self._request(planned))
+            return None
+        call = self.prepare(planned, messages)
         self.in_flight += 1
         in_flight = self.in_flight
         began_s = transport.now()
@@ -121,8 +163,8 @@ class RequestSender:
             raise
         finally:
             self.in_flight -= 1
-        if self.cache is not None and self.cache.is_cacheable(cell, planned):
-            self.cache.put(self._cache_key(planned, call), response)
+        if cache is not None:
+            cache.put(cache_key, response)
         final, again = await self.admission.finish_request(
             permit, response, attempt.session_attempts, attempt.quota_waited_s
         )
@@ -137,17 +179,10 @@ class RequestSender:
             worker=self.worker,
         )
         self.attempts_made += 1
-        await self.deliver(CompletedAttempt(planned, call, response, context))
-        return AttemptResult(response.failure, again)
+        return Exchange(call, response, context, again)
 
-    async def _deliver_from_cache(self, cache: ResponseCache, attempt: AttemptRequest) -> bool:
-        """Deliver a cached answer; returns whether there was one."""
-        planned = attempt.planned
-        call = self.runner.prepare(self._request(planned))
-        response = cache.get(self._cache_key(planned, call), transport.now())
-        if response is None:
-            return False
-        context = AttemptContext(
+    def _cached_context(self, attempt: AttemptRequest) -> AttemptContext:
+        return AttemptContext(
             number=attempt.number,
             final=True,
             scheduled_s=attempt.scheduled_s,
@@ -156,8 +191,3 @@ class RequestSender:
             worker=self.worker,
             from_cache=True,
         )
-        await self.deliver(CompletedAttempt(planned, call, response, context))
-        return True
-
-    def _cache_key(self, planned: PlannedRequest, call: Call) -> str:
-        return ResponseCache.make_key(self.cell, planned, call, self.runner.base_url)

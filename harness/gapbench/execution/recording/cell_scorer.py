@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from gapbench.scoring import Scorer
 from gapbench.scoring.sandboxed import SandboxedScorer
 from gapbench.scoring.task_scorer import make_task_scorer
 from gapbench.store import read_attempts, read_payload
 from gapbench.suite.plan import Cell, PlannedRequest
 from gapbench.suite.tasks.grader import ExternalScorer, StoredReply
-from gapbench.values import ATTEMPT_KEY_IN_RUN, Score
+from gapbench.values import ATTEMPT_KEY_IN_RUN, Sample, Score, Transcript
 
 _KEY = list(ATTEMPT_KEY_IN_RUN)
+
+
+class ScoreReply(Protocol):
+    """Scores one reply, or one episode."""
+
+    def __call__(self, answer: str, planned: PlannedRequest, transcript: Transcript, /) -> Score:
+        """Return the score of an answer to a request."""
 
 
 @dataclass(frozen=True)
@@ -22,12 +30,13 @@ class CellScorer:
     """Scores the replies of one cell, with a scorer or with the task's external scorer.
 
     Attributes:
-        score: Returns the score of an answer to a request.
+        score: Returns the score of an answer to a request; of an episode, the answer is the model's last text, and the
+            transcript is the whole.
         is_slow: Whether a call takes more than a few milliseconds and may run in a thread.
         needs_core: Whether it runs programs that take a core of their own; then it starts after the load.
     """
 
-    score: Callable[[str, PlannedRequest], Score]
+    score: ScoreReply
     is_slow: bool
     needs_core: bool = False
 
@@ -45,7 +54,7 @@ def make_cell_scorer(cell: Cell, run_folder: Path) -> CellScorer | None:
             task.name, read_replies(run_folder, [cell.cell_id])[cell.cell_id]
         )
         return CellScorer(
-            lambda text, planned: grader(
+            lambda text, planned, _: grader(
                 StoredReply(planned.sample.sample_id, planned.repeat, text), planned.sample
             ),
             grader.is_slow,
@@ -53,11 +62,20 @@ def make_cell_scorer(cell: Cell, run_folder: Path) -> CellScorer | None:
     scorer = make_task_scorer(task)
     if scorer is not None:
         return CellScorer(
-            lambda text, planned: scorer(text, planned.sample),
+            lambda text, planned, transcript: score_with(scorer, text, planned.sample, transcript),
             scorer.is_slow,
             needs_core=isinstance(scorer, SandboxedScorer),
         )
     return None
+
+
+def score_with(scorer: Scorer, answer: str, sample: Sample, transcript: Transcript) -> Score:
+    """Return the score of an answer, or of a whole transcript if that is what the scorer reads."""
+    if getattr(scorer, "reads_transcript", False):
+        reader: Any = scorer
+        score: Score = reader.score_transcript(transcript, sample)
+        return score
+    return scorer(answer, sample)
 
 
 def read_replies(run_folder: Path, cell_ids: Iterable[str]) -> dict[str, list[StoredReply]]:

@@ -16,7 +16,7 @@ from gapbench.execution.settings import RunSettings
 from gapbench.store import RunWriter
 from gapbench.store.first_call_entry import FirstCallEntry
 from gapbench.suite.plan import Cell
-from gapbench.values import Attempt, Score
+from gapbench.values import Attempt, Score, Trajectory
 
 
 class AttemptRecorder:
@@ -65,7 +65,9 @@ class AttemptRecorder:
             (Decimal(str(call.usd)) for call in calls if call.usd is not None), Decimal(0)
         )
 
-    async def add_pending(self, cell: Cell, row: Attempt, completed: CompletedAttempt) -> int:
+    async def add_pending(
+        self, cell: Cell, row: Attempt, completed: CompletedAttempt, trajectory: Trajectory | None = None
+    ) -> int:
         """Write an answer without its score to disk, and charge its cost.
 
         Returns:
@@ -75,7 +77,8 @@ class AttemptRecorder:
             DiskError: The disk is full or gone.
         """
         pending = self._writer.pending
-        number = pending.add(row, build_payload_row(row, cell, completed.planned, completed.response, None))
+        payload = build_payload_row(row, cell, completed.planned, completed.response, None, completed.turn)
+        number = pending.add(row, payload, trajectory)
         self.charge(row)
         if isinstance(self._observer, WaitingObserver):
             self._observer.answer_waiting(cell)
@@ -91,6 +94,7 @@ class AttemptRecorder:
         completed: CompletedAttempt,
         score: Score | None,
         pending_number: int | None = None,
+        trajectory: Trajectory | None = None,
     ) -> None:
         """Write one attempt to disk and report it; makes its sender wait while the disk is behind.
 
@@ -101,11 +105,13 @@ class AttemptRecorder:
             score: The score. None: the attempt was not scored.
             pending_number: What :meth:`add_pending` returned. None: the attempt was not pending, so its cost is charged
                 now.
+            trajectory: The episode that the attempt ended. None: it ended none.
 
         Raises:
             DiskError: The disk is full or gone.
         """
-        self._writer.add(row, build_payload_row(row, cell, completed.planned, completed.response, score))
+        payload = build_payload_row(row, cell, completed.planned, completed.response, score, completed.turn)
+        self._writer.add(row, payload, trajectory)
         self.finished_by_cell[cell.cell_id] += row.final
         if pending_number is None:
             usd = self.charge(row)

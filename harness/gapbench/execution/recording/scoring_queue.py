@@ -13,13 +13,20 @@ from typing import Any
 from gapbench import transport
 from gapbench.execution.attempts.attempt_row import CellClock, build_attempt_row, with_score
 from gapbench.execution.attempts.request_sender import CompletedAttempt
+from gapbench.execution.attempts.trajectory_row import build_trajectory_row, with_score_of
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.recording.cell_scorer import CellScorer
 from gapbench.execution.recording.observer import RunObserver
 from gapbench.execution.recording.recorder import AttemptRecorder
+from gapbench.execution.recording.stored_episodes import (
+    StoredEpisodes,
+    last_text,
+    single_reply_transcript,
+)
 from gapbench.store import RunWriter
+from gapbench.store.pending_scores import PendingAnswer
 from gapbench.suite.plan import Cell, PlannedRequest
-from gapbench.values import Attempt, Payload, Score
+from gapbench.values import Attempt, Score, Transcript
 
 MAX_WAITING_ANSWERS = 1_000
 """Answers that may wait for a slow scorer. With more, senders wait too, or memory would grow with the run."""
@@ -80,18 +87,16 @@ class ScoringQueue:
         """
         if self._error is not None:
             raise self._error
-        response, scorer = completed.response, self._scorer
-        needs_score = (
-            completed.planned.is_scored and response.failure is None and response.finish_reason != "refusal"
-        )
-        if scorer is None or not needs_score:
+        scorer = self._scorer
+        if scorer is None or not _needs_score(completed):
             await self._record(self._attempt_row(completed, None), completed, None)
         elif not scorer.is_slow:
-            score = score_reply(scorer, response.answer, completed.planned)
+            score = score_completed(scorer, completed)
             await self._record(self._attempt_row(completed, score), completed, score)
         else:
             row = self._attempt_row(completed, None)
-            pending_number = await self._recorder.add_pending(self._cell, row, completed)
+            trajectory = build_trajectory_row(row, completed.turn, self._clock)
+            pending_number = await self._recorder.add_pending(self._cell, row, completed, trajectory)
             score_later = partial(self._score_in_executor, scorer, completed, row, pending_number)
             if scorer.needs_core and len(self._held) < MAX_HELD_ANSWERS:
                 # On two cores it would take the client's core, and the times would be those of the client.
@@ -109,9 +114,7 @@ class ScoringQueue:
         self, scorer: CellScorer, completed: CompletedAttempt, row: Attempt, pending_number: int
     ) -> None:
         loop = asyncio.get_running_loop()
-        score = await loop.run_in_executor(
-            self._executor, score_reply, scorer, completed.response.answer, completed.planned
-        )
+        score = await loop.run_in_executor(self._executor, score_completed, scorer, completed)
         await self._record(
             with_score(row, score, completed.response.answer), completed, score, pending_number
         )
@@ -123,7 +126,8 @@ class ScoringQueue:
         score: Score | None,
         pending_number: int | None = None,
     ) -> None:
-        await self._recorder.record(self._cell, row, completed, score, pending_number)
+        trajectory = build_trajectory_row(row, completed.turn, self._clock)
+        await self._recorder.record(self._cell, row, completed, score, pending_number, trajectory)
         self._on_recorded(row)
 
     def _task_done(self, task: asyncio.Task[None]) -> None:
@@ -146,6 +150,7 @@ class ScoringQueue:
             completed.context,
             self._clock,
             simulated=self._simulated,
+            turn=completed.turn,
         )
 
     def cancel(self) -> None:
@@ -172,7 +177,7 @@ class ScoringQueue:
 
 
 async def score_pending(
-    pending: Sequence[tuple[Attempt, Payload]],
+    pending: Sequence[PendingAnswer],
     cells: Sequence[Cell],
     writer: RunWriter,
     executor: Executor,
@@ -198,7 +203,7 @@ async def score_pending(
         DiskError: The disk is full or gone.
     """
     loop = asyncio.get_running_loop()
-    cell_ids = {row.cell_id for row, _ in pending}
+    cell_ids = {answer.attempt.cell_id for answer in pending}
     requests = {
         (cell.cell_id, planned.sample.sample_id, planned.repeat): (scorer, planned)
         for cell in cells
@@ -206,12 +211,17 @@ async def score_pending(
         for planned in cell.requests
     }
 
-    async def score_one(row: Attempt, payload: Payload) -> Score:
+    episodes = StoredEpisodes.read(writer.folder, pending)
+
+    async def score_one(answer: PendingAnswer) -> Score:
+        row = answer.attempt
         found = requests.get((row.cell_id, row.sample_id, row.repeat))
         if found is None:
             return Score(None, "unscored", reason="killed before it was scored; `bench score` scores it")
         scorer, planned = found
-        return await loop.run_in_executor(executor, score_reply, scorer, payload.reply, planned)
+        transcript = episodes.transcript(answer, planned.sample)
+        text = answer.payload.reply if row.trajectory_id is None else last_text(transcript, planned.sample)
+        return await loop.run_in_executor(executor, score_reply, scorer, text, planned, transcript)
 
     observer.notify(f"scoring {len(pending)} answers that an earlier session left")
     last_progress_s = transport.now()
@@ -222,16 +232,38 @@ async def score_pending(
             observer.notify(f"scored {done} of {len(pending)}")
             last_progress_s = transport.now()
         batch = pending[done : done + SCORING_BATCH_SIZE]
-        scores = await asyncio.gather(*(score_one(row, payload) for row, payload in batch))
-        for (row, payload), score in zip(batch, scores, strict=True):
-            writer.add(with_score(row, score, payload.reply), replace(payload, reason=score.reason))
+        scores = await asyncio.gather(*map(score_one, batch))
+        for (row, payload, trajectory), score in zip(batch, scores, strict=True):
+            scored = with_score(row, score, payload.reply)
+            scored_episode = None if trajectory is None else with_score_of(trajectory, scored)
+            writer.add(scored, replace(payload, reason=score.reason), scored_episode)
     await asyncio.to_thread(writer.sync)
     writer.pending.clear()
 
 
-def score_reply(scorer: CellScorer, reply: str, planned: PlannedRequest) -> Score:
+def _needs_score(completed: CompletedAttempt) -> bool:
+    """Return whether an attempt is scored: a complete reply, or the end of an episode that says something of the model."""
+    response, turn = completed.response, completed.turn
+    if not completed.planned.is_scored or response.finish_reason == "refusal":
+        return False
+    if turn is None:
+        return response.failure is None
+    return turn.end is not None and turn.end.transcript.termination != "infra"
+
+
+def score_completed(scorer: CellScorer, completed: CompletedAttempt) -> Score:
+    """Score an attempt that needs a score; see :func:`score_reply`."""
+    response, planned = completed.response, completed.planned
+    if completed.turn is not None and completed.turn.end is not None:
+        transcript = completed.turn.end.transcript
+        return score_reply(scorer, last_text(transcript, planned.sample), planned, transcript)
+    transcript = single_reply_transcript(planned.sample, response.to_message())
+    return score_reply(scorer, response.answer, planned, transcript)
+
+
+def score_reply(scorer: CellScorer, reply: str, planned: PlannedRequest, transcript: Transcript) -> Score:
     """Score one answer; if the scorer raises, the answer is unscored and the error is the score's reason."""
     try:
-        return scorer.score(reply, planned)
+        return scorer.score(reply, planned, transcript)
     except Exception as exc:  # noqa: BLE001 - an answer that was paid for must not be lost to a scorer's bug
         return Score(None, "unscored", reason=f"the scorer failed: {type(exc).__name__}: {exc}")

@@ -173,7 +173,11 @@ class WorkerPool:
                         call = Call({}, attempt.params_sent, attempt.changes)
                         await deliver(
                             CompletedAttempt(
-                                requests[attempt.number], call, attempt.response, attempt.context
+                                requests[attempt.number],
+                                call,
+                                attempt.response,
+                                attempt.context,
+                                attempt.turn,
                             )
                         )
                 elif isinstance(message, protocol.AcquireRequest | protocol.FinishRequest):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gapbench.execution.attempts.attempt_row import AttemptContext
+from gapbench.execution.attempts.episode_turn import EpisodeTurn
 from gapbench.execution.limits.admission import Permit
 from gapbench.suite.plan import Cell
 from gapbench.values import Failure, Model, Response, Usage
@@ -139,6 +140,7 @@ class AttemptMessage:
     changes: tuple[str, ...]
     response: Response
     context: AttemptContext
+    turn: EpisodeTurn | None = None
 
 
 @dataclass(frozen=True, slots=True)

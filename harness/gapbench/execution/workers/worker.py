@@ -20,8 +20,10 @@ from gapbench import runner as runners
 from gapbench import transport
 from gapbench.errors import BenchError
 from gapbench.execution.attempts import gc_tuning
+from gapbench.execution.attempts.episode_sender import EpisodeSender
 from gapbench.execution.attempts.load_generator import run_load
 from gapbench.execution.attempts.measure import LagMeter
+from gapbench.execution.attempts.reply_price import usage_pricer
 from gapbench.execution.attempts.request_sender import CompletedAttempt, RequestSender
 from gapbench.execution.attempts.response_cache import ResponseCache
 from gapbench.execution.event_loop import run_on_event_loop
@@ -103,6 +105,7 @@ class WorkerProcess:
                     completed.call.changes,
                     completed.response,
                     completed.context,
+                    completed.turn,
                 )
             )
             await self._writer.drain()
@@ -120,6 +123,7 @@ class WorkerProcess:
             cache=cache,
             worker=opening.worker,
         )
+        episodes = EpisodeSender(sender, usage_pricer(runner, opening.model))
         if job.remaining:
             sender.warm_up(requests[job.remaining[0][0]])
         began_s, cpu_s = transport.now(), time.process_time()
@@ -132,7 +136,7 @@ class WorkerProcess:
                     if not job.cell.load.is_open_loop
                     else job.cell.load,
                     [(requests[number], made) for number, made in job.remaining],
-                    sender.send,
+                    episodes.send,
                     retries=policies.retries,
                     stop_signal=self._stop_signal,
                     seed=job.seed + opening.worker,
@@ -142,6 +146,7 @@ class WorkerProcess:
         except Exception as exc:  # noqa: BLE001 - what was measured must still be delivered
             problem = f"{type(exc).__name__}: {exc}"
         finally:
+            await episodes.close()
             flushing.cancel()
             meter.stop()
         wall_s = max(transport.now() - began_s, 1e-9)

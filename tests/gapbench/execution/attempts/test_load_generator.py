@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -17,6 +18,7 @@ from gapbench.values import Failure
 from gapbench.values.failure_kinds import FAILURE_KINDS
 from gapbench.values.policies import RetryPolicy
 from tests.makers import sample
+from tests.virtual_time import run_virtually
 
 NOW = RetryPolicy(max_attempts=3, max_wait_s=0.0)
 
@@ -206,3 +208,67 @@ def test_a_halt_ends_a_back_off() -> None:
     driven(Load("concurrency", 1), requests(1), sends, retries=RetryPolicy(), halt_after=1)
 
     assert 1 == len(sends.tries)
+
+
+def turning(
+    load: Load, todo: list[tuple[PlannedRequest, int]], turns: int, think_s: float
+) -> list[AttemptRequest]:
+    """Send requests of so many turns, the second try at each turn being the one that counts."""
+    made: list[AttemptRequest] = []
+    done: Counter[str] = Counter()
+
+    async def main() -> None:
+        async def send(attempt: AttemptRequest) -> AttemptResult:
+            made.append(attempt)
+            await asyncio.sleep(0)
+            if attempt.session_attempts == 1:
+                return AttemptResult(Failure("server", "oops"), should_retry=True)
+            name = attempt.planned.sample.sample_id
+            done[name] += 1
+            return AttemptResult(None, should_retry=False, goes_on=done[name] < turns, wait_s=think_s)
+
+        await run_load(
+            load, todo, send, retries=NOW, stop_signal=StopSignal(), seed=1, cell_start_s=transport.now()
+        )
+
+    run_virtually(main())
+    return made
+
+
+def test_a_request_that_goes_on_keeps_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two requests of three turns, one at a time, each turn tried twice: numbers 1 to 6, tries 1 and 2 by turns."""
+    monkeypatch.setattr(transport, "now", lambda: asyncio.get_running_loop().time())
+    made = turning(Load("concurrency", 1), requests(2), 3, 0.0)
+
+    assert ["s0"] * 6 + ["s1"] * 6 == [attempt.planned.sample.sample_id for attempt in made]
+    assert [1, 2, 3, 4, 5, 6] == [attempt.number for attempt in made[:6]]
+    assert [1, 2, 1, 2, 1, 2] == [attempt.session_attempts for attempt in made[:6]]
+
+
+def test_the_next_turn_is_due_when_the_user_has_thought(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three turns with ten seconds between them: 0, 10 and 20."""
+    monkeypatch.setattr(transport, "now", lambda: asyncio.get_running_loop().time())
+    made = turning(Load("concurrency", 1), requests(1), 3, 10.0)
+
+    assert [0, 10, 20] == [round(attempt.scheduled_s) for attempt in made if attempt.session_attempts == 1]
+
+
+def test_a_request_that_goes_on_holds_one_of_few_adaptive_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One place at most: the second request starts after the last turn of the first."""
+    monkeypatch.setattr(transport, "now", lambda: asyncio.get_running_loop().time())
+    made: list[str] = []
+
+    async def main() -> None:
+        async def send(attempt: AttemptRequest) -> AttemptResult:
+            made.append(attempt.planned.sample.sample_id)
+            await asyncio.sleep(1)
+            return AttemptResult(None, should_retry=False, goes_on=attempt.number < 3)
+
+        await run_load(
+            Load("adaptive", 1), requests(2), send,
+            retries=NOW, stop_signal=StopSignal(), seed=1, cell_start_s=transport.now(),
+        )  # fmt: skip
+
+    run_virtually(main())
+
+    assert ["s0"] * 3 + ["s1"] * 3 == made

@@ -26,7 +26,7 @@ from gapbench.store import RunWriter, numbered_files, read_attempt_values, read_
 from gapbench.store.pending_scores import PendingAnswers
 from gapbench.store.verify import verify_run
 from gapbench.suite.plan import Load, PlannedRequest
-from gapbench.values import Attempt, Payload, Score
+from gapbench.values import Attempt, Payload, Score, Trajectory, Transcript
 from tests.gapbench.execution.test_run import ANSWERS, FAST, Watch, frame, go
 from tests.makers import ScriptedRunner, attempt, model, payload, plan
 
@@ -37,7 +37,7 @@ RIGHT = Score(1.0, "correct", answer="1", reason="is right", isolation="jail", p
 class FullDisk(RunWriter):
     """A run folder that takes answers without a score, and no row."""
 
-    def add(self, attempt: Attempt, payload: Payload) -> None:
+    def add(self, attempt: Attempt, payload: Payload, trajectory: Trajectory | None = None) -> None:
         raise DiskError("full")
 
 
@@ -55,7 +55,7 @@ def test_a_budget_counts_answers_that_wait(tmp_path: Path) -> None:
             super().set(reason)
             stopped.set()
 
-    def score(answer: str, planned: PlannedRequest) -> Score:
+    def score(answer: str, planned: PlannedRequest, transcript: Transcript) -> Score:
         stopped.wait(120)
         return RIGHT
 
@@ -74,7 +74,7 @@ def test_a_budget_counts_answers_that_wait(tmp_path: Path) -> None:
 
 def test_an_answer_that_could_not_be_kept_is_scored_by_the_next_session(tmp_path: Path) -> None:
     """The disk was full when the scores came. Nothing is asked again, and nothing is left waiting."""
-    settings = slow(lambda answer, planned: RIGHT)
+    settings = slow(lambda answer, planned, transcript: RIGHT)
     first, second = ScriptedRunner(model(), ANSWERS), ScriptedRunner(model(), ANSWERS)
     with pytest.raises(DiskError), FullDisk(tmp_path) as writer:
         asyncio.run(run(plan(count=2), {"m": first}, writer, settings, Watch(), StopSignal()))
@@ -99,7 +99,7 @@ def test_what_waited_counts_against_the_budget_of_the_next_session(tmp_path: Pat
             go(tmp_path / "other", plan(count=20), {"m": ScriptedRunner(model(), ANSWERS)})[0]
         )
     runner = ScriptedRunner(model(), ANSWERS)
-    settings = slow(lambda answer, planned: RIGHT, THREE_DOLLARS)
+    settings = slow(lambda answer, planned, transcript: RIGHT, THREE_DOLLARS)
     manifest, _ = go(tmp_path, plan(count=20), {"m": runner}, settings, resume=True)
 
     assert ([], "stopped") == (runner.calls, manifest.state)
@@ -143,7 +143,7 @@ def test_an_answer_with_a_row_waits_no_more(tmp_path: Path) -> None:
         waiting.add(row, payload(row))
     waiting.close()
 
-    assert [rows[1]] == [row for row, _ in read_pending_answers(tmp_path, rows[:1])]
+    assert [rows[1]] == [answer.attempt for answer in read_pending_answers(tmp_path, rows[:1])]
 
 
 def test_the_time_of_a_killed_session_is_the_rows(tmp_path: Path) -> None:
@@ -225,7 +225,7 @@ def test_a_full_disk_is_told_before_the_backlog_is_scored(tmp_path: Path) -> Non
     """The first score cannot be kept: of twenty that wait, the others are left to the next session."""
     count = 20
     runner, backlog = ScriptedRunner(model(), ANSWERS), Backlog(count)
-    settings = replace(slow(lambda answer, planned: RIGHT), make_scoring_executor=lambda: backlog)
+    settings = replace(slow(lambda answer, planned, transcript: RIGHT), make_scoring_executor=lambda: backlog)
     made = plan(count=count, load=Load("concurrency", count))
     with pytest.raises(DiskError), FullDisk(tmp_path) as writer:
         asyncio.run(run(made, {"m": runner}, writer, settings, Watch(), StopSignal()))
@@ -262,7 +262,7 @@ def test_an_interruption_ends_the_scoring_of_what_was_left(tmp_path: Path) -> No
         writer.write_manifest(go(tmp_path / "other", made, {"m": ScriptedRunner(model(), ANSWERS)})[0])
     halt = StopSignal()
 
-    def score(answer: str, planned: PlannedRequest) -> Score:
+    def score(answer: str, planned: PlannedRequest, transcript: Transcript) -> Score:
         halt.set("interrupted")
         return RIGHT
 

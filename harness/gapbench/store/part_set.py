@@ -1,0 +1,96 @@
+"""The closed parts of one table of a run, checked against their schema, and what may be wrong with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gapbench.store.reader import numbered_files
+from gapbench.store.schema import ROW_SCHEMAS
+from gapbench.values import ATTEMPT_KEY_IN_RUN
+
+IssueKind = Literal["damage", "leftover"]
+
+
+@dataclass(frozen=True, slots=True)
+class IntegrityIssue:
+    """One difference from a finished, undamaged run.
+
+    Attributes:
+        kind: ``damage``: something is lost or wrong. ``leftover``: an interrupted writer left it; nothing is lost.
+        file: Name within the run folder.
+        said: What was found.
+        repair: What a repair does, or did.
+    """
+
+    kind: IssueKind
+    file: str
+    said: str
+    repair: str
+
+
+class PartSet:
+    """The closed parts of one kind, as far as they can be read."""
+
+    def __init__(self, run: Path, kind: str) -> None:
+        self.paths = numbered_files(run, kind)
+        self.tables: dict[int, pa.Table] = {}
+        self.unreadable: list[Path] = []
+        self.issues: list[IntegrityIssue] = []
+        for number, path in self.paths.items():
+            try:
+                self.tables[number] = _read_checked(path, ROW_SCHEMAS[kind])
+            except (pa.ArrowException, OSError, ValueError) as exc:
+                self.unreadable.append(path)
+                problem = (str(exc) or type(exc).__name__).splitlines()[0][:200]
+                self.issues.append(
+                    IntegrityIssue(
+                        "damage",
+                        path.name,
+                        f"cannot be read: {problem}",
+                        "it is moved to damaged/; --resume repeats its requests",
+                    )
+                )
+
+
+def _read_checked(path: Path, schema: pa.Schema) -> pa.Table:
+    """Read a part and check its pages, columns and values.
+
+    Raises:
+        OSError: It cannot be read, or a page does not match its checksum.
+        ArrowException: It is not Parquet.
+        ValueError: A column differs from the schema.
+    """
+    table = pq.ParquetFile(path.absolute(), page_checksum_verification=True).read()
+    table.validate(full=True)
+    there = set(table.column_names)
+    unknown = sorted(there - set(schema.names))
+    if len(there) < len(table.column_names):
+        raise ValueError("a column appears twice")
+    for field in schema:
+        if field.name not in there:
+            # An older part lacks columns and a newer one has others; if both are true, a name is damaged.
+            if unknown or not field.nullable:
+                named = f", and has {unknown[0]!r}" if unknown else ""
+                raise ValueError(f"it lacks column {field.name!r}{named}")
+            continue
+        column = table.column(field.name)
+        if not _value_type(column.type).equals(_value_type(field.type)):
+            raise ValueError(f"column {field.name!r} is {column.type}; expected {field.type}")
+        if column.null_count and not field.nullable:
+            raise ValueError(f"column {field.name!r} lacks {column.null_count} values")
+    return table
+
+
+def _value_type(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def row_keys(table: pa.Table) -> set[tuple[Any, ...]]:
+    """Return the keys of the rows of a part."""
+    columns = [table.column(name).to_pylist() for name in ATTEMPT_KEY_IN_RUN]
+    return set(zip(*columns, strict=True))
