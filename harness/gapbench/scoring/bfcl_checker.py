@@ -210,7 +210,7 @@ def _check_type(argument: str, value: Any, allowed: Sequence[Any], wanted: type,
     raise MismatchError(f"argument {argument!r} is {value!r}; expected {wanted.__name__}")
 
 
-def _has_element_types(argument: str, value: Sequence[Any], given: Any, nested: type) -> bool:
+def _has_element_types(argument: str, value: Any, given: Any, nested: type) -> bool:
     if type(given) is not list:
         return True
     for item in value:

@@ -27,7 +27,9 @@ AREA = {
         "required": ["base"],
     },
 }
-RIGHT = {"area": {"base": [10], "height": [5.0], "unit": ["cm", ""], "marks": [[1, 2], ""]}}
+RIGHT: dict[str, dict[str, list[Any]]] = {
+    "area": {"base": [10], "height": [5.0], "unit": ["cm", ""], "marks": [[1, 2], ""]}
+}
 
 
 def mismatch(arguments: dict[str, Any], name: str = "area") -> str | None:

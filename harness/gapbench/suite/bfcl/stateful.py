@@ -79,7 +79,7 @@ def parse_call(text: str) -> NamedCall:
     """Return a call that the data write as Python text, with literals as arguments; nothing is evaluated."""
     found = ast.parse(text, mode="eval").body
     if not isinstance(found, ast.Call) or not isinstance(found.func, ast.Name):
-        raise ValueError(f"not a call of a function: {text}")
+        raise ValueError(f"not a call of a function: {text}")  # noqa: TRY004 - the text is wrong, not its type
     named = {
         keyword.arg: ast.literal_eval(keyword.value) for keyword in found.keywords if keyword.arg is not None
     }
