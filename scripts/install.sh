@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes .venv, or updates it, from locked requirements. uv installs the packages; pip does it where uv does not work.
 #   scripts/install.sh run    what `pip install gapbench` needs (`make demo`)
-#   scripts/install.sh dev    what `make test` needs; contains all of run
+#   scripts/install.sh dev    what `make test` needs; contains all of run, and the data of public benchmarks
 # Environment: PYTHON (python3) is the Python to use. Package index, certificates and wheel folders come from pip's own settings
 # (pip.conf, PIP_*) and are passed to uv; a UV_* variable that is already set wins. Only packages whose hash is in requirements/ are installed.
 set -euo pipefail
@@ -73,6 +73,7 @@ fi
 
 echo "3/3  installing $(grep -cE '^[A-Za-z0-9]' "requirements/$what.txt") packages from requirements/$what.txt, then gapbench itself"
 install --require-hashes --no-deps -r requirements/build.txt -r "requirements/$what.txt"
+[ "$what" = run ] || install --require-hashes --no-deps -r requirements/public.txt
 install --no-build-isolation --no-deps -e .
 touch .venv/.run-stamp
 [ "$what" = run ] || touch .venv/.stamp

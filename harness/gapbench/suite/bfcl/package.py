@@ -1,0 +1,81 @@
+"""The data inside the installed package ``bfcl-eval``."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from gapbench.errors import SetupError
+from gapbench.values import sha256
+
+PACKAGE = "bfcl-eval"
+DATA_VERSION = "BFCL_v4"
+INSTALL_HINT = "pip install --no-deps bfcl-eval (without its dependencies: only its data and checks are used)"
+
+
+@dataclass(frozen=True, slots=True)
+class BfclRows:
+    """The rows of one category.
+
+    Attributes:
+        questions: In file order.
+        answers: The possible answers, in the same order. (): the category has none.
+        version: Version of the package.
+        sha256: Hash of the files' bytes.
+    """
+
+    questions: tuple[Mapping[str, Any], ...]
+    answers: tuple[Mapping[str, Any], ...]
+    version: str
+    sha256: str
+
+
+def find_data_folder() -> Path:
+    """Return the folder of the package's data, without importing the package.
+
+    Raises:
+        SetupError: The package is not installed, or has no data of this version.
+    """
+    spec = importlib.util.find_spec("bfcl_eval")
+    if spec is None or not spec.submodule_search_locations:
+        raise SetupError(f"bfcl-eval is not installed; {INSTALL_HINT}")
+    folder = Path(next(iter(spec.submodule_search_locations))) / "data"
+    if not (folder / f"{DATA_VERSION}_simple_python.json").is_file():
+        raise SetupError(f"{folder} has no {DATA_VERSION} data; install a newer one: {INSTALL_HINT}")
+    return folder
+
+
+def read_category(category: str) -> BfclRows:
+    """Return the rows of one category.
+
+    Raises:
+        SetupError: The package is not installed, or lacks the category.
+    """
+    folder = find_data_folder()
+    question_file = folder / f"{DATA_VERSION}_{category}.json"
+    answer_file = folder / "possible_answer" / question_file.name
+    try:
+        questions = question_file.read_bytes()
+        answers = answer_file.read_bytes() if answer_file.is_file() else b""
+    except OSError as exc:
+        raise SetupError(f"cannot read {question_file}: {exc.strerror}; {INSTALL_HINT}") from exc
+    return BfclRows(
+        _read_lines(questions), _read_lines(answers), package_version(), sha256(questions + b"\n" + answers)
+    )
+
+
+def package_version() -> str:
+    """Return the version of the installed package; "unknown" where it has no metadata."""
+    try:
+        return version(PACKAGE)
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _read_lines(data: bytes) -> tuple[Mapping[str, Any], ...]:
+    return tuple(json.loads(line) for line in data.splitlines() if line.strip())
