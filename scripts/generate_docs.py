@@ -133,6 +133,11 @@ _OF_TASKS = {
     "ShotDocument": "An example under `few_shot`",
     "HuggingFaceData": "`data` on the Hugging Face hub",
     "GeneratedData": "`data` from a Python file",
+    "ToolDocument": "A tool under `tools`",
+    "AgentDocument": "`agent`",
+    "McpDocument": "`agent.mcp`",
+    "UserLineDocument": "A line under `agent.user`",
+    "EpisodeLimitsDocument": "`agent.limits`",
 }
 
 

@@ -11,8 +11,9 @@ from gapbench.commands.options import allow_code_option
 @click.argument("suites", nargs=-1, required=True)
 @allow_code_option
 def validate_command(suites: tuple[str, ...], *, allow_code: bool) -> None:
-    """Check SUITES with their tasks, tools, data, scorers, targets, references of single replies with tools, and
-    runners; exit 2 at the first error.
+    """Check SUITES with their tasks, tools, data, scorers, targets and runners; exit 2 at the first error.
+
+    Scores the references of single replies with tools, which must be right.
 
     Warns about prompts that cannot lead to a right answer: the same prompt for all samples, letters as targets that no
     prompt explains, and a column of images that no prompt shows.

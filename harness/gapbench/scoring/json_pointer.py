@@ -25,7 +25,7 @@ def parse_pointer(text: str) -> tuple[str, ...]:
     steps = text.split("/")
     if steps[0] or any("~" in step.replace("~0", "").replace("~1", "") for step in steps):
         raise PointerError(
-            f"{text!r} is no JSON Pointer; write /orders/7/status, with ~1 for a slash in a name and ~0 for ~"
+            f"{text!r} is not a JSON Pointer; write /orders/7/status, with ~1 for a slash in a name and ~0 for ~"
         )
     return tuple(step.replace("~1", "/").replace("~0", "~") for step in steps[1:])
 

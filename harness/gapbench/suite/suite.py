@@ -14,7 +14,6 @@ from pydantic import Field, PrivateAttr
 from gapbench.errors import DocumentError
 from gapbench.suite.documents import (
     NAME_PATTERN,
-    PATH_NAME_PATTERN,
     Document,
     KeyPath,
     StrictModel,
@@ -28,6 +27,7 @@ from gapbench.suite.lm_eval import loading
 from gapbench.suite.loads.schema import LoadDocument
 from gapbench.suite.model_schema import ModelDocument, add_runner_options
 from gapbench.suite.run_policies import BreakerDocument, RetriesDocument, TimeoutsDocument
+from gapbench.suite.task_entry import TaskEntry, set_tools_as
 from gapbench.suite.tasks.builtin import builtin_folder
 from gapbench.suite.tasks.loader import find_builtin_task, load_task, read_task
 from gapbench.suite.tasks.schema import ParamsDocument, TaskDocument
@@ -35,22 +35,6 @@ from gapbench.suite.tasks.task import Task
 from gapbench.suite.tasks.tool_schema import ToolsAs
 from gapbench.suite.tco_fields import TcoDocument
 from gapbench.values import Model, canonical_json, sha256
-
-
-class TaskEntry(StrictModel):
-    """A task that the suite names, with settings that override the task's."""
-
-    task: str = Field(
-        min_length=1, description="category/name of a built-in task, or the path of a task.yaml"
-    )
-    limit: int | None = Field(None, ge=1, description="N samples, spread over its tags and clusters")
-    params: ParamsDocument | None = Field(None, description="parameters for this task alone")
-    name: str | None = Field(
-        None, pattern=PATH_NAME_PATTERN, description="another name, so that a suite may have the task twice"
-    )
-    tools_as: ToolsAs | None = Field(
-        None, description="native, or prompt: how this task's tools are given; default: the task's own"
-    )
 
 
 class ArenaDocument(StrictModel):
@@ -91,7 +75,7 @@ class Suite(StrictModel):
     )
     tools_as: ToolsAs | None = Field(
         None,
-        description="how tools are given in all tasks that do not say so themselves: native, or prompt (described in the "
+        description="how tools are given in all tasks that do not set it themselves: native, or prompt (described in the "
         "system prompt; the model writes its calls as JSON)",
     )
     retries: RetriesDocument = Field(default_factory=RetriesDocument, description="how often to retry")
@@ -237,7 +221,7 @@ class Suite(StrictModel):
         at: KeyPath = ("tasks", index)
         if isinstance(entry, dict) and "task" not in entry:
             document = validate_document(self._document, TaskDocument, entry, at)
-            return self._with_tools_as(document, None, at), self._document, None, at
+            return set_tools_as(document, None, self.tools_as, self._document, at), self._document, None, at
         named = validate_document(
             self._document, TaskEntry, {"task": entry} if isinstance(entry, str) else entry, at
         )
@@ -251,23 +235,8 @@ class Suite(StrictModel):
             document = document.model_copy(update={"params": ParamsDocument(**merged)})
         if named.name is not None:
             document = document.model_copy(update={"name": named.name})
-        return self._with_tools_as(document, named.tools_as, at), source, named.limit, ()
-
-    def _with_tools_as(self, document: TaskDocument, of_entry: ToolsAs | None, at: KeyPath) -> TaskDocument:
-        """Return a task that gives its tools as its entry says, else as it says itself, else as the suite does."""
-        has_tools = document.tools is not None or document.messages is not None
-        if of_entry is not None and not has_tools:
-            raise self._document.error((*at, "tools_as"), f"task {document.name!r} has no tools")
-        tools_as = of_entry or document.tools_as or self.tools_as
-        if tools_as is None or not has_tools or tools_as == document.tools_as:
-            return document
-        if tools_as == "prompt" and document.is_episode:
-            key = (*at, "tools_as") if of_entry else ("tools_as",)
-            raise self._document.error(
-                key,
-                f"task {document.name!r} is an episode, which runs native calls only; give it tools_as: native",
-            )
-        return document.model_copy(update={"tools_as": tools_as})
+        document = set_tools_as(document, named.tools_as, self.tools_as, self._document, at)
+        return document, source, named.limit, ()
 
     def _task_file(self, name: str, at: KeyPath) -> Path:
         if name.endswith((".yaml", ".yml")):

@@ -53,7 +53,7 @@ class All(TranscriptScorer):
             scorer = make_scorer(name, options)
             if isinstance(scorer, SandboxedScorer):
                 raise InputError(
-                    f"scorer 'all': {name!r} runs the reply in the sandbox, on a core of its own; give it a task of its own"
+                    f"scorer 'all': {name!r} runs the reply in the sandbox, on a separate core; give it a separate task"
                 )
             parts.append((name, scorer))
         object.__setattr__(self, "parts", tuple(parts))

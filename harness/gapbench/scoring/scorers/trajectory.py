@@ -31,7 +31,7 @@ class Trajectory(TranscriptScorer):
         must_call: Calls that must be made.
         must_not_call: Calls that must not be made, not even in vain.
         max_calls: Most calls; -1 sets no limit.
-        order: The calls of must_call must come in this order; others may stand between them.
+        order: The calls of must_call must come in this order; others may come between them.
         must_say: Texts that the model must say; an entry that is a list asks for any one of its texts.
         must_not_say: Texts that the model must not say.
     """

@@ -12,7 +12,7 @@ from typing import Any
 
 
 def find_schema_problem(schema: Any) -> str | None:
-    """Return why a value is no JSON Schema of an object, or None if it is one."""
+    """Return why a value is not a JSON Schema of an object, or None if it is one."""
     if not isinstance(schema, Mapping):
         return f"is {_kind(schema)}; expected a JSON Schema, {{type: object, properties: …}}"
     if schema.get("type") != "object":
@@ -25,9 +25,9 @@ def find_schema_problem(schema: Any) -> str | None:
             schema
         )
     except jsonschema.SchemaError as exc:
-        return f"is no JSON Schema: at {exc.json_path}: {_one_line(exc.message)}"
+        return f"is not a JSON Schema: at {exc.json_path}: {_one_line(exc.message)}"
     except RecursionError:
-        return "is no JSON Schema: nested too deep"
+        return "is not a JSON Schema: nested too deep"
     outside = _outside_reference(schema)
     return None if outside is None else f"refers to {outside!r}; write that part into the schema, under $defs"
 

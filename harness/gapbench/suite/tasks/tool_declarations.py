@@ -61,7 +61,7 @@ def check_tools(tools: Sequence[Tool]) -> None:
         if not _NAME.fullmatch(tool.name):
             raise ToolDeclarationError(
                 (index, "name"),
-                f"{tool.name!r} is no name of a tool; OpenAI and Anthropic accept letters, digits, _ and - only",
+                f"{tool.name!r} is not a name for a tool; OpenAI and Anthropic accept letters, digits, _ and - only",
             )
         if tool.name in seen:
             raise ToolDeclarationError(

@@ -32,9 +32,9 @@ def check_tools_file(file: Path, tools: Iterable[Tool]) -> None:
     except OSError as exc:
         raise DocumentError(f"cannot be read: {exc.strerror or exc}; check the path", file=file) from exc
     except SyntaxError as exc:
-        raise DocumentError(f"is no Python: {exc.msg}", file=file, line=exc.lineno) from exc
+        raise DocumentError(f"is not Python: {exc.msg}", file=file, line=exc.lineno) from exc
     except (ValueError, RecursionError) as exc:
-        raise DocumentError(f"is no Python: {exc}", file=file) from exc
+        raise DocumentError(f"is not Python: {exc}", file=file) from exc
     functions = {node.name: node for node in module.body if isinstance(node, ast.FunctionDef)}
     coroutines = {node.name: node for node in module.body if isinstance(node, ast.AsyncFunctionDef)}
     for tool in tools:

@@ -220,7 +220,7 @@ class ToolRenderer:
             re.compile(pattern or "")
         except (re.error, RecursionError, OverflowError) as exc:
             make = self._templates.row_error if in_row else self._templates.error
-            raise make(key, f"{pattern!r} is no regular expression: {exc}") from exc
+            raise make(key, f"{pattern!r} is not a regular expression: {exc}") from exc
 
     def _render_user(self, agent: AgentDocument, row: Row) -> list[UserLine]:
         if isinstance(agent.user, str):

@@ -64,7 +64,7 @@ class McpDocument(StrictModel):
         return self
 
 
-class LimitsDocument(StrictModel):
+class EpisodeLimitsDocument(StrictModel):
     """The limits of one episode."""
 
     turns: int = Field(40, ge=1, le=1_000, description="most replies of the model")
@@ -90,7 +90,7 @@ class AgentDocument(StrictModel):
         pattern=r"\.py$",
         description="a .py with a function for each tool, relative to this file; it runs in the sandbox and needs --allow-code",
     )
-    mcp: McpDocument | None = Field(None, description="a server of your own that runs the tools")
+    mcp: McpDocument | None = Field(None, description="your own server, which runs the tools")
     state: dict[str, Any] | str | None = Field(
         None,
         description="the JSON state at the start of an episode: a mapping, a .json next to this file, or a column, as {state}",
@@ -100,7 +100,9 @@ class AgentDocument(StrictModel):
         description="what the user says after the prompt, each line once: templates, {text, when}, or a column with a list of them",
     )
     think_time_s: float = Field(0.0, ge=0, le=3_600, description="seconds that the user waits before a line")
-    limits: LimitsDocument = Field(default_factory=LimitsDocument, description="limits of one episode")
+    limits: EpisodeLimitsDocument = Field(
+        default_factory=EpisodeLimitsDocument, description="limits of one episode"
+    )
 
     @model_validator(mode="after")
     def _check_tools(self) -> AgentDocument:

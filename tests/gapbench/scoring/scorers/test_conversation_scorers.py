@@ -349,13 +349,13 @@ def test_true_is_not_one() -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"assertions": [{"path": "orders", "equals": 1}]}, "'orders' is no JSON Pointer"),
+        ({"assertions": [{"path": "orders", "equals": 1}]}, "'orders' is not a JSON Pointer"),
         ({"assertions": [{"path": "/a", "equal": 1}]}, "assertion 1 has the unknown key 'equal'"),
         ({"assertions": [{"path": "/a"}]}, "assertion 1 asserts nothing"),
         ({"assertions": ["/a"]}, "expected {path: /a/b, equals: …}"),
         ({"assertions": [{"path": "/a", "count": "2"}]}, 'count is "2"; expected a number'),
         ({"assertions": [{"path": "/a", "absent": 1}]}, "absent is 1; expected true or false"),
-        ({"ignore": ["log"]}, "ignore: 'log' is no JSON Pointer"),
+        ({"ignore": ["log"]}, "ignore: 'log' is not a JSON Pointer"),
     ],
 )  # fmt: skip
 def test_wrong_assertions_are_told_before_the_run(options: dict[str, Any], said: str) -> None:

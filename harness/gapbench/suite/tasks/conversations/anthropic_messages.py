@@ -77,14 +77,14 @@ def _read_block(block: Any, role: Role, number: int, media: MediaReader) -> Part
         case "tool_use":
             if role != "assistant" or not isinstance(block.get("name"), str):
                 raise ConversationError(
-                    f"turn {number}: a tool_use block needs a name and stands in a turn of the assistant"
+                    f"turn {number}: a tool_use block needs a name and belongs in a turn of the assistant"
                 )
             arguments = json.dumps(block.get("input") or {}, ensure_ascii=False)
             return ToolCall(str(block.get("id") or ""), block["name"], arguments)
         case "tool_result":
             if role != "user" or not block.get("tool_use_id"):
                 raise ConversationError(
-                    f"turn {number}: a tool_result block needs a tool_use_id and stands in a turn of the user"
+                    f"turn {number}: a tool_result block needs a tool_use_id and belongs in a turn of the user"
                 )
             text = _result_text(block.get("content"), number)
             return ToolResult(str(block["tool_use_id"]), "", text, is_error=bool(block.get("is_error")))

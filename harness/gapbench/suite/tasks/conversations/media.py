@@ -27,7 +27,7 @@ def read_document_file(data: Any, name: Any, number: int) -> Document:
     content = _decode(data, "a document", number)
     if not content.startswith(b"%PDF-"):
         raise ConversationError(
-            f"turn {number}: a document that is no PDF; only PDFs are sent, paste other text as text"
+            f"turn {number}: a document that is not a PDF; only PDFs are sent, paste other text as text"
         )
     return Document("application/pdf", content, str(name)) if name else Document("application/pdf", content)
 

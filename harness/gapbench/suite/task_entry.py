@@ -1,0 +1,54 @@
+"""A task as a suite names it, and the settings with which the suite overrides the task's own."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from gapbench.suite.documents import PATH_NAME_PATTERN, Document, KeyPath, StrictModel
+from gapbench.suite.tasks.schema import ParamsDocument, TaskDocument
+from gapbench.suite.tasks.tool_schema import ToolsAs
+
+
+class TaskEntry(StrictModel):
+    """A task that the suite names, with settings that override the task's."""
+
+    task: str = Field(
+        min_length=1, description="category/name of a built-in task, or the path of a task.yaml"
+    )
+    limit: int | None = Field(None, ge=1, description="N samples, spread over its tags and clusters")
+    params: ParamsDocument | None = Field(None, description="parameters for this task alone")
+    name: str | None = Field(
+        None, pattern=PATH_NAME_PATTERN, description="another name, so that a suite may have the task twice"
+    )
+    tools_as: ToolsAs | None = Field(
+        None, description="native, or prompt: how this task's tools are given; default: the task's own"
+    )
+
+
+def set_tools_as(
+    task: TaskDocument, of_entry: ToolsAs | None, of_suite: ToolsAs | None, suite: Document, path: KeyPath
+) -> TaskDocument:
+    """Return a task that gives its tools as its entry says, else as it says itself, else as the suite does.
+
+    Args:
+        task: The task's document.
+        of_entry: What the entry says.
+        of_suite: What the suite says.
+        suite: The suite's document.
+        path: Place of the entry in it.
+
+    Raises:
+        DocumentError: The task has no tools, or is an episode, which runs native calls only.
+    """
+    has_tools = task.tools is not None or task.messages is not None
+    if of_entry is not None and not has_tools:
+        raise suite.error((*path, "tools_as"), f"task {task.name!r} has no tools")
+    tools_as = of_entry or task.tools_as or of_suite
+    if tools_as is None or not has_tools or tools_as == task.tools_as:
+        return task
+    if tools_as == "prompt" and task.is_episode:
+        key = (*path, "tools_as") if of_entry else ("tools_as",)
+        raise suite.error(
+            key, f"task {task.name!r} is an episode, which runs native calls only; give it tools_as: native"
+        )
+    return task.model_copy(update={"tools_as": tools_as})
