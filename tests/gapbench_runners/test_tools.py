@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 from collections.abc import Mapping
@@ -574,3 +575,36 @@ def test_googles_compatible_route_gets_its_signature_back() -> None:
 
     assert extra == prepare(model, turn).body["messages"][1]["tool_calls"][0]["extra_content"]
     assert "extra_content" not in prepare("vllm", turn).body["messages"][1]["tool_calls"][0]
+
+
+def test_the_phase_of_a_message_goes_back() -> None:
+    """OpenAI's models lose quality without it; the text is sent once."""
+    content = [{"type": "output_text", "text": "I look.", "annotations": []}]
+    message = {"type": "message", "id": "m", "role": "assistant", "phase": "commentary", "content": content}
+    item = {"type": "function_call", "id": "f", "call_id": "c0", "name": "book", "arguments": "{}"}
+    stream = responses(
+        {"type": "response.output_text.delta", "output_index": 0, "item_id": "m", "delta": "I look."},
+        {"type": "response.output_item.done", "output_index": 0, "item": message},
+        {"type": "response.output_item.done", "output_index": 1, "item": item},
+    )
+    reply = heard("responses", stream, (user("a"),))[0].to_message()
+    sent = heard("responses", stream, (user("a"), reply, answered(ToolResult("c0", "book", "done"))))[1]
+
+    assert "I look." == reply.text
+    assert [
+        {"role": "assistant", "content": "I look.", "phase": "commentary"},
+        {"type": "function_call", "call_id": "c0", "name": "book", "arguments": "{}"},
+    ] == sent["input"][1:3]
+
+
+def test_run_json_names_the_parser_of_an_owned_vllm() -> None:
+    """No route of the server tells it, so it is known only where gapbench started the server."""
+    for args, parser in (
+        (["--tool-call-parser", "hermes"], "hermes"),
+        (["--tool-call-parser=qwen3"], "qwen3"),
+        ([], None),
+    ):
+        runner = VllmRunner(Model("m", "vllm", "q", "open", options={"serve": {"args": args}}))
+        runner.base_url = "http://127.0.0.1:9/v1"
+
+        assert parser == asyncio.run(runner.facts())["tool_call_parser"]

@@ -138,7 +138,7 @@ class _Preparation:
             self.check_answered(place)
         parts = [part for given in message.parts if (part := self._part(place, message, given)) is not None]
         if message.role == "assistant":
-            while parts and isinstance(parts[-1], ReasoningState) and parts[-1].api != "google":
+            while parts and _needs_what_follows(parts[-1]):
                 parts.pop()
                 self._has_trailing_state = True
             if message.parts and not parts:
@@ -227,6 +227,13 @@ class _Preparation:
             )
         self._open.remove(found)
         return replace(result, call_id=found[1].id, name=found[1].name)
+
+
+def _needs_what_follows(part: Part) -> bool:
+    """Return whether a part is reasoning that its API refuses at the end of a message."""
+    if not isinstance(part, ReasoningState) or part.api == "google":
+        return False
+    return part.item.get("type") != "message"
 
 
 _API_NAMES = {"messages": "Messages", "responses": "Responses", "google": "generateContent"}

@@ -60,11 +60,26 @@ def _assistant_items(message: Message, changes: list[str], *, as_written: bool) 
             case ToolCall():
                 end_text()
                 items.append(_call(part, changes, as_written=as_written))
+            case ReasoningState() if part.item.get("type") == "message":
+                text = _message_text(part)
+                before = "".join(texts)
+                if text and before.endswith(text):
+                    # The text before has it already; here it gets its phase.
+                    texts[:] = [rest] if (rest := before.removesuffix(text)) else []
+                    end_text()
+                    items.append({"role": "assistant", "content": text, "phase": part.item["phase"]})
             case ReasoningState():
                 end_text()
                 items.append({key: value for key, value in part.item.items() if value is not None})
     end_text()
     return items
+
+
+def _message_text(state: ReasoningState) -> str:
+    """Return the text of a message item."""
+    return "".join(
+        str(part.get("text") or part.get("refusal") or "") for part in state.item.get("content") or ()
+    )
 
 
 def _call(call: ToolCall, changes: list[str], *, as_written: bool) -> dict[str, Any]:

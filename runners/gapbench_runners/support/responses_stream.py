@@ -104,8 +104,14 @@ class _Output:
             _raise_reported_error(kind, body)
 
     def _state(self, item: Mapping[str, Any]) -> Iterator[Chunk]:
-        """Yield a whole reasoning item that the server can read again: it is encrypted, or shows its text."""
-        if item.get("type") == "reasoning" and (item.get("encrypted_content") or item.get("content")):
+        """Yield a whole item that the model needs back: reasoning that the server can read again, or a phase.
+
+        Reasoning can be read if it is encrypted or shows its text; a message with a ``phase`` has to keep it
+        (openai 3.57 types/responses/response_output_message_param.py).
+        """
+        kind = item.get("type")
+        is_readable = kind == "reasoning" and (item.get("encrypted_content") or item.get("content"))
+        if is_readable or (kind == "message" and item.get("phase")):
             self._has_state = True
             yield Chunk(reasoning_state=ReasoningState("responses", item))
 

@@ -132,3 +132,16 @@ def test_a_null_that_the_schema_allows_is_the_models_own(inner: dict[str, Any], 
     schema = {"type": "object", "properties": {"a": inner}}
 
     assert ({"a": None} if kept else {}) == drop_added_nulls({"a": None}, schema)
+
+
+def test_what_may_be_left_out_may_be_null() -> None:
+    """And only that."""
+    properties = {"a": {"type": "string"}, "b": {"type": "integer"}, "c": {"enum": ["x"]}, "d": {"const": 1}}
+    schema = {"type": "object", "properties": properties, "required": ["a"]}
+    strict = make_strict(schema).schema
+    left_out = {"a": "x", "b": None, "c": None, "d": None}
+
+    jsonschema.validate(left_out, strict)
+    assert {"a": "x"} == drop_added_nulls(left_out, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**left_out, "a": None}, strict)
