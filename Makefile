@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: nightly help setup setup-gpu audit demo bench test check lint types tests coverage test-vllm test-servers test-pages fuzz notebooks docs docs-site pictures lock wheel clean
+.PHONY: nightly help setup setup-gpu audit demo bench test check lint types tests coverage test-vllm test-servers test-npm test-pages fuzz notebooks docs docs-site pictures lock wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -57,6 +57,10 @@ test-vllm: setup ## real vLLM on the CPU and LiteLLM, driven through the four cl
 test-servers: setup ## model servers of other projects (transformers serve, llama.cpp, llmock, aimock), over every protocol
 	@scripts/setup_servers.sh
 	@$(BIN)/pytest -m servers tests/servers -v
+
+test-npm: setup ## the vendors' JavaScript clients against the simulated provider; needs node and npm
+	@npm install --prefix tests/gapbench_runners/npm_clients --ignore-scripts --no-package-lock --no-audit --no-fund
+	@$(BIN)/pytest tests/gapbench_runners/sim_server/test_npm_clients.py -v
 
 test-pages: setup ## open the pages in a headless Chromium; installs Debian's where there is none and we are root
 	@scripts/setup_chromium.sh

@@ -101,20 +101,23 @@ def _parse_turn(given: Mapping[str, Any]) -> Iterator[Message]:
 def _check_state(given: Sequence[Mapping[str, Any]]) -> None:
     """Refuse a signature that was changed, and steps of the present turn whose first call has none."""
     start = max((at for at, turn in enumerate(given) if _is_said_by_user(turn)), default=0)
+    # A client may keep the pieces of a stream as several contents; they are one step.
+    has_call = False
     for at, turn in enumerate(given):
-        calls = [part for part in turn["parts"] if _get(part, "functionCall", "function_call")]
+        has_call = has_call and turn.get("role") == "model"
         for part in turn["parts"]:
             signature = _signature_in(part)
             if signature and not _is_valid(signature):
                 raise VendorRefusalError("Corrupted thought signature.")
-        if at > start and calls and not _signature_in(calls[0]):
-            name = _get(calls[0], "functionCall", "function_call")["name"]
-            raise VendorRefusalError(
-                "Function call is missing a thought_signature in functionCall parts. This is required for tools to "
-                "work correctly, and missing thought_signature may lead to degraded model performance. Additional data, "
-                f"function call `default_api:{name}` , position {at + 1}. Please refer to "
-                "https://ai.google.dev/gemini-api/docs/thought-signatures for more details."
-            )
+            call = _get(part, "functionCall", "function_call")
+            if call and not has_call and not signature and at > start:
+                raise VendorRefusalError(
+                    "Function call is missing a thought_signature in functionCall parts. This is required for tools to "
+                    "work correctly, and missing thought_signature may lead to degraded model performance. Additional "
+                    f"data, function call `default_api:{call.get('name')}` , position {at + 1}. Please refer to "
+                    "https://ai.google.dev/gemini-api/docs/thought-signatures for more details."
+                )
+            has_call = has_call or bool(call)
 
 
 def _is_said_by_user(turn: Mapping[str, Any]) -> bool:
