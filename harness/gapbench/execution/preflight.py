@@ -29,16 +29,32 @@ def refuse_unpriced(setup: RunSetup, max_usd: float | None) -> None:
 
     Args:
         setup: The run.
-        max_usd: The spend limit in US dollars. None: there is none, and nothing is refused.
+        max_usd: The spend limit in US dollars. None: there is none for the run; an episode may have its own.
 
     Raises:
         InputError: A model is a third-party API, and neither the suite nor the price book has its price.
     """
-    for model_id, reason in unpriced_models(setup).items() if max_usd is not None else ():
+    limited = _task_with_usd_limit(setup)
+    if max_usd is None and limited is None:
+        return
+    what, way_out = (
+        ("--max-usd", "leave out --max-usd")
+        if max_usd is not None
+        else (f"the limit in usd of task {limited!r}", "remove usd from its limits")
+    )
+    for model_id, reason in unpriced_models(setup).items():
         raise InputError(
-            f"{setup.suite.model_location(model_id)}: --max-usd cannot be enforced: the price of model {model_id!r} is unknown "
-            f"({reason.partition(';')[0]}); set cost: {{input_usd_per_mtok: …, output_usd_per_mtok: …}} in the suite, or leave out --max-usd"
+            f"{setup.suite.model_location(model_id)}: {what} cannot be enforced: the price of model {model_id!r} is unknown "
+            f"({reason.partition(';')[0]}); set cost: {{input_usd_per_mtok: …, output_usd_per_mtok: …}} in the suite, or {way_out}"
         )
+
+
+def _task_with_usd_limit(setup: RunSetup) -> str | None:
+    """Return the name of a task whose episodes have a limit in dollars. None: none has."""
+    for task in setup.plan.tasks:
+        if any(sample.episode and sample.episode.limits.usd is not None for sample in task.samples):
+            return task.name
+    return None
 
 
 def refuse_unsure(setup: RunSetup) -> None:

@@ -80,7 +80,9 @@ class Attempt:
     model_served: Annotated[Label | None, "the model id in the reply"]
     weights: Annotated[Weights, "open or closed"]
     simulated: Annotated[bool, "true when a simulated provider answered"]
-    prompt_sha256: Annotated[str, "hash of the messages and image bytes, without salt"]
+    prompt_sha256: Annotated[
+        str, "hash of the messages and image bytes, without salt; of an episode, of its first prompt"
+    ]
     params_asked: Annotated[Label, "parameters of the suite, JSON"]
     params_sent: Annotated[Label, "parameters as sent under the provider's names, JSON"]
     params_changes: Annotated[tuple[str, ...], "what the rules dropped, renamed or changed"]
@@ -150,7 +152,9 @@ class Attempt:
         str | None, "the episode of which this is a turn; null: not part of an episode"
     ] = None
     turn: Annotated[Int32 | None, "which reply of the episode, from 0; null: not part of an episode"] = None
-    tool_calls: Annotated[Int32 | None, "tool calls in the reply; null: no tools were declared"] = None
+    tool_calls: Annotated[
+        Int32 | None, "tool calls in the reply; null: no tools were declared, or there is no whole reply"
+    ] = None
     tool_calls_invalid: Annotated[
         Int32 | None,
         "tool calls without a known tool or with arguments that break its schema; null: as tool_calls",

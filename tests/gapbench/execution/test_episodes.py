@@ -32,7 +32,20 @@ from gapbench.store import (
 )
 from gapbench.store.verify import verify_run
 from gapbench.suite.plan import Load, Plan, PlannedRequest
-from gapbench.values import Document, EpisodeLimits, Message, Sample, Score, Text, Transcript, sha256
+from gapbench.values import (
+    Chunk,
+    Document,
+    EpisodeLimits,
+    Message,
+    Payload,
+    Sample,
+    Score,
+    StepRecord,
+    Text,
+    ToolCallPiece,
+    Transcript,
+    sha256,
+)
 from tests.episodes import (
     AddingConversation,
     Conversations,
@@ -178,7 +191,7 @@ def test_an_invalid_call_is_counted_in_its_row_and_in_the_trajectory(tmp_path: P
 
 def test_a_failed_turn_is_tried_again_alone(tmp_path: Path) -> None:
     """A 500 in turn 1, then its answer: four rows, of which two are turn 1; the episode counts one retry."""
-    turns = [SOLVED[0], [RunnerError("server", "oops", http_status=500), adding(2)], SOLVED[2]]
+    turns: list[Any] = [SOLVED[0], [RunnerError("server", "oops", http_status=500), adding(2)], SOLVED[2]]
     go(tmp_path, episode_plan(), TurnRunner(None, turns))
 
     assert [
@@ -201,7 +214,7 @@ def test_each_turn_may_be_tried_as_often_as_a_request(tmp_path: Path) -> None:
 def test_a_failure_for_good_makes_the_episode_infra(tmp_path: Path) -> None:
     """Turn 1 fails three times: its last row is final, and neither a failure of the model nor scored."""
     opened = Conversations()
-    turns = [SOLVED[0], [RunnerError("server", "oops", http_status=500)]]
+    turns: list[Any] = [SOLVED[0], [RunnerError("server", "oops", http_status=500)]]
     go(tmp_path, episode_plan(), TurnRunner(None, turns), opened)
     (found,) = read_trajectory_values(tmp_path)
 
@@ -299,7 +312,7 @@ def test_limits_end_an_episode(
     tmp_path: Path, limits: EpisodeLimits, termination: str, turns: int, reason: str
 ) -> None:
     """15 tokens a reply. A limit is noticed after the reply that reaches it, and the state is scored."""
-    turns_given = SOLVED if termination == "done" else [[adding(1)]]
+    turns_given: list[Any] = SOLVED if termination == "done" else [[adding(1)]]
     go(tmp_path, episode_plan(limits=limits), TurnRunner(None, turns_given))
     (found,) = read_trajectory_values(tmp_path)
 
@@ -400,13 +413,12 @@ def test_a_killed_run_scores_an_episode_from_its_rows(tmp_path: Path) -> None:
 
 def _as_killed_before_the_score(folder: Path) -> int:
     """Put the last answer back to those that wait for their score, and return how many wait."""
-    from gapbench.values import Payload
-
     attempts, episodes = read_attempt_values(folder), read_trajectory_values(folder)
+    names = list(Payload.__slots__)
+    plain = texts(folder)[names].astype(object)
     stored = [
-        Payload(**row)
-        for row in texts(folder).astype(object).where(lambda t: t.notna(), None).to_dict("records")
-    ]  # type: ignore[arg-type]
+        Payload(*values) for values in plain.where(plain.notna(), None).itertuples(index=False, name=None)
+    ]
     for path in folder.glob("*.parquet"):
         path.unlink()
     with RunWriter(folder) as writer:
@@ -553,6 +565,56 @@ def test_an_answer_is_the_last_text_of_the_model(tmp_path: Path) -> None:
     go(tmp_path, episode_plan(), TurnRunner(None, [SOLVED[0], [OVERFLOW]]))
 
     assert "I add. " == rows(tmp_path, "answer")[-1][0]
+
+
+def test_a_single_reply_with_tools_counts_its_calls(tmp_path: Path) -> None:
+    """Without an episode nothing runs: two calls, of which one lacks its argument, and the scorer sees them."""
+    pytest.importorskip("gapbench.agents.call_check")
+    seen: list[Transcript] = []
+
+    def keep(answer: str, planned: PlannedRequest, transcript: Transcript) -> Score:
+        seen.append(transcript)
+        return Score(1.0, "correct")
+
+    broken = Chunk(tool_call=ToolCallPiece(1, "call_9", "add", "{}"))
+    first, call, end = adding(1)
+    runner = TurnRunner(None, [[[first, call, broken, end]]])
+    settings = replace(FAST, make_scorer=lambda cell, folder: CellScorer(keep, is_slow=False))
+    go(tmp_path, episode_plan(episode=None), runner, settings=settings)
+    (row,) = read_attempt_values(tmp_path)
+
+    assert (2, 1, None, None) == (row.tool_calls, row.tool_calls_invalid, row.trajectory_id, row.turn)
+    assert row.first_tool_call_s is not None
+    assert row.first_complete_call_s is not None
+    assert ["call_1", "call_9"] == [
+        call["id"] for call in stored_calls(texts(tmp_path)["tool_calls"].iloc[0])
+    ]
+    assert ["call_1", "call_9"] == [call.id for call in seen[0].replies[0].tool_calls]
+    assert [] == read_trajectory_values(tmp_path)
+
+
+def test_a_request_without_tools_has_no_counts(tmp_path: Path) -> None:
+    """Null, not 0."""
+    go(tmp_path, episode_plan(episode=None, tools=None), TurnRunner(None, [SOLVED[2]]))
+
+    assert [(None, None, None)] == rows(tmp_path, "tool_calls", "tool_calls_invalid", "tool_wait_s")
+
+
+def test_what_tools_return_is_redacted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tool that shows a key of ours: neither payload has it."""
+    monkeypatch.setenv("ADDER_API_KEY", "sk-secret-0123456789")
+
+    class Telling(AddingConversation):
+        def _run(self, turn: int, call_id: str, name: str, arguments_json: str) -> StepRecord:
+            return replace(
+                super()._run(turn, call_id, name, arguments_json), content="the key is sk-secret-0123456789"
+            )
+
+    go(tmp_path, episode_plan(), TurnRunner(None, SOLVED), Conversations(lambda given, _: Telling(given)))
+    stored = texts(tmp_path)
+
+    assert "sk-secret" not in "".join(stored["messages"]) + "".join(stored["tool_calls"].dropna())
+    assert "[redacted]" in stored["messages"].iloc[1]
 
 
 def test_documents_of_a_prompt_are_kept_with_the_run(tmp_path: Path) -> None:

@@ -121,3 +121,14 @@ def test_gaps_are_held_at_their_percentile() -> None:
     assert Slo(inter_chunk_s=0.21, percentile=0.5).is_met_by(row)
     assert not Slo(inter_chunk_s=0.21, percentile=1.0).is_met_by(row)
     assert Slo(inter_chunk_s=0.01).is_met_by(attempt(chunk_s=(0.1,)))
+
+
+def test_an_episode_keeps_a_level_if_all_its_turns_do() -> None:
+    """Three episodes of two turns: the second is slow in its first turn, the third retried a turn."""
+    tally = TryTally(Slo(ttft_s=0.5), 3)
+    for number, (first_s, last_attempt) in enumerate([(0.4, 2), (0.6, 2), (0.4, 3)]):
+        common = {"sample_id": f"s{number}", "trajectory_id": f"t{number}", "scheduled_s": 0.0}
+        tally.record(attempt(**common, turn=0, final=False, outcome="unscored", first_token_s=first_s))
+        tally.record(attempt(**common, turn=1, attempt=last_attempt, first_token_s=0.4))
+
+    assert (3, 1) == (tally.sent, tally.met)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import pyarrow as pa
 
-from gapbench.store.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA, derive_schema, describe_columns
+from gapbench.store.schema import ROW_SCHEMAS, derive_schema, describe_columns
 from gapbench.values.attempt import Int32, Label
 
 
@@ -23,7 +23,7 @@ def test_stored_columns_never_change() -> None:
     """Files on disk have these columns in this order. New columns may only follow them."""
     stored = (Path(__file__).parent / "columns.tsv").read_text(encoding="utf-8").splitlines()
 
-    for kind, schema in (("attempts", ATTEMPT_SCHEMA), ("payload", PAYLOAD_SCHEMA)):
+    for kind, schema in ROW_SCHEMAS.items():
         expected = [line for line in stored if line.startswith(f"{kind}\t")]
         assert expected == listing(kind, schema)[: len(expected)]
 
@@ -55,5 +55,7 @@ def test_a_column_is_derived_from_a_field() -> None:
 def test_every_column_says_what_it_means() -> None:
     """`bench schema` and the reference pages are made from these words."""
     assert all(
-        meaning for kind in ("attempts", "payload", "scores") for _, _, _, meaning in describe_columns(kind)
+        meaning
+        for kind in ("attempts", "payload", "trajectories", "scores")
+        for _, _, _, meaning in describe_columns(kind)
     )

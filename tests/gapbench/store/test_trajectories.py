@@ -187,6 +187,7 @@ def test_the_columns_are_described() -> None:
 
 def test_parquet_files_are_read_by_others(run: Path) -> None:
     """DuckDB by itself."""
-    found = duckdb.sql(f"SELECT sum(turns) FROM '{run}/trajectories-*.parquet'").fetchall()
+    found = duckdb.sql(f"SELECT sum(turns) FROM '{run}/trajectories-*.parquet'")
 
-    assert [(4,)] == found
+    assert found is not None
+    assert [(4,)] == found.fetchall()

@@ -15,12 +15,25 @@ from gapbench.suite.plan import (
     Cell,
     Load,
     build_plan,
+    count_declaration_chars,
     count_prompt_chars,
     describe_plan,
     max_search_requests,
     merge_params,
 )
-from gapbench.values import Params, prompt_sha256, remove_salt
+from gapbench.values import (
+    Image,
+    Message,
+    Params,
+    Text,
+    Tool,
+    ToolCall,
+    ToolResult,
+    ToolSet,
+    canonical_json,
+    prompt_sha256,
+    remove_salt,
+)
 from gapbench.values.slo import Slo
 from tests.makers import model, plan, sample, task
 
@@ -211,3 +224,33 @@ def test_a_search_is_planned_and_its_cells_are_made_as_they_are_tried() -> None:
 def test_a_load_has_a_label(load: Load, label: str) -> None:
     """It stands in the cell's id."""
     assert label == load.label
+
+
+def test_a_simulated_provider_gets_the_turns_of_an_episode() -> None:
+    """Right and wrong ones, as the task gives them."""
+    right, wrong = (Message("assistant", (Text(text),)) for text in ("Done.", "No."))
+    samples = (sample(0, reference_turns=(right,), decoy_turns=(wrong, wrong)),)
+    made = plan(samples=samples)
+
+    assert [((right,), (wrong, wrong))] == [
+        (item.reference_turns, item.decoy_turns) for item in made.truths()
+    ]
+
+
+def test_calls_and_results_are_part_of_a_prompts_length() -> None:
+    """2 + (4 + 7) + 3: text, name and arguments, result. Media have no characters."""
+    messages = (
+        Message("user", (Text("hi"), Image("image/png", b"x"))),
+        Message("assistant", (ToolCall("1", "find", '{"a":1}'),)),
+        Message("tool", (ToolResult("1", "find", "abc"),)),
+    )
+
+    assert 16 == count_prompt_chars(messages)
+
+
+def test_declarations_have_a_length() -> None:
+    """That of their JSON; none without tools."""
+    tools = ToolSet((Tool("find", "", {"type": "object"}),))
+
+    assert 0 == count_declaration_chars(sample(0))
+    assert len(canonical_json(tools.as_json())) == count_declaration_chars(sample(0, tools=tools))

@@ -23,6 +23,7 @@ TABLE = {
     "not_found": (False, True, False, 3, None, False),
     "bad_request": (False, False, True, None, None, False),
     "cancelled": (False, False, False, None, None, True),
+    "environment": (True, False, False, None, None, True),
     "runner": (False, False, False, None, None, False),
 }
 

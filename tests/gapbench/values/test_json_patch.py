@@ -62,7 +62,10 @@ def test_what_does_not_fit_is_named(operation: dict[str, Any]) -> None:
 def test_the_given_value_stays() -> None:
     """Two operations on a copy."""
     before = {"list": [1]}
-    patch = [{"op": "add", "path": "/list/-", "value": 2}, {"op": "remove", "path": "/list/0"}]
+    patch: list[dict[str, Any]] = [
+        {"op": "add", "path": "/list/-", "value": 2},
+        {"op": "remove", "path": "/list/0"},
+    ]
 
     assert {"list": [2]} == apply_patch(before, patch)
     assert {"list": [1]} == before

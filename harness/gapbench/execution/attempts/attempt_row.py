@@ -187,8 +187,14 @@ def _trajectory_id(run_id: str, cell: Cell, planned: PlannedRequest, turn: Episo
 def _count_calls(
     sample: Sample, response: Response, turn: EpisodeTurn | None
 ) -> tuple[int | None, int | None]:
-    """Return how many tools a reply called, and how many of the calls are invalid. None: no tools were declared."""
-    if sample.tools is None:
+    """Return how many tools a reply called, and how many of the calls are invalid.
+
+    Both are None if no tools were declared, if nothing came, and for a reply that broke off: the end of a call may be
+    missing.
+    """
+    failure = response.failure
+    is_lost = failure is not None and (failure.kind != "environment" or not response.parts)
+    if sample.tools is None or is_lost:
         return None, None
     calls = response.tool_calls
     return len(calls), count_invalid_calls(calls, sample.tools) if turn is None else turn.calls_invalid

@@ -13,7 +13,21 @@ from gapbench.errors import ResultsError, RunnerError
 from gapbench.execution.attempts.response_cache import CACHE_VERSION, ResponseCache
 from gapbench.execution.run import RunSettings
 from gapbench.suite.plan import Load
-from gapbench.values import Call, Chunk, Model, Params
+from gapbench.values import (
+    Call,
+    Chunk,
+    Model,
+    Params,
+    ReasoningState,
+    Response,
+    ResponseSchema,
+    Text,
+    Timing,
+    Tool,
+    ToolCall,
+    ToolSet,
+    Usage,
+)
 from gapbench.values.policies import RetryPolicy, RunPolicies
 from tests.gapbench.execution.test_run import ANSWERS, frame, go
 from tests.makers import ScriptedRunner, model, plan
@@ -176,3 +190,50 @@ def test_a_folder_that_cannot_be_is_said(tmp_path: Path) -> None:
 
     with pytest.raises(ResultsError, match="choose another with --cache"):
         ResponseCache.open(tmp_path / "file" / "cache")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"tools": ToolSet((Tool("find", "", {"type": "object"}),))},
+        {"tools": ToolSet((), choice="none")},
+        {"response_schema": ResponseSchema("answer", {"type": "object"})},
+    ],
+    ids=["a tool", "a choice", "a schema"],
+)
+def test_tools_and_schemas_are_part_of_the_key(changes: dict[str, Any]) -> None:
+    """The same words with other tools are another request."""
+    cell = plan(count=1).cells[0]
+    planned = cell.requests[0]
+    other = replace(planned, sample=replace(planned.sample, **changes))
+    call = Call({}, {})
+
+    assert ResponseCache.make_key(cell, planned, call, None) != ResponseCache.make_key(
+        cell, other, call, None
+    )
+
+
+def test_a_turns_key_has_its_messages() -> None:
+    """Two prompts of one request."""
+    cell = plan(count=1).cells[0]
+    planned, call = cell.requests[0], Call({}, {})
+    longer = (*planned.sample.messages, *planned.sample.messages)
+
+    assert ResponseCache.make_key(cell, planned, call, None) != ResponseCache.make_key(
+        cell, planned, call, None, longer
+    )
+
+
+def test_calls_and_reasoning_state_come_back(tmp_path: Path) -> None:
+    """The next turn needs their ids and signatures."""
+    parts = (
+        ReasoningState("google", {"thoughtSignature": "s"}),
+        Text("I look."),
+        ToolCall("1", "find", "{}", "sig"),
+    )
+    timing = Timing(None, None, None, None, None, 1.0)
+    given = Response("I look.", "", timing, Usage(), "tool", transport="cache", parts=parts)
+    cache = ResponseCache.open(tmp_path)
+    cache.put("abcd", given)
+
+    assert given == cache.get("abcd", 1.0)

@@ -18,10 +18,10 @@ from gapbench import runner as runners
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.run import RunSettings, run
 from gapbench.execution.workers.pool import worker_count
-from gapbench.store import RunManifest, RunWriter, read_attempts, read_manifest
+from gapbench.store import RunManifest, RunWriter, read_attempts, read_manifest, read_trajectory_values
 from gapbench.suite.loads.load import Load, RateSearch
 from gapbench.suite.plan import Cell, Plan, build_plan
-from gapbench.values import Attempt, Model, Params
+from gapbench.values import Attempt, Episode, Model, Params, UserLine
 from gapbench.values.policies import RetryPolicy, RunPolicies
 from gapbench.values.slo import Slo
 from tests.makers import message, sample, task
@@ -242,3 +242,25 @@ def test_a_calibration_is_kept_in_the_manifest(tmp_path: Path) -> None:
 def test_how_many_workers_a_load_takes(load: Load, cores: int, count: int) -> None:
     """As many as asked for, never more than places; auto: by streams or by the peak rate, at most the cores."""
     assert count == worker_count(load, cores)
+
+
+def test_workers_send_episodes(tmp_path: Path) -> None:
+    """Two processes, six episodes of two turns: 12 rows, six of them final, and six trajectories."""
+    pytest.importorskip("gapbench.agents.agent")
+    made = plan(Load("concurrency", 2, workers=2), 6)
+    samples = tuple(
+        replace(given, episode=Episode(user=(UserLine("Are you sure?"),))) for given in made.tasks[0].samples
+    )
+    cells = tuple(replace(cell, task=replace(cell.task, samples=samples)) for cell in made.cells)
+    manifest = go(tmp_path, replace(made, cells=cells), Watch())
+    found = read_attempts([tmp_path])
+    episodes = read_trajectory_values(tmp_path)
+
+    assert "complete" == manifest.state
+    assert (12, 6, {0, 1}) == (len(found), int(found["final"].sum()), set(found["worker"]))
+    assert (6, {2}, {"done"}) == (
+        len(episodes),
+        {episode.turns for episode in episodes},
+        {episode.termination for episode in episodes},
+    )
+    assert all(abs(e.wall_s - e.model_s - e.tool_s - e.user_s - e.queue_s) < 0.001 for e in episodes)
