@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PrivateAttr
 
 from gapbench.errors import DocumentError
+from gapbench.suite.bfcl import entry as bfcl
+from gapbench.suite.bfcl.conversion import load_bfcl_tasks
 from gapbench.suite.documents import (
     NAME_PATTERN,
     Document,
@@ -149,6 +151,8 @@ class Suite(StrictModel):
     def task_names(self) -> list[str]:
         """Return the names of the suite's tasks without reading their data."""
         foreign = [entry.lm_eval for _, entry in lm_eval.lm_eval_entries(self._document)]
+        for _, entry in bfcl.bfcl_entries(self._document):
+            foreign += [bfcl.task_name(category) for category in entry.bfcl]
         return [document.name for _, (document, _, _, _) in self._task_documents()] + foreign
 
     def load_tasks(
@@ -198,6 +202,7 @@ class Suite(StrictModel):
                     allow_code=allow_code,
                 )
             )
+        tasks += load_bfcl_tasks(self._document, wanted, limit, task_places=seen)
         return tasks + loading.load_lm_eval_tasks(
             self._document,
             wanted,
@@ -212,7 +217,7 @@ class Suite(StrictModel):
         return [
             (index, self._read_task_entry(index, entry))
             for index, entry in enumerate(self.tasks)
-            if not lm_eval.is_lm_eval_entry(entry)
+            if not lm_eval.is_lm_eval_entry(entry) and not bfcl.is_bfcl_entry(entry)
         ]
 
     def _read_task_entry(
@@ -356,6 +361,7 @@ def suite_json_schema() -> dict[str, Any]:
             {"type": "string", "description": "category/name of a built-in task, or the path of a task.yaml"},
             TaskEntry.model_json_schema(),
             lm_eval.LmEvalEntry.model_json_schema(),
+            bfcl.BfclEntry.model_json_schema(),
             {"$ref": "#/$defs/TaskDocument"},
         ]
     }
