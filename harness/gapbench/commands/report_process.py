@@ -17,6 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from gapbench.cpus import usable_cpus
+
 
 class ReportProcess:
     """The parent's side: start it early, ask it for the report once, and leave the context to end it."""
@@ -84,10 +86,10 @@ def start_report_process() -> ReportProcess | None:
     """Start the process, or return None if this process must make the report or can make it as fast.
 
     It must if the output does not go to this process's own standard output, which the child inherits. It can if there is a
-    single core, or if pandas is imported already.
+    single CPU, or if pandas is imported already.
     """
     is_redirected = sys.stdout is not sys.__stdout__
-    if is_redirected or "pandas" in sys.modules or (os.cpu_count() or 1) < 2:
+    if is_redirected or "pandas" in sys.modules or usable_cpus() < 2:
         return None
     return ReportProcess()
 

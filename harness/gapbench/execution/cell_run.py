@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +19,7 @@ from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.model_session import ModelSession
 from gapbench.execution.recording import run_manifest
 from gapbench.execution.recording.recorder import AttemptRecorder
+from gapbench.execution.recording.scoring_executors import ScoringExecutors
 from gapbench.execution.recording.scoring_queue import ScoringQueue
 from gapbench.execution.settings import RunSettings
 from gapbench.execution.workers.pool import scheduled_start_s
@@ -40,7 +40,7 @@ class CellRun:
         writer: The run folder, open for writing.
         settings: See :class:`RunSettings`.
         recorder: Receives each attempt.
-        scoring_executor: Runs slow scorers.
+        scoring_executors: Run slow scorers.
         manifest: The run's manifest; the cell's entry is updated and written.
     """
 
@@ -48,7 +48,7 @@ class CellRun:
     writer: RunWriter
     settings: RunSettings
     recorder: AttemptRecorder
-    scoring_executor: Executor
+    scoring_executors: ScoringExecutors
     manifest: RunManifest
 
     async def run(
@@ -73,13 +73,15 @@ class CellRun:
             entry.counters_before = await _read_counters(model_session.runner)
         await asyncio.to_thread(self._write_media, cell, todo)
         pool = await model_session.ensure_worker_pool(cell)
+        if pool is None:
+            await model_session.warm_up(cell, todo)
         clock = CellClock(scheduled_start_s() if pool else transport.now(), datetime.now(UTC))
         scoring_queue = ScoringQueue(
             self.manifest.run_id,
             (self.plan.suite, self.plan.suite_sha256),
             cell,
             clock,
-            self.scoring_executor,
+            self.scoring_executors,
             self.recorder,
             scorer=self.settings.make_scorer(cell, self.writer.folder),
             simulated=model_session.runner.simulated,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,11 +16,6 @@ from gapbench.store.first_call_entry import FirstCallEntry
 from gapbench.suite.plan import Cell
 from gapbench.suite.suite import Suite
 from gapbench.values.policies import RunPolicies
-
-
-def make_scoring_executor() -> Executor:
-    """Return the threads for slow scorers. At least half the cores stay with the client: a busy machine makes late stamps."""
-    return ThreadPoolExecutor(max_workers=max(1, (os.cpu_count() or 2) // 2))
 
 
 @dataclass(frozen=True)
@@ -40,7 +34,7 @@ class RunSettings:
         first_calls: The small calls that were made just before; their cost counts towards ``max_usd``.
         should_continue: Decides about a task of which nearly all first answers of a model cannot be used.
         make_scorer: Returns the scorer of a cell in a run folder, or None if its answers are only timed.
-        make_scoring_executor: Returns what runs slow scorers; the run shuts it down.
+        make_scoring_executor: Returns what runs slow scorers, with so many threads; the run shuts it down.
     """
 
     policies: RunPolicies = field(default_factory=RunPolicies)
@@ -54,7 +48,7 @@ class RunSettings:
     first_calls: Sequence[FirstCallEntry] = ()
     should_continue: ShouldContinue = never_continue
     make_scorer: Callable[[Cell, Path], CellScorer | None] = make_cell_scorer
-    make_scoring_executor: Callable[[], Executor] = make_scoring_executor
+    make_scoring_executor: Callable[[int], Executor] = ThreadPoolExecutor
 
 
 def policies_from_suite(suite: Suite, cache: Path | None = None) -> RunPolicies:

@@ -16,6 +16,7 @@ from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
+from gapbench.cpus import usable_cpus
 from gapbench.errors import InputError, SetupError
 from gapbench.sandbox.command_line import (
     GUEST_ENVIRONMENT,
@@ -43,14 +44,14 @@ class Sandbox:
     Args:
         level: How programs are isolated.
         program: Path of bubblewrap. None for ``unshare``.
-        workers: Programs at once. None: one for each core.
+        workers: Programs at once. None: one for each CPU that this process may use.
     """
 
     def __init__(self, level: IsolationLevel, program: str | None = None, workers: int | None = None) -> None:
         self.level = level
         self._program = program or ""
         # More programs than cores would only make each other miss their time limits.
-        self._slots = threading.BoundedSemaphore(max(1, workers or os.cpu_count() or 1))
+        self._slots = threading.BoundedSemaphore(workers or usable_cpus())
 
     @staticmethod
     def find(level: str = "") -> Sandbox:

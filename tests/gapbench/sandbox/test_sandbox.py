@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from gapbench.cpus import usable_cpus
 from gapbench.sandbox import Sandbox, SandboxJob, SandboxLimits, SandboxResult, make_probe_job
 
 SHORT = SandboxLimits(wall_s=120.0, cpu_s=2, memory_bytes=256 * 2**20)
@@ -164,7 +165,7 @@ def test_no_more_programs_at_once_than_cores() -> None:
     """Programs beyond the cores wait, so that none misses its deadline through another."""
     sandbox = Sandbox(Sandbox.find().level)
     assert isinstance(sandbox._slots, threading.BoundedSemaphore)
-    assert sandbox._slots._initial_value == os.cpu_count()  # type: ignore[attr-defined]
+    assert sandbox._slots._initial_value == usable_cpus()  # type: ignore[attr-defined]
 
 
 def test_sandbox_that_shows_the_host_is_not_taken() -> None:

@@ -5,6 +5,7 @@ The parent process and the workers use the same code, so that measurements do no
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -39,6 +40,18 @@ class CompletedAttempt:
 
 Deliver = Callable[[CompletedAttempt], Awaitable[None]]
 """Receives each attempt when it ends; makes its sender wait while the receiver is behind."""
+
+
+def build_request(cell: Cell, planned: PlannedRequest) -> Request:
+    """Return what a runner is asked to send."""
+    return Request(cell.model, cell.messages(planned), cell.params_of(planned), planned.sample.needs_logprobs)
+
+
+async def warm_up(runner: Runner, cell: Cell, planned: PlannedRequest) -> None:
+    """Prepare a cell's first request and discard it, so that lazy initialization happens before the clock starts."""
+    # What fails here fails again when the request is sent, and then it becomes a row.
+    with contextlib.suppress(Exception):
+        await runner.warm_up(runner.prepare(build_request(cell, planned)))
 
 
 class RequestSender:
@@ -78,16 +91,6 @@ class RequestSender:
         self.in_flight = 0
         self.attempts_made = 0
 
-    def warm_up(self, planned: PlannedRequest) -> None:
-        """Prepare a request and discard it, so that lazy initialization happens before the clock starts."""
-        self.runner.prepare(self._request(planned))
-
-    def _request(self, planned: PlannedRequest) -> Request:
-        cell = self.cell
-        return Request(
-            cell.model, cell.messages(planned), cell.params_of(planned), planned.sample.needs_logprobs
-        )
-
     async def send(self, attempt: AttemptRequest) -> AttemptResult:
         """Make one attempt. If its model has been given up, nothing is sent and the request stays unfinished."""
         cell, planned = self.cell, attempt.planned
@@ -102,7 +105,7 @@ class RequestSender:
         )
         if permit is None:
             return AttemptResult(None, should_retry=False)
-        call = self.runner.prepare(self._request(planned))
+        call = self.runner.prepare(build_request(cell, planned))
         self.in_flight += 1
         in_flight = self.in_flight
         began_s = transport.now()
@@ -143,7 +146,7 @@ class RequestSender:
     async def _deliver_from_cache(self, cache: ResponseCache, attempt: AttemptRequest) -> bool:
         """Deliver a cached answer; returns whether there was one."""
         planned = attempt.planned
-        call = self.runner.prepare(self._request(planned))
+        call = self.runner.prepare(build_request(self.cell, planned))
         response = cache.get(self._cache_key(planned, call), transport.now())
         if response is None:
             return False

@@ -17,6 +17,7 @@ from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.recording.cell_scorer import CellScorer
 from gapbench.execution.recording.observer import RunObserver
 from gapbench.execution.recording.recorder import AttemptRecorder
+from gapbench.execution.recording.scoring_executors import ScoringExecutors
 from gapbench.store import RunWriter
 from gapbench.suite.plan import Cell, PlannedRequest
 from gapbench.values import Attempt, Payload, Score
@@ -39,7 +40,7 @@ class ScoringQueue:
         suite: The suite's name and hash.
         cell: The cell.
         clock: The cell's clock.
-        executor: Runs slow scorers, so that they do not block the event loop.
+        executors: Run slow scorers, so that they do not block the event loop.
         recorder: Receives each row, and each answer that waits for its score.
         scorer: Scores the replies. None: the replies are only timed.
         simulated: Whether a simulated provider answers.
@@ -52,7 +53,7 @@ class ScoringQueue:
         suite: tuple[str, str],
         cell: Cell,
         clock: CellClock,
-        executor: Executor,
+        executors: ScoringExecutors,
         recorder: AttemptRecorder,
         *,
         scorer: CellScorer | None,
@@ -64,12 +65,12 @@ class ScoringQueue:
         self._cell = cell
         self._clock = clock
         self._simulated = simulated
-        self._executor = executor
+        self._executors = executors
         self._recorder = recorder
         self._scorer = scorer
         self._on_recorded = on_recorded
         self._tasks: set[asyncio.Task[None]] = set()
-        self._held: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        self._held: list[Callable[[Executor], Coroutine[Any, Any, None]]] = []
         self._free_places = asyncio.Semaphore(MAX_WAITING_ANSWERS)
         self._error: BaseException | None = None
 
@@ -97,7 +98,7 @@ class ScoringQueue:
                 # On two cores it would take the client's core, and the times would be those of the client.
                 self._held.append(score_later)
             else:
-                await self._start(score_later)
+                await self._start(partial(score_later, self._executors.beside_load))
 
     async def _start(self, score: Callable[[], Coroutine[Any, Any, None]]) -> None:
         await self._free_places.acquire()
@@ -106,11 +107,16 @@ class ScoringQueue:
         task.add_done_callback(self._task_done)
 
     async def _score_in_executor(
-        self, scorer: CellScorer, completed: CompletedAttempt, row: Attempt, pending_number: int
+        self,
+        scorer: CellScorer,
+        completed: CompletedAttempt,
+        row: Attempt,
+        pending_number: int,
+        executor: Executor,
     ) -> None:
         loop = asyncio.get_running_loop()
         score = await loop.run_in_executor(
-            self._executor, score_reply, scorer, completed.response.answer, completed.planned
+            executor, score_reply, scorer, completed.response.answer, completed.planned
         )
         await self._record(
             with_score(row, score, completed.response.answer), completed, score, pending_number
@@ -164,7 +170,7 @@ class ScoringQueue:
         Raises the error of the first row that could not be recorded.
         """
         while self._held and self._error is None:
-            await self._start(self._held.pop(0))
+            await self._start(partial(self._held.pop(0), self._executors.after_load))
         while self._tasks:
             await asyncio.wait(self._tasks)
         if self._error is not None:

@@ -22,7 +22,7 @@ from gapbench.errors import BenchError
 from gapbench.execution.attempts import gc_tuning
 from gapbench.execution.attempts.load_generator import run_load
 from gapbench.execution.attempts.measure import LagMeter
-from gapbench.execution.attempts.request_sender import CompletedAttempt, RequestSender
+from gapbench.execution.attempts.request_sender import CompletedAttempt, RequestSender, warm_up
 from gapbench.execution.attempts.response_cache import ResponseCache
 from gapbench.execution.event_loop import run_on_event_loop
 from gapbench.execution.limits.stop_signal import StopSignal
@@ -109,6 +109,8 @@ class WorkerProcess:
 
         policies = opening.policies.for_load(job.cell.load.kind)
         cache = None if policies.cache is None else ResponseCache.open(policies.cache)
+        if job.remaining:
+            await warm_up(runner, job.cell, requests[job.remaining[0][0]])
         meter = LagMeter.start()
         sender = RequestSender(
             job.cell,
@@ -120,8 +122,6 @@ class WorkerProcess:
             cache=cache,
             worker=opening.worker,
         )
-        if job.remaining:
-            sender.warm_up(requests[job.remaining[0][0]])
         began_s, cpu_s = transport.now(), time.process_time()
         flushing = asyncio.create_task(self._flush_periodically())
         problem: str | None = None

@@ -225,7 +225,7 @@ def test_a_full_disk_is_told_before_the_backlog_is_scored(tmp_path: Path) -> Non
     """The first score cannot be kept: of twenty that wait, the others are left to the next session."""
     count = 20
     runner, backlog = ScriptedRunner(model(), ANSWERS), Backlog(count)
-    settings = replace(slow(lambda answer, planned: RIGHT), make_scoring_executor=lambda: backlog)
+    settings = replace(slow(lambda answer, planned: RIGHT), make_scoring_executor=lambda _: backlog)
     made = plan(count=count, load=Load("concurrency", count))
     with pytest.raises(DiskError), FullDisk(tmp_path) as writer:
         asyncio.run(run(made, {"m": runner}, writer, settings, Watch(), StopSignal()))
