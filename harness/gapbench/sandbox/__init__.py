@@ -19,6 +19,7 @@ modules that run jobs would be two fifths of its start.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -53,6 +54,4 @@ def __getattr__(name: str) -> Any:
     """Import a name when it is first used."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
     return getattr(import_module(_MODULES[name]), name)

@@ -19,6 +19,7 @@ from gapbench.runner import Runner
 from gapbench.suite.plan import Cell, PlannedRequest, count_prompt_chars
 from gapbench.values import Call, Request, Response
 from gapbench.values.policies import Timeouts
+from gapbench.values.thinking import thinking_rules_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ def build_request(cell: Cell, planned: PlannedRequest) -> Request:
 
 async def warm_up(runner: Runner, cell: Cell, planned: PlannedRequest) -> None:
     """Prepare a cell's first request and discard it, so that lazy initialization happens before the clock starts."""
+    thinking_rules_for(cell.model.name, cell.model.thinking_in_text)  # the first reply would compile them
     # What fails here fails again when the request is sent, and then it becomes a row.
     with contextlib.suppress(Exception):
         await runner.warm_up(runner.prepare(build_request(cell, planned)))

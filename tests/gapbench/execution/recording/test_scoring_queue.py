@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -19,6 +20,7 @@ from gapbench.errors import DiskError
 from gapbench.execution.carry_over import _rows_with_texts as pairs_of
 from gapbench.execution.carry_over import carry_over_rows
 from gapbench.execution.limits.stop_signal import StopSignal
+from gapbench.execution.recording import scoring_executors
 from gapbench.execution.recording.cell_scorer import CellScorer
 from gapbench.execution.recording.run_manifest import add_stretch, cell_entry, initial_manifest
 from gapbench.execution.run import RunSettings, run
@@ -311,6 +313,26 @@ def test_what_needs_a_core_is_scored_after_the_load(tmp_path: Path) -> None:
 
     assert ["waits"] * 20 + ["scored"] * 20 == order.events
     assert ["correct"] * 20 == list(frame(tmp_path)["outcome"])
+
+
+@pytest.mark.parametrize(("needs_core", "threads"), [(False, 2), (True, 4)])
+def test_programs_are_scored_on_all_cpus_after_the_load(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, needs_core: bool, threads: int
+) -> None:
+    """Of four CPUs the client keeps two while it sends."""
+    monkeypatch.setattr(scoring_executors, "usable_cpus", lambda: 4)
+    used: Counter[int] = Counter()
+
+    class Named(ThreadPoolExecutor):
+        def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+            used[self._max_workers] += 1
+            return super().submit(fn, *args, **kwargs)
+
+    scorer = CellScorer(lambda *_: RIGHT, is_slow=True, needs_core=needs_core)
+    settings = replace(FAST, make_scorer=lambda cell, folder: scorer, make_scoring_executor=Named)
+    go(tmp_path, plan(count=20), {"m": ScriptedRunner(model(), ANSWERS)}, settings)
+
+    assert {threads: 20} == used
 
 
 def test_an_interrupted_run_does_not_score_what_was_held_back(tmp_path: Path) -> None:
