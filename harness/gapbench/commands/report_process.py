@@ -1,7 +1,8 @@
 """A second process that makes the report after a run.
 
-It imports pandas, scipy and the report on another core while this process plans the run, so that neither the first request nor
-the report waits for these imports. It is paused while requests are in flight: on two cores its imports took a tenth of the rate.
+It imports pandas, scipy and the report on another core while this process plans the run and opens models, so that neither the
+first request nor the report waits for these imports. It is paused while requests are in flight: on two cores its imports took a
+tenth of the rate.
 Run as ``python -P -m gapbench.commands.report_process FD``, where FD is one end of a socket.
 """
 
@@ -55,7 +56,7 @@ class ReportProcess:
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """Stop the process for the duration of the block, so that it takes no CPU time from what is measured."""
+        """Stop the process for the duration of the block, so that it takes no CPU time from what is measured; more than once."""
         # Stopped before it has asked to end with its parent, it would outlive it. An empty read says that it has ended.
         os.read(self._ready, 1)
         self._process.send_signal(signal.SIGSTOP)

@@ -188,10 +188,7 @@ def run_command(
     folder = _open_run_folder(setup, selection, out, previous, console, is_changed=bool(changes))
     calibration = _calibrate(console) if calibrate else None
     planned = setup.plan.requests_total
-    with (
-        open_view(console, quiet=quiet, planned=planned, max_usd=max_usd) as view,
-        reporter.paused() if reporter else nullcontext(),
-    ):
+    with open_view(console, quiet=quiet, planned=planned, max_usd=max_usd) as view:
         manifest = execute_run(
             setup,
             folder,
@@ -204,6 +201,7 @@ def run_command(
             metrics_port=metrics_port,
             first_calls=first_calls,
             should_continue=decide_by_setting(on_unparsed or setup.suite.on_unparsed, view, may_ask=not yes),
+            while_sending=reporter.paused if reporter else nullcontext,
         )
     if setup.plan.requests_total > LARGE_RUN:
         # Free the plan before the report is made: both are large. Reference cycles of the event loop hold it.

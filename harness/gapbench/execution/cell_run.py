@@ -73,8 +73,11 @@ class CellRun:
             entry.counters_before = await _read_counters(model_session.runner)
         await asyncio.to_thread(self._write_media, cell, todo)
         pool = await model_session.ensure_worker_pool(cell)
+        scorer = self.settings.make_scorer(cell, self.writer.folder)
         if pool is None:
             await model_session.warm_up(cell, todo)
+        sending = contextlib.ExitStack()
+        sending.enter_context(self.settings.while_sending())
         clock = CellClock(scheduled_start_s() if pool else transport.now(), datetime.now(UTC))
         scoring_queue = ScoringQueue(
             self.manifest.run_id,
@@ -83,14 +86,18 @@ class CellRun:
             clock,
             self.scoring_executors,
             self.recorder,
-            scorer=self.settings.make_scorer(cell, self.writer.folder),
+            scorer=scorer,
             simulated=model_session.runner.simulated,
             on_recorded=on_recorded,
         )
         samples: list[dict[str, Any]] = []
         reports: list[WorkerReport] = []
         try:
-            with GpuSampler(samples.append, {"cell_id": cell.cell_id}, clock.start_s), gc_tuning.freeze_gc():
+            with (
+                sending,
+                GpuSampler(samples.append, {"cell_id": cell.cell_id}, clock.start_s),
+                gc_tuning.freeze_gc(),
+            ):
                 reports = await model_session.run_cell(
                     cell,
                     pool,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -34,6 +35,7 @@ class RunSettings:
         first_calls: The small calls that were made just before; their cost counts towards ``max_usd``.
         should_continue: Decides about a task of which nearly all first answers of a model cannot be used.
         make_scorer: Returns the scorer of a cell in a run folder, or None if its answers are only timed.
+        while_sending: Entered while a cell's requests are in flight; it pauses what would take CPU time from the client.
         make_scoring_executor: Returns what runs slow scorers, with so many threads; the run shuts it down.
     """
 
@@ -48,6 +50,7 @@ class RunSettings:
     first_calls: Sequence[FirstCallEntry] = ()
     should_continue: ShouldContinue = never_continue
     make_scorer: Callable[[Cell, Path], CellScorer | None] = make_cell_scorer
+    while_sending: Callable[[], AbstractContextManager[None]] = nullcontext
     make_scoring_executor: Callable[[int], Executor] = ThreadPoolExecutor
 
 

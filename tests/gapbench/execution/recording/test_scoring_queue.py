@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -333,6 +334,28 @@ def test_programs_are_scored_on_all_cpus_after_the_load(
     go(tmp_path, plan(count=20), {"m": ScriptedRunner(model(), ANSWERS)}, settings)
 
     assert {threads: 20} == used
+
+
+def test_what_competes_for_cpus_is_paused_while_requests_are_in_flight(tmp_path: Path) -> None:
+    """Not while the answers are scored."""
+    order = Order()
+
+    @contextmanager
+    def while_sending() -> Iterator[None]:
+        order.events.append("paused")
+        yield
+        order.events.append("continued")
+
+    settings = replace(NEEDS_CORE, while_sending=while_sending)
+
+    async def main() -> None:
+        with RunWriter(tmp_path) as writer:
+            runners = {"m": ScriptedRunner(model(), ANSWERS)}
+            await run(plan(count=4), runners, writer, settings, order, StopSignal())
+
+    asyncio.run(main())
+
+    assert ["paused", *["waits"] * 4, "continued", *["scored"] * 4] == order.events
 
 
 def test_an_interrupted_run_does_not_score_what_was_held_back(tmp_path: Path) -> None:
