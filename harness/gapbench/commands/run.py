@@ -187,7 +187,7 @@ def run_command(
     first_calls = [] if no_preflight else _make_first_calls(setup, finished, console)
     folder = _open_run_folder(setup, selection, out, previous, console, is_changed=bool(changes))
     calibration = _calibrate(console) if calibrate else None
-    planned = setup.plan.requests_total
+    planned = setup.plan.requests_by_task
     with open_view(console, quiet=quiet, planned=planned, max_usd=max_usd) as view:
         manifest = execute_run(
             setup,

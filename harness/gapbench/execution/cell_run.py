@@ -74,6 +74,7 @@ class CellRun:
         await asyncio.to_thread(self._write_media, cell, todo)
         pool = await model_session.ensure_worker_pool(cell)
         scorer = self.settings.make_scorer(cell, self.writer.folder)
+        await asyncio.to_thread(self.writer.open_journals, for_waiting=scorer is not None and scorer.is_slow)
         if pool is None:
             await model_session.warm_up(cell, todo)
         sending = contextlib.ExitStack()

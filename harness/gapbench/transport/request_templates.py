@@ -80,14 +80,20 @@ class RequestTemplates:
         self._templates: dict[Hashable, RequestTemplate | None] = {}
 
     async def warm_up(self, call: Call) -> None:
-        """Have the SDK build a call and its template without sending anything.
+        """Have the SDK build a call and its template, and read an error, without sending anything.
 
-        The SDKs import modules and inspect types for their first request: up to a fifth of a second, in which the event
-        loop would read nothing.
+        The SDKs import modules and inspect types for their first request and for their first error: up to a fifth of a
+        second, in which the event loop would read nothing.
 
         Raises:
             Exception: The SDK cannot build it.
         """
+        with record_exchange() as record:
+            record.error_response = httpx2.Response(429, json={"error": {"message": "warm-up"}})
+            try:
+                await self._create(call.body)
+            except Exception as exc:  # noqa: BLE001 - the vendor's own error for the status above
+                self._to_runner_error(exc)
         with record_exchange():
             if call.template_key is None:
                 await self._capture_request(call.body)
