@@ -58,6 +58,7 @@ class CellRun:
         model_session: ModelSession,
         stop_signal: StopSignal,
         on_recorded: Callable[[Attempt], None],
+        on_held: Callable[[Attempt], None] = lambda _: None,
     ) -> None:
         """Send the remaining requests of a cell and wait for their scores.
 
@@ -67,6 +68,7 @@ class CellRun:
             model_session: The open model.
             stop_signal: Stops new sends.
             on_recorded: Called with each row once it is on disk.
+            on_held: Called with the row of an answer whose program runs after the load; see :class:`ScoringQueue`.
         """
         entry = self.manifest.cell(cell.cell_id)
         with contextlib.suppress(BenchError):  # a server that hides its counters still answers
@@ -90,6 +92,7 @@ class CellRun:
             scorer=scorer,
             simulated=model_session.runner.simulated,
             on_recorded=on_recorded,
+            on_held=on_held,
         )
         samples: list[dict[str, Any]] = []
         reports: list[WorkerReport] = []

@@ -30,6 +30,7 @@ from gapbench.sandbox.job import SandboxJob, SandboxLimits, SandboxResult
 
 FIRST_UID, UID_COUNT = 0x70000000, 2**24
 KILL_GRACE_S = 10.0
+REASON_CHARS = 300
 # As in guest/main.py, which runs with nothing else of the harness.
 EXIT_TIMEOUT, EXIT_OUT_OF_MEMORY, EXIT_TOO_MANY_FILES = 124, 125, 126
 SETUP_HINT = (
@@ -83,7 +84,7 @@ class Sandbox:
             last = err.decode(errors="replace").strip().splitlines()[-1:] or ["no message"]
             reason = f"the sandbox ended with {returncode}: {_replace_unprintable(last[0][:200])}"
             return SandboxResult("crashed", 0, 0, reason)
-        reason = _replace_unprintable(found["reason"])
+        reason = describe_reason(found["reason"])
         return SandboxResult(found["state"], found["passed"], found["total"], reason)
 
     def _run_process(self, job: SandboxJob, limits: SandboxLimits) -> tuple[int, bytes, bytes]:
@@ -132,6 +133,11 @@ def _result_of_kill(returncode: int, limits: SandboxLimits) -> SandboxResult:
     if returncode == EXIT_TOO_MANY_FILES:
         return SandboxResult("crashed", 0, 0, f"it made more than {limits.tmp_files} files in /tmp")
     return SandboxResult("crashed", 0, 0, f"its processes took more than {limits.total_bytes} bytes together")
+
+
+def describe_reason(text: str) -> str:
+    """Return what a program or its tests said as one line for a reader."""
+    return _replace_unprintable(" ".join(text.split())[:REASON_CHARS])
 
 
 def _replace_unprintable(text: str) -> str:
