@@ -15,7 +15,13 @@ import pytest
 import yaml
 
 from gapbench.cli import invoke
-from gapbench.execution.first_calls import FirstCallError, ask_models, make_first_calls, needs_first_calls, small_png
+from gapbench.execution.first_calls import (
+    FirstCallError,
+    ask_models,
+    make_first_calls,
+    needs_first_calls,
+    small_png,
+)
 from gapbench.execution.run_pricing import cost_bounds
 from gapbench.execution.setup import RunSetup, Selection, build_run_setup
 from gapbench.store import read_manifest
