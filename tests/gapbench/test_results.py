@@ -148,8 +148,7 @@ def test_other_prices_are_those_of_the_command_line(
     [
         (
             {"open-b": 5.0},
-            """found with_prices({'open-b': 5.0}); write with_prices({"MODEL.key": value}), such as """
-            """{"llama-70b.usd_per_gpu_hour": 2.35}""",
+            "found with_prices({'open-b': 5.0}); write with_prices({\"MODEL.key\": value}), such as {\"llama-70b.",
         ),
         (
             {"open-b.usd_per_gpu_hours": 5.0},

@@ -56,7 +56,10 @@ def has_made_up_prompt(frame: pd.DataFrame, runs: Runs) -> pd.Series[bool]:
         runs: The runs that they belong to.
     """
     scored = {
-        task.name for manifest in runs.manifests for task in manifest.tasks if task.scorer not in {None, "none"}
+        task.name
+        for manifest in runs.manifests
+        for task in manifest.tasks
+        if task.scorer not in {None, "none"}
     }
     return frame["scorer"].isna() & frame["task"].isin(list(scored))
 

@@ -171,7 +171,11 @@ def _read_lines(file: Path) -> Iterator[dict[str, Any]]:
 def _describe_other_line(line: Any) -> str:
     """Return what a line that is no sample of lm-eval holds, and what can be done with it."""
     keys = list(line) if isinstance(line, dict) else []
-    held = f"it holds {', '.join(map(repr, keys[:6]))}{', …' if len(keys) > 6 else ''}, and" if keys else "it has"
+    held = (
+        f"it holds {', '.join(map(repr, keys[:6]))}{', …' if len(keys) > 6 else ''}, and"
+        if keys
+        else "it has"
+    )
     text = f"is not a sample of lm-eval: {held} no doc_id; `bench import` reads scored logs of lm-eval, Inspect and HELM"
     if any(key in _CONVERSATION_KEYS for key in keys):
         return f"{text}, and these are conversations without scores"
