@@ -256,6 +256,7 @@ def test_advice_fits_a_screen(
 ) -> None:
     """At most 30 lines, the recommendation first; the last ones name what is left out and the run."""
     monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.chdir(finished.parents[1])
     lines = command_output(capsys, "advise", "--volume", "80M").splitlines()
 
     assert len(lines) <= 30
@@ -269,8 +270,9 @@ def test_advice_fits_a_screen(
 
 def test_full_advice_has_every_sentence(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """All that --json has."""
-    found = json.loads(command_output(capsys, "advise", "--volume", "80M", "--json"))
-    printed = "".join(command_output(capsys, "advise", "--volume", "80M", "--full").split())
+    asked = ("advise", "--run", str(finished), "--volume", "80M")
+    found = json.loads(command_output(capsys, *asked, "--json"))
+    printed = "".join(command_output(capsys, *asked, "--full").split())
 
     for line in (
         *found["because"],
@@ -286,6 +288,7 @@ def test_advice_takes_the_newest_run(
     finished: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As `bench gap` does; not with --no-run, and an empty folder has none."""
+    monkeypatch.chdir(finished.parents[1])
     asked = ("advise", "--volume", "80M", "--json")
     named = json.loads(command_output(capsys, *asked, "--run", str(finished)))
     assert named == json.loads(command_output(capsys, *asked))
