@@ -30,9 +30,9 @@ POINTS = "[...document.querySelectorAll('svg.trend circle title')].map((e) => e.
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """10 nights of which the last two are 20 points down, a baseline, and two older nights whose names are markup."""
+    """10 nights of which the last is 20 points down, a baseline, and two older nights whose names are markup."""
     folder = tmp_path_factory.mktemp("nights") / "results"
-    nights = write_nights(folder, [88] * 8 + [68] * 2, first=10)
+    nights = write_nights(folder, [88] * 9 + [68], first=10)
     set_baseline(folder, HOSTILE, nights[2], "unit")
 
     def renamed(_: int, stored: dict[str, Any]) -> None:
@@ -102,7 +102,7 @@ def test_it_shows_what_changed_and_when(browser: Browser, served: Served, site: 
 
     assert "New on the last night: open-a: quality fell" in (page.locator(".verdict").text_content() or "")
     (change,) = page.locator("ul.said li.worse").all_text_contents()
-    assert change.startswith("open open-a: quality fell from 2026-10-19 on (night-18)")
+    assert change.startswith("open open-a: quality fell from 2026-10-20 on (night-19)")
     assert 1 == page.locator("svg.trend line.change.worse").count()
     assert 3 == page.locator("svg.trend line.baseline").count()
     assert f"baseline {SHOWN_HOSTILE}" in (page.locator("main table").text_content() or "")
