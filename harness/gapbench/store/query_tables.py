@@ -25,7 +25,7 @@ def open_journals(run: Path) -> dict[int, Path]:
 def journal_tables(
     run: Path, columns: Mapping[Kind, Sequence[str]], numbers: Collection[int] | None = None
 ) -> dict[Kind, pa.Table]:
-    """Return the rows of the open journals, after ``part`` (number of the journal) and ``row_in_part``.
+    """Return the rows of the open journals, after ``part`` (number of the journal) and ``row_in_part``; {}: there is none.
 
     Args:
         run: The run folder.
@@ -44,6 +44,9 @@ def journal_tables(
             where = {"part": number, "row_in_part": place}
             rows["attempts"].append({**parse_started_at(attempt), **where})
             rows["payload"].append({**payload, **where})
+    if not rows["attempts"]:
+        # Most runs; pyarrow imports pandas for a table without rows as well, which takes a second.
+        return {}
     return {kind: _table(rows[kind], _SCHEMAS[kind], columns[kind]) for kind in _SCHEMAS}
 
 
