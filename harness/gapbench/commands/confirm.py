@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gapbench.errors import InputError
-from gapbench.formatting import format_usd
+from gapbench.formatting import count_of, format_usd
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,10 +47,13 @@ def confirm_run(
     paid = [bound for bound in bounds if bound.metered]
     if finished:
         done = len(finished)
-        console.print(f"{calls} of {calls + done} requests are left, {done} are finished", highlight=False)
-    else:
         console.print(
-            f"{calls} requests to {len(bounds)} models over {len(setup.plan.tasks)} tasks", highlight=False
+            f"{calls} of {count_of(calls + done, 'request')} are left, {done} are finished", highlight=False
+        )
+    else:
+        tasks = count_of(len(setup.plan.tasks), "task")
+        console.print(
+            f"{count_of(calls, 'request')} to {count_of(len(bounds), 'model')} over {tasks}", highlight=False
         )
     if not paid:
         return
@@ -61,7 +64,9 @@ def confirm_run(
     paid_calls = sum(bound.calls for bound in paid)
     by_model = ", ".join(f"{bound.calls} of {bound.model_id}" for bound in paid)
     what = (
-        f"{paid_calls} paid calls left ({by_model})" if finished else f"{paid_calls} of them are paid calls"
+        f"{count_of(paid_calls, 'paid call')} left ({by_model})"
+        if finished
+        else f"{paid_calls} of them {'is a paid call' if paid_calls == 1 else 'are paid calls'}"
     )
     console.print(
         f"{what}: {'; '.join(limits)}" + (f"; the run stops at --max-usd {max_usd:g}" if max_usd else ""),

@@ -58,7 +58,7 @@ Examples:
     "--accept-changes",
     is_flag=True,
     help="With --resume, if the suite has changed: start a new run that keeps the rows still valid; if run.json is lost, "
-    "go on in place where no answer depends on the change.",
+    "continue in place where no answer depends on the change.",
 )
 @click.option("--dry-run", is_flag=True, help="Show the plan and exit, as `bench plan` does.")
 @click.option(

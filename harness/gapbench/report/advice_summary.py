@@ -33,30 +33,27 @@ def advice_summary(advice: Advice, console: Console) -> RenderableType:
     room = MAX_LINES - 1 - sum(_count_lines(part, console) for part in head)
     shown = _choose_sentences(list(sections.values()), room, console)
     parts = head
-    for (title, sentences), count in zip(sections.items(), shown, strict=True):
-        if count:
+    for title, sentences in zip(sections, shown, strict=True):
+        if sentences:
             parts.append(Text(title, "bold"))
-            parts += [_sentence(text) for text in sentences[:count]]
-    left = sum(map(len, sections.values())) - sum(shown)
-    more = f"{left} more sentences, " if left else ""
+            parts += [_sentence(text) for text in sentences]
+    left = sum(map(len, sections.values())) - sum(map(len, shown))
+    more = f"{formatting.count_of(left, 'more sentence')}, " if left else ""
     rest = f"More: {more}strategic questions, pilot and assumptions with --full"
     return Group(*parts, Text(rest, "dim", overflow="ellipsis", no_wrap=True))
 
 
-def _choose_sentences(sections: Sequence[Sequence[str]], room: int, console: Console) -> list[int]:
-    """Return how many sentences of each section fit, from its first on; the sections take turns."""
-    shown = [0] * len(sections)
-    is_open = [True] * len(sections)
+def _choose_sentences(sections: Sequence[Sequence[str]], room: int, console: Console) -> list[list[str]]:
+    """Return the sentences of each section that fit, in their order; the sections take turns."""
+    shown: list[list[str]] = [[] for _ in sections]
     for turn in range(max(map(len, sections), default=0)):
         for place, sentences in enumerate(sections):
-            if not is_open[place] or turn >= len(sentences):
+            if turn >= len(sentences):
                 continue
-            lines = _count_lines(_sentence(sentences[turn]), console) + (turn == 0)
-            if lines > room:
-                is_open[place] = False
-                continue
-            room -= lines
-            shown[place] += 1
+            lines = _count_lines(_sentence(sentences[turn]), console) + (not shown[place])
+            if lines <= room:
+                room -= lines
+                shown[place].append(sentences[turn])
     return shown
 
 
