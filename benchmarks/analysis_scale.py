@@ -1,12 +1,13 @@
-"""How long `bench report` and `bench gap` take on large runs, and how much memory: wall seconds and peak RSS.
+"""How long `bench report`, `bench gap` and `gb.read` take on large runs, and how much memory: wall seconds and peak RSS.
 
     python benchmarks/analysis_scale.py                       one million attempt rows
     python benchmarks/analysis_scale.py --rows 10000000       ten million
+    python benchmarks/analysis_scale.py --only read attempts  from Python alone, with a result file of its own
     python benchmarks/analysis_scale.py --rows 20000 --keep 0 --out -     a quick look
 
 Makes a synthetic run folder (four models, three tasks, parts of 5,000 rows, a list of chunk times in every
-row and a payload part beside each, so that reading either would show), then runs the commands as a user
-does, each in a process of its own. The targets are 5 s and 2 GiB for a million rows, 60 s and 6 GiB for ten.
+row and a payload part beside each, so that reading either would show), then runs the commands and the Python as a
+user does, each in a process of its own, the start of Python and the imports included. The targets are 5 s and 2 GiB for a million rows, 60 s and 6 GiB for ten.
 """
 
 from __future__ import annotations
@@ -34,6 +35,13 @@ PART_ROWS = 5_000
 CHUNKS = 16
 MODELS = {"closed-a": 0.86, "closed-b": 0.83, "open-a": 0.84, "open-b": 0.78}
 TASKS = ("coding/functions", "reasoning/sums", "multimodal/charts")
+MEASURED = {
+    "gap": ["-m", "gapbench.cli", "gap"],
+    "report": ["-m", "gapbench.cli", "report"],
+    "read": ["-c", "import sys, gapbench as gb; gb.read(sys.argv[1]).gap()"],
+    "attempts": ["-c", "import sys, gapbench as gb; gb.read(sys.argv[1]).attempts()"],
+}
+"""Arguments of Python, before the run. ``attempts`` is the frame of all rows with the columns that tables use."""
 TARGETS = {1_000_000: (5.0, 2.0), 10_000_000: (60.0, 6.0)}
 STARTED = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -170,16 +178,16 @@ def manifest(run_id: str, cells: list[tuple[str, str]], items: int) -> dict[str,
 
 
 def timed(arguments: list[str]) -> dict[str, Any]:
-    """Run `bench` with arguments in a process of its own and return its wall time and peak memory."""
+    """Run Python with arguments in a process of its own and return its wall time and peak memory."""
     began = time.perf_counter()
     pid = os.fork()
     if pid == 0:
         quiet = os.open(os.devnull, os.O_WRONLY)
         os.dup2(quiet, 1)
-        os.execv(sys.executable, [sys.executable, "-m", "gapbench.cli", *arguments])
+        os.execv(sys.executable, [sys.executable, *arguments])
     _, status, usage = os.wait4(pid, 0)
     if status:
-        sys.exit(f"bench {' '.join(arguments)} ended with {os.waitstatus_to_exitcode(status)}")
+        sys.exit(f"python {' '.join(arguments)} ended with {os.waitstatus_to_exitcode(status)}")
     scale = 1024 if sys.platform != "darwin" else 1
     return {
         "wall_s": round(time.perf_counter() - began, 2),
@@ -197,6 +205,9 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3, help="the median is kept")
     parser.add_argument("--folder", type=Path, help="where the run is made  [default: a temporary folder]")
     parser.add_argument("--keep", type=int, default=0, help="1: leave the run there for another go")
+    parser.add_argument(
+        "--only", nargs="+", choices=MEASURED, help="measure only these, with a result file of their own"
+    )
     parser.add_argument("--out", default="", help="a JSON file; -: print only")
     options = parser.parse_args()
     place = options.folder or Path(tempfile.mkdtemp(prefix="gapbench-scale-"))
@@ -205,10 +216,11 @@ def main() -> None:
         print(f"making {options.rows:,} rows in {run}")
         make_run(run, options.rows)
     found: dict[str, Any] = {}
-    for name in ("gap", "report"):
-        taken = [timed([name, str(run)]) for _ in range(options.repeats)]
+    load_before = os.getloadavg()[0]
+    for name in options.only or MEASURED:
+        taken = [timed([*MEASURED[name], str(run)]) for _ in range(options.repeats)]
         found[name] = sorted(taken, key=lambda one: one["wall_s"])[len(taken) // 2]
-        print(f"bench {name}: {found[name]}")
+        print(f"{name}: {found[name]}")
     result = {
         "benchmark": "analysis_scale",
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -219,6 +231,7 @@ def main() -> None:
             "platform": platform.platform(),
             "cpus": os.cpu_count(),
             "python": platform.python_version(),
+            "load_average_1_min": [round(load_before, 1), round(os.getloadavg()[0], 1)],
         },
         "target": dict(zip(("wall_s", "peak_rss_gib"), TARGETS.get(options.rows, (None, None)), strict=True)),
         "commands": found,
@@ -228,7 +241,8 @@ def main() -> None:
         if options.folder is None:
             place.rmdir()
     if options.out != "-":
-        path = Path(options.out or Path(__file__).parent / "results" / f"analysis_scale_{options.rows}.json")
+        name = "_".join(["analysis_scale", str(options.rows), *(options.only or ())])
+        path = Path(options.out or Path(__file__).parent / "results" / f"{name}.json")
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps(result, indent=2) + "\n")
         print(path)

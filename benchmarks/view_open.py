@@ -2,7 +2,8 @@
 
 Must-show of the decision issue: the list within 1 s, a run within 1.5 s, a text search within 2 s. The time of a search is
 that to its first answer: the matches so far with the share that was searched; the time to the end of the search is kept
-next to it. Run: ``.venv/bin/python benchmarks/view_open.py``.
+next to it. Steps are measured once every run is in the cache; those without a cache are kept next to them.
+Run: ``.venv/bin/python benchmarks/view_open.py``.
 """
 
 from __future__ import annotations
@@ -133,8 +134,8 @@ def search(page: Page, word: str, *, to_the_end: bool) -> None:
     sys.exit("the search has no end")
 
 
-def wait_until_prepared(page: Page, base: str) -> tuple[float, int]:
-    """Return after how many seconds the large run is in the cache, and how many runs have their figures then."""
+def wait_until_prepared(page: Page, base: str) -> tuple[float, float, int]:
+    """Return after how many seconds the large run is in the cache, and every run; and how many runs have figures then."""
 
     def get(path: str) -> Any:
         return page.request.get(f"{base}api/{path}", timeout=600_000).json()
@@ -144,7 +145,11 @@ def wait_until_prepared(page: Page, base: str) -> tuple[float, int]:
         get("runs/large")["status"] != "ready" or get("runs/large/samples?q=prepared")["searched_share"] < 1
     ):
         time.sleep(1)
-    return time.perf_counter() - began_s, sum(run["status"] == "ready" for run in get("runs")["runs"])
+    large_s = time.perf_counter() - began_s
+    while any(run["status"] == "pending" for run in get("runs")["runs"]):
+        time.sleep(1)
+    ready = sum(run["status"] == "ready" for run in get("runs")["runs"])
+    return large_s, time.perf_counter() - began_s, ready
 
 
 def measure(page: Page, base: str, times: int) -> dict[str, Any]:
@@ -209,7 +214,7 @@ def main() -> None:
             page.set_default_timeout(TIMEOUT_MS)
             cold_list_s = timed(lambda: open_route(page, base, "#/", "table.runs tbody tr:nth-child(150)"))
             cold_samples_s = timed(lambda: open_route(page, base, "#/run/large/samples", "#sample .answer"))
-            prepared_s, with_figures = wait_until_prepared(page, base)
+            large_s, prepared_s, with_figures = wait_until_prepared(page, base)
             load_before = os.getloadavg()[0]
             found = measure(page, base, given.times)
             version = browser.version
@@ -217,6 +222,8 @@ def main() -> None:
     finally:
         served.terminate()
         served.wait()
+        if given.folder is None:
+            shutil.rmtree(place)
     medians = {name: round(statistics.median(taken), 3) for name, taken in found.items()}
     result = {
         "benchmark": "view_open",
@@ -236,15 +243,14 @@ def main() -> None:
         "without_cache_s": {
             "list": round(cold_list_s, 2),
             "samples_of_the_large_run": round(cold_samples_s, 2),
-            "large_run_in_cache": round(prepared_s, 1),
+            "large_run_in_cache": round(large_s, 1),
+            "all_runs_in_cache": round(prepared_s, 1),
         },
         "target_s": TARGETS_S,
         "met": {name: medians[name] <= target for name, target in TARGETS_S.items()},
     }
     print(json.dumps(result, indent=2))
     given.out.write_text(json.dumps(result, indent=2) + "\n")
-    if given.folder is None:
-        shutil.rmtree(place)
 
 
 if __name__ == "__main__":

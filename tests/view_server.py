@@ -75,7 +75,7 @@ class Served:
 
 @contextmanager
 def serve_view(
-    places: Sequence[Path], cache_folder: Path, *, prepared: Sequence[Path] = ()
+    places: Sequence[Path], cache_folder: Path, *, prepared: Sequence[Path] = (), title: str = "the tests"
 ) -> Iterator[Served]:
     """Serve the app over some folders until the block ends.
 
@@ -83,11 +83,12 @@ def serve_view(
         places: Results folders and run folders.
         cache_folder: Its cache.
         prepared: Runs whose figures are computed before, so that nothing is computed in the background.
+        title: What the page calls the results.
     """
     cache = ViewCache(cache_folder)
     for run in prepared:
         write_figures(run, cache)
-    app = ViewApp(places, cache, "the tests")
+    app = ViewApp(places, cache, title)
     with bound_socket(0) as listener:
         server = make_server(app, TOKEN)
         thread = Thread(target=server.run, args=([listener],))

@@ -112,6 +112,16 @@ def format_count(value: Any) -> str:
     return f"{int(value):,}" if is_known(value) else NOTHING
 
 
+def count_of(count: int, noun: str) -> str:
+    """Return a number with its noun: ``1 task``, ``2 tasks``.
+
+    Args:
+        count: The number.
+        noun: The noun in the singular; its plural ends in s.
+    """
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def format_percent(value: Any) -> str:
     """Return a ratio as a percentage: 0.927 is ``92.7 %``."""
     return f"{float(value) * 100:.1f} %" if is_known(value) else NOTHING

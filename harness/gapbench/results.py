@@ -96,7 +96,7 @@ class Results:
             InputError: A key is not known, or a value is no price. That a model or the suite is wrong is found when a
                 table is asked for.
         """
-        settings = [PriceSetting.parse(f"{key}={value}") for key, value in (prices or {}).items()]
+        settings = [PriceSetting.from_entry(key, value) for key, value in (prices or {}).items()]
         return Results(
             self._counted, [*self._prices, *settings], self._suite if suite is None else Path(suite)
         )

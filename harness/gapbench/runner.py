@@ -168,6 +168,12 @@ class Runner(ABC):
             SetupError: The runner cannot be made ready.
         """
 
+    async def warm_up(self, call: Call) -> None:  # noqa: B027 - the default does nothing
+        """Do what the first request would do once, such as imports, without sending anything.
+
+        Called before each cell's clock starts, with its first call. What fails here fails again when the call is sent.
+        """
+
     @abstractmethod
     def stream(self, call: Call) -> AsyncIterator[Chunk]:
         """Send the call and yield the reply as it arrives.

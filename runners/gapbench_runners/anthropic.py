@@ -219,6 +219,11 @@ class AnthropicRunner(Runner):
         assert self._client is not None, "open comes before stream"
         await self._client.messages.create(**body)
 
+    async def warm_up(self, call: Call) -> None:
+        """Have the SDK build the call without sending it."""
+        assert self._templates is not None, "open comes before warm_up"
+        await self._templates.warm_up(call)
+
     def stream(self, call: Call) -> AsyncIterator[Chunk]:
         """Send the call and yield the response as it arrives."""
         assert self._templates is not None, "open comes before stream"

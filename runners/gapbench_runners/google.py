@@ -180,6 +180,11 @@ class GoogleRunner(Runner):
         async for _ in await self._client.aio.models.generate_content_stream(**body):
             pass
 
+    async def warm_up(self, call: Call) -> None:
+        """Have the SDK build the call without sending it."""
+        assert self._templates is not None, "open comes before warm_up"
+        await self._templates.warm_up(call)
+
     def stream(self, call: Call) -> AsyncIterator[Chunk]:
         """Send the call and yield the response as it arrives."""
         assert self._templates is not None, "open comes before stream"

@@ -112,6 +112,10 @@ class SimRunner(Runner):
         await self._server.start()
         return await self._server.wait_for_log_line("listening ", START_WAIT_S)
 
+    async def warm_up(self, call: Call) -> None:
+        """Warm up the vendor's client."""
+        await self._inner.warm_up(call)
+
     def stream(self, call: Call) -> AsyncIterator[Chunk]:
         """Send the call through the vendor's client."""
         return self._inner.stream(call)

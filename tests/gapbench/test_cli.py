@@ -244,6 +244,7 @@ def test_answers_that_could_not_be_judged_are_in_the_headline(
 BAD = [
     (["run"], "no suite given; name a file"),
     (["run", "none.yaml"], "none.yaml: no such file"),
+    (["run", "q.jsonl"], "q.jsonl: is data and no suite; `bench init my.yaml --from q.jsonl` writes a suite for it"),
     (["run", "suite.yaml", "--model", "nobody"], "--model 'nobody' is not in suite.yaml; it has: open, closed"),
     (["run", "suite.yaml", "--model", "nobody:x"], "no runner 'nobody' is installed"),
     (["run", "suite.yaml", "--model", "openai:"], "'openai:' is not a valid runner:model@url; openai: needs a model name"),
@@ -474,7 +475,7 @@ def test_init_writes_a_suite_that_validates(here: Path, capsys: pytest.CaptureFi
     command_output(capsys, "init", "own.yaml", "--from", "q.jsonl")
 
     assert "scorer: numeric" in Path("own.yaml").read_text()
-    assert "valid: 3 models, 1 tasks, 30 samples" in command_output(capsys, "validate", "own.yaml")
+    assert "valid: 3 models, 1 task, 30 samples" in command_output(capsys, "validate", "own.yaml")
     assert "valid: 3 models, 2 tasks" in command_output(capsys, "validate", "built-in.yaml")
 
 

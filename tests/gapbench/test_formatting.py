@@ -129,3 +129,8 @@ def test_dollars_of_rounding_errors_are_zero() -> None:
     assert formatting.format_usd(-1.24e-13) == "$0.00"
     assert formatting.format_gap("usd", -1.24e-13) == "$0.00"
     assert formatting.format_usd(1e-8) == "<$0.0001"
+
+
+def test_a_count_agrees_with_its_noun() -> None:
+    """One has no s."""
+    assert ["0 tasks", "1 task", "2 tasks"] == [formatting.count_of(count, "task") for count in (0, 1, 2)]

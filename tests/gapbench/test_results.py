@@ -143,6 +143,41 @@ def test_other_prices_are_those_of_the_command_line(
         before.with_prices({"open-b.usd_per_gpu_hours": 5.0})
 
 
+@pytest.mark.parametrize(
+    ("prices", "words"),
+    [
+        (
+            {"open-b": 5.0},
+            "found with_prices({'open-b': 5.0}); write with_prices({\"MODEL.key\": value}), such as {\"llama-70b.",
+        ),
+        (
+            {"open-b.usd_per_gpu_hours": 5.0},
+            "found with_prices({'open-b.usd_per_gpu_hours': 5.0}): no key 'usd_per_gpu_hours'; did you mean 'usd_per_gpu_hour'?",
+        ),
+        (
+            {"open-b.gpus": 0},
+            "found with_prices({'open-b.gpus': 0}); gpus is a number above 0",
+        ),
+        (
+            {"open-x.usd_per_gpu_hour": 5.0},
+            "with_prices({'open-x.usd_per_gpu_hour': 5.0}): no model 'open-x' in these runs; did you mean 'open-b'?",
+        ),
+        (
+            {"open-b.as_of": "yesterday"},
+            "with_prices({'open-b.as_of': 'yesterday'}): ",
+        ),
+    ],
+)  # fmt: skip
+def test_a_wrong_price_says_what_to_write_in_python(
+    tmp_path: Path, prices: dict[str, float | str], words: str
+) -> None:
+    """No option of the command line is named."""
+    with pytest.raises(InputError) as caught:
+        gb.read(random_run(tmp_path / "run-1", 0)).with_prices(prices).cost()
+    assert str(caught.value).startswith(words)
+    assert "--price" not in str(caught.value)
+
+
 def test_the_answer_is_that_of_the_command_line(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The first three lines of `bench gap`."""
     assert 0 == invoke(["gap", str(run)])

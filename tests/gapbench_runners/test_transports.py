@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +124,44 @@ def test_the_client_sends_the_first_request_of_a_shape_and_no_other(name: str) -
     asyncio.run(main())
     assert [True] + [False] * 9 == counting.by_client
     assert 10 == len(replay.asked)
+
+
+SDKS = ("openai", "anthropic", "google", "pydantic")
+WARM_UP_PROGRAM = """
+import asyncio, sys
+from pathlib import Path
+from tests.gapbench_runners import test_transports
+asyncio.run(test_transports.warm_up_and_send(sys.argv[1]))
+"""
+
+
+async def warm_up_and_send(name: str) -> None:
+    """Warm up a fresh client twice, send a call, have one refused, and check what each did."""
+    kind, model, path = VENDORS[name]
+    replay = Replay((TRANSCRIPTS / f"{name}.sse").read_bytes())
+    counting = Counting(Session(Path()))
+    async with replay.serving() as url:
+        runner = kind(dataclasses.replace(model, base_url=url + path))
+        await runner.open(Session(Path(), transport_factory=lambda _url: counting))
+        call = runner.prepare(Request(runner.model, say("question"), Params(max_tokens=16)))
+        for _ in range(2):
+            await runner.warm_up(call)
+        assert [] == counting.by_client
+        before = set(sys.modules)
+        answered = await measure(runner, call, 120)
+        replay.status = 429
+        refused = await measure(runner, call, 120)
+        await runner.close()
+    assert (None, 429) == (answered.failure, refused.http_status)
+    assert [False, False] == counting.by_client
+    assert 2 == len(replay.asked)
+    assert set() == {module for module in set(sys.modules) - before if module.startswith(SDKS)}
+
+
+@pytest.mark.parametrize("name", list(VENDORS))
+def test_a_warmed_up_client_has_nothing_left_to_do_once(name: str) -> None:
+    """In a fresh Python: nothing is sent, the first call comes from a template, and no call or error imports anything."""
+    subprocess.run([sys.executable, "-c", WARM_UP_PROGRAM, name], check=True)
 
 
 @pytest.mark.parametrize("name", list(VENDORS))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from gapbench.report import html
 from tests.run_folders import make_attempt, write_run
@@ -28,23 +26,6 @@ CONTRAST = """() => {
     .map((e) => { const [a, b] = [value(getComputedStyle(e).color), value(behind(e))].sort((x, y) => y - x); return [(a + .05) / (b + .05), e.className, e.textContent.slice(0, 40)]; })
     .filter(([ratio]) => ratio < 3);
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A Chromium that asks nobody for anything."""
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    assert found, "no Chromium; run `make test-pages`, which looks for one"
-    with sync_playwright() as playwright:
-        quiet = [
-            "--no-sandbox",
-            "--disable-background-networking",
-            "--disable-quic",
-            "--disable-component-update",
-        ]
-        launched = playwright.chromium.launch(executable_path=found, args=quiet)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")

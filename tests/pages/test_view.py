@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from gapbench.store import RunWriter
 from gapbench.values import Attempt, Payload
@@ -37,23 +37,6 @@ VIEWS = {
     "compare": "#/compare?run=first&run=second&differs=0",
     "search": "#/search?q=transpose",
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A Chromium that asks nobody for anything."""
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    assert found, "no Chromium; run `make test-pages`, which looks for one"
-    quiet = [
-        "--no-sandbox",
-        "--disable-background-networking",
-        "--disable-quic",
-        "--disable-component-update",
-    ]
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=found, args=quiet)
-        yield launched
-        launched.close()
 
 
 def write_hostile_run(folder: Path) -> Path:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gapbench.analysis.frames import Runs
+from gapbench.analysis.unscorable_answers import has_made_up_prompt
 
-CAVEAT_COLUMNS = ("model_id", "category", "outcome", "final", "phase", "load_kind")
+CAVEAT_COLUMNS = ("model_id", "category", "task", "outcome", "final", "phase", "load_kind", "scorer")
 """Columns of the runs' frame that :func:`find_caveats` uses."""
 LOST_OUTCOMES = ("unparsed", "refused", "truncated", "infra", "unscored")
 """Outcomes that a reader must know of before the score, in the order in which they are named."""
@@ -23,7 +24,8 @@ class Caveats:
         suite: Name of the newest run's suite, or the file that it was read from; "" if unknown.
         unfinished: The runs that are not complete.
         failed_models: Models that a run gave up or could not open.
-        lost: By outcome of :data:`LOST_OUTCOMES`, the number of measured requests that ended so; zeros are left out.
+        lost: By outcome of :data:`LOST_OUTCOMES`, the number of measured requests that ended so; zeros are left out, and so
+            are the unscored answers to made-up prompts of a trace, which no scorer was meant for.
         requests: Number of measured requests.
         requests_by_category: Measured requests of the model that has most, by category.
     """
@@ -39,8 +41,9 @@ class Caveats:
 
 def find_caveats(runs: Runs) -> Caveats:
     """Return what limits the answer of runs."""
-    frame = runs.measured_attempts[["model_id", "category", "outcome"]]
-    counts = frame["outcome"].astype(str).value_counts()
+    frame = runs.measured_attempts[["model_id", "category", "task", "outcome", "scorer"]]
+    counts = frame["outcome"][~(has_made_up_prompt(frame, runs) & (frame["outcome"] == "unscored"))]
+    counts = counts.astype(str).value_counts()
     by_model = frame.groupby(["category", "model_id"], observed=True).size()
     most: dict[str, int] = {}
     counted: dict[tuple[Any, Any], Any] = dict(by_model.items())  # type: ignore[arg-type]  # pandas types no index of two levels

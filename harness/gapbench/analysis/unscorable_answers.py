@@ -5,10 +5,15 @@ If most answers of a model are unscorable, its accuracy measures the answer form
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from gapbench.analysis.frames import Runs
 from gapbench.store.manifest import RunManifest, TaskEntry
 
-UNSCORABLE_COLUMNS = ("task", "model_id", "outcome", "final", "phase", "attempt")
+if TYPE_CHECKING:
+    import pandas as pd
+
+UNSCORABLE_COLUMNS = ("task", "model_id", "outcome", "final", "phase", "attempt", "scorer")
 """Columns of the runs' frame that :func:`unscorable_warning` uses."""
 UNSCORABLE_SHARE = 0.5
 """Share of a model's answers to a task above which the headline warns."""
@@ -19,7 +24,8 @@ _SCORES_LATER = {None, "none", "judge", "verdict"}
 def unscorable_warning(runs: Runs) -> str:
     """Return a sentence on the model and task with the most unscorable answers, or "" if no pair is above the limit."""
     tasks = {task.name: manifest for manifest in runs.manifests for task in _tasks_scored_in_run(manifest)}
-    frame = runs.measured_attempts[["task", "model_id", "outcome"]]
+    frame = runs.measured_attempts[["task", "model_id", "outcome", "scorer"]]
+    frame = frame[~has_made_up_prompt(frame, runs)]
     frame = frame[frame["task"].isin(list(tasks)) & ~frame["outcome"].isin(["infra", "refused", "truncated"])]
     counts = (
         frame.assign(unread=frame["outcome"].isin(_UNSCORABLE))
@@ -38,6 +44,24 @@ def unscorable_warning(runs: Runs) -> str:
         f"{found} of {answers} answers of {model_id} to {task} could not be judged (unparsed or unscored){more}; "
         f"look at one with `bench try {suite} --task {task} --model {model_id}`."
     )
+
+
+def has_made_up_prompt(frame: pd.DataFrame, runs: Runs) -> pd.Series[bool]:
+    """Return for each row whether its prompt was made up for the replay of a trace, so that no answer to it is right or wrong.
+
+    Such a row has no scorer although its task has one.
+
+    Args:
+        frame: Attempts with the columns ``task`` and ``scorer``.
+        runs: The runs that they belong to.
+    """
+    scored = {
+        task.name
+        for manifest in runs.manifests
+        for task in manifest.tasks
+        if task.scorer not in {None, "none"}
+    }
+    return frame["scorer"].isna() & frame["task"].isin(list(scored))
 
 
 def _tasks_scored_in_run(manifest: RunManifest) -> list[TaskEntry]:

@@ -17,14 +17,16 @@ from gapbench.commands.storage_paths import RunPath
     "advise",
     epilog="""\b
 Examples:
-  bench advise --volume 50M
+  bench advise --volume 50M                      the newest run in results/
+  bench advise --volume 50M --no-run             list prices and published figures alone
   bench advise --volume 5B --sensitivity regulated --engineers 1
   bench advise suite.yaml --run results/RUN --volume 500M
   bench advise --run results/RUN --volume 200k-requests --price llama.usd_per_gpu_hour=2.35""",
 )
 @click.argument("suite", required=False, type=click.Path(path_type=Path))
 @click.option("--run", "runs", multiple=True, type=RunPath(), metavar="RUN",
-              help="Use the models, prices, request sizes, gap and tiers that this run measured. Repeatable.")  # fmt: skip
+              help="Use the models, prices, request sizes, gap and tiers that this run measured. Repeatable.  [default: without SUITE, the newest in results/]")  # fmt: skip
+@click.option("--no-run", is_flag=True, help="Use no run: list prices and published figures alone.")
 @volume_option
 @click.option("--sensitivity", type=click.Choice(["public", "internal", "confidential", "regulated"]),
               default="internal", show_default=True, help="Data sensitivity. 'confidential' and above rules out third-party APIs.")  # fmt: skip
@@ -43,6 +45,9 @@ Examples:
               help="What matters more than cost. Repeatable.")  # fmt: skip
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE",
               help="Set an input of `bench tco`. Repeatable.")  # fmt: skip
+@click.option(
+    "--full", is_flag=True, help="Also print strategic questions, a pilot, and what the numbers rest on."
+)
 @price_options
 @json_option
 def advise_command(
@@ -58,24 +63,33 @@ def advise_command(
     priorities: tuple[str, ...],
     settings: tuple[str, ...],
     *,
+    no_run: bool,
+    full: bool,
     prices: PriceOptions,
     as_json: bool,
 ) -> None:
     """Recommend a closed API, a hosted open model, self-hosting, or a mix, by written rules.
 
-    SUITE is a file with a tco: block. Without it, costs come from list prices and named assumptions.
+    Costs, quality and speed come from the newest run, or from those that --run names. SUITE is a file with a tco:
+    block; with it, only --run reads a run. What no run says comes from list prices and named assumptions.
     """
     from gapbench.analysis.economics.advise import advise
     from gapbench.analysis.economics.situation import Situation
     from gapbench.analysis.economics.tco import tco
     from gapbench.analysis.economics.volume import volume_mtok
+    from gapbench.commands.run_folders import find_newest_run
     from gapbench.commands.tco import read_money, scenario_from_options, suite_and_prices
-    from gapbench.errors import ResultsError
+    from gapbench.errors import InputError, ResultsError
 
-    document, prices = suite_and_prices(suite, prices, has_run=bool(runs))
-    money = read_money(runs, prices) if runs else None
+    if no_run and runs:
+        raise InputError("--run and --no-run contradict each other; give one of them")
+    newest = None if suite is not None or runs or no_run else find_newest_run()
+    used = runs if newest is None else (newest,)
+    document, prices = suite_and_prices(suite, prices, has_run=bool(used))
+    money = read_money(used, prices) if used else None
     if money is not None and money.quality is None:
-        raise ResultsError(money.nothing_to_compare)
+        hint = f"; --run names another run than {newest}, --no-run uses none" if newest else ""
+        raise ResultsError(f"{money.nothing_to_compare}{hint}")
     scenario = scenario_from_options(document, run=None if money is None else money.legs, settings=settings)
     answer = tco(
         scenario,
@@ -103,6 +117,10 @@ def advise_command(
         return
     from rich.console import Console
 
-    from gapbench.report import advice as advice_report
+    from gapbench.report.advice import advice_lines
+    from gapbench.report.advice_summary import advice_summary
 
-    Console().print(advice_report.advice_lines(advice))
+    console = Console()
+    console.print(advice_lines(advice) if full else advice_summary(advice, console))
+    if newest is not None:
+        click.echo(f"From the newest run, {newest}; --run names another, --no-run uses none.")

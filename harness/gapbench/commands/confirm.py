@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gapbench.errors import InputError
-from gapbench.formatting import format_usd
+from gapbench.formatting import count_of, format_usd
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -48,11 +48,14 @@ def confirm_run(
     if finished:
         done = len(finished)
         console.print(
-            f"{requests} of {requests + done} requests are left, {done} are finished", highlight=False
+            f"{requests} of {count_of(requests + done, 'request')} are left, {done} are finished",
+            highlight=False,
         )
     else:
+        tasks = count_of(len(setup.plan.tasks), "task")
         console.print(
-            f"{requests} requests to {len(bounds)} models over {len(setup.plan.tasks)} tasks", highlight=False
+            f"{count_of(requests, 'request')} to {count_of(len(bounds), 'model')} over {tasks}",
+            highlight=False,
         )
     if not paid:
         return
@@ -70,7 +73,7 @@ def confirm_run(
         if finished
         else f"{paid_calls} paid calls"
         if paid_calls.startswith("up to")
-        else f"{paid_calls} of them are paid calls"
+        else f"{paid_calls} of them {'is a paid call' if paid_calls == '1' else 'are paid calls'}"
     )
     console.print(
         f"{what}: {'; '.join(limits)}" + (f"; the run stops at --max-usd {max_usd:g}" if max_usd else ""),

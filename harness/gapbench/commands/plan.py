@@ -129,12 +129,13 @@ def print_plan(setup: RunSetup, console: Console, assumed: PowerAssumptions | No
     from gapbench.execution.plan_power import PowerAssumptions, plan_power
     from gapbench.execution.run_pricing import cost_bounds
     from gapbench.execution.setup import find_missing_requirements
+    from gapbench.formatting import count_of
     from gapbench.suite.plan import describe_plan, request_of
 
     plan = setup.plan
     cells = Table(
-        title=f"{plan.suite}: {len(plan.cells)} cells, {plan.requests_total} requests"
-        + (f", {len(plan.searches)} searches" if plan.searches else ""),
+        title=f"{plan.suite}: {count_of(len(plan.cells), 'cell')}, {count_of(plan.requests_total, 'request')}"
+        + (f", {len(plan.searches)} search{'es' * (len(plan.searches) > 1)}" if plan.searches else ""),
         title_justify="left",
         box=None,
         pad_edge=False,

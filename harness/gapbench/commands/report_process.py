@@ -1,7 +1,8 @@
 """A second process that makes the report after a run.
 
-It imports pandas, scipy and the report on another core while this process plans the run, so that neither the first request nor
-the report waits for these imports. It is paused while requests are in flight: on two cores its imports took a tenth of the rate.
+It imports pandas, scipy and the report on another core while this process plans the run and opens models, so that neither the
+first request nor the report waits for these imports. It is paused while requests are in flight: on two cores its imports took a
+tenth of the rate.
 Run as ``python -P -m gapbench.commands.report_process FD``, where FD is one end of a socket.
 """
 
@@ -16,6 +17,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from gapbench.cpus import usable_cpus
 
 
 class ReportProcess:
@@ -53,7 +56,7 @@ class ReportProcess:
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """Stop the process for the duration of the block, so that it takes no CPU time from what is measured."""
+        """Stop the process for the duration of the block, so that it takes no CPU time from what is measured; more than once."""
         # Stopped before it has asked to end with its parent, it would outlive it. An empty read says that it has ended.
         os.read(self._ready, 1)
         self._process.send_signal(signal.SIGSTOP)
@@ -84,10 +87,10 @@ def start_report_process() -> ReportProcess | None:
     """Start the process, or return None if this process must make the report or can make it as fast.
 
     It must if the output does not go to this process's own standard output, which the child inherits. It can if there is a
-    single core, or if pandas is imported already.
+    single CPU, or if pandas is imported already.
     """
     is_redirected = sys.stdout is not sys.__stdout__
-    if is_redirected or "pandas" in sys.modules or (os.cpu_count() or 1) < 2:
+    if is_redirected or "pandas" in sys.modules or usable_cpus() < 2:
         return None
     return ReportProcess()
 

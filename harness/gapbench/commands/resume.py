@@ -108,8 +108,14 @@ def _check_folder_name(folder: Path, run_id: str) -> Path:
     )
 
 
-def rebuild_manifest(setup: RunSetup, selection: Selection, folder: Path) -> None:
+def rebuild_manifest(setup: RunSetup, selection: Selection, folder: Path, *, accept_changes: bool) -> None:
     """Rebuild a lost ``run.json`` from the suite and the rows; a damaged one is moved to ``damaged/``.
+
+    Args:
+        setup: The run.
+        selection: Stored in the new ``run.json``.
+        folder: The run folder.
+        accept_changes: Whether the suite may differ from that of the rows in what no row shows.
 
     Raises:
         ResultsError: The rows do not belong to this suite, or the folder cannot be written.
@@ -120,7 +126,9 @@ def rebuild_manifest(setup: RunSetup, selection: Selection, folder: Path) -> Non
     simulated = {model_id: runner.simulated for model_id, runner in setup.runners.items()}
     with RunWriter(folder) as writer:
         manifest = initial_manifest(setup.plan, folder.name, selection.as_json(), simulated)
-        manifest = rebuild_from_rows(manifest, setup.plan, read_attempt_values(folder))
+        manifest = rebuild_from_rows(
+            manifest, setup.plan, read_attempt_values(folder), accept_changes=accept_changes
+        )
         if (folder / "run.json").exists():
             writer.quarantine("run.json")
         writer.write_manifest(manifest)

@@ -57,7 +57,8 @@ Examples:
 @click.option(
     "--accept-changes",
     is_flag=True,
-    help="With --resume, if the suite has changed: start a new run that keeps the rows still valid.",
+    help="With --resume, if the suite has changed: start a new run that keeps the rows still valid; if run.json is lost, "
+    "continue in place where no answer depends on the change.",
 )
 @click.option("--dry-run", is_flag=True, help="Show the plan and exit, as `bench plan` does.")
 @click.option(
@@ -185,13 +186,12 @@ def run_command(
     if not quiet or not yes:
         confirm_run(setup, console, ask=not yes, max_usd=max_usd, finished=finished)
     first_calls = [] if no_preflight else _make_first_calls(setup, finished, console)
-    folder = _open_run_folder(setup, selection, out, previous, console, is_changed=bool(changes))
+    folder = _open_run_folder(
+        setup, selection, out, previous, console, is_changed=bool(changes), accept_changes=accept_changes
+    )
     calibration = _calibrate(console) if calibrate else None
-    planned = setup.plan.requests_total
-    with (
-        open_view(console, quiet=quiet, planned=planned, max_usd=max_usd) as view,
-        reporter.paused() if reporter else nullcontext(),
-    ):
+    planned = setup.plan.requests_by_task
+    with open_view(console, quiet=quiet, planned=planned, max_usd=max_usd) as view:
         manifest = execute_run(
             setup,
             folder,
@@ -204,6 +204,7 @@ def run_command(
             metrics_port=metrics_port,
             first_calls=first_calls,
             should_continue=decide_by_setting(on_unparsed or setup.suite.on_unparsed, view, may_ask=not yes),
+            while_sending=reporter.paused if reporter else nullcontext,
         )
     if setup.plan.requests_total > LARGE_RUN:
         # Free the plan before the report is made: both are large. Reference cycles of the event loop hold it.
@@ -257,6 +258,7 @@ def _open_run_folder(
     console: Console,
     *,
     is_changed: bool,
+    accept_changes: bool,
 ) -> Path:
     """Return the folder to run in: a new one, or that of a resumed run, with its ``run.json`` rebuilt if lost.
 
@@ -267,6 +269,7 @@ def _open_run_folder(
         previous: The run to resume. None: start a new run.
         console: Where to print.
         is_changed: Whether the suite has changed, so that a new run takes over the rows still valid.
+        accept_changes: Whether changes were accepted on the command line, for a run whose ``run.json`` is lost.
     """
     from gapbench.commands.resume import rebuild_manifest
     from gapbench.commands.resume_changed import start_changed_run
@@ -274,7 +277,7 @@ def _open_run_folder(
 
     if previous is not None and not is_changed:
         if previous.manifest is None:
-            rebuild_manifest(setup, selection, previous.folder)
+            rebuild_manifest(setup, selection, previous.folder, accept_changes=accept_changes)
         return previous.folder
     folder = results / new_run_id(setup.suite.name, datetime.now(UTC))
     if previous is not None:

@@ -16,24 +16,26 @@ def resolve_run_folders(runs: Sequence[Path], *, expand: bool = True) -> list[Pa
         runs: What the user named.
         expand: Whether a folder that holds runs stands for all of them, oldest first; otherwise it is an error.
 
-    Args:
-        runs: What the user named.
-        expand: Whether a folder that holds runs stands for all of them, oldest first; otherwise it is an error.
-
     Raises:
         ResultsError: There is no such run.
     """
     from gapbench.errors import ResultsError
-    from gapbench.store import runs_in
 
     if not runs:
-        known = sorted(runs_in(Path("results")), key=lambda path: (path / "run.json").stat().st_mtime)
-        if not known:
+        newest = find_newest_run()
+        if newest is None:
             raise ResultsError(
                 "there is no run in results/; `bench run quickstart` makes one, or name a run folder"
             )
-        return [known[-1]]
+        return [newest]
     return [folder for run in runs for folder in _folders_of(run, expand=expand)]
+
+
+def find_newest_run() -> Path | None:
+    """Return the newest run in ``results/``. None: there is none."""
+    from gapbench.store import runs_in
+
+    return max(runs_in(Path("results")), key=lambda path: (path / "run.json").stat().st_mtime, default=None)
 
 
 def _folders_of(given: Path, *, expand: bool) -> list[Path]:

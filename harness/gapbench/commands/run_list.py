@@ -83,7 +83,7 @@ def _describe(row: ListedRun) -> str:
     parts = [
         f"{row.state}{reason}",
         (row.started_at or "")[:19].replace("T", " "),
-        f"{row.models} models, {row.planned} requests",
+        f"{formatting.count_of(row.models, 'model')}, {formatting.count_of(row.planned, 'request')}",
         "" if row.usd is None else formatting.format_usd(row.usd),
         "" if row.seconds is None else f"{formatting.format_number(row.seconds)} s",
         ", ".join(scores[:SHOWN_MODELS]) + more,

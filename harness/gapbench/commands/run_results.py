@@ -92,13 +92,16 @@ def print_answer(results: ResultTables, folder: Path, console: Console) -> None:
     """Print the answer and one row for each model: what fits a screen. The other tables are one command away."""
     from gapbench.commands.storage_paths import display_path
     from gapbench.report.answer import answer_text, render_answer
-    from gapbench.report.tables.models import models_table
+    from gapbench.report.tables.models import is_anything_answered, models_table
     from gapbench.report.terminal import render_table
 
     # The newest run in results/ needs no name.
     names = [] if folder.parent == Path("results") else [display_path(folder)]
     console.print(*render_answer(answer_text(results.gap, names)), sep="\n")
-    console.print(render_table(models_table(results.gap, results.summary)))
+    if is_anything_answered(results.summary):
+        console.print(render_table(models_table(results.gap, results.summary)))
+    else:
+        _print_line(console, "No request was answered, so there is no table of models.\n")
 
 
 def _page_path(folder: Path) -> Path:

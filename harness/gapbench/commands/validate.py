@@ -25,7 +25,7 @@ def validate_command(suites: tuple[str, ...], *, allow_code: bool) -> None:
         enforce_data_policy,
         find_missing_requirements,
     )
-    from gapbench.formatting import escape_invisible
+    from gapbench.formatting import count_of, escape_invisible
     from gapbench.scoring.task_scorer import find_failing_references, find_unscorable_samples
     from gapbench.suite.tasks.prompt_problems import find_prompt_problems
 
@@ -41,9 +41,9 @@ def validate_command(suites: tuple[str, ...], *, allow_code: bool) -> None:
             if count:
                 raise InputError(f"{problem}; fix the reference, the target, or the scorer")
         click.echo(
-            f"{suite}: valid: {len(plan.models)} models, {len(plan.tasks)} tasks, "
-            f"{sum(len(task.samples) for task in plan.tasks)} samples, {plan.requests_total} requests"
-            + (f", {len(plan.searches)} searches" if plan.searches else "")
+            f"{suite}: valid: {count_of(len(plan.models), 'model')}, {count_of(len(plan.tasks), 'task')}, "
+            f"{count_of(sum(len(task.samples) for task in plan.tasks), 'sample')}, {count_of(plan.requests_total, 'request')}"
+            + (f", {len(plan.searches)} search{'es' * (len(plan.searches) > 1)}" if plan.searches else "")
         )
         for task in plan.tasks:
             for problem in find_prompt_problems(task):

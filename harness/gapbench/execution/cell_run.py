@@ -7,7 +7,6 @@ import contextlib
 import dataclasses
 import importlib
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +20,7 @@ from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.model_session import ModelSession
 from gapbench.execution.recording import run_manifest
 from gapbench.execution.recording.recorder import AttemptRecorder
+from gapbench.execution.recording.scoring_executors import ScoringExecutors
 from gapbench.execution.recording.scoring_queue import ScoringQueue
 from gapbench.execution.settings import RunSettings
 from gapbench.execution.workers.pool import scheduled_start_s
@@ -41,7 +41,7 @@ class CellRun:
         writer: The run folder, open for writing.
         settings: See :class:`RunSettings`.
         recorder: Receives each attempt.
-        scoring_executor: Runs slow scorers.
+        scoring_executors: Run slow scorers.
         manifest: The run's manifest; the cell's entry is updated and written.
     """
 
@@ -49,7 +49,7 @@ class CellRun:
     writer: RunWriter
     settings: RunSettings
     recorder: AttemptRecorder
-    scoring_executor: Executor
+    scoring_executors: ScoringExecutors
     manifest: RunManifest
 
     async def run(
@@ -59,6 +59,7 @@ class CellRun:
         model_session: ModelSession,
         stop_signal: StopSignal,
         on_recorded: Callable[[Attempt], None],
+        on_held: Callable[[Attempt], None] = lambda _: None,
     ) -> None:
         """Send the remaining requests of a cell and wait for their scores.
 
@@ -68,6 +69,7 @@ class CellRun:
             model_session: The open model.
             stop_signal: Stops new sends.
             on_recorded: Called with each row once it is on disk.
+            on_held: Called with the row of an answer whose program runs after the load; see :class:`ScoringQueue`.
         """
         entry = self.manifest.cell(cell.cell_id)
         with contextlib.suppress(BenchError):  # a server that hides its counters still answers
@@ -77,22 +79,33 @@ class CellRun:
             # Its import takes a fifth of a second, which the first reply with a call must not wait for.
             await asyncio.to_thread(importlib.import_module, "jsonschema")
         pool = await model_session.ensure_worker_pool(cell)
+        scorer = self.settings.make_scorer(cell, self.writer.folder)
+        await asyncio.to_thread(self.writer.open_journals, for_waiting=scorer is not None and scorer.is_slow)
+        if pool is None:
+            await model_session.warm_up(cell, todo)
+        sending = contextlib.ExitStack()
+        sending.enter_context(self.settings.while_sending())
         clock = CellClock(scheduled_start_s() if pool else transport.now(), datetime.now(UTC))
         scoring_queue = ScoringQueue(
             self.manifest.run_id,
             (self.plan.suite, self.plan.suite_sha256),
             cell,
             clock,
-            self.scoring_executor,
+            self.scoring_executors,
             self.recorder,
-            scorer=self.settings.make_scorer(cell, self.writer.folder),
+            scorer=scorer,
             simulated=model_session.runner.simulated,
             on_recorded=on_recorded,
+            on_held=on_held,
         )
         samples: list[dict[str, Any]] = []
         reports: list[WorkerReport] = []
         try:
-            with GpuSampler(samples.append, {"cell_id": cell.cell_id}, clock.start_s), gc_tuning.freeze_gc():
+            with (
+                sending,
+                GpuSampler(samples.append, {"cell_id": cell.cell_id}, clock.start_s),
+                gc_tuning.freeze_gc(),
+            ):
                 reports = await model_session.run_cell(
                     cell,
                     pool,

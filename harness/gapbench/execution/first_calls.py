@@ -24,7 +24,7 @@ from gapbench.execution.attempts.measure import measure
 from gapbench.execution.earlier_sessions import RequestKey, request_key
 from gapbench.execution.event_loop import run_on_event_loop
 from gapbench.execution.failure_words import describe_failure, quote_reply
-from gapbench.execution.run_pricing import price_usage
+from gapbench.execution.run_pricing import paid_models, price_usage
 from gapbench.execution.settings import policies_from_suite
 from gapbench.execution.setup import RunSetup, build_runner
 from gapbench.runner import Runner, owns_server
@@ -83,8 +83,8 @@ class FirstCallError(SetupError):
 
 
 def needs_first_calls(setup: RunSetup) -> bool:
-    """Return whether a run has paid calls, so that a mistake in any of its models costs money."""
-    return any(runner.metered for runner in setup.runners.values())
+    """Return whether a run has a model that is paid or needs a key, so that a mistake in any of its models costs money."""
+    return bool(paid_models(setup)) or any(runner.metered for runner in setup.runners.values())
 
 
 def make_first_calls(setup: RunSetup, finished: Collection[RequestKey] = ()) -> list[FirstCall]:

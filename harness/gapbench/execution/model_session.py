@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
 
 from gapbench import transport
+from gapbench.cpus import usable_cpus
 from gapbench.execution.attempts.episode_sender import EpisodeSender, OpenConversation, open_conversation
 from gapbench.execution.attempts.load_generator import run_load
 from gapbench.execution.attempts.measure import LagMeter
 from gapbench.execution.attempts.reply_price import usage_pricer
-from gapbench.execution.attempts.request_sender import Deliver, RequestSender
+from gapbench.execution.attempts.request_sender import Deliver, RequestSender, warm_up
 from gapbench.execution.attempts.response_cache import ResponseCache
 from gapbench.execution.limits.admission import AdmissionControl
 from gapbench.execution.limits.retry import RetryBudget
@@ -70,7 +70,7 @@ class ModelSession:
 
     async def ensure_worker_pool(self, cell: Cell) -> WorkerPool | None:
         """Return at least as many workers as a cell needs. None: this process sends."""
-        count = worker_count(cell.load, os.cpu_count() or 1)
+        count = worker_count(cell.load, usable_cpus())
         # Other processes cannot reach an engine that runs in this process.
         model = self.runner.model_for_workers()
         if count == 1 or model is None:
@@ -81,6 +81,11 @@ class ModelSession:
             self._pool = await WorkerPool.open(count, model, self._session, self._policies)
             self._pool_size = count
         return self._pool
+
+    async def warm_up(self, cell: Cell, remaining: Sequence[tuple[int, int]]) -> None:
+        """Prepare this process for a cell that it sends itself; call it before the cell's clock starts."""
+        if remaining:
+            await warm_up(self.runner, cell, cell.requests[remaining[0][0]])
 
     async def run_cell(
         self,
@@ -113,7 +118,7 @@ class ModelSession:
                 self.model, policies, RetryBudget(policies.retries), None, stop_signal, self._notify
             )
         if pool is not None:
-            count = worker_count(cell.load, os.cpu_count() or 1)
+            count = worker_count(cell.load, usable_cpus())
             return await pool.run_cell(
                 cell, count, remaining, deliver, stop_signal, admission, seed=seed, cell_start_s=cell_start_s
             )

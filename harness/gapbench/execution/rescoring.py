@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import orjson
 import pandas as pd
 
+from gapbench.cpus import usable_cpus
 from gapbench.execution.attempts.attempt_row import outcome_of_episode, outcome_of_reply
 from gapbench.execution.recording.cell_scorer import score_with
 from gapbench.execution.recording.stored_episodes import StoredEpisodes, last_text
@@ -103,7 +103,7 @@ def rescore(
 
     if not any(scorer.is_slow for _, scorer in scorers.values()):
         return [rescore_one(row) for row in wanted]
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
+    with ThreadPoolExecutor(max_workers=usable_cpus()) as pool:
         return list(pool.map(rescore_one, wanted))
 
 

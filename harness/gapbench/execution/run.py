@@ -34,6 +34,7 @@ from gapbench.execution.recording import run_manifest
 from gapbench.execution.recording.cell_scorer import task_metrics
 from gapbench.execution.recording.observer import AttemptPricer, RunObserver
 from gapbench.execution.recording.recorder import AttemptRecorder
+from gapbench.execution.recording.scoring_executors import ScoringExecutors
 from gapbench.execution.recording.scoring_queue import score_pending
 from gapbench.execution.search_run import OUT_OF_REACH, SearchRun
 from gapbench.execution.settings import RunSettings
@@ -117,8 +118,8 @@ class _RunExecution:
         self.recorder = AttemptRecorder(writer, settings, observer, stop_signal)
         self.retry_budget = RetryBudget(settings.policies.retries)
         self.rate_limiters: dict[tuple[str, RateLimits], RateLimiter] = {}
-        self.scoring_executor = settings.make_scoring_executor()
-        self.cell_run = CellRun(plan, writer, settings, self.recorder, self.scoring_executor, manifest)
+        self.scoring_executors = ScoringExecutors.open(settings.make_scoring_executor)
+        self.cell_run = CellRun(plan, writer, settings, self.recorder, self.scoring_executors, manifest)
         self.watched_cells = WatchedCells(self.cell_run, observer.notify, settings.should_continue)
         self.search_run = SearchRun(
             manifest, writer, observer, stop_signal, self.recorder, earlier.search_rows, self._run_cell
@@ -193,7 +194,7 @@ class _RunExecution:
                 self.earlier.pending_answers,
                 self.plan.cells,
                 self.writer,
-                self.scoring_executor,
+                self.scoring_executors.after_load,
                 self.observer,
                 self.stop_signal,
                 self.settings.make_scorer,
@@ -235,7 +236,7 @@ class _RunExecution:
 
     def write_final_state(self) -> None:
         """Write the final state to the manifest; called however the run ends."""
-        self.scoring_executor.shutdown(cancel_futures=True)
+        self.scoring_executors.shutdown()
         reason = self.stop_signal.reason
         state = "complete" if reason is None else "interrupted" if reason == "interrupted" else "stopped"
         if state == "complete" and self.manifest.failures:

@@ -12,7 +12,7 @@ from gapbench.execution.cost_bound import CostBound, estimate_cost_bounds
 from gapbench.execution.earlier_sessions import RequestKey
 from gapbench.execution.setup import RunSetup
 from gapbench.pricing import GpuPrice, Quote, UnitPrices, Unpriced
-from gapbench.suite.data_policy import is_third_party_api
+from gapbench.runner import Runner
 from gapbench.values import Model, Usage
 
 if TYPE_CHECKING:
@@ -28,18 +28,34 @@ def model_quotes(setup: RunSetup) -> dict[str, Quote]:
     return {model.id: _price_of(setup, model) for model in setup.plan.models}
 
 
-def unpriced_models(setup: RunSetup) -> dict[str, str]:
-    """Return, by model id, why the price of a third-party API is unknown.
+def paid_models(setup: RunSetup) -> frozenset[str]:
+    """Return the ids of the models whose calls cost money, wherever they are served.
 
-    A gateway without a key costs money too; closed weights without an address run on this machine.
+    A price by the token, from the suite or the price book, makes a model paid. Without a known price, a key does, and so
+    do closed weights at an address: a gateway without a key costs money too. Closed weights without an address run on
+    this machine. GPU hours are not billed by the call, and simulated providers are free.
     """
-    runners, found = setup.runners, model_quotes(setup)
+    found = model_quotes(setup)
+    return frozenset(
+        model.id for model in setup.plan.models if _is_paid(model, setup.runners[model.id], found[model.id])
+    )
+
+
+def _is_paid(model: Model, runner: Runner, quote: Quote) -> bool:
+    if runner.simulated or isinstance(quote, GpuPrice):
+        return False
+    if isinstance(quote, UnitPrices):
+        return runner.metered or quote.usd(input_tokens=1_000_000, output_tokens=1_000_000) > 0
+    return runner.metered or (model.weights == "closed" and model.base_url is not None)
+
+
+def unpriced_models(setup: RunSetup) -> dict[str, str]:
+    """Return, by model id, why the price of a paid model is unknown."""
+    paid = paid_models(setup)
     return {
-        model.id: quote.reason
-        for model in setup.plan.models
-        if isinstance(quote := found[model.id], Unpriced)
-        and is_third_party_api(model, runners[model.id])
-        and (runners[model.id].metered or model.base_url is not None)
+        model_id: quote.reason
+        for model_id, quote in model_quotes(setup).items()
+        if isinstance(quote, Unpriced) and model_id in paid
     }
 
 
@@ -68,10 +84,9 @@ def cost_bounds(setup: RunSetup, finished: Collection[RequestKey] = ()) -> list[
         setup: The run.
         finished: Requests that are not sent again.
     """
-    metered = {model_id: runner.metered for model_id, runner in setup.runners.items()}
-    if not any(metered.values()):
-        return estimate_cost_bounds(setup.plan, metered, {}, finished)
     quotes = model_quotes(setup)
-    metered = {key: billed and not isinstance(quotes[key], GpuPrice) for key, billed in metered.items()}
+    paid = paid_models(setup)
     units = {key: quote if isinstance(quote, UnitPrices) else None for key, quote in quotes.items()}
-    return estimate_cost_bounds(setup.plan, metered, units, finished)
+    return estimate_cost_bounds(
+        setup.plan, {model_id: model_id in paid for model_id in quotes}, units, finished
+    )

@@ -9,7 +9,8 @@ import asyncio
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ def execute_run(
     stop_signal: StopSignal | None = None,
     first_calls: Sequence[FirstCall] = (),
     should_continue: ShouldContinue | None = None,
+    while_sending: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> RunManifest:
     """Run a suite into a folder and return the final content of ``run.json``.
 
@@ -62,6 +64,7 @@ def execute_run(
         first_calls: The small calls that were made just before; their cost counts towards ``max_usd``.
         should_continue: Decides about a task of which nearly all first answers of a model cannot be used. None: the
             suite's ``on_unparsed`` decides, without a question.
+        while_sending: See :class:`RunSettings`.
 
     Raises:
         ResultsError: The folder is locked by another process, damaged, or cannot be written; finished rows are kept.
@@ -79,6 +82,7 @@ def execute_run(
         should_continue=should_continue or answer_without_asking(setup.suite.on_unparsed),
         suite_content=setup.suite.content,
         first_calls=[call.to_entry() for call in first_calls],
+        while_sending=while_sending,
     )
     with RunWriter(folder) as writer, _serve_metrics(observer, setup, folder, metrics_port) as watching:
         # Read the manifest under the folder's lock: another process may have written it a moment ago.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -18,11 +18,6 @@ from gapbench.store.first_call_entry import FirstCallEntry
 from gapbench.suite.plan import Cell
 from gapbench.suite.suite import Suite
 from gapbench.values.policies import RunPolicies
-
-
-def make_scoring_executor() -> Executor:
-    """Return the threads for slow scorers. At least half the cores stay with the client: a busy machine makes late stamps."""
-    return ThreadPoolExecutor(max_workers=max(1, (os.cpu_count() or 2) // 2))
 
 
 @dataclass(frozen=True)
@@ -41,7 +36,8 @@ class RunSettings:
         first_calls: The small calls that were made just before; their cost counts towards ``max_usd``.
         should_continue: Decides about a task of which nearly all first answers of a model cannot be used.
         make_scorer: Returns the scorer of a cell in a run folder, or None if its answers are only timed.
-        make_scoring_executor: Returns what runs slow scorers; the run shuts it down.
+        while_sending: Entered while a cell's requests are in flight; it pauses what would take CPU time from the client.
+        make_scoring_executor: Returns what runs slow scorers, with so many threads; the run shuts it down.
         open_conversation: Opens the conversation of an episode.
     """
 
@@ -56,7 +52,8 @@ class RunSettings:
     first_calls: Sequence[FirstCallEntry] = ()
     should_continue: ShouldContinue = never_continue
     make_scorer: Callable[[Cell, Path], CellScorer | None] = make_cell_scorer
-    make_scoring_executor: Callable[[], Executor] = make_scoring_executor
+    while_sending: Callable[[], AbstractContextManager[None]] = nullcontext
+    make_scoring_executor: Callable[[int], Executor] = ThreadPoolExecutor
     open_conversation: OpenConversation = open_conversation
 
 

@@ -78,7 +78,7 @@ class WatchedCells:
                 if watch.is_tripped:
                     own.set("the first answers cannot be used")
 
-            await self.cell_run.run(cell, todo, model_session, own, record)
+            await self.cell_run.run(cell, todo, model_session, own, record, watch.record_held)
         entry.counters_before = counters_before or entry.counters_before
         keys = [(cell.requests[number].sample.sample_id, cell.requests[number].repeat) for number, _ in todo]
         return [

@@ -92,6 +92,7 @@ def price_book_version() -> str:
     return ", ".join([f"price book {price_book_date()}", *own])
 
 
+@cache
 def price_book_date() -> date:
     """Return the day of the packaged book's newest check."""
     day: date = max(row["checked_on"] for row in _packaged_book()["prices"])

@@ -82,17 +82,23 @@ def _purpose_built_table(tiers: Tiers) -> RenderableType:
     return table
 
 
-def advice_lines(advice: Advice) -> RenderableType:
-    """Return the recommendation, its reasons, what would change it, and what its numbers rest on."""
+def advice_head(advice: Advice) -> list[Text]:
+    """Return the recommendation, and what would settle a provisional one."""
     head = f"Recommendation: {advice.choice}" + (" (provisional)" if advice.provisional else "")
     marked = (
         f"{head}  [{formatting.SIMULATED}: a simulated provider is behind a number]"
         if advice.simulated
         else head
     )
-    lines: list[RenderableType] = [Text(marked, "bold red" if advice.simulated else "bold")]
-    lines += [Text(f"To settle it: {formatting.strip_controls(line)}") for line in advice.settles]
-    lines.append(_option_table(advice))
+    return [
+        Text(marked, "bold red" if advice.simulated else "bold"),
+        *(Text(f"To settle it: {formatting.strip_controls(line)}") for line in advice.settles),
+    ]
+
+
+def advice_lines(advice: Advice) -> RenderableType:
+    """Return the recommendation, its reasons, what would change it, and what its numbers rest on."""
+    lines: list[RenderableType] = [*advice_head(advice), option_table(advice)]
     questions = [
         f"{question.question} ({question.priority}: {_legs(question.favours)}) {question.because}."
         for question in advice.questions
@@ -111,7 +117,7 @@ def advice_lines(advice: Advice) -> RenderableType:
     return Group(*lines)
 
 
-def _option_table(advice: Advice) -> RenderableType:
+def option_table(advice: Advice) -> RenderableType:
     """Return what each option costs in a month, with its interval, and for 1,000 tasks."""
     volume = ""
     if advice.volume_mtok is not None and advice.requests is not None:

@@ -14,8 +14,6 @@ import textwrap
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +24,7 @@ from matplotlib.patches import Circle, Rectangle
 
 from gapbench import formatting
 from gapbench.errors import InputError, ResultsError
+from gapbench.report.style_sheets import light_colors
 
 FORMATS = ("svg", "png", "pdf")
 PIXELS_PER_INCH = 100
@@ -53,7 +52,7 @@ STYLES: Mapping[str, Mapping[str, str]] = {
     "circle.ring": {"fill": "none", "stroke": "ink", "stroke-width": "1.5"},
     "polyline.front": {"fill": "none", "stroke": "ink", "stroke-width": "1.2", "stroke-dasharray": "5 4", "opacity": "0.6"},
 }  # fmt: skip
-"""Attributes by element and class; a later entry overrides an earlier one. Colours are named as in ``report.css``."""
+"""Attributes by element and class; a later entry overrides an earlier one. Colors are named as in ``palette.css``."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -167,22 +166,14 @@ def _wrap(title: str, width: float) -> list[str]:
     return textwrap.wrap(formatting.strip_controls(title), max(10, int((width - 40) / (0.6 * 16))))
 
 
-@cache
-def light_colours() -> Mapping[str, str]:
-    """Return the light colours of the page by name, as ``report.css`` defines them."""
-    css = (files("gapbench.report") / "templates" / "report.css").read_text(encoding="utf-8")
-    light = css.partition("}")[0]
-    return dict(re.findall(r"--([\w-]+): (#[0-9a-f]+);", light))
-
-
 def _set_style(element: ET.Element) -> None:
     """Replace the classes of an element by the attributes that they stand for."""
     classes = element.attrib.pop("class", "").split()
     selectors = {element.tag, *(f"{element.tag}.{name}" for name in classes)}
-    colours = light_colours()
+    colors = light_colors()
     for selector, attributes in STYLES.items():
         if selector in selectors:
-            element.attrib |= {name: colours.get(value, value) for name, value in attributes.items()}
+            element.attrib |= {name: colors.get(value, value) for name, value in attributes.items()}
 
 
 def _rasterise(root: ET.Element) -> Figure:

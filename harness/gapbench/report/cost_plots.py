@@ -19,20 +19,22 @@ from gapbench.analysis.economics.self_hosting_cost import floor_usd_per_mtok
 from gapbench.analysis.economics.tco import Tco
 from gapbench.errors import ResultsError
 from gapbench.formatting import TASKS
-from gapbench.report.chart_files import light_colours
+from gapbench.report.style_sheets import light_colors
 from gapbench.report.tables.cost import LEG_NAMES
 from gapbench.store.json_records import records
 
 if TYPE_CHECKING:
     from gapbench.analysis.economics.tiers import Tiers
 
-COLOURS: Mapping[str, str] = {name: light_colours()[name] for name in ("closed", "open", "even")}
+COLOURS: Mapping[str, str] = {
+    name: light_colors()[name] for name in ("closed", "open", "even", "soft", "sim")
+}
 LEG_COLOURS: Mapping[str, str] = {"closed": COLOURS["closed"], "hosted": "#9a5b13", "self": COLOURS["open"]}
 STYLE: Any = {
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.edgecolor": "#5b6574",
+    "axes.edgecolor": COLOURS["soft"],
     # Ids from a fixed salt: the same run gives the same file.
     "svg.hashsalt": "gapbench",
     "svg.fonttype": "none",
@@ -109,7 +111,7 @@ def plot_cost_volume(tco: Tco) -> Figure:
                 color=LEG_COLOURS[found.leg],
                 backgroundcolor="white",
             )
-    axes.axvline(tco.volume_mtok * 1e6, color="#5b6574", linewidth=1)
+    axes.axvline(tco.volume_mtok * 1e6, color=COLOURS["soft"], linewidth=1)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_mtok(value / 1e6)))
@@ -162,7 +164,7 @@ def plot_quality_cost(tiers: Tiers) -> Figure:
     figure, axes = empty_figure(8, 4.8)
     ends = tiers.frame[tiers.frame["policy"].isin(["all open", "all closed"])].sort_values("usd_per_task")
     axes.plot(
-        ends["usd_per_task"] * TASKS, ends["quality"] * 100, color="#5b6574", linewidth=1.2,
+        ends["usd_per_task"] * TASKS, ends["quality"] * 100, color=COLOURS["soft"], linewidth=1.2,
         linestyle=(0, (3, 3)), label="random mix",
     )  # fmt: skip
     for name, part in tiers.curves.groupby("policy", sort=False):
@@ -217,7 +219,7 @@ def add_watermark(figure: Figure, *, simulated: bool) -> Figure:
             0.5,
             formatting.SIMULATED,
             fontsize=44,
-            color="#a1163c",
+            color=COLOURS["sim"],
             alpha=0.13,
             rotation=18,
             ha="center",

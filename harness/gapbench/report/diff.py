@@ -17,8 +17,8 @@ _MAX_TEXT_CHARS = 60
 
 
 def diff_table(diff: RunDiff, limit: int = 20) -> RenderableType:
-    """Return the change of each model, what changed between the runs, and the first ``limit`` flips."""
-    parts: list[RenderableType] = [_change_table(diff), *_drift_lines(diff)]
+    """Return which models changed, by how much and why, what changed between the runs, and the first ``limit`` flips."""
+    parts: list[RenderableType] = [*_answer_lines(diff), _change_table(diff), *_money_lines(diff)]
     if diff.changes:
         parts.append(Text("Changed between the runs", "bold"))
         parts += [Text(f"  {line}") for row in diff.changes for line in change_lines(row)]
@@ -34,19 +34,49 @@ _WORD = len("distinguishable")
 _WHOLE = 200
 """A name is never wrapped."""
 _CHANGES = (
-    TerminalColumn("model", is_text=True, min_width=_WHOLE), TerminalColumn("A %"), TerminalColumn("B %"), TerminalColumn("change"), TerminalColumn("95 %"), TerminalColumn("flips"), TerminalColumn("noise"),
-    TerminalColumn("$/1k tasks A"), TerminalColumn("$/1k tasks B"), TerminalColumn("verdict", is_text=True, min_width=_WORD),
+    TerminalColumn("model", is_text=True, min_width=_WHOLE), TerminalColumn("A %"), TerminalColumn("B %"), TerminalColumn("change"), TerminalColumn("95 %"), TerminalColumn("flips"),
+    TerminalColumn("noise", 2), TerminalColumn("$/1k tasks A", 1), TerminalColumn("$/1k tasks B", 1), TerminalColumn("verdict", is_text=True, min_width=_WORD),
 )  # fmt: skip
 _FLIPS = (
-    TerminalColumn("model", is_text=True, min_width=_WHOLE), TerminalColumn("task", is_text=True, min_width=_WHOLE), TerminalColumn("sample", is_text=True, min_width=_WHOLE), TerminalColumn("A", is_text=True, min_width=_WHOLE),
-    TerminalColumn("B", is_text=True, min_width=_WHOLE), TerminalColumn("prompt", is_text=True, min_width=_WHOLE), TerminalColumn("parameters", 1, is_text=True, min_width=_WHOLE), TerminalColumn("finish", 1, is_text=True, min_width=_WHOLE),
-    TerminalColumn("cause", is_text=True, min_width=_WHOLE),
+    TerminalColumn("sample", is_text=True, min_width=_WHOLE), TerminalColumn("A", is_text=True, min_width=_WHOLE),
+    TerminalColumn("B", is_text=True, min_width=_WHOLE), TerminalColumn("what changed", 1, is_text=True, min_width=_WHOLE),
 )  # fmt: skip
+_WIDER_HINT = "a wider terminal or --json has them"
+_ANSWER_CHARS = 16
+"""Longest excerpt of an answer, so that a flip takes one line of 80 columns."""
+_CAUSE_NAMES = {"noise": "nothing recorded"}
+"""What the report calls a cause of :data:`CAUSES`; the others have their own name."""
+
+
+def _answer_lines(diff: RunDiff) -> list[Text]:
+    """Return a line for each model that is better or worse, or one line that none is shown to be."""
+    lines = []
+    for row in diff.models:
+        if not str(row["verdict"]).startswith("B is"):
+            continue
+        interval = formatting.format_interval("points", row["ci_low"], row["ci_high"])
+        lines.append(Text(
+            f"{formatting.strip_controls(row['model_id'])}: {row['verdict']} than A by {abs(row['change_points']):.1f} points "
+            f"(95 % interval {interval}); by what changed for its requests: {_describe_causes(row)}", "bold",
+        ))  # fmt: skip
+    if not lines and any(row["n_pairs"] for row in diff.models):
+        lines.append(Text("No model is shown to be better or worse in B.", "bold"))
+    return lines
+
+
+def _describe_causes(row: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{_CAUSE_NAMES.get(cause, cause)} {row['drift_points'][cause]:+.1f} ({row['drift_pairs'][cause]} pairs)"
+        for cause in CAUSES
+        if row["drift_pairs"][cause]
+    )
 
 
 def _change_table(diff: RunDiff) -> ResponsiveTable:
     title = formatting.strip_controls(f"{', '.join(diff.a)} -> {', '.join(diff.b)}")
-    table = ResponsiveTable(f"{title}  [{formatting.SIMULATED}]" if diff.simulated else title, _CHANGES)
+    table = ResponsiveTable(
+        f"{title}  [{formatting.SIMULATED}]" if diff.simulated else title, _CHANGES, wider_hint=_WIDER_HINT
+    )
     for row in diff.models:
         table.add_row(
             formatting.strip_controls(row["model_id"]),
@@ -67,48 +97,60 @@ def _format_points(value: Any) -> str:
     return f"{value * 100:.1f}" if formatting.is_known(value) else formatting.NOTHING
 
 
-def _drift_lines(diff: RunDiff) -> list[Text]:
+def _money_lines(diff: RunDiff) -> list[Text]:
+    """Return why a model's dollars changed, and the models of which the noise is not known."""
     lines = []
     for row in diff.models:
-        name = formatting.strip_controls(row["model_id"])
-        if row.get("drift_points"):
-            causes = ", ".join(
-                f"{cause} {row['drift_points'][cause]:+.1f} ({row['drift_pairs'][cause]} pairs)"
-                for cause in CAUSES
-                if row["drift_pairs"][cause]
-            )
-            lines.append(Text(f"{name}: points by what changed: {causes}", "dim"))
-        if formatting.is_known(row["usd_price"]) and formatting.is_known(row["usd_usage"]):
+        if not (formatting.is_known(row["usd_price"]) and formatting.is_known(row["usd_usage"])):
+            continue
+        if row["usd_price"] or row["usd_usage"]:
             price, usage = (formatting.format_gap("usd", row[key]) for key in ("usd_price", "usd_usage"))
+            name = formatting.strip_controls(row["model_id"])
             lines.append(Text(f"{name}: dollars per 1,000 tasks: price {price}, usage {usage}", "dim"))
-        if row["noise_flip_rate"] is None:
-            lines.append(Text(f"{name}: no repeats, so how many flips are noise is not known", "dim"))
+    unknown = [
+        formatting.strip_controls(row["model_id"]) for row in diff.models if row["noise_flip_rate"] is None
+    ]
+    if unknown:
+        lines.append(
+            Text(f"No repeats, so how many flips are noise is not known: {', '.join(unknown)}", "dim")
+        )
     return lines
 
 
 def _flip_table(diff: RunDiff, limit: int) -> ResponsiveTable:
     title = f"Flipped: {len(diff.flips)}" + (f", the first {limit}" if len(diff.flips) > limit else "")
-    table = ResponsiveTable(title, _FLIPS)
+    table = ResponsiveTable(title, _FLIPS, wider_hint=_WIDER_HINT)
+    group = None
     for row in diff.flips.head(limit).to_dict(orient="records"):
+        if group != (group := (row["model_id"], row["task"])):
+            table.add_section(formatting.strip_controls(", ".join(map(str, group))))
         repeat = f" #{row['repeat']}" if row["repeat"] else ""
         table.add_row(
-            formatting.strip_controls(row["model_id"]),
-            formatting.strip_controls(row["task"]),
             formatting.strip_controls(row["sample_id"]) + repeat,
-            *(
-                f"{row[f'outcome_{side}']}: {formatting.strip_controls(row[f'answer_{side}'])[:24]}"
-                for side in ("a", "b")
-            ),
-            _format_change(str(row["prompt_sha256_a"])[:8], str(row["prompt_sha256_b"])[:8]),
-            "same" if row["params_sent_a"] == row["params_sent_b"] else "differ",
-            _format_change(str(row["finish_reason_a"]), str(row["finish_reason_b"])),
-            str(row["cause"]),
+            *(f"{row[f'outcome_{side}']}: {_answer_excerpt(row[f'answer_{side}'])}" for side in ("a", "b")),
+            _describe_flip(row),
         )
     return table
 
 
-def _format_change(one: str, other: str) -> str:
-    return one if one == other else f"{one} -> {other}"
+def _answer_excerpt(answer: Any) -> str:
+    text = " ".join(formatting.strip_controls(str(answer)).split())
+    return text if len(text) <= _ANSWER_CHARS else f"{text[: _ANSWER_CHARS - 1]}…"
+
+
+def _describe_flip(row: Mapping[Any, Any]) -> str:
+    """Return what differs between the two requests of a flip, and their replies' ends."""
+    differing = [
+        name
+        for name, key in (("prompt", "prompt_sha256"), ("parameters", "params_sent"))
+        if row[f"{key}_a"] != row[f"{key}_b"]
+    ]
+    cause = str(row["cause"])
+    if cause != "code" or not differing:
+        differing.insert(0, _CAUSE_NAMES.get(cause, cause))
+    if row["finish_reason_a"] != row["finish_reason_b"]:
+        differing.append(f"finish {row['finish_reason_a']} -> {row['finish_reason_b']}")
+    return ", ".join(differing)
 
 
 def change_lines(row: Mapping[str, Any]) -> list[str]:

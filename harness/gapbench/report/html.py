@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import jinja2
@@ -19,6 +18,7 @@ from gapbench.analysis.samples import MAX_ITEMS, collect_samples
 from gapbench.report import page_charts, page_sparklines, sample_browser
 from gapbench.report.page_tables import render_table
 from gapbench.report.results import Results, ResultTables, load_results
+from gapbench.report.style_sheets import read_style_sheet
 from gapbench.report.tables.gap import accuracy_gap_table, equal_quality_lines, time_cost_gap_table
 from gapbench.report.tables.summary import describe_outcomes
 from gapbench.store import RunManifest
@@ -61,12 +61,8 @@ def page_environment() -> jinja2.Environment:
         seconds=formatting.format_seconds,
     )
     environment.globals["result_table"] = render_table
-    environment.globals["css"] = Markup(_page_css())  # noqa: S704 - our own file
+    environment.globals["style_sheet"] = lambda name: Markup(read_style_sheet(name))  # noqa: S704 - our own file
     return environment
-
-
-def _page_css() -> str:
-    return (files("gapbench.report") / "templates" / "report.css").read_text(encoding="utf-8")
 
 
 def _view(results: ResultTables, packed: sample_browser.PackedSamples | None) -> dict[str, Any]:

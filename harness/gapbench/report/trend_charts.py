@@ -7,14 +7,18 @@ from collections.abc import Mapping, Sequence
 from markupsafe import Markup
 
 from gapbench.analysis.regression.trend import Metric, Night, TrendChange
-from gapbench.formatting import is_known
+from gapbench.formatting import is_known, strip_controls
 from gapbench.report.page_charts import Axis
 from gapbench.report.table import Row
 from gapbench.report.tables.trend import HEADINGS, change_words, format_figure, night_names
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 220, 74, 16, 18, 34
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 240, 94, 16, 18, 38
 _LABELS = 5
 """Most dates below a chart."""
+CHART_NOTE = (
+    "Bars: 95 % interval of a night. Upright line: a change begins (red: for the worse). Dashed: level before and after it. "
+    "Wide band: a baseline. Hollow point: a night that the search leaves out."
+)
 
 
 def draw_nights(
@@ -46,7 +50,7 @@ def draw_nights(
             parts.append(
                 Markup(
                     '<line class="baseline" x1="{a:.1f}" x2="{a:.1f}" y1="{}" y2="{}"><title>baseline {}</title></line>'
-                ).format(TOP, HEIGHT - BOTTOM, ", ".join(night.baselines), a=at)
+                ).format(TOP, HEIGHT - BOTTOM, strip_controls(", ".join(night.baselines)), a=at)
             )
     parts += _levels(changes, places, x, y, len(nights))
     points = [(x.position(places[row["run"]]), y.position(float(row[metric]))) for row in known]

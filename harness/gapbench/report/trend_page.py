@@ -7,7 +7,7 @@ from typing import Any
 from gapbench.analysis.regression.trend import METRICS, Trend
 from gapbench.report.html import page_environment
 from gapbench.report.tables.trend import NAMES, SEARCH_NOTE, change_sentences, headline, trend_table
-from gapbench.report.trend_charts import draw_nights
+from gapbench.report.trend_charts import CHART_NOTE, draw_nights
 
 
 def trend_page(trend: Trend) -> str:
@@ -24,19 +24,24 @@ def trend_view(trend: Trend) -> dict[str, Any]:
         "tone": "worse" if worse else "even",
         "simulated": trend.simulated,
         "changes": [
-            {"text": line, "tone": "worse" if change.is_worse else "better"}
+            {
+                "text": line,
+                "tone": "worse" if change.is_worse else "better",
+                "side": _side_of(trend, change.model_id),
+            }
             for change, line in zip(trend.changes, change_sentences(trend), strict=True)
         ],
         "models": [_model_view(trend, model_id) for model_id in trend.models],
         "table": trend_table(trend),
         "warnings": trend.warnings,
         "search_note": SEARCH_NOTE,
+        "chart_note": CHART_NOTE,
     }
 
 
 def _model_view(trend: Trend, model_id: str) -> dict[str, Any]:
     rows = [row for row in trend.rows if row["model_id"] == model_id]
-    side = str(rows[-1]["weights"])
+    side = _side_of(trend, model_id)
     charts = [
         (
             NAMES[metric],
@@ -54,4 +59,9 @@ def _model_view(trend: Trend, model_id: str) -> dict[str, Any]:
         )
         for metric in METRICS
     ]
-    return {"model_id": model_id, "charts": [(name, chart) for name, chart in charts if chart]}
+    return {"model_id": model_id, "side": side, "charts": [(name, chart) for name, chart in charts if chart]}
+
+
+def _side_of(trend: Trend, model_id: str) -> str:
+    """Return whether a model is open or closed, as its last night has it."""
+    return str(next(row["weights"] for row in reversed(trend.rows) if row["model_id"] == model_id))

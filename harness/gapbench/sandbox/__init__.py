@@ -15,11 +15,20 @@ is hidden from the program, and its state is the result.
 
 ``job`` defines a job and its result, ``command_line`` starts the isolation of each level, ``sandbox`` runs jobs.
 docs/explanation/sandbox.md lists the limitations.
+
+The names are imported on first use: every program starts a Python that imports :mod:`gapbench.sandbox.guest`, and the
+modules that run jobs would be two fifths of its start.
 """
 
-from gapbench.sandbox.command_line import ISOLATION_LEVELS, IsolationLevel
-from gapbench.sandbox.job import JobState, SandboxJob, SandboxLimits, SandboxResult
-from gapbench.sandbox.sandbox import Sandbox, make_probe_job
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gapbench.sandbox.command_line import ISOLATION_LEVELS, IsolationLevel
+    from gapbench.sandbox.job import JobState, SandboxJob, SandboxLimits, SandboxResult
+    from gapbench.sandbox.sandbox import Sandbox, make_probe_job
 
 __all__ = [
     "ISOLATION_LEVELS",
@@ -31,3 +40,21 @@ __all__ = [
     "SandboxResult",
     "make_probe_job",
 ]
+
+_MODULES = {
+    "ISOLATION_LEVELS": "gapbench.sandbox.command_line",
+    "IsolationLevel": "gapbench.sandbox.command_line",
+    "JobState": "gapbench.sandbox.job",
+    "Sandbox": "gapbench.sandbox.sandbox",
+    "SandboxJob": "gapbench.sandbox.job",
+    "SandboxLimits": "gapbench.sandbox.job",
+    "SandboxResult": "gapbench.sandbox.job",
+    "make_probe_job": "gapbench.sandbox.sandbox",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name when it is first used."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_MODULES[name]), name)

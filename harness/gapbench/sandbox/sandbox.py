@@ -16,6 +16,7 @@ from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
+from gapbench.cpus import usable_cpus
 from gapbench.errors import InputError, SetupError
 from gapbench.sandbox.command_line import (
     GUEST_ENVIRONMENT,
@@ -28,6 +29,7 @@ from gapbench.sandbox.job import SandboxJob, SandboxLimits, SandboxResult
 
 FIRST_UID, UID_COUNT = 0x70000000, 2**24
 KILL_GRACE_S = 10.0
+REASON_CHARS = 300
 # As in guest/main.py, which runs with nothing else of the harness.
 EXIT_TIMEOUT, EXIT_OUT_OF_MEMORY, EXIT_TOO_MANY_FILES = 124, 125, 126
 SETUP_HINT = (
@@ -42,14 +44,14 @@ class Sandbox:
     Args:
         level: How programs are isolated.
         program: Path of bubblewrap. None for ``unshare``.
-        workers: Programs at once. None: one for each core.
+        workers: Programs at once. None: one for each CPU that this process may use.
     """
 
     def __init__(self, level: IsolationLevel, program: str | None = None, workers: int | None = None) -> None:
         self.level = level
         self.program = program or ""
         # More programs than cores would only make each other miss their time limits.
-        self._slots = threading.BoundedSemaphore(max(1, workers or os.cpu_count() or 1))
+        self._slots = threading.BoundedSemaphore(workers or usable_cpus())
 
     @staticmethod
     def find(level: str = "") -> Sandbox:
@@ -81,7 +83,7 @@ class Sandbox:
             last = err.decode(errors="replace").strip().splitlines()[-1:] or ["no message"]
             reason = f"the sandbox ended with {returncode}: {replace_unprintable(last[0][:200])}"
             return SandboxResult("crashed", 0, 0, reason)
-        reason = replace_unprintable(found["reason"])
+        reason = describe_reason(found["reason"])
         return SandboxResult(found["state"], found["passed"], found["total"], reason)
 
     def _run_process(self, job: SandboxJob, limits: SandboxLimits) -> tuple[int, bytes, bytes]:
@@ -136,6 +138,11 @@ def _result_of_kill(returncode: int, limits: SandboxLimits) -> SandboxResult:
     if returncode == EXIT_TOO_MANY_FILES:
         return SandboxResult("crashed", 0, 0, f"it made more than {limits.tmp_files} files in /tmp")
     return SandboxResult("crashed", 0, 0, f"its processes took more than {limits.total_bytes} bytes together")
+
+
+def describe_reason(text: str) -> str:
+    """Return what a program or its tests said as one line for a reader."""
+    return replace_unprintable(" ".join(text.split())[:REASON_CHARS])
 
 
 def replace_unprintable(text: str) -> str:

@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar
 
 from gapbench.errors import InputError
 from gapbench.sandbox import Sandbox, SandboxJob, SandboxLimits, SandboxResult
+from gapbench.sandbox.sandbox import describe_reason
 from gapbench.scoring.answer_extraction import shorten
+from gapbench.scoring.child_process import ScoringProcess, ScoringProcessError
 from gapbench.scoring.scorer import ReplyScorer, make_unscored
-from gapbench.values import Score
+from gapbench.values import Sample, Score
 
 MAX_ANSWER_CHARS = 4000
 MAX_TIMEOUT_S = 600
 MIN_MEMORY_BYTES = 64 * 2**20
+
+
+SYNTAX_TIMEOUT_S = 2.0
+SYNTAX_PROCESS = ScoringProcess(Path(__file__).with_name("syntax_child.py"), SYNTAX_TIMEOUT_S)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundProgram:
+    """The program in a reply.
+
+    Attributes:
+        job: Program and tests.
+        answer: The program as shown to the reader.
+        is_fenced: Whether the program was in a fence. Other text that does not compile is ``unparsed``.
+    """
+
+    job: SandboxJob
+    answer: str
+    is_fenced: bool
 
 
 @dataclass(frozen=True)
@@ -54,14 +77,39 @@ class SandboxedScorer(ReplyScorer):
             )
         object.__setattr__(self, "box", Sandbox.find(self.sandbox))
 
-    def run_job(self, job: SandboxJob, answer: str, *, is_fenced: bool) -> Score:
-        """Run a job and return its score.
+    @abstractmethod
+    def find_program(self, reply: str, sample: Sample) -> FoundProgram | Score:
+        """Return the program in a reply that is not empty, or the score of a reply without one; runs nothing."""
 
-        Args:
-            job: Program and tests.
-            answer: The program as shown to the reader.
-            is_fenced: Whether the program was in a fence. Other text that does not compile is ``unparsed``.
+    def score_reply(self, reply: str, sample: Sample) -> Score:
+        """Return 1, 0 or, with ``partial``, the share of tests that pass; the answer is the program."""
+        found = self.find_program(reply, sample)
+        return found if isinstance(found, Score) else self._run(found)
+
+    def score_without_sandbox(self, reply: str, sample: Sample) -> Score | None:
+        """Return the score of a reply without a program, which costs a few milliseconds. None: a program must run.
+
+        A score is the one that a call would return.
         """
+        if not reply.strip() or self.unscorable_reason(sample):
+            return self(reply, sample)
+        found = self.find_program(reply, sample)
+        if isinstance(found, Score):
+            return found
+        if found.is_fenced:
+            return None
+        try:
+            error: str | None = SYNTAX_PROCESS.request(list(found.job.programs))
+        except ScoringProcessError:
+            return None
+        return None if error is None else self._without_program(describe_reason(error))
+
+    def _without_program(self, reason: str) -> Score:
+        return Score(0.0, "unparsed", None, f"contains no Python: {reason}", self.box.level, 0.0)
+
+    def _run(self, found: FoundProgram) -> Score:
+        """Run a program in the sandbox and return its score."""
+        job, answer = found.job, found.answer
         limits = SandboxLimits(self.timeout_s, cpu_s=int(self.timeout_s) + 1, memory_bytes=self.memory_bytes)
         try:
             result = self.box.run(job, limits)
@@ -72,8 +120,8 @@ class SandboxedScorer(ReplyScorer):
             return Score(None, "unscored", answer, result.reason, level)
         if result.state == "passed":
             return Score(1.0, "correct", answer, f"all {result.total} {self.test_noun} pass", level, 1.0)
-        if result.state == "syntax" and not is_fenced:
-            return Score(0.0, "unparsed", None, f"contains no Python: {result.reason}", level, 0.0)
+        if result.state == "syntax" and not found.is_fenced:
+            return self._without_program(result.reason)
         share = _passed_share(result)
         reason = result.reason or result.state
         if result.passed:

@@ -105,14 +105,24 @@ class PendingAnswers:
             DiskError: The disk is full or gone.
         """
         line = orjson.dumps(journal_values(attempt, payload, trajectory), option=orjson.OPT_APPEND_NEWLINE)
+        journal = self.open_journal()
         with translate_disk_errors(self._folder):
-            if self._journal is None or self._added_counts[self._file_number] >= self._file_rows:
-                self._start_file()
-            assert self._journal is not None
-            self._journal.add(line)
+            journal.add(line)
         self._added_counts[self._file_number] += 1
         self._pending_counts[self._file_number] += 1
         return self._file_number
+
+    def open_journal(self) -> Journal:
+        """Open the file that the next answer goes to, with its thread, and return it.
+
+        Raises:
+            DiskError: The disk is full or gone.
+        """
+        with translate_disk_errors(self._folder):
+            if self._journal is None or self._added_counts[self._file_number] >= self._file_rows:
+                self._start_file()
+        assert self._journal is not None
+        return self._journal
 
     def remove(self, file_number: int) -> None:
         """Forget an answer of a file whose scored row is in the journal."""
@@ -158,6 +168,7 @@ class PendingAnswers:
     def _start_file(self) -> None:
         self._close_journal()
         self._file_number += 1
+        self._added_counts[self._file_number] = 0
         self._journal = Journal.open(self._path(self._file_number), self._journal_settings)
 
     def _close_journal(self) -> None:

@@ -118,6 +118,26 @@ class RunWriter:
     ) -> None:
         self.close()
 
+    def open_journals(self, *, for_waiting: bool) -> None:
+        """Open the files that the next rows go to, each with its thread, so that adding a row does not wait for them.
+
+        Args:
+            for_waiting: Whether answers will wait for their scores.
+
+        Raises:
+            ResultsError: The disk is full or gone.
+        """
+        with translate_disk_errors(self.folder):
+            self._open_journal()
+        if for_waiting:
+            self.pending.open_journal()
+
+    def _open_journal(self) -> Journal:
+        if self._journal is None:
+            path = self.folder / _file_name("journal", self._part)
+            self._journal = Journal.open(path, self._journal_settings)
+        return self._journal
+
     def add(self, attempt: Attempt, payload: Payload, trajectory: Trajectory | None = None) -> None:
         """Append one attempt to the journal; it survives the process at once, the machine when it is synced.
 
@@ -133,11 +153,7 @@ class RunWriter:
         line = orjson.dumps(journal_values(attempt, payload, trajectory), option=orjson.OPT_APPEND_NEWLINE)
         with translate_disk_errors(self.folder):
             self._raise_part_errors()
-            if self._journal is None:
-                self._journal = Journal.open(
-                    self.folder / _file_name("journal", self._part), self._journal_settings
-                )
-            self._journal.add(line)
+            self._open_journal().add(line)
             self._rows.append((attempt, payload, trajectory))
             if len(self._rows) >= self._part_rows:
                 self._close_part()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -215,9 +216,17 @@ class Plan:
         return tuple({task.name: task for task in every}.values())
 
     @property
+    def requests_by_task(self) -> Mapping[str, int]:
+        """Requests of all cells of each task, warm-up included. Requests of searches are not known in advance."""
+        counts: Counter[str] = Counter()
+        for cell in self.cells:
+            counts[cell.task.name] += len(cell.requests)
+        return counts
+
+    @property
     def requests_total(self) -> int:
-        """Requests of all cells, warm-up included. Requests of searches are not known in advance."""
-        return sum(len(cell.requests) for cell in self.cells)
+        """Requests of all cells; see :attr:`requests_by_task`."""
+        return sum(self.requests_by_task.values())
 
     def cells_of(self, model: Model) -> tuple[Cell, ...]:
         """Return the cells of one model."""

@@ -31,6 +31,7 @@ from gapbench.suite.model_schema import ModelDocument, add_runner_options
 from gapbench.suite.run_policies import BreakerDocument, RetriesDocument, TimeoutsDocument
 from gapbench.suite.task_entry import TaskEntry, set_tools_as
 from gapbench.suite.tasks.builtin import builtin_folder
+from gapbench.suite.tasks.dataset import FORMATS
 from gapbench.suite.tasks.loader import find_builtin_task, load_task, read_task
 from gapbench.suite.tasks.schema import ParamsDocument, TaskDocument
 from gapbench.suite.tasks.task import Task
@@ -274,6 +275,10 @@ def load_suite(path: Path) -> Suite:
             raise DocumentError(
                 f"no such file; did you mean {near}? `bench list suites` names the built-in ones", file=path
             )
+    if path.suffix.lower() in {*FORMATS} - {".json"}:  # JSON is YAML, too
+        raise DocumentError(
+            f"is data and no suite; `bench init my.yaml --from {path}` writes a suite for it", file=path
+        )
     document = read_document(path)
     refuse_secrets(document)
     suite = validate_document(document, Suite)

@@ -22,7 +22,7 @@ import httpx2
 import orjson
 
 from gapbench.errors import RunnerError
-from gapbench.transport.capture import current_record
+from gapbench.transport.capture import current_record, record_exchange
 from gapbench.transport.connection import Origin
 from gapbench.transport.connection_pool import LeanTransport, origin_of, serialize_head
 from gapbench.transport.sse import Event
@@ -78,6 +78,28 @@ class RequestTemplates:
         self._to_runner_error = to_runner_error
         self._seen_shapes: set[Hashable] = set()
         self._templates: dict[Hashable, RequestTemplate | None] = {}
+
+    async def warm_up(self, call: Call) -> None:
+        """Have the SDK build a call and its template, and read an error, without sending anything.
+
+        The SDKs import modules and inspect types for their first request and for their first error: up to a fifth of a
+        second, in which the event loop would read nothing.
+
+        Raises:
+            Exception: The SDK cannot build it.
+        """
+        with record_exchange() as record:
+            record.error_response = httpx2.Response(429, json={"error": {"message": "warm-up"}})
+            try:
+                await self._create(call.body)
+            except Exception as exc:  # noqa: BLE001 - the vendor's own error for the status above
+                self._to_runner_error(exc)
+        with record_exchange():
+            if call.template_key is None:
+                await self._capture_request(call.body)
+                return
+            for _ in range(2):  # a template is built for the second call of a shape
+                await self._template_for(call)
 
     async def event_batches(self, call: Call) -> AsyncIterator[list[Event]]:
         """Send a call and yield its response's events; see :meth:`gapbench.transport.ExchangeRecord.event_batches`.

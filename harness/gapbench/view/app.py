@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +21,13 @@ from gapbench.view.cache import ViewCache
 from gapbench.view.catalog import Catalog, RunEntry
 from gapbench.view.comparison import compare_samples
 from gapbench.view.notes import add_note, delete_note, read_notes
+from gapbench.view.page_files import static_text
 from gapbench.view.run_facts import describe_run
 from gapbench.view.samples import PAGE_ITEMS, SampleFilter, find_item, list_samples, read_sample, read_text
 from gapbench.view.samples_table import samples_table
 from gapbench.view.search_all import search_runs
 from gapbench.view.text_search import TextMatches, TextSearch, find_snippets
+from gapbench.view.trends import MAX_NIGHTS, NIGHTS, Trends
 
 STATIC_TYPES: Mapping[str, str] = {
     "html": "text/html; charset=utf-8",
@@ -61,6 +62,7 @@ class ViewApp:
         self._title = title
         self._search = TextSearch(cache)
         self._background = Background(cache)
+        self._trends = Trends(self._background)
         self._changes: dict[tuple[str, str, str, str], dict[str, Any]] = {}
 
     def prepare_all(self) -> int:
@@ -95,6 +97,7 @@ class ViewApp:
             _json_route("/api/compare/changes", self._compare_changes),
             _json_route("/api/compare/samples", self._compare_samples),
             _json_route("/api/search", self._search_all),
+            _json_route("/api/trend", self._trend),
             Route("/report/{key}", _guarded(self._report)),
         ]
         return Starlette(routes=routes)
@@ -277,6 +280,15 @@ class ViewApp:
             self._search, self._cache, entries, given.get("q", ""), after=given.get("after", "")
         )
 
+    def _trend(self, request: Request) -> Any:
+        """Return the trend of a suite; ``unchanged`` if the page has seen it."""
+        given = request.query_params
+        last = min(MAX_NIGHTS, max(1, _count(given, "last", NIGHTS)))
+        found = self._trends.find(self._catalog.entries(), given.get("suite", ""), last)
+        if given.get("seen") == found["version"]:
+            return {"unchanged": True, "version": found["version"]}
+        return found
+
     def _report(self, request: Request) -> Response:
         """Return the page of ``bench report --html``, with a policy for its one script."""
         page, script_hash = self._background.call("render_report", self._entry(request).folder)
@@ -288,11 +300,6 @@ class ViewApp:
 
     def _entry(self, request: Request) -> RunEntry:
         return self._catalog.find(request.path_params["key"])
-
-
-def static_text(name: str) -> str:
-    """Return one of the page's own files."""
-    return (files("gapbench.view") / "static" / name).read_text(encoding="utf-8")
 
 
 def _static_file(request: Request) -> Response:

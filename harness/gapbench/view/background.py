@@ -1,7 +1,7 @@
 """Computes figures and caches of runs in other processes, so that the app answers at once however large a run is.
 
-There are two lanes, each with a separate process: the runs that a reader has open, and all others, newest first. So a
-small run never waits for a large one that no one looks at. A run that is being written is computed again as it grows, with
+There are three lanes, each with a separate process that starts when it is needed: the runs that a reader has open, all others,
+newest first, and trends. So a small run never waits for a large one that no one looks at. A run that is being written is computed again as it grows, with
 pauses in proportion to how long that takes.
 """
 
@@ -19,15 +19,17 @@ from pathlib import Path
 from threading import Condition, Thread
 from typing import Any
 
-from gapbench.errors import BenchError
+from gapbench.errors import BenchError, ResultsError
 from gapbench.view.cache import ViewCache
-from gapbench.view.catalog import RunEntry
-from gapbench.view.figures_file import read_figures
+from gapbench.view.catalog import RESCAN_S, RunEntry
+from gapbench.view.figures_file import prices_version, read_figures
 
 _PAUSE_FACTOR = 5
 """A growing run is computed again after this many times what the last computation took."""
 _LEAST_PAUSE_S = 2.0
-_NICENESS = 5
+_NICENESS = 19
+"""The runs that no one looks at get the time that nothing else wants."""
+ENDED = "the process that computes figures ended; perhaps this machine is out of memory"
 
 
 def run_task(name: str, *arguments: Any) -> Any:
@@ -60,8 +62,10 @@ class Background:
     def __init__(self, cache: ViewCache) -> None:
         self._cache = cache
         self._latest: dict[Path, tuple[str, dict[str, Any]]] = {}
+        self._prices, self._prices_read_s = "", float("-inf")
         self._open_runs = _Lane("prepare_figures", cache, niceness=0)
         self._all_runs = _Lane("prepare_run", cache, niceness=_NICENESS)
+        self._trends = _Lane("describe_trend", cache, niceness=0)
 
     def figures(self, entry: RunEntry, *, first: bool = False) -> tuple[dict[str, Any] | None, str]:
         """Return the figures of a run and their status.
@@ -77,7 +81,7 @@ class Background:
         fingerprint, latest = self._latest.get(run, ("", None))
         if latest is not None and fingerprint == entry.fingerprint:
             return latest, "ready"
-        found = read_figures(run, self._cache)
+        found = read_figures(run, self._cache, entry.fingerprint, self._prices_version())
         if found is not None:
             self._latest[run] = (entry.fingerprint, found)
             return found, "ready"
@@ -88,6 +92,13 @@ class Background:
         (self._open_runs if first else self._all_runs).want(entry)
         return latest, "pending" if latest is None else "old"
 
+    def _prices_version(self) -> str:
+        """Return the version of the prices; their files are looked at once for a whole list of runs."""
+        now_s = time.monotonic()
+        if now_s - self._prices_read_s >= RESCAN_S:
+            self._prices, self._prices_read_s = prices_version(), now_s
+        return self._prices
+
     def prepare(self, entry: RunEntry) -> None:
         """Prepare a run unless everything is in the cache."""
         table = self._cache.place(entry.folder, entry.fingerprint) / "items.parquet"
@@ -97,12 +108,23 @@ class Background:
             self._all_runs.want(entry)
 
     def call(self, task: str, *arguments: Any) -> Any:
-        """Return what a function of :mod:`gapbench.view.tasks` returns in the process for open runs."""
-        return self._open_runs.submit(task, *arguments).result()
+        """Return what a function of :mod:`gapbench.view.tasks` returns in the process for open runs.
+
+        Raises:
+            ResultsError: The process ended before it answered.
+        """
+        try:
+            return self._open_runs.submit(task, *arguments).result()
+        except BrokenProcessPool as exc:
+            raise ResultsError(ENDED) from exc
+
+    def start(self, task: str, *arguments: Any) -> Future[Any]:
+        """Call a function of :mod:`gapbench.view.tasks` in the process for trends, without waiting for it."""
+        return self._trends.submit(task, *arguments)
 
     def close(self) -> None:
         """End the processes; what they were computing is lost."""
-        for lane in (self._open_runs, self._all_runs):
+        for lane in (self._open_runs, self._all_runs, self._trends):
             lane.close()
 
 
@@ -137,13 +159,21 @@ class _Lane:
     def submit(self, task: str, *arguments: Any) -> Future[Any]:
         """Call a function of :mod:`gapbench.view.tasks` in the process."""
         with self._condition:
-            if self._pool is None:
-                # Spawned: a fork would copy threads and locks of the server.
-                context = multiprocessing.get_context("spawn")
-                self._pool = ProcessPoolExecutor(
-                    1, context, initializer=_start_worker, initargs=(self._niceness,)
-                )
-            return self._pool.submit(run_task, task, *arguments)
+            try:
+                return self._started_pool().submit(run_task, task, *arguments)
+            except BrokenProcessPool:
+                # The process of an earlier call ended; this call gets a new one.
+                self._pool = None
+                return self._started_pool().submit(run_task, task, *arguments)
+
+    def _started_pool(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            # Spawned: a fork would copy threads and locks of the server.
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(
+                1, context, initializer=_start_worker, initargs=(self._niceness,)
+            )
+        return self._pool
 
     def close(self) -> None:
         """End the thread and the process."""
@@ -184,8 +214,7 @@ class _Lane:
         except BenchError as exc:
             return str(exc)
         except BrokenProcessPool:
-            self._pool = None
-            return "the process that computes figures ended; perhaps this machine is out of memory"
+            return ENDED
         except Exception as exc:  # noqa: BLE001 - one run must not end the thread that serves all
             return f"{type(exc).__name__}: {exc}"
         return ""

@@ -1,10 +1,15 @@
-"""A DuckDB connection over the rows of one run: ``attempts``, ``payloads`` and ``trajectories``, with open journals and later scores."""
+"""A DuckDB connection over the rows of one run: ``attempts``, ``payloads`` and ``trajectories``, with open journals and later scores.
+
+A process has one DuckDB in memory, since starting one takes longer than most queries. Each connection has its own temporary
+views and tables, and everything that is made here is temporary.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import duckdb
@@ -48,18 +53,43 @@ def open_database(
     Raises:
         ResultsError: A file of the run cannot be read.
     """
-    connection = duckdb.connect(config=_SETTINGS)
+    connection = _DUCKDB.connect()
     try:
         if run is not None:
             _define_rows(connection, run, parts)
         yield connection
     except duckdb.Error as exc:
+        if isinstance(exc, duckdb.FatalException | duckdb.InternalException):
+            _DUCKDB.give_up()
         where = f"{run}: " if run is not None else ""
         raise ResultsError(
             f"{where}its rows cannot be read ({_first_line(exc)}); `bench runs verify` names the damaged file"
         ) from exc
     finally:
         connection.close()
+
+
+class _Duckdb:
+    """The DuckDB of this process, started when it is first needed."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._database: duckdb.DuckDBPyConnection | None = None
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """Return a new connection."""
+        with self._lock:
+            if self._database is None:
+                self._database = duckdb.connect(config=_SETTINGS)
+            return self._database.cursor()
+
+    def give_up(self) -> None:
+        """Start another at the next call: after an error of its own, this one refuses every query."""
+        with self._lock:
+            self._database = None
+
+
+_DUCKDB = _Duckdb()
 
 
 def rows_of(connection: duckdb.DuckDBPyConnection, query: str, values: Any = ()) -> list[dict[str, Any]]:
@@ -94,16 +124,17 @@ def _define_rows(connection: duckdb.DuckDBPyConnection, run: Path, chosen: Colle
         ("trajectories", "trajectories", TRAJECTORY_COLUMNS, REPLACED_IN["trajectories"]),
     )
     for name, kind, columns, replaced in views:
-        connection.register(f"journal_{name}", journals[kind])
-        stored = f"SELECT part, row_in_part, {', '.join(columns)} FROM journal_{name}"
         parts = [
             path for number, path in closed_parts(run, kind).items() if chosen is None or number in chosen
         ]
-        if parts:
-            stored += f" UNION ALL {_select_parts(connection, kind, columns, parts)}"
+        sources = [_select_parts(connection, kind, columns, parts)] if parts else []
+        if kind in journals:
+            connection.register(f"journal_{name}", journals[kind])
+            sources.append(f"SELECT part, row_in_part, {', '.join(columns)} FROM journal_{name}")
+        stored = " UNION ALL ".join(sources or [_select_nothing(kind, columns)])
         if scores is not None:
             stored = _with_later_scores(stored, columns, replaced)
-        connection.execute(f"CREATE VIEW {name} AS {stored}")
+        connection.execute(f"CREATE TEMP VIEW {name} AS {stored}")
 
 
 def _select_parts(
@@ -115,15 +146,24 @@ def _select_parts(
         f"DESCRIBE SELECT * FROM read_parquet({files}, union_by_name=true)"
     ).fetchall()
     there = {str(row[0]) for row in described}
-    types = {name: stored for name, stored, _, _ in describe_columns(kind)}
-    shown = [
-        name if name in there else f"CAST(NULL AS {_sql_type(types[name])}) AS {name}" for name in columns
-    ]
+    shown = [name if name in there else null for name, null in _nulls(kind, columns).items()]
     return (
         "SELECT CAST(regexp_extract(filename, '([0-9]+)\\.parquet$', 1) AS INTEGER) AS part, "
         f"file_row_number AS row_in_part, {', '.join(shown)} "
         f"FROM read_parquet({files}, union_by_name=true, filename=true, file_row_number=true)"
     )
+
+
+def _select_nothing(kind: Kind, columns: Sequence[str]) -> str:
+    """Return a query without rows, for a run that has none yet."""
+    nulls = ", ".join(_nulls(kind, columns).values())
+    return f"SELECT CAST(NULL AS INTEGER) AS part, CAST(NULL AS BIGINT) AS row_in_part, {nulls} WHERE false"
+
+
+def _nulls(kind: Kind, columns: Sequence[str]) -> dict[str, str]:
+    """Return a null of the right type for each column."""
+    types = {name: stored for name, stored, _, _ in describe_columns(kind)}
+    return {name: f"CAST(NULL AS {_sql_type(types[name])}) AS {name}" for name in columns}
 
 
 def _with_later_scores(stored: str, columns: Sequence[str], replaced: Collection[str]) -> str:

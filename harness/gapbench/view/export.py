@@ -1,7 +1,6 @@
 """Writes the app with its data as a static folder that opens from disk: no server, no network, one script.
 
-A page that is opened from disk may not load modules or JSON, but it may load scripts. So the modules of the page become one
-script, and each piece of data is a script that hands a JSON text to the page when a reader gets to it.
+A page that is opened from disk may not load JSON, but it may load scripts. So each piece of data is a script that hands a JSON text to the page when a reader gets to it.
 """
 
 from __future__ import annotations
@@ -13,17 +12,21 @@ from typing import Any
 
 import orjson
 
+from gapbench import formatting
 from gapbench.atomic_write import write_atomically
 from gapbench.errors import BenchError, InputError, ResultsError
-from gapbench.view.app import brief_figures, static_text
+from gapbench.view.app import brief_figures
 from gapbench.view.cache import ViewCache
 from gapbench.view.catalog import Catalog, RunEntry
 from gapbench.view.figures import write_figures
 from gapbench.view.figures_file import read_figures
 from gapbench.view.notes import read_notes
+from gapbench.view.page_files import SHARED_SHEETS, page_script, static_text
 from gapbench.view.run_facts import describe_run
 from gapbench.view.samples import SampleFilter, list_samples, read_samples
 from gapbench.view.samples_table import samples_table
+from gapbench.view.trend_figures import describe_trend
+from gapbench.view.trends import NIGHTS, runs_of, suites_of
 
 BLOCK_ITEMS = 50
 """Samples with their texts in one file."""
@@ -34,11 +37,6 @@ _MEDIA_SUFFIXES: Mapping[bytes, str] = {
     b"GIF8": "gif",
     b"RIFF": "webp",
 }
-_MODULES = (
-    "dom", "store", "route", "keys", "word_diff", "charts", "tables", "static_store", "notes", "answers", "matrix",
-    "samples", "run", "runs", "compare", "search", "app",
-)  # fmt: skip
-"""The modules of the page, each after those that it imports from."""
 _POLICY = "default-src 'none'; script-src 'self' file:; style-src 'self' file:; img-src 'self' file: data:; base-uri 'none'; form-action 'none'"
 
 
@@ -66,33 +64,15 @@ def export_view(places: Sequence[Path], title: str, folder: Path, max_samples: i
     return len(entries)
 
 
-def bundle_script() -> str:
-    """Return the modules of the page as one classic script."""
-    parts = []
-    for name in _MODULES:
-        text = static_text(f"{name}.js")
-        text = re.sub(r"^import .*;\n", "", text, flags=re.MULTILINE)
-        parts.append(f"// {name}.js\n" + re.sub(r"^export ", "", text, flags=re.MULTILINE))
-    start = "openView();\n"
-    *rest, app = parts
-    assert app.endswith(start), "app.js ends by opening the first view"
-    body = "\n".join([*rest, app.removesuffix(start), "useStore(staticStore());\n" + start])
-    return f'"use strict";\n(() => {{\n{body}}})();\n'
-
-
 def _write(entries: Sequence[RunEntry], title: str, folder: Path, max_samples: int, cache: ViewCache) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "data").mkdir()
-    page = (
-        static_text("index.html")
-        .replace('type="module" src="static/app.js"', 'src="app.js"')
-        .replace("static/", "")
-    )
+    page = static_text("index.html").replace("static/", "")
     policy = f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
     write_atomically(folder / "index.html", page.replace("<title>", f"{policy}\n<title>").encode())
-    for name in ("app.css", "icon.svg"):
+    for name in ("app.css", *SHARED_SHEETS, "icon.svg"):
         write_atomically(folder / name, static_text(name).encode())
-    write_atomically(folder / "app.js", bundle_script().encode())
+    write_atomically(folder / "app.js", page_script(exported=True).encode())
     listed = []
     for number, entry in enumerate(entries):
         row = entry.to_json()
@@ -101,7 +81,24 @@ def _write(entries: Sequence[RunEntry], title: str, folder: Path, max_samples: i
         if entry.manifest is not None:
             row |= _write_run(entry, row, folder, place, max_samples, cache)
         listed.append(row)
-    _write_data(folder / "data" / "runs.js", "runs", {"title": title, "version": "exported", "runs": listed})
+    trends = _write_trends(entries, folder / "data")
+    shown = {"title": title, "version": "exported", "runs": listed, "trends": trends}
+    _write_data(folder / "data" / "runs.js", "runs", shown)
+
+
+def _write_trends(entries: Sequence[RunEntry], data: Path) -> list[dict[str, str]]:
+    """Write the trend of each suite, and return where each is."""
+    places = []
+    for number, (suite, raw) in enumerate(suites_of(entries).items()):
+        place = f"trend-{number:04d}"
+        found: dict[str, Any] = {"version": "exported", "status": "ready"}
+        try:
+            found["trend"] = describe_trend(runs_of(entries, raw), raw, NIGHTS)
+        except BenchError as exc:
+            found["status"] = f"failed: {formatting.strip_controls(str(exc))}"
+        _write_data(data / f"{place}.js", place, found)
+        places.append({"suite": suite, "place": place})
+    return places
 
 
 def _write_run(

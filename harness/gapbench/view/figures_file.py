@@ -14,24 +14,34 @@ from gapbench.view.cache import ViewCache
 from gapbench.view.run_files import fingerprint
 
 
-def figures_path(run: Path, cache: ViewCache) -> Path:
+def figures_path(run: Path, cache: ViewCache, mark: str = "", prices: str = "") -> Path:
     """Return where the figures of a run are kept, whether they were computed or not.
 
-    The name has the version of the price book, and a hash of the user's own: other prices give other costs.
+    The name has the version of the prices: other prices give other costs.
+
+    Args:
+        run: The run folder.
+        cache: The cache folder.
+        mark: The run's fingerprint. "": it is computed.
+        prices: What :func:`prices_version` returned. "": it is computed.
     """
+    return cache.place(run, mark or fingerprint(run)) / f"figures-{prices or prices_version()}.json"
+
+
+def prices_version() -> str:
+    """Return the version of the price book, with a hash of the user's own if there is one."""
     own = user_price_file()
-    version = price_book_version().replace(" ", "-") + ("" if own is None else f"-{_hash(own)}")
-    return cache.place(run, fingerprint(run)) / f"figures-{version}.json"
+    return price_book_version().replace(" ", "-") + ("" if own is None else f"-{_hash(own)}")
 
 
 def _hash(file: Path) -> str:
     return sha256(file.read_bytes()).hexdigest()[:12]
 
 
-def read_figures(run: Path, cache: ViewCache) -> dict[str, Any] | None:
-    """Return the figures of a run as it is now, or None if they were not computed yet."""
+def read_figures(run: Path, cache: ViewCache, mark: str = "", prices: str = "") -> dict[str, Any] | None:
+    """Return the figures of a run at a fingerprint, or None if they were not computed yet; see :func:`figures_path`."""
     try:
-        found: dict[str, Any] = orjson.loads(figures_path(run, cache).read_bytes())
+        found: dict[str, Any] = orjson.loads(figures_path(run, cache, mark, prices).read_bytes())
     except (OSError, ValueError):
         return None
     return found

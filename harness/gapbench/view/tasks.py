@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gapbench.report import html, sample_browser
-from gapbench.view import run_changes
+from gapbench.view import run_changes, trend_figures
 from gapbench.view.cache import ViewCache
 from gapbench.view.figures import write_figures
 from gapbench.view.samples_table import samples_table
@@ -29,6 +29,11 @@ def prepare_figures(run: Path, cache_folder: Path) -> None:
 def describe_changes(first: Path, second: Path) -> dict[str, Any]:
     """Return what changed from one run to another."""
     return run_changes.describe_changes(first, second)
+
+
+def describe_trend(runs: dict[Path, str], suite: str, last: int) -> dict[str, Any]:
+    """Return the trend of a suite."""
+    return trend_figures.describe_trend(runs, suite, last)
 
 
 def render_report(run: Path) -> tuple[str, str]:

@@ -26,7 +26,7 @@ PROMPT = -1
 MAX_QUERY_CHARS = 500
 BLOCK_ITEMS = 10_000
 """Requests in a block: the unit of a search, which shows its matches so far."""
-WAIT_S = 1.0
+WAIT_S = 0.5
 _SNIPPET_CHARS = 160
 _KEPT_SEARCHES = 16
 _TERM = re.compile(r'"([^"]+)"|(\S+)')

@@ -47,6 +47,11 @@ class CompletionsRunner(OpenAIRunner):
         changes = ("generation parameters dropped: nothing is generated",) if request.params.as_json() else ()
         return Call({"context": context, "continuation": last.text}, LIKELIHOOD_PARAMS, changes)
 
+    async def warm_up(self, call: Call) -> None:
+        """Have the SDK build the call without sending it; a call for log-probabilities needs the server's tokens first."""
+        if "continuation" not in call.body:
+            await super().warm_up(call)
+
     async def stream(self, call: Call) -> AsyncIterator[Chunk]:
         """Send the call and yield the response as it arrives; log-probabilities are one chunk."""
         if "continuation" not in call.body:

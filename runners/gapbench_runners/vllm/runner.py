@@ -224,6 +224,11 @@ class VllmRunner(Runner):
         given = [str(arg) for arg in serve.get("args", [])]
         return [*start, self.model.name, "--host", "127.0.0.1", "--port", str(port), *parallel, *given]
 
+    async def warm_up(self, call: Call) -> None:
+        """Warm up the client; an engine in this process has none."""
+        if self._engine is None:
+            await self._client.warm_up(call)
+
     def stream(self, call: Call) -> AsyncIterator[Chunk]:
         """Send the call."""
         return self._engine.stream(call) if self._engine else self._client.stream(call)

@@ -248,3 +248,60 @@ def test_a_price_of_the_command_line_reaches_tco_and_advise(
     change = "open: other price than in its run, by --price: usd_per_gpu_hour 2.95 -> 9.9"
     assert change in total["warnings"]
     assert change in advice["assumed"]
+
+
+@pytest.mark.parametrize("columns", ["80", "120"])
+def test_advice_fits_a_screen(
+    finished: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    """At most 30 lines, the recommendation first; the last ones name what is left out and the run."""
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.chdir(finished.parents[1])
+    lines = command_output(capsys, "advise", "--volume", "80M").splitlines()
+
+    assert len(lines) <= 30
+    assert lines[0].startswith("Recommendation: ")
+    assert ["Because", "Before you follow it", "What would change it"] == [
+        line for line in lines if line in {"Because", "Before you follow it", "What would change it"}
+    ]
+    assert lines[-2].endswith("strategic questions, pilot and assumptions with --full")
+    assert lines[-1].startswith("From the newest run, results/")
+
+
+def test_full_advice_has_every_sentence(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All that --json has."""
+    asked = ("advise", "--run", str(finished), "--volume", "80M")
+    found = json.loads(command_output(capsys, *asked, "--json"))
+    printed = "".join(command_output(capsys, *asked, "--full").split())
+
+    for line in (
+        *found["because"],
+        *found["conditions"],
+        *found["would_change"],
+        *found["pilot"],
+        *found["assumed"],
+    ):
+        assert "".join(line.split()) in printed
+
+
+def test_advice_takes_the_newest_run(
+    finished: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `bench gap` does; not with --no-run, and an empty folder has none."""
+    monkeypatch.chdir(finished.parents[1])
+    asked = ("advise", "--volume", "80M", "--json")
+    named = json.loads(command_output(capsys, *asked, "--run", str(finished)))
+    assert named == json.loads(command_output(capsys, *asked))
+    published = json.loads(command_output(capsys, *asked, "--no-run"))
+    assert not published["simulated"]
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+
+    assert published == json.loads(command_output(capsys, *asked))
+
+
+def test_a_run_and_no_run_contradict_each_other(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line, exit 2."""
+    said = command_output(capsys, "advise", "--run", str(finished), "--no-run", code=2)
+
+    assert "--run and --no-run contradict each other" in said

@@ -109,7 +109,7 @@ def test_the_users_price_book_is_below_the_suite(
         ("open-a.usd_per_gpu_hour=cheap", "usd_per_gpu_hour is a number of dollars, 0 or more"),
         ("open-a.usd_per_gpu_hour=nan", "usd_per_gpu_hour is a number of dollars, 0 or more"),
         ("open-a.gpus=0", "gpus is a number above 0"),
-        ("open-a.as_of=yesterday", "--price open-a.as_of=yesterday"),
+        ("open-a.as_of=yesterday", "--price 'open-a.as_of=yesterday'"),
         ("usd_per_gpu_hour=1", "write MODEL.key=value"),
     ],
 )

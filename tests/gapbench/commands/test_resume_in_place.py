@@ -155,3 +155,49 @@ CHANGES: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
 def test_changes_are_named_by_key(old: dict[str, Any], new: dict[str, Any], said: list[str]) -> None:
     """Old and new value, with items of lists by their ids."""
     assert said == [str(change) for change in list_suite_changes(suite_content(old), suite_content(new))]
+
+
+def rebuild(run: Path, *options: str) -> int:
+    """Lose run.json and resume with the suite as it is now."""
+    (run / "run.json").unlink()
+    return invoke(["run", "s.yaml", "--resume", run.name, "--yes", "--quiet", *options])
+
+
+def test_a_lost_manifest_of_a_run_that_went_on_with_an_edited_suite_is_rebuilt(
+    server: Vendor, half: Path
+) -> None:
+    """Three rows are of the suite with the wrong name, three of the one with the right name; nothing is asked again."""
+    write(server)
+    assert 0 == resume(half)
+    asked = len(server.asked)
+
+    assert 0 == rebuild(half, "--no-preflight")
+    assert asked == len(server.asked)
+    assert "complete" == read_manifest(half).state
+
+
+def test_a_lost_manifest_and_an_edited_suite_need_acceptance(
+    server: Vendor, half: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The rows do not show a price: the message says what to give, and with it nothing is asked again."""
+    write(server)
+    assert 0 == resume(half)
+    write(server, price=3)
+    asked = len(server.asked)
+    capsys.readouterr()
+
+    assert 2 == rebuild(half, "--no-preflight")
+    assert "or add --accept-changes if only prices, keys" in capsys.readouterr().err
+    (half / "run.json").write_text("{half")
+    assert 0 == rebuild(half, "--no-preflight", "--accept-changes")
+    assert asked == len(server.asked)
+
+
+def test_a_lost_manifest_is_not_rebuilt_for_another_prompt(
+    server: Vendor, half: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a row shows is compared, accepted or not."""
+    write(server, prompt="Please: {q}")
+
+    assert 2 == rebuild(half, "--no-preflight", "--accept-changes")
+    assert "the prompt of messages|sums|" in capsys.readouterr().err

@@ -15,7 +15,14 @@ import pytest
 import yaml
 
 from gapbench.cli import invoke
-from gapbench.execution.first_calls import FirstCallError, ask_models, make_first_calls, small_png
+from gapbench.execution.first_calls import (
+    FirstCallError,
+    ask_models,
+    make_first_calls,
+    needs_first_calls,
+    small_png,
+)
+from gapbench.execution.run_pricing import cost_bounds
 from gapbench.execution.setup import RunSetup, Selection, build_run_setup
 from gapbench.store import read_manifest
 from tests.two_models import command_output
@@ -225,3 +232,54 @@ def test_doctor_asks_each_model_of_a_suite(
     lines = capsys.readouterr().out.splitlines()
     assert ["yes  chat", "no   gemini"] == [line[:11].strip() for line in lines]
     assert "KEY_GEMINI was refused (401: " in lines[1]
+
+
+GATEWAY = {
+    "id": "m",
+    "runner": "openai",
+    "model": "some-model",
+    "weights": "closed",
+    "base_url": "http://127.0.0.1:9/v1",
+}
+"""A model behind an address that asks for no key."""
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_paid"),
+    [
+        ({"cost": {"input_usd_per_mtok": 2, "output_usd_per_mtok": 8}}, True),
+        ({"cost": {"provider": "openai", "model": "gpt-5.2"}}, True),
+        ({"weights": "open", "cost": {"input_usd_per_mtok": 0.2, "output_usd_per_mtok": 0.6}}, True),
+        ({"runner": "vllm", "weights": "open", "cost": {"input_usd_per_mtok": 0.2, "output_usd_per_mtok": 0.6}}, True),
+        ({}, True),
+        ({"weights": "open"}, False),
+        ({"cost": {"input_usd_per_mtok": 0, "output_usd_per_mtok": 0}}, False),
+        ({"cost": {"gpu": "H100-80GB", "usd_per_gpu_hour": 2.95}}, False),
+        ({"weights": "open", "cost": {"gpu": "H100-80GB", "usd_per_gpu_hour": 2.95}}, False),
+    ],
+)  # fmt: skip
+def test_a_model_whose_tokens_cost_money_is_paid_wherever_it_is_served(
+    changes: dict[str, Any], *, is_paid: bool
+) -> None:
+    """A price in the suite or the price book, or closed weights at an address; GPU hours and a price of 0 are not billed."""
+    run = setup([GATEWAY | changes])
+
+    assert is_paid == needs_first_calls(run)
+    assert [is_paid] == [bound.metered for bound in cost_bounds(run)]
+
+
+def test_a_simulated_model_with_a_price_is_not_paid() -> None:
+    """Its dollars are made up."""
+    cost = {"input_usd_per_mtok": 2, "output_usd_per_mtok": 8}
+    run = setup([{"id": "m", "runner": "sim", "weights": "closed", "cost": cost}])
+
+    assert not needs_first_calls(run)
+
+
+def test_a_gateway_without_a_key_is_asked_first(works: Vendor, capsys: pytest.CaptureFixture[str]) -> None:
+    """It refuses the first call, so no question of the task is sent."""
+    write([works.model_yaml("chat", key_env=None)])
+
+    assert 2 == invoke(["run", "s.yaml", "--yes", "--quiet"])
+    assert 1 == len(works.asked)
+    assert "wants a key (401: " in capsys.readouterr().err

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,11 +14,13 @@ import pytest
 
 from gapbench import transport
 from gapbench.errors import RunnerError, SetupError
+from gapbench.execution import cell_run
+from gapbench.execution.attempts.attempt_row import CellClock
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.run import RunSettings, run
 from gapbench.store import RunManifest, RunWriter, read_attempts, read_manifest, read_payload
 from gapbench.suite.plan import Cell, Load, Plan
-from gapbench.values import Attempt, Chunk, Image, Message, Model, Session, Text, Usage
+from gapbench.values import Attempt, Call, Chunk, Image, Message, Model, Session, Text, Usage
 from gapbench.values.policies import RetryPolicy, RunPolicies
 from tests.makers import ScriptedRunner, model, plan, sample
 
@@ -234,6 +238,31 @@ def test_times_count_from_the_cells_start(tmp_path: Path) -> None:
 
     assert ((rows["scheduled_s"] >= 0) & (rows["done_s"] <= took_s)).all()
     assert (rows["done_s"] >= rows["first_token_s"]).all()
+
+
+def test_a_client_is_warmed_up_before_the_cells_clock_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the first of four requests, once; a client that cannot be warmed up still sends."""
+    events: list[str] = []
+
+    class Lazy(ScriptedRunner):
+        async def warm_up(self, call: Call) -> None:
+            events.append("warm-up")
+            raise TypeError(call.body["text"])
+
+        def stream(self, call: Call) -> AsyncIterator[Chunk]:
+            events.append("request")
+            return super().stream(call)
+
+    def start_clock(start_s: float, started_at: datetime) -> CellClock:
+        events.append("clock")
+        return CellClock(start_s, started_at)
+
+    monkeypatch.setattr(cell_run, "CellClock", start_clock)
+    go(tmp_path, plan(), {"m": Lazy(model(), ANSWERS)})
+
+    assert ["warm-up", "clock", *["request"] * 4] == events
 
 
 def test_warm_up_rows_say_so(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import json
 import random
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -252,6 +253,28 @@ def test_a_run_of_three_models_and_tasks_fits_a_screen(make_run: Make, answers: 
     assert [name for name in ("closed-a", "closed-b", "open-c") if re.search(rf"^{name} ", table, re.MULTILINE)] == [
         "closed-a", "closed-b", "open-c",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("failed", "answered", "has_table"),
+    [(["closed-a"], [], False), (["closed-a", "open-b"], [], False), (["closed-a"], ["open-b"], True)],
+)
+def test_a_run_without_answers_shows_no_table_of_models(
+    make_run: Make, answers: Answers, failed: list[str], answered: list[str], *, has_table: bool
+) -> None:
+    """One line in place of a table of dashes; with one model that answered there is a table."""
+    rows = [row for model in answered for row in answers(model, 6, 9)]
+    for model in failed:
+        row = answers(model, 0, 1)[0]
+        rows.append(replace(row, outcome="infra", score=None, failure_kind="connect"))
+    terminal = io.StringIO()
+    report_run(make_run(rows), Console(file=terminal, width=100))
+    said = terminal.getvalue()
+
+    assert (has_table, not has_table) == (
+        "Each model" in said,
+        "No request was answered, so there is no table of models." in said,
+    )
 
 
 def test_the_models_table_has_the_figures_of_the_answer(run: Path) -> None:

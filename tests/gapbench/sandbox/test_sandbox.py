@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import socket
+import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from gapbench.cpus import usable_cpus
 from gapbench.sandbox import Sandbox, SandboxJob, SandboxLimits, SandboxResult, make_probe_job
+from gapbench.sandbox.command_line import GUEST_FOLDER, base_interpreter
 
 SHORT = SandboxLimits(wall_s=120.0, cpu_s=2, memory_bytes=256 * 2**20)
 
@@ -164,7 +166,20 @@ def test_no_more_programs_at_once_than_cores() -> None:
     """Programs beyond the cores wait, so that none misses its deadline through another."""
     sandbox = Sandbox(Sandbox.find().level)
     assert isinstance(sandbox._slots, threading.BoundedSemaphore)
-    assert sandbox._slots._initial_value == os.cpu_count()  # type: ignore[attr-defined]
+    assert sandbox._slots._initial_value == usable_cpus()  # type: ignore[attr-defined]
+
+
+def test_a_program_starts_without_the_modules_that_run_it() -> None:
+    """They import much more than the guest: a program would take twice as long to start."""
+    imports = "import gapbench.sandbox.guest.main; print(*sorted(sys.modules))"
+    code = f"import sys; sys.path.insert(0, {str(GUEST_FOLDER.parents[2])!r}); {imports}"
+    modules = subprocess.run(
+        [base_interpreter(), "-s", "-S", "-P", "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+
+    assert "gapbench.sandbox.guest.main" in modules
+    assert [] == [name for name in modules if name.startswith("gapbench.sandbox.") and "guest" not in name]
+    assert not {"subprocess", "dataclasses", "inspect", "pathlib", "tempfile"} & set(modules)
 
 
 def test_sandbox_that_shows_the_host_is_not_taken() -> None:

@@ -7,7 +7,7 @@ import errno
 import io
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from gapbench.execution.attempts.request_sender import CompletedAttempt
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.recording.cell_scorer import CellScorer
 from gapbench.execution.recording.recorder import AttemptRecorder
+from gapbench.execution.recording.scoring_executors import ScoringExecutors
 from gapbench.execution.recording.scoring_queue import ScoringQueue
 from gapbench.execution.run import run
 from gapbench.store import RunWriter, read_attempts
@@ -27,6 +28,7 @@ from gapbench.store.journal import SYNC_ROWS, Journal, JournalSettings
 from gapbench.values import (
     Attempt,
     Call,
+    Chunk,
     Image,
     Message,
     Payload,
@@ -199,9 +201,9 @@ def test_an_image_is_on_disk_before_it_is_asked_about(tmp_path: Path) -> None:
     there: list[bool] = []
 
     class Looking(ScriptedRunner):
-        def prepare(self, request: Any) -> Any:
+        def stream(self, call: Call) -> AsyncIterator[Chunk]:
             there.append((tmp_path / "media" / image.sha256).exists())
-            return super().prepare(request)
+            return super().stream(call)
 
     go(tmp_path, plan(samples=(shown,)), {"m": Looking(model(), ANSWERS)})
 
@@ -223,8 +225,9 @@ def test_a_slow_score_that_cannot_be_kept_stops_the_asking(tmp_path: Path) -> No
 
     async def main() -> None:
         clock = CellClock(0.0, attempt().started_at)
-        with ThreadPoolExecutor(1) as aside, Full(tmp_path) as writer:
+        with ThreadPoolExecutor(1) as threads, Full(tmp_path) as writer:
             shelf = AttemptRecorder(writer, FAST, Watch(), StopSignal())
+            aside = ScoringExecutors(threads, threads)
             marking = ScoringQueue("run", ("s", "h"), cell, clock, aside, shelf, scorer=slow, simulated=True)
             await marking.submit(sent)
             for last_word in (marking.wait_until_scored(), marking.submit(sent)):

@@ -11,7 +11,8 @@ import pytest
 
 from gapbench.errors import InputError
 from gapbench.view.cache import ViewCache
-from gapbench.view.export import BLOCK_ITEMS, bundle_script, export_view
+from gapbench.view.export import BLOCK_ITEMS, export_view
+from gapbench.view.page_files import page_script
 from tests.gapbench.view.test_samples import write_texts_run
 from tests.run_folders import make_answers, make_attempt, write_run
 
@@ -77,7 +78,7 @@ def test_a_folder_with_files_is_refused(tmp_path: Path) -> None:
 def test_the_script_has_every_module_and_no_import() -> None:
     """Each module of the page but those that import nothing else is in it once."""
     static = Path(__file__).parents[3] / "harness" / "gapbench" / "view" / "static"
-    script = bundle_script()
+    script = page_script(exported=True)
 
     for path in static.glob("*.js"):
         assert 1 == script.count(f"// {path.name}\n"), path.name

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,17 +35,19 @@ Cost = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class PriceSetting:
-    """One value for the ``cost`` of a model, as ``MODEL.key=value`` gives it.
+    """One value for the ``cost`` of a model, as ``MODEL.key=value`` or an entry of a Python dictionary gives it.
 
     Attributes:
         model_id: The model's id in the run.
         key: One of :data:`PRICE_KEYS`.
         value: The value; a number for prices and counts.
+        written: The setting as the user wrote it, for error messages.
     """
 
     model_id: str
     key: str
     value: float | str
+    written: str = field(default="", compare=False)
 
     @classmethod
     def parse(cls, text: str) -> PriceSetting:
@@ -54,26 +56,39 @@ class PriceSetting:
         Raises:
             InputError: The text has another form, the key is unknown, or the value is no price.
         """
-        name, equals, value = text.partition("=")
-        model_id, dot, key = name.strip().rpartition(".")
-        if not equals or not dot or not model_id or not value.strip():
-            raise InputError(
-                f"found --price {text!r}; write MODEL.key=value, such as llama-70b.usd_per_gpu_hour=2.35"
-            )
+        name, _, value = text.partition("=")
+        form = "write MODEL.key=value, such as llama-70b.usd_per_gpu_hour=2.35"
+        return cls._checked(name, value, f"--price {text!r}", form)
+
+    @classmethod
+    def from_entry(cls, name: str, value: float | str) -> PriceSetting:
+        """Return the setting of an entry such as ``"llama-70b.usd_per_gpu_hour": 2.35``.
+
+        Raises:
+            InputError: The name has another form, the key is unknown, or the value is no price.
+        """
+        form = 'write with_prices({"MODEL.key": value}), such as {"llama-70b.usd_per_gpu_hour": 2.35}'
+        return cls._checked(str(name), str(value), f"with_prices({{{name!r}: {value!r}}})", form)
+
+    @classmethod
+    def _checked(cls, name: str, value: str, written: str, form: str) -> PriceSetting:
+        model_id, _, key = name.strip().rpartition(".")
+        if not model_id or not value.strip():
+            raise InputError(f"found {written}; {form}")
         if key not in PRICE_KEYS:
             near = difflib.get_close_matches(key, PRICE_KEYS, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(PRICE_KEYS)}"
-            raise InputError(f"found --price {text!r}: no key {key!r}; {hint}")
+            raise InputError(f"found {written}: no key {key!r}; {hint}")
         if key in _TEXTS:
-            return cls(model_id, key, value.strip())
+            return cls(model_id, key, value.strip(), written)
         try:
             number = float(value)
         except ValueError:
             number = -1.0
         if not 0 <= number < float("inf") or (key == "gpus" and number == 0):
             wanted = "a number above 0" if key == "gpus" else "a number of dollars, 0 or more"
-            raise InputError(f"found --price {text!r}; {key} is {wanted}")
-        return cls(model_id, key, number)
+            raise InputError(f"found {written}; {key} is {wanted}")
+        return cls(model_id, key, number, written)
 
 
 def change_prices(runs: Runs, settings: Sequence[PriceSetting] = (), suite: Path | None = None) -> Runs:
@@ -110,7 +125,7 @@ def _find_model(runs: Runs, setting: PriceSetting) -> None:
         return
     near = difflib.get_close_matches(setting.model_id, known, 1)
     hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(dict.fromkeys(known))}"
-    raise InputError(f"--price: no model {setting.model_id!r} in these runs; {hint}")
+    raise InputError(f"{setting.written}: no model {setting.model_id!r} in these runs; {hint}")
 
 
 def _change_manifest(
@@ -185,9 +200,7 @@ def _check_cost(cost: Cost, setting: PriceSetting) -> None:
         _COST.validate_python(given)
     except ValidationError as exc:
         problem = exc.errors()[0]["msg"]
-        raise InputError(
-            f"--price {setting.model_id}.{setting.key}={setting.value}: {problem[:1].lower()}{problem[1:]}"
-        ) from exc
+        raise InputError(f"{setting.written}: {problem[:1].lower()}{problem[1:]}") from exc
 
 
 def _file_change(file: Path) -> Callable[[ModelEntry], Cost | None]:

@@ -81,7 +81,11 @@ def advise(
     is_tuned = situation.customisation == "fine-tuning"
     case = _Case(situation, tco, quality, option_costs(tco, is_tuned=is_tuned), questions)
     _describe_costs(case)
-    by_quality, by_requirement = _excluded_by_quality(case), _excluded_by_requirement(case)
+    by_quality = _excluded_by_quality(case)
+    case.because.extend(
+        f"{_LEG[leg]}: not priced: {cost.missing}" for leg, cost in case.costs.items() if cost.usd is None
+    )
+    by_requirement = _excluded_by_requirement(case)
     choice = _choose(case, {**by_quality, **by_requirement})
     tier: OptionCost | None = None
     if quality is not None and quality.is_closed_ahead and choice == "closed API" and hybrid is not None:
@@ -130,9 +134,6 @@ def _describe_costs(case: _Case) -> None:
     )
     case.because.append(
         f"a month at {format_mtok(tco.volume_mtok)} tokens costs: {listed or 'no option has a known price'}"
-    )
-    case.because.extend(
-        f"{_LEG[leg]}: not priced: {cost.missing}" for leg, cost in case.costs.items() if cost.usd is None
     )
     for leg, found in tco.break_evens.items():
         case.change.append(f"volume: break-even of self-hosting against the {_LEG[leg]}: {found.description}")

@@ -191,7 +191,7 @@ def trend(folders: Sequence[Path], baselines: Mapping[str, Sequence[str]] | None
 def select_nights(
     folders: Sequence[Path], last: int, suite: str | None = None
 ) -> tuple[list[Path], list[str]]:
-    """Return the newest complete runs of a suite, oldest first, and sentences about what was left out.
+    """Return the newest complete runs of a suite, oldest first and each once, and sentences about what was left out.
 
     Args:
         folders: Run folders; only ``run.json`` of each is read.
@@ -209,7 +209,12 @@ def select_nights(
         except ResultsError as exc:
             notes.append(f"left out: {exc}")
     manifests.sort(key=lambda entry: (str(entry[1].started_at), entry[0].name))
-    complete = [entry for entry in manifests if entry[1].state == "complete"]
+    finished = [entry for entry in manifests if entry[1].state == "complete"]
+    # A run that was copied is one night.
+    firsts: dict[str, Path] = {}
+    for folder, manifest in finished:
+        firsts.setdefault(str(manifest.run_id), folder)
+    complete = [entry for entry in finished if firsts[str(entry[1].run_id)] is entry[0]]
     known = list(dict.fromkeys(str(manifest.suite) for _, manifest in complete))
     if not complete or (suite is not None and suite not in known):
         there = f"there are runs of: {', '.join(sorted(known))}" if known else "there is no complete run"
@@ -217,6 +222,13 @@ def select_nights(
     name = suite or str(complete[-1][1].suite)
     chosen = [(folder, manifest) for folder, manifest in complete if manifest.suite == name][-last:]
     since = str(chosen[0][1].started_at)
+    notes += [
+        f"left out: {folder.name}, a copy of {firsts[str(manifest.run_id)]}"
+        for folder, manifest in finished
+        if manifest.suite == name
+        and str(manifest.started_at) >= since
+        and firsts[str(manifest.run_id)] is not folder
+    ]
     stopped = [
         f"{folder.name} ({manifest.state})"
         for folder, manifest in manifests

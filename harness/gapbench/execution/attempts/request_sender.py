@@ -5,6 +5,7 @@ The parent process and the workers use the same code, so that measurements do no
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -24,8 +25,9 @@ from gapbench.suite.plan import (
     count_prompt_chars,
     request_of,
 )
-from gapbench.values import Call, Message, Response
+from gapbench.values import Call, Message, Request, Response
 from gapbench.values.policies import Timeouts
+from gapbench.values.thinking import thinking_rules_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,19 @@ Deliver = Callable[[CompletedAttempt], Awaitable[None]]
 """Receives each attempt when it ends; makes its sender wait while the receiver is behind."""
 
 
+def build_request(cell: Cell, planned: PlannedRequest, messages: tuple[Message, ...]) -> Request:
+    """Return what a runner is asked to send for a prompt, as sent, of a request."""
+    return request_of(cell.model, planned.sample, cell.params_of(planned), messages)
+
+
+async def warm_up(runner: Runner, cell: Cell, planned: PlannedRequest) -> None:
+    """Prepare a cell's first request and discard it, so that lazy initialization happens before the clock starts."""
+    thinking_rules_for(cell.model.name, cell.model.thinking_in_text)  # the first reply would compile them
+    # What fails here fails again when the request is sent, and then it becomes a row.
+    with contextlib.suppress(Exception):
+        await runner.warm_up(runner.prepare(build_request(cell, planned, cell.messages(planned))))
+
+
 class RequestSender:
     """Makes the attempts of one cell, and counts those in flight and those made.
 
@@ -104,14 +119,9 @@ class RequestSender:
         self.in_flight = 0
         self.attempts_made = 0
 
-    def warm_up(self, planned: PlannedRequest) -> None:
-        """Prepare a request and discard it, so that lazy initialization happens before the clock starts."""
-        self.prepare(planned, self.cell.messages(planned))
-
     def prepare(self, planned: PlannedRequest, messages: tuple[Message, ...]) -> Call:
         """Return the call that sends a prompt of a request."""
-        cell = self.cell
-        return self.runner.prepare(request_of(cell.model, planned.sample, cell.params_of(planned), messages))
+        return self.runner.prepare(build_request(self.cell, planned, messages))
 
     async def send(self, attempt: AttemptRequest) -> AttemptResult:
         """Make one attempt. If its model has been given up, nothing is sent and the request stays unfinished."""

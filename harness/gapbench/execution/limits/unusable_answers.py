@@ -64,6 +64,7 @@ class UnusableAnswers:
     def __init__(self) -> None:
         self.is_overruled = False
         self._answers = 0
+        self._held: set[tuple[str, int]] = set()
         self._unusable: Counter[str] = Counter()
 
     @property
@@ -73,6 +74,11 @@ class UnusableAnswers:
 
     def record(self, row: Attempt) -> None:
         """Count a final measured answer of the first :data:`FIRST_ANSWERS`; an endpoint in trouble gives none."""
+        if (row.sample_id, row.repeat) in self._held:
+            self._held.discard((row.sample_id, row.repeat))
+            if row.outcome in UNUSABLE_OUTCOMES:
+                self._unusable[row.outcome] += 1
+            return
         is_refusal = row.failure_kind == "bad_request"
         if self._answers >= FIRST_ANSWERS or not row.final or row.phase != "measure":
             return
@@ -83,6 +89,12 @@ class UnusableAnswers:
             self._unusable["refused by the server"] += 1
         elif row.outcome in UNUSABLE_OUTCOMES:
             self._unusable[row.outcome] += 1
+
+    def record_held(self, row: Attempt) -> None:
+        """Count an answer with a program, which runs after the load: until it has its row, it can be used."""
+        if self._answers < FIRST_ANSWERS and row.final and row.phase == "measure":
+            self._answers += 1
+            self._held.add((row.sample_id, row.repeat))
 
     def describe(self) -> str:
         """Return the counts in words, such as ``20 of the first 20 answers cannot be used (20 unparsed)``."""

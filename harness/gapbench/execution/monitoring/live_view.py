@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from decimal import Decimal
 from types import TracebackType
@@ -62,10 +62,12 @@ class QuietView:
 class PlainView(QuietView):
     """Prints a line when a model opens and a cell ends, and every few seconds in between; for logs and pipes."""
 
-    def __init__(self, console: Console, planned: int = 0, max_usd: float | None = None) -> None:
+    def __init__(
+        self, console: Console, planned: Mapping[str, int] | None = None, max_usd: float | None = None
+    ) -> None:
         super().__init__(console)
         self.cells: dict[str, CellProgress] = {}
-        self._planned = planned
+        self._planned = planned or {}
         self._max_usd = None if max_usd is None else Decimal(str(max_usd))
         self._last_printed_s = 0.0
 
@@ -75,7 +77,7 @@ class PlainView(QuietView):
 
     def cell_started(self, cell: Cell, total: int, already_done: int) -> None:
         """Start counting a cell."""
-        self.cells[cell.cell_id] = CellProgress(total, already_done, time.monotonic())
+        self.cells[cell.cell_id] = CellProgress(total, already_done, time.monotonic(), cell.task.name)
 
     def attempt_done(self, cell: Cell, row: Attempt, usd: Decimal | None) -> None:
         """Count an attempt."""
@@ -85,13 +87,13 @@ class PlainView(QuietView):
 
     def cell_ended(self, cell: Cell) -> None:
         """Print the cell's line."""
-        self.cells[cell.cell_id].end(time.monotonic())
+        self.cells[cell.cell_id].end_scoring(time.monotonic())
         self._print_progress(cell)
 
     def answer_waiting(self, cell: Cell) -> None:
         """Count an answer that waits for its score."""
         progress = self.cells[cell.cell_id]
-        progress.waiting += 1
+        progress.record_waiting()
         self._note_end(progress)
 
     def total_line(self) -> str:
@@ -116,14 +118,16 @@ class PlainView(QuietView):
             for name, value in format_progress(progress).items()
             if value not in (MISSING, "0")
         )
-        total = f"; all: {self.total_line()}" if self._planned > progress.total else ""
+        total = f"; all: {self.total_line()}" if sum(self._planned.values()) > progress.total else ""
         self.notify(f"{cell.cell_id}: {shown}{total}")
 
 
 class LiveView(PlainView):
     """A table that redraws itself four times a second."""
 
-    def __init__(self, console: Console, planned: int = 0, max_usd: float | None = None) -> None:
+    def __init__(
+        self, console: Console, planned: Mapping[str, int] | None = None, max_usd: float | None = None
+    ) -> None:
         super().__init__(console, planned, max_usd)
         self._opening = ""
         self._live = Live(console=console, refresh_per_second=4, get_renderable=self._table, transient=True)
@@ -163,7 +167,7 @@ class LiveView(PlainView):
 
     def cell_ended(self, cell: Cell) -> None:
         """Fix the cell's rate; its line stays."""
-        self.cells[cell.cell_id].end(time.monotonic())
+        self.cells[cell.cell_id].end_scoring(time.monotonic())
 
     def _table(self) -> Table:
         lines = [self.total_line()] if self.cells else []
@@ -183,13 +187,19 @@ class LiveView(PlainView):
         return table
 
 
-def open_view(console: Console, *, quiet: bool, planned: int = 0, max_usd: float | None = None) -> QuietView:
+def open_view(
+    console: Console,
+    *,
+    quiet: bool,
+    planned: Mapping[str, int] | None = None,
+    max_usd: float | None = None,
+) -> QuietView:
     """Return the view that fits a console; use it as a context manager.
 
     Args:
         console: Where to print.
         quiet: Print only what the user must know.
-        planned: Requests of the whole run.
+        planned: Requests of the whole run by task. None: unknown.
         max_usd: US dollars at which the run stops. None: no limit.
     """
     if quiet:

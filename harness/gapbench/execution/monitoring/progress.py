@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -24,25 +24,31 @@ class CellProgress:
         total: Requests of the cell.
         already_done: Requests that an earlier session finished; they count as done but not towards the rate.
         started_s: When this session started the cell.
+        task: Name of its task.
         done: Requests with their final attempt, including ``already_done``.
         retried: Attempts that were followed by another.
         infra: Final attempts that brought no answer.
         scored: Measured answers of this session that have a score.
         waiting: Answers of this session that have come and wait for their score.
+        waited: Answers of this session that came and waited for their score, with those that have it by now.
         ended_s: When the last answer had come, or the cell was stopped. None: it is under way.
+        scored_s: When the last score had come too. None: some are missing.
         usd: US dollars spent in this session. None: no attempt had a price so far.
     """
 
     total: int
     already_done: int
     started_s: float
+    task: str = ""
     done: int = 0
     retried: int = 0
     infra: int = 0
     scored: int = 0
     usd: Decimal | None = None
     waiting: int = 0
+    waited: int = 0
     ended_s: float | None = None
+    scored_s: float | None = None
     _score_sum: float = 0.0
     _first_token_buckets: Counter[int] = field(default_factory=Counter)
 
@@ -71,10 +77,20 @@ class CellProgress:
                 round(math.log(max(row.first_token_s - row.sent_s, 1e-6)) / _LOG_BUCKET_WIDTH)
             ] += 1
 
+    def record_waiting(self) -> None:
+        """Count an answer whose score comes later."""
+        self.waiting += 1
+        self.waited += 1
+
     def end(self, at_s: float) -> None:
         """Note when the cell ended; a later call changes nothing."""
         if self.ended_s is None:
             self.ended_s = at_s
+
+    def end_scoring(self, at_s: float) -> None:
+        """Note when the last score had come."""
+        self.end(at_s)
+        self.scored_s = at_s
 
     @property
     def answered(self) -> int:
@@ -102,33 +118,77 @@ class CellProgress:
         new, elapsed_s = self.answered - self.already_done, until_s - self.started_s
         return new / elapsed_s if new and elapsed_s > 0 else None
 
+    def sending_s(self, at_s: float) -> float:
+        """Return the seconds in which this session has sent requests."""
+        return (at_s if self.ended_s is None else self.ended_s) - self.started_s
+
+    def scoring_s(self, at_s: float) -> float:
+        """Return the seconds in which only scores were missing."""
+        if self.ended_s is None or not self.waited:
+            return 0.0
+        return (at_s if self.scored_s is None else self.scored_s) - self.ended_s
+
     def eta_s(self, at_s: float) -> float | None:
         """Return the seconds until the cell is done at the current rate. None: the rate is unknown."""
         rate = self.rate_rps(at_s)
         return None if rate is None else (self.total - self.answered) / rate
 
 
-def describe_total(cells: Iterable[CellProgress], planned: int, max_usd: Decimal | None, at_s: float) -> str:
+def describe_total(
+    cells: Iterable[CellProgress], planned: Mapping[str, int], max_usd: Decimal | None, at_s: float
+) -> str:
     """Return the progress of a run as a line: requests done of all, dollars of the budget, and the time left.
 
     Args:
         cells: The cells that have started.
-        planned: Requests of all cells, including those that have not started.
+        planned: By task, the requests of all cells, including those that have not started.
         max_usd: US dollars at which the run stops. None: no limit.
         at_s: The time now.
     """
     started = list(cells)
     answered = sum(cell.answered for cell in started)
-    parts = [f"{answered:,} of {max(planned, answered):,} requests"]
+    total = max(sum(planned.values()), answered)
+    parts = [f"{answered:,} of {total:,} requests"]
     spent = [cell.usd for cell in started if cell.usd is not None]
     if spent or max_usd is not None:
         limit = "" if max_usd is None else f" of {formatting.format_usd(max_usd)}"
         parts.append(f"{formatting.format_usd(sum(spent, Decimal(0)))}{limit}")
-    new = answered - sum(cell.already_done for cell in started)
-    elapsed_s = at_s - min((cell.started_s for cell in started), default=at_s)
-    if new > 0 and elapsed_s > 0 and planned > answered:
-        parts.append(f"{_format_left(elapsed_s / new * (planned - answered))} left")
+    left_s = estimate_left_s(started, planned, at_s)
+    if left_s:
+        parts.append(f"{_format_left(left_s)} left")
     return ", ".join(parts)
+
+
+def estimate_left_s(cells: Sequence[CellProgress], planned: Mapping[str, int], at_s: float) -> float | None:
+    """Return the seconds until all is answered and scored; see :func:`describe_total` for the arguments.
+
+    A request of a task takes as long as those that were sent, and its score as long as those that were computed after
+    the load. A task that has not started sends like all others together, and its scores take no time. What passed
+    between the cells, such as the start of a server, is added to each request.
+
+    Returns:
+        None: nothing was answered yet, so the pace is unknown.
+    """
+    new = sum(cell.answered - cell.already_done for cell in cells)
+    if new <= 0:
+        return None
+    sending_s = sum(cell.sending_s(at_s) for cell in cells)
+    scoring_s = sum(cell.scoring_s(at_s) for cell in cells)
+    elapsed_s = at_s - min(cell.started_s for cell in cells)
+    between_s = max(0.0, elapsed_s - sending_s - scoring_s)
+    left_s = 0.0
+    for task in {*planned, *(cell.task for cell in cells)}:
+        own = [cell for cell in cells if cell.task == task]
+        own_new = sum(cell.answered - cell.already_done for cell in own)
+        own_waited = sum(cell.waited for cell in own)
+        waiting = sum(cell.waiting for cell in own)
+        unanswered = max(0, planned.get(task, 0) - sum(cell.answered for cell in own))
+        pace_s = sum(cell.sending_s(at_s) for cell in own) / own_new if own_new else sending_s / new
+        left_s += unanswered * (pace_s + between_s / new)
+        if own_waited > waiting:
+            score_s = sum(cell.scoring_s(at_s) for cell in own) / (own_waited - waiting)
+            left_s += score_s * (waiting + unanswered * own_waited / own_new)
+    return left_s
 
 
 def _format_left(seconds: float) -> str:

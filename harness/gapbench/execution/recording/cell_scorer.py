@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -34,11 +34,13 @@ class CellScorer:
             transcript is the whole.
         is_slow: Whether a call takes more than a few milliseconds and may run in a thread.
         needs_core: Whether it runs programs that take a core of their own; then it starts after the load.
+        score_without_core: Returns the score of an answer without a program. None: a program must run.
     """
 
     score: ScoreReply
     is_slow: bool
     needs_core: bool = False
+    score_without_core: Callable[[str, PlannedRequest], Score | None] = lambda _answer, _planned: None
 
 
 def make_cell_scorer(cell: Cell, run_folder: Path) -> CellScorer | None:
@@ -60,12 +62,15 @@ def make_cell_scorer(cell: Cell, run_folder: Path) -> CellScorer | None:
             grader.is_slow,
         )
     scorer = make_task_scorer(task)
-    if scorer is not None:
+    if isinstance(scorer, SandboxedScorer):
         return CellScorer(
             lambda text, planned, transcript: score_with(scorer, text, planned.sample, transcript),
             scorer.is_slow,
-            needs_core=isinstance(scorer, SandboxedScorer),
+            needs_core=True,
+            score_without_core=lambda text, planned: scorer.score_without_sandbox(text, planned.sample),
         )
+    if scorer is not None:
+        return CellScorer(lambda text, planned: scorer(text, planned.sample), scorer.is_slow)
     return None
 
 

@@ -18,7 +18,7 @@ from gapbench.store.manifest_types import JsonObject
 from gapbench.store.provenance import format_utc, machine_info, package_versions
 from gapbench.store.schema import SCHEMA_VERSION
 from gapbench.suite.plan import Cell, Load, Plan, PlannedSearch
-from gapbench.values import Attempt, Model
+from gapbench.values import Attempt, Model, prompt_sha256
 
 
 def initial_manifest(
@@ -129,7 +129,9 @@ def adopt_suite(manifest: RunManifest, plan: Plan, content: Mapping[str, Any]) -
     manifest.suite_content = now
 
 
-def rebuild_from_rows(manifest: RunManifest, plan: Plan, rows: Sequence[Attempt]) -> RunManifest:
+def rebuild_from_rows(
+    manifest: RunManifest, plan: Plan, rows: Sequence[Attempt], *, accept_changes: bool = False
+) -> RunManifest:
     """Return the manifest of a run that lost its ``run.json``: the initial one, with the times that the rows give.
 
     Versions and machine are the current ones; ``remade_at`` records that. Counters and the order of a search's tries
@@ -139,6 +141,7 @@ def rebuild_from_rows(manifest: RunManifest, plan: Plan, rows: Sequence[Attempt]
         manifest: As :func:`initial_manifest` returns it; it is changed and returned.
         plan: The plan that it opens.
         rows: All that the run has.
+        accept_changes: Whether the suite may differ from that of the rows in what no row shows, such as prices and limits.
 
     Raises:
         ResultsError: The rows are of another run, suite or selection.
@@ -149,14 +152,11 @@ def rebuild_from_rows(manifest: RunManifest, plan: Plan, rows: Sequence[Attempt]
         for cell in plan.cells
         for request in cell.requests
     }
+    _check_suite_of_rows(run_id, plan, rows, accept_changes=accept_changes)
     reached_s: dict[str, dict[datetime, float]] = {}
     for row in rows:
         if row.run_id != run_id:
             raise ResultsError(f"the rows belong to run {row.run_id!r}; rename the folder {run_id!r} to it")
-        if row.suite_sha256 != plan.suite_sha256:
-            raise ResultsError(
-                f"the rows of {run_id} belong to a suite with different content; give the suite as it was then"
-            )
         if row.load_kind != "search" and (row.cell_id, row.sample_id, row.repeat) not in planned:
             raise ResultsError(
                 f"{run_id} has rows of {row.cell_id}, sample {row.sample_id!r}, which is not selected; "
@@ -174,6 +174,45 @@ def rebuild_from_rows(manifest: RunManifest, plan: Plan, rows: Sequence[Attempt]
     manifest.state, manifest.reason = "interrupted", "run.json was lost"
     manifest.remade_at = format_utc(datetime.now(UTC))
     return manifest
+
+
+def _check_suite_of_rows(run_id: str, plan: Plan, rows: Sequence[Attempt], *, accept_changes: bool) -> None:
+    """Refuse rows of a suite with other content, unless the suite was changed in a way that no answer depends on.
+
+    The newest rows show that: a run continues in its folder only after such a change, so they may be of this suite while
+    older ones are of the suite before it.
+    """
+    others = [row for row in rows if row.suite_sha256 != plan.suite_sha256 and row.run_id == run_id]
+    if not others:
+        return
+    newest = max(rows, key=lambda row: (row.started_at, row.done_s or 0.0))
+    if newest.suite_sha256 != plan.suite_sha256 and not accept_changes:
+        raise ResultsError(
+            f"the rows of {run_id} belong to a suite with different content; give the suite as it was then, or add "
+            "--accept-changes if only prices, keys, addresses, limits or retries have changed since"
+        )
+    asked = {
+        (cell.cell_id, request.sample.sample_id, request.repeat): (cell, request)
+        for cell in plan.cells
+        for request in cell.requests
+    }
+    for row in others:
+        key = (row.cell_id, row.sample_id, row.repeat)
+        if row.failure_kind is not None or key not in asked:
+            continue
+        cell, request = asked[key]
+        compared = (
+            ("prompt", row.prompt_sha256, prompt_sha256(request.sample.messages)),
+            ("parameters", row.params_asked, cell.params_json_of(request)),
+            ("model", row.model_asked, cell.model.name),
+            ("runner", row.runner, cell.model.runner),
+        )
+        for name, before, now in compared:
+            if before != now:
+                raise ResultsError(
+                    f"{run_id} cannot be continued with this suite: the {name} of {row.cell_id}, sample {row.sample_id!r}, has "
+                    "changed since it was answered; give the suite as it was then, or start a new run"
+                )
 
 
 def _model_entry(model: Model, *, simulated: bool) -> ModelEntry:

@@ -15,9 +15,11 @@ from gapbench.execution.attempts.attempt_row import CellClock, build_attempt_row
 from gapbench.execution.attempts.request_sender import CompletedAttempt
 from gapbench.execution.attempts.trajectory_row import build_trajectory_row, with_score_of
 from gapbench.execution.limits.stop_signal import StopSignal
+from gapbench.execution.limits.unusable_answers import FIRST_ANSWERS
 from gapbench.execution.recording.cell_scorer import CellScorer
 from gapbench.execution.recording.observer import RunObserver
 from gapbench.execution.recording.recorder import AttemptRecorder
+from gapbench.execution.recording.scoring_executors import ScoringExecutors
 from gapbench.execution.recording.stored_episodes import (
     StoredEpisodes,
     last_text,
@@ -38,6 +40,10 @@ SCORING_BATCH_SIZE = 8
 PROGRESS_INTERVAL_S = 5.0
 
 
+ScoreLater = Callable[[Executor], Coroutine[Any, Any, None]]
+"""Scores an answer in an executor and records its row."""
+
+
 class ScoringQueue:
     """Turns the attempts of one cell into scored rows.
 
@@ -46,11 +52,12 @@ class ScoringQueue:
         suite: The suite's name and hash.
         cell: The cell.
         clock: The cell's clock.
-        executor: Runs slow scorers, so that they do not block the event loop.
+        executors: Run slow scorers, so that they do not block the event loop.
         recorder: Receives each row, and each answer that waits for its score.
         scorer: Scores the replies. None: the replies are only timed.
         simulated: Whether a simulated provider answers.
         on_recorded: Called with each row once it is on disk.
+        on_held: Called with the row of an answer that is found to hold a program, which runs after the load.
     """
 
     def __init__(
@@ -59,24 +66,28 @@ class ScoringQueue:
         suite: tuple[str, str],
         cell: Cell,
         clock: CellClock,
-        executor: Executor,
+        executors: ScoringExecutors,
         recorder: AttemptRecorder,
         *,
         scorer: CellScorer | None,
         simulated: bool,
         on_recorded: Callable[[Attempt], None] = lambda _: None,
+        on_held: Callable[[Attempt], None] = lambda _: None,
     ) -> None:
         self._run_id = run_id
         self._suite = suite
         self._cell = cell
         self._clock = clock
         self._simulated = simulated
-        self._executor = executor
+        self._executors = executors
         self._recorder = recorder
         self._scorer = scorer
         self._on_recorded = on_recorded
+        self._on_held = on_held
+        self._looks_left = FIRST_ANSWERS
+        self._is_held_left = False
         self._tasks: set[asyncio.Task[None]] = set()
-        self._held: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        self._held: list[ScoreLater] = []
         self._free_places = asyncio.Semaphore(MAX_WAITING_ANSWERS)
         self._error: BaseException | None = None
 
@@ -98,11 +109,17 @@ class ScoringQueue:
             trajectory = build_trajectory_row(row, completed.turn, self._clock)
             pending_number = await self._recorder.add_pending(self._cell, row, completed, trajectory)
             score_later = partial(self._score_in_executor, scorer, completed, row, pending_number)
-            if scorer.needs_core and len(self._held) < MAX_HELD_ANSWERS:
+            if scorer.needs_core and self._looks_left:
+                # The rule that stops a task looks at these: one without a program has its score before the load ends.
+                self._looks_left -= 1
+                await self._start(
+                    partial(self._look_for_program, scorer, completed, row, pending_number, score_later)
+                )
+            elif scorer.needs_core and len(self._held) < MAX_HELD_ANSWERS:
                 # On two cores it would take the client's core, and the times would be those of the client.
                 self._held.append(score_later)
             else:
-                await self._start(score_later)
+                await self._start(partial(score_later, self._executors.beside_load))
 
     async def _start(self, score: Callable[[], Coroutine[Any, Any, None]]) -> None:
         await self._free_places.acquire()
@@ -111,13 +128,44 @@ class ScoringQueue:
         task.add_done_callback(self._task_done)
 
     async def _score_in_executor(
-        self, scorer: CellScorer, completed: CompletedAttempt, row: Attempt, pending_number: int
+        self,
+        scorer: CellScorer,
+        completed: CompletedAttempt,
+        row: Attempt,
+        pending_number: int,
+        executor: Executor,
     ) -> None:
         loop = asyncio.get_running_loop()
-        score = await loop.run_in_executor(self._executor, score_completed, scorer, completed)
+        score = await loop.run_in_executor(executor, score_completed, scorer, completed)
         await self._record(
             with_score(row, score, completed.response.answer), completed, score, pending_number
         )
+
+    async def _look_for_program(
+        self,
+        scorer: CellScorer,
+        completed: CompletedAttempt,
+        row: Attempt,
+        pending_number: int,
+        score_later: ScoreLater,
+    ) -> None:
+        """Record an answer without a program now, and hold one with a program until the load has ended."""
+        loop = asyncio.get_running_loop()
+        score = await loop.run_in_executor(
+            self._executors.beside_load,
+            score_without_core,
+            scorer,
+            completed.response.answer,
+            completed.planned,
+        )
+        if score is not None:
+            await self._record(
+                with_score(row, score, completed.response.answer), completed, score, pending_number
+            )
+            return
+        self._on_held(row)
+        if not self._is_held_left:
+            self._held.append(score_later)
 
     async def _record(
         self,
@@ -155,12 +203,13 @@ class ScoringQueue:
 
     def cancel(self) -> None:
         """Leave unscored answers to the next session; they are on disk."""
-        self._held.clear()
+        self.leave_held()
         for task in self._tasks:
             task.cancel()
 
     def leave_held(self) -> None:
         """Leave the answers whose scoring was held back to the next session, so that an interrupted run ends soon."""
+        self._is_held_left = True
         self._held.clear()
 
     async def wait_until_scored(self) -> None:
@@ -168,9 +217,10 @@ class ScoringQueue:
 
         Raises the error of the first row that could not be recorded.
         """
-        while self._held and self._error is None:
-            await self._start(self._held.pop(0))
-        while self._tasks:
+        while self._tasks or (self._held and self._error is None):
+            while self._held and self._error is None:
+                await self._start(partial(self._held.pop(0), self._executors.after_load))
+            # A task that still looks for a program may hold one.
             await asyncio.wait(self._tasks)
         if self._error is not None:
             raise self._error
@@ -267,3 +317,11 @@ def score_reply(scorer: CellScorer, reply: str, planned: PlannedRequest, transcr
         return scorer.score(reply, planned, transcript)
     except Exception as exc:  # noqa: BLE001 - an answer that was paid for must not be lost to a scorer's bug
         return Score(None, "unscored", reason=f"the scorer failed: {type(exc).__name__}: {exc}")
+
+
+def score_without_core(scorer: CellScorer, reply: str, planned: PlannedRequest) -> Score | None:
+    """Return the score of an answer without a program. None: a program must run, or the scorer raised."""
+    try:
+        return scorer.score_without_core(reply, planned)
+    except Exception:  # noqa: BLE001 - it fails again when the answer is scored, and then it is the score's reason
+        return None

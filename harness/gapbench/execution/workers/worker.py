@@ -24,7 +24,7 @@ from gapbench.execution.attempts.episode_sender import EpisodeSender
 from gapbench.execution.attempts.load_generator import run_load
 from gapbench.execution.attempts.measure import LagMeter
 from gapbench.execution.attempts.reply_price import usage_pricer
-from gapbench.execution.attempts.request_sender import CompletedAttempt, RequestSender
+from gapbench.execution.attempts.request_sender import CompletedAttempt, RequestSender, warm_up
 from gapbench.execution.attempts.response_cache import ResponseCache
 from gapbench.execution.event_loop import run_on_event_loop
 from gapbench.execution.limits.stop_signal import StopSignal
@@ -112,6 +112,8 @@ class WorkerProcess:
 
         policies = opening.policies.for_load(job.cell.load.kind)
         cache = None if policies.cache is None else ResponseCache.open(policies.cache)
+        if job.remaining:
+            await warm_up(runner, job.cell, requests[job.remaining[0][0]])
         meter = LagMeter.start()
         sender = RequestSender(
             job.cell,
@@ -124,8 +126,6 @@ class WorkerProcess:
             worker=opening.worker,
         )
         episodes = EpisodeSender(sender, usage_pricer(runner, opening.model))
-        if job.remaining:
-            sender.warm_up(requests[job.remaining[0][0]])
         began_s, cpu_s = transport.now(), time.process_time()
         flushing = asyncio.create_task(self._flush_periodically())
         problem: str | None = None

@@ -75,6 +75,15 @@ def models_table(gap: GapTable, summary: Summary) -> Table:
     )
 
 
+def is_anything_answered(summary: Summary) -> bool:
+    """Return whether any model answered a request; without one, the table would have only dashes."""
+    return any(_has_answer(model) for model in records(summary.level("model")))
+
+
+def _has_answer(model: Row) -> bool:
+    return bool(model["n"]) and model["infra"] != model["n"]
+
+
 def _row(model: Row, compared: Row | None) -> dict[str, Any]:
     own = {name: model[name] for name in ("model_id", "weights")}
     # Of a comparison both times are invalid if one side's are; here each model is marked for its own.
@@ -85,7 +94,7 @@ def _row(model: Row, compared: Row | None) -> dict[str, Any]:
         name: model[name] for name in ("accuracy", "response_p50_s", "usd_per_task", "usd_per_correct")
     }
     nothing = dict.fromkeys(("gap_points", "ci_low", "ci_high", "against"))
-    verdict = "no answer" if not model["n"] or model["infra"] == model["n"] else "not compared"
+    verdict = "not compared" if _has_answer(model) else "no answer"
     return {
         **own,
         **figures,

@@ -163,10 +163,11 @@ def _cause_words(change: TrendChange) -> str:
 
 def night_names(nights: Sequence[Night]) -> dict[str, str]:
     """Return a short name of each night by run id: its day, with the time where a day has several."""
-    days = [night.started_at[:10] for night in nights]
+    times = [formatting.strip_controls(night.started_at) for night in nights]
+    days = [time[:10] for time in times]
     return {
-        night.run: day if days.count(day) == 1 else f"{day} {night.started_at[11:16]}"
-        for night, day in zip(nights, days, strict=True)
+        night.run: day if days.count(day) == 1 else f"{day} {time[11:16]}"
+        for night, time, day in zip(nights, times, days, strict=True)
     }
 
 

@@ -16,8 +16,8 @@ from gapbench.scoring.code_extraction import (
     extract_program,
     unfinished_function,
 )
-from gapbench.scoring.sandboxed import SandboxedScorer
-from gapbench.values import Sample, Score
+from gapbench.scoring.sandboxed import FoundProgram, SandboxedScorer
+from gapbench.values import Sample
 
 TEST_COLUMNS = ("test", "tests", "test_list")
 SETUP_COLUMNS = ("test_imports", "test_setup_code")
@@ -57,8 +57,8 @@ class Code(SandboxedScorer):
         """Return that the sample has no tests, or None."""
         return None if self._tests(sample).strip() else f"the sample has no tests in column {self.test!r}"
 
-    def score_reply(self, reply: str, sample: Sample) -> Score:
-        """Return 1, 0 or, with ``partial``, the share of assertions that hold; the answer is the program."""
+    def find_program(self, reply: str, sample: Sample) -> FoundProgram:
+        """Return the program, in each of the forms that the reply may mean, with the sample's tests."""
         tests = self._tests(sample)
         entry_point = column_text(sample.columns.get(self.entry_point)).strip()
         prelude = self._prelude(sample.columns, entry_point)
@@ -78,7 +78,7 @@ class Code(SandboxedScorer):
             "" if suffix else prelude,
             partial=True,
         )
-        return self.run_job(job, code, is_fenced=is_fenced)
+        return FoundProgram(job, code, is_fenced)
 
     def _tests(self, sample: Sample) -> str:
         columns = sample.columns

@@ -12,7 +12,7 @@ from gapbench.sandbox.guest.patch import Change, EditError, normalize_path, pars
 from gapbench.scoring.answer_extraction import reply_tail
 from gapbench.scoring.code_blocks import CodeBlock, code_blocks
 from gapbench.scoring.code_extraction import column_text
-from gapbench.scoring.sandboxed import SandboxedScorer
+from gapbench.scoring.sandboxed import FoundProgram, SandboxedScorer
 from gapbench.values import Sample, Score
 
 DIFF_LANGUAGES = {"diff", "patch", "udiff", "git", ""}
@@ -59,8 +59,8 @@ class Patch(SandboxedScorer):
         has_tests = column_text(sample.columns.get(self.test)).strip()
         return None if has_tests else f"the sample has no tests in column {self.test!r}"
 
-    def score_reply(self, reply: str, sample: Sample) -> Score:
-        """Return 1, 0 or, with ``partial``, the share of assertions that hold; the answer is the edit."""
+    def find_program(self, reply: str, sample: Sample) -> FoundProgram | Score:
+        """Return a program that applies the edit, or the score of a reply without one."""
         files, tests = sample.columns[self.files], column_text(sample.columns[self.test])
         changes = find_changes(reply_tail(reply), {str(path): str(text) for path, text in files.items()})
         if not changes:
@@ -69,7 +69,7 @@ class Patch(SandboxedScorer):
         job = SandboxJob(
             (PROGRAM.format(files=dict(files), changes=plain),), tests, "repository", partial=True
         )
-        return self.run_job(job, reply.strip(), is_fenced=True)
+        return FoundProgram(job, reply.strip(), is_fenced=True)
 
 
 def find_changes(reply: str, files: Mapping[str, str]) -> list[Change]:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from gapbench.sandbox import SandboxJob
 from gapbench.scoring.answer_extraction import reply_tail
 from gapbench.scoring.code_blocks import code_blocks
-from gapbench.scoring.sandboxed import SandboxedScorer
+from gapbench.scoring.sandboxed import FoundProgram, SandboxedScorer
 from gapbench.values import Sample, Score
 
 OTHER_LANGUAGES = frozenset(
@@ -97,8 +97,8 @@ class Sql(SandboxedScorer):
         given = setup if isinstance(setup, list) else [setup]
         return [text for text in given if isinstance(text, str) and text.strip()]
 
-    def score_reply(self, reply: str, sample: Sample) -> Score:
-        """Return 1, 0 or, with ``partial``, the share of databases that agree; the answer is the query."""
+    def find_program(self, reply: str, sample: Sample) -> FoundProgram | Score:
+        """Return a program that runs the query on each database, or the score of a reply without a query."""
         databases = self._databases(sample)
         query, is_fenced = extract_query(reply_tail(reply))
         if query is None:
@@ -108,7 +108,7 @@ class Sql(SandboxedScorer):
         asserts = "\n".join(f"    assert agrees(candidate, DATABASES[{at}])" for at in range(len(databases)))
         tests = TESTS.format(databases=databases, wanted=sample.target, ordered=ordered, asserts=asserts)
         job = SandboxJob((PROGRAM.format(query=query),), tests, "candidate", partial=True)
-        return self.run_job(job, query, is_fenced=is_fenced)
+        return FoundProgram(job, query, is_fenced)
 
 
 def extract_query(reply: str) -> tuple[str | None, bool]:

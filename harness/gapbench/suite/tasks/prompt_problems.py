@@ -69,12 +69,16 @@ def _unlisted_letters(samples: Sequence[Sample]) -> str | None:
     unexplained = [sample for sample in samples if not _explains_letters(sample, letters)]
     if 2 * len(unexplained) <= len(samples):
         return None
-    listed = f"{letters[0]} to {letters[-1]}" if len(letters) > 1 else letters[0]
+    listed = (
+        f"the targets are the letters {letters[0]} to {letters[-1]}"
+        if len(letters) > 1
+        else f"every target is the letter {letters[0]}"
+    )
     where = (
         f"all {len(samples)}" if len(unexplained) == len(samples) else f"{len(unexplained)} of {len(samples)}"
     )
     return (
-        f"prompt: the targets are the letters {listed}, and {where} prompts do not say what they mean; "
+        f"prompt: {listed}, and {where} prompts do not say what they mean; "
         "list the choices in the prompt, such as `A) billing`"
     )
 

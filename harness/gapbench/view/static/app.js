@@ -6,6 +6,7 @@ import { runsView } from "./runs.js";
 import { runView } from "./run.js";
 import { compareView } from "./compare.js";
 import { searchView } from "./search.js";
+import { trendView } from "./trend.js";
 
 const BUSY_MS = 2000, QUIET_MS = 10000;
 let view = null, generation = 0, timer = null;
@@ -32,6 +33,7 @@ async function openView() {
     if (parts[0] === "run" && parts[1]) opened = await runView(main, parts[1], parts[2] || "overview", query);
     else if (parts[0] === "compare") opened = await compareView(main, query);
     else if (parts[0] === "search") opened = await searchView(main, query);
+    else if (parts[0] === "trend") opened = await trendView(main, query);
     else opened = await runsView(main, query);
     if (mine !== generation) return;
     view = opened;

@@ -1,4 +1,4 @@
-// Small charts, drawn from the figures of the analysis.
+// Small charts, drawn from the figures of the analysis; and charts that the report drew.
 import { makeSvg, make, OUTCOMES } from "./dom.js";
 
 // An interval on an axis of points of accuracy, with the margin that makes no difference.
@@ -42,6 +42,11 @@ export function outcomeBar(row, width = 200) {
     x += part;
   }
   return svg;
+}
+
+// A drawing of the report: [tag, attributes, ...children], a child being a drawing or a text.
+export function drawn([name, attributes, ...children]) {
+  return makeSvg(name, attributes, children.map((child) => Array.isArray(child) ? drawn(child) : child));
 }
 
 export function outcomeLegend(rows) {

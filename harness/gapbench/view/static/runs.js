@@ -4,6 +4,7 @@ import { load } from "./store.js";
 import { goTo, keepInAddress, linkTo } from "./route.js";
 import { onKeys } from "./keys.js";
 import { gapChart, gapLimit } from "./charts.js";
+import { placeTabs, placeKeys } from "./tabs.js";
 
 const SHOWN = 200;
 
@@ -105,7 +106,7 @@ export async function runsView(main, query) {
   const head = make("div", { class: "page-head" }), controls = make("div", { class: "controls" });
   const table = make("table", { class: "runs stack" }), found = make("p", { class: "soft found" }), compare = make("div", { class: "pick-bar" });
   const more = make("button", { class: "more", onclick: () => { state.shown += SHOWN; list(); } }, "Show more");
-  show(main, head, controls, compare, found, make("div", { class: "scroll" }, table), more);
+  show(main, head, placeTabs("Runs"), controls, compare, found, make("div", { class: "scroll" }, table), more);
 
   const keep = () => keepInAddress([], { ...Object.fromEntries(query), pick: [...state.picked] });
   const change = (name, value) => {
@@ -180,6 +181,7 @@ export async function runsView(main, query) {
 
   const current = () => state.chosen[state.at];
   onKeys({
+    ...placeKeys(),
     j: ["next run", () => state.moveTo(state.at + (table.contains(document.activeElement) ? 1 : 0))], ArrowDown: ["", () => state.moveTo(state.at + (table.contains(document.activeElement) ? 1 : 0))],
     k: ["run before", () => state.moveTo(state.at - 1)], ArrowUp: ["", () => state.moveTo(state.at - 1)],
     Home: ["", () => state.moveTo(0)], End: ["", () => state.moveTo(Infinity)],

@@ -107,6 +107,12 @@ async function comparePage(values) {
   return { total: rows.length, of: shared.length, offset, ignores_load, rows: rows.slice(offset, offset + (values.limit || 100)), models: runs.map((run) => run.samples.models), ...(terms.length ? { terms, searched_share: 1 } : {}) };
 }
 
+async function trendOf(values) {
+  const { trends } = await dataOf("runs"), found = trends.find((trend) => trend.suite === values.suite);
+  if (!found) throw new Error(trends.length ? `no complete run of ${values.suite} in this folder` : "no run is complete yet; a trend has a row for each complete run");
+  return dataOf(found.place);
+}
+
 async function searchAll(values) {
   const all = (await dataOf("runs")).runs, at = Math.max(0, all.findIndex((run) => run.key === values.after)), listed = all[at], runs = [];
   if (listed) {
@@ -126,6 +132,7 @@ export function staticStore() {
       if (what === "runs" && part === "notes") return { notes: (await runOf(key)).notes };
       if (what === "runs" && part === "samples") return samplesPage(key, values);
       if (what === "runs" && part === "sample") return oneSample(key, values);
+      if (what === "trend") return values.seen ? { unchanged: true, version: values.seen } : trendOf(values);
       if (what === "compare" && !key) return { runs: await Promise.all([values.run].flat().map(async (name) => (await runOf(name)).run)) };
       if (what === "compare" && key === "samples") return comparePage(values);
       if (what === "compare") throw new Error("an exported folder does not have what changed; `bench diff A B` prints it");

@@ -267,4 +267,38 @@ def test_no_word_is_broken_however_narrow_the_terminal(make_run: Make, answers: 
     words = {word.strip("(),:;") for line in lines for word in line.split()}
 
     assert all(len(line) <= width for line in lines)
-    assert {model, "distinguishable", "60.0", "80.0", "+20.0", "reasoning/sums", "preasoni", "noise"} <= words
+    assert {model, "distinguishable", "60.0", "80.0", "+20.0", "reasoning/sums", "noise"} <= words
+
+
+@pytest.mark.parametrize("width", [80, 110])
+def test_a_flip_takes_one_line(make_run: Make, answers: Answers, width: int) -> None:
+    """Finding 25: sample, both outcomes and answers, and what changed; long answers are shortened."""
+    long = {"answer": "a long answer that goes on and on"}
+    found = diff_runs(
+        [make_run(changed(answers("open-b", 6, 10), **long), name="a")],
+        [make_run(changed(answers("open-b", 8, 10), **long), name="b")],
+    )
+    lines = text(found, width).splitlines()
+    (flip,) = [line.rstrip() for line in lines if line.startswith("6 ")]
+
+    assert flip == "6       wrong: a long answer t…  correct: a long answer t…  nothing recorded"
+
+
+def test_the_first_line_says_which_model_changed_and_why(make_run: Make, answers: Answers) -> None:
+    """Finding 25: 40 of 100 fell, and nothing that is recorded changed; *noise* is no cause of that."""
+    found = diff_runs(
+        [make_run(answers("open-b", 90, 100), name="a")], [make_run(answers("open-b", 50, 100), name="b")]
+    )
+    first = text(found, 200).splitlines()[0]
+
+    assert first.startswith("open-b: B is worse than A by 40.0 points (95 % interval ")
+    assert first.endswith("by what changed for its requests: nothing recorded -40.0 (100 pairs)")
+
+
+def test_without_a_change_the_first_line_says_so(make_run: Make, answers: Answers) -> None:
+    """The same answers twice."""
+    runs = (make_run(answers("open-b", 6, 10), name=name) for name in "ab")
+
+    assert text(diff_runs(*([run] for run in runs))).startswith(
+        "No model is shown to be better or worse in B."
+    )

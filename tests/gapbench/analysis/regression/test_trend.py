@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,20 @@ def test_nights_are_the_complete_runs_of_one_suite(tmp_path: Path) -> None:
     assert "runs of other suites: other" in notes[1]
     with pytest.raises(ResultsError, match="no complete run of 'none'; there are runs of: other, unit"):
         select_nights(nights, 2, "none")
+
+
+def test_a_copied_run_is_one_night(tmp_path: Path) -> None:
+    """Under another name or in another folder, it is named and left out."""
+    nights = write_nights(tmp_path / "results", [88] * 3)
+    copies = [tmp_path / "results" / "night-09", tmp_path / "elsewhere" / "night-02"]
+    for source, copy in zip(nights[1:], copies, strict=True):
+        shutil.copytree(source, copy)
+    chosen, notes = select_nights([*nights, *copies], 30)
+
+    assert nights == chosen
+    assert [
+        f"left out: {copy.name}, a copy of {source}" for source, copy in zip(nights[1:], copies, strict=True)
+    ] == notes
 
 
 def test_an_invalid_time_is_not_searched(tmp_path: Path) -> None:

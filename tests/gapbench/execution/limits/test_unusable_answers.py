@@ -50,6 +50,21 @@ def test_it_looks_once() -> None:
     assert not watched("correct", "correct", *["unparsed"] * 40).is_tripped  # type: ignore[arg-type]  # a list of one word
 
 
+def test_an_answer_that_is_held_counts_once() -> None:
+    """Two with a program, then 18 without: 20 answers. One of the two turns out to be unparsed, which makes 19."""
+    watch = UnusableAnswers()
+    held = [replace(ATTEMPT, sample_id=f"held {number}") for number in range(2)]
+    for row in held:
+        watch.record_held(row)
+    for number in range(30):
+        watch.record(replace(ATTEMPT, sample_id=f"s{number}", outcome="unparsed", score=0.0))
+    watch.record(replace(held[0], outcome="correct"))
+    assert not watch.is_tripped
+    watch.record(replace(held[1], outcome="unparsed", score=0.0))
+
+    assert "19 of the first 20 answers cannot be used (19 unparsed)" == watch.describe()
+
+
 def test_the_kinds_are_said() -> None:
     """As the user reads them."""
     watch = watched(*["unparsed"] * 15, *["truncated"] * 4)  # type: ignore[arg-type]  # as above

@@ -40,7 +40,7 @@ def test_the_last_line_is_the_whole_run() -> None:
     """Two of ten requests, and what they cost of the budget (finding 14)."""
     file = io.StringIO()
     cell = plan(count=2).cells[0]
-    with LiveView(Console(file=file, force_terminal=True, width=80), planned=10, max_usd=5) as view:
+    with LiveView(Console(file=file, force_terminal=True, width=80), planned={"sums": 10}, max_usd=5) as view:
         view.cell_started(cell, 2, 0)
         view.answer_waiting(cell)
         for number in range(2):
@@ -56,7 +56,7 @@ def test_a_plain_line_ends_with_the_whole_run() -> None:
     for planned in (2, 10):
         file = io.StringIO()
         cell = plan(count=2).cells[0]
-        with PlainView(Console(file=file, width=200), planned=planned) as view:
+        with PlainView(Console(file=file, width=200), planned={"sums": planned}) as view:
             view.cell_started(cell, 2, 0)
             view.attempt_done(cell, attempt(cell_id=cell.cell_id), None)
             view.cell_ended(cell)

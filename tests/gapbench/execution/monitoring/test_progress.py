@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from gapbench.execution.monitoring.progress import CellProgress, describe_total
+from gapbench.execution.monitoring.progress import CellProgress, describe_total, estimate_left_s
 from tests.makers import attempt
 
 
@@ -63,11 +63,50 @@ def test_the_total_counts_cells_budget_and_time() -> None:
     """Of 264 requests 40 were kept and 20 are new, at $0.01 each, in ten seconds: 204 more take 102 s (finding 14)."""
     kept = CellProgress(total=60, already_done=40, started_s=0.0)
     new = CellProgress(total=60, already_done=0, started_s=5.0)
+    kept.end_scoring(5.0)
     for _ in range(20):
         new.record(attempt(), Decimal("0.01"))
 
     assert "60 of 264 requests, $0.200 of $5.00, 2 min left" == describe_total(
-        [kept, new], 264, Decimal(5), 10.0
+        [kept, new], {"": 264}, Decimal(5), 10.0
     )
-    assert "60 of 60 requests, $0.200" == describe_total([kept, new], 60, None, 10.0)
-    assert "0 of 264 requests" == describe_total([], 264, None, 10.0)
+    assert "60 of 60 requests, $0.200" == describe_total([kept, new], {"": 60}, None, 10.0)
+    assert "0 of 264 requests" == describe_total([], {"": 264}, None, 10.0)
+
+
+def code_cell(*, scored: int) -> CellProgress:
+    """Return a cell of 40 programs that were all answered in its first 4 s; so many of them have their score."""
+    progress = CellProgress(total=40, already_done=0, started_s=0.0, task="code")
+    for _ in range(40):
+        progress.record_waiting()
+    progress.end(4.0)
+    for _ in range(scored):
+        progress.record(attempt(), None)
+    return progress
+
+
+def test_the_time_left_counts_scores_for_their_own_task_alone() -> None:
+    """Code: 0.1 s an answer and 3 s for 20 scores, so 40 more take 4 + 6 s, and 20 scores 3 s; 600 sums at 0.1 s: 60 s."""
+    left_s = estimate_left_s([code_cell(scored=20)], {"code": 80, "sums": 600}, at_s=7.0)
+
+    assert left_s == pytest.approx(4 + 6 + 3 + 60)
+
+
+def test_the_time_left_does_not_grow_while_the_first_scores_are_computed() -> None:
+    """No score has come yet, so nothing says how long one takes: 640 more answers at 0.1 s."""
+    cells = [code_cell(scored=0)]
+
+    assert [64.0, 64.0] == pytest.approx(
+        [estimate_left_s(cells, {"code": 80, "sums": 600}, at_s=at_s) or 0.0 for at_s in (4.0, 60.0)]
+    )
+
+
+def test_the_time_between_cells_is_part_of_the_time_left() -> None:
+    """A server took 8 s to start after the first 40 answers, 0.2 s for each of them: 40 more take 4 + 8 s."""
+    first = CellProgress(total=40, already_done=0, started_s=0.0, task="sums")
+    for _ in range(40):
+        first.record(attempt(), None)
+    first.end_scoring(4.0)
+    second = CellProgress(total=40, already_done=0, started_s=12.0, task="sums")
+
+    assert estimate_left_s([first, second], {"sums": 80}, at_s=12.0) == pytest.approx(12.0)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -19,8 +21,10 @@ from gapbench.errors import DiskError
 from gapbench.execution.carry_over import _rows_with_texts as pairs_of
 from gapbench.execution.carry_over import carry_over_rows
 from gapbench.execution.limits.stop_signal import StopSignal
+from gapbench.execution.recording import scoring_executors
 from gapbench.execution.recording.cell_scorer import CellScorer
 from gapbench.execution.recording.run_manifest import add_stretch, cell_entry, initial_manifest
+from gapbench.execution.recording.scoring_queue import score_reply
 from gapbench.execution.run import RunSettings, run
 from gapbench.store import RunWriter, numbered_files, read_attempt_values, read_manifest, read_pending_answers
 from gapbench.store.pending_scores import PendingAnswers
@@ -225,7 +229,9 @@ def test_a_full_disk_is_told_before_the_backlog_is_scored(tmp_path: Path) -> Non
     """The first score cannot be kept: of twenty that wait, the others are left to the next session."""
     count = 20
     runner, backlog = ScriptedRunner(model(), ANSWERS), Backlog(count)
-    settings = replace(slow(lambda answer, planned, transcript: RIGHT), make_scoring_executor=lambda: backlog)
+    settings = replace(
+        slow(lambda answer, planned, transcript: RIGHT), make_scoring_executor=lambda _: backlog
+    )
     made = plan(count=count, load=Load("concurrency", count))
     with pytest.raises(DiskError), FullDisk(tmp_path) as writer:
         asyncio.run(run(made, {"m": runner}, writer, settings, Watch(), StopSignal()))
@@ -311,6 +317,48 @@ def test_what_needs_a_core_is_scored_after_the_load(tmp_path: Path) -> None:
 
     assert ["waits"] * 20 + ["scored"] * 20 == order.events
     assert ["correct"] * 20 == list(frame(tmp_path)["outcome"])
+
+
+@pytest.mark.parametrize(("needs_core", "threads"), [(False, 2), (True, 4)])
+def test_programs_are_scored_on_all_cpus_after_the_load(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, needs_core: bool, threads: int
+) -> None:
+    """Of four CPUs the client keeps two while it sends."""
+    monkeypatch.setattr(scoring_executors, "usable_cpus", lambda: 4)
+    used: Counter[int] = Counter()
+
+    class Named(ThreadPoolExecutor):
+        def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+            used[self._max_workers] += fn is score_reply
+            return super().submit(fn, *args, **kwargs)
+
+    scorer = CellScorer(lambda *_: RIGHT, is_slow=True, needs_core=needs_core)
+    settings = replace(FAST, make_scorer=lambda cell, folder: scorer, make_scoring_executor=Named)
+    go(tmp_path, plan(count=20), {"m": ScriptedRunner(model(), ANSWERS)}, settings)
+
+    assert {threads: 20} == +used
+
+
+def test_what_competes_for_cpus_is_paused_while_requests_are_in_flight(tmp_path: Path) -> None:
+    """Not while the answers are scored."""
+    order = Order()
+
+    @contextmanager
+    def while_sending() -> Iterator[None]:
+        order.events.append("paused")
+        yield
+        order.events.append("continued")
+
+    settings = replace(NEEDS_CORE, while_sending=while_sending)
+
+    async def main() -> None:
+        with RunWriter(tmp_path) as writer:
+            runners = {"m": ScriptedRunner(model(), ANSWERS)}
+            await run(plan(count=4), runners, writer, settings, order, StopSignal())
+
+    asyncio.run(main())
+
+    assert ["paused", *["waits"] * 4, "continued", *["scored"] * 4] == order.events
 
 
 def test_an_interrupted_run_does_not_score_what_was_held_back(tmp_path: Path) -> None:

@@ -232,6 +232,28 @@ def test_what_is_no_log_is_told(
     assert not list((tmp_path / "out").glob("*"))
 
 
+@pytest.mark.parametrize(
+    ("line", "held"),
+    [
+        ({"messages": [{"role": "user", "content": "hi"}]}, "it holds 'messages'"),
+        ({"id": 1, "input": [], "output": {}, "traceId": "t"}, "it holds 'id', 'input', 'output', 'traceId'"),
+    ],
+)
+def test_a_file_of_chats_is_told_what_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], line: dict[str, Any], held: str
+) -> None:
+    """Finding 29: nobody is sent to look for --model first."""
+    file = tmp_path / "chats.jsonl"
+    file.write_text(json.dumps(line) + "\n")
+    said = refused(capsys, tmp_path / "out", str(file), "--weights", "closed")
+
+    assert f"chats.jsonl:1: is not a sample of lm-eval: {held}" in said
+    assert (
+        "reads scored logs of lm-eval, Inspect and HELM, and these are conversations without scores" in said
+    )
+    assert "--model" not in said
+
+
 def test_a_zip_that_unpacks_to_too_much_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -26,6 +26,8 @@ from gapbench.store.importers.sample_log import (
 from gapbench.values import Message
 
 INVALID_ANSWER = "[invalid]"
+_CONVERSATION_KEYS = frozenset({"messages", "conversations", "contents", "input", "traceId", "resourceSpans"})
+"""Keys of chats and of the logs of gateways and tracing tools."""
 
 
 def is_lm_eval_results(value: Any) -> bool:
@@ -45,6 +47,8 @@ def read_lm_eval_logs(file: Path, model: str | None, metric: str | None) -> Iter
         InputError: No samples were logged, a line is not one, or the model's name is missing.
     """
     if file.suffix == ".jsonl":
+        # Before the model's name is asked for: another file of JSON lines must not be called a log without a name.
+        next(_read_lines(file))
         stamp = _file_timestamp(file, "samples_", ".jsonl")
         results = file.with_name(f"results_{stamp}.json")
         aggregated = read_json_file(results) if stamp and results.is_file() else {}
@@ -151,8 +155,10 @@ def _read_lines(file: Path) -> Iterator[dict[str, Any]]:
         with file.open(encoding="utf-8") as lines:
             for number, text in enumerate(lines, 1):
                 line = json.loads(text)
-                if not isinstance(line, dict) or "doc_id" not in line or len(text) > MAX_BYTES:
-                    raise InputError(f"{file}:{number}: is not a sample of lm-eval: it has no doc_id")
+                if len(text) > MAX_BYTES:
+                    raise InputError(f"{file}:{number}: is longer than {MAX_BYTES >> 20} MiB")
+                if not isinstance(line, dict) or "doc_id" not in line:
+                    raise InputError(f"{file}:{number}: {_describe_other_line(line)}")
                 yield line
     except OSError as exc:
         raise InputError(f"{file}: cannot be read: {exc.strerror}") from exc
@@ -160,6 +166,20 @@ def _read_lines(file: Path) -> Iterator[dict[str, Any]]:
         raise InputError(f"{file}:{number}: is not JSON: {exc}") from exc
     if number == 0:
         raise InputError(f"{file}: is empty")
+
+
+def _describe_other_line(line: Any) -> str:
+    """Return what a line that is no sample of lm-eval holds, and what can be done with it."""
+    keys = list(line) if isinstance(line, dict) else []
+    held = (
+        f"it holds {', '.join(map(repr, keys[:6]))}{', …' if len(keys) > 6 else ''}, and"
+        if keys
+        else "it has"
+    )
+    text = f"is not a sample of lm-eval: {held} no doc_id; `bench import` reads scored logs of lm-eval, Inspect and HELM"
+    if any(key in _CONVERSATION_KEYS for key in keys):
+        return f"{text}, and these are conversations without scores"
+    return text
 
 
 def _metric_names(line: Mapping[str, Any]) -> list[str]:
