@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from urllib.parse import urlsplit
@@ -111,7 +112,7 @@ class OpenAIRunner(Runner):
         """The rule for this model's parameters."""
         return rule_for(self.rules_name, self.model.name, is_official_endpoint=self._has_official_rules)
 
-    @property
+    @cached_property
     def _has_official_rules(self) -> bool:
         """Whether OpenAI's own rules apply; its models have the same behind Azure."""
         return self.is_official_endpoint or (urlsplit(self.base_url).hostname or "").endswith(AZURE_HOSTS)
