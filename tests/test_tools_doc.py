@@ -84,7 +84,5 @@ def test_the_target_of_the_page_is_one() -> None:
     calls = read_expected_calls(blocks("json")[1])
 
     assert calls is not None
-    assert ({"city": ("Oslo", "Oslo, Norway"), "unit": ("C",)}, {"unit"}) == (
-        calls[0].allowed,
-        calls[0].optional,
-    )
+    assert calls[0].allowed == {"city": ("Oslo", "Oslo, Norway"), "unit": ("C",)}
+    assert calls[0].optional == {"unit"}

@@ -31,8 +31,8 @@ def apply_patch(value: Any, patch: list[dict[str, Any]]) -> Any:
     for operation in patch:
         keys = ["", *(key.replace("~1", "/").replace("~0", "~") for key in operation["path"].split("/")[1:])]
         place: Any = root
-        for key in keys[:-1]:
-            place = place[int(key)] if isinstance(place, list) else place[key]
+        for step in keys[:-1]:
+            place = place[int(step)] if isinstance(place, list) else place[step]
         key: Any = int(keys[-1]) if isinstance(place, list) else keys[-1]
         match operation["op"]:
             case "remove":

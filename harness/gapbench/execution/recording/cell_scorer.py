@@ -70,7 +70,10 @@ def make_cell_scorer(cell: Cell, run_folder: Path) -> CellScorer | None:
             score_without_core=lambda text, planned: scorer.score_without_sandbox(text, planned.sample),
         )
     if scorer is not None:
-        return CellScorer(lambda text, planned: scorer(text, planned.sample), scorer.is_slow)
+        return CellScorer(
+            lambda text, planned, transcript: score_with(scorer, text, planned.sample, transcript),
+            scorer.is_slow,
+        )
     return None
 
 

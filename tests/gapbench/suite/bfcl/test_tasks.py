@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gapbench.errors import DocumentError
+from gapbench.scoring.scorer import TranscriptScorer
 from gapbench.scoring.task_scorer import make_task_scorer
 from gapbench.suite.bfcl.conversion import convert_category
 from gapbench.suite.bfcl.entry import SINGLE_TURN_CATEGORIES, BfclEntry
@@ -24,7 +25,7 @@ def transcript(sample: Sample, reply: Message) -> Transcript:
 def test_the_reference_of_every_item_scores_1_and_the_decoy_0(category: str) -> None:
     task = convert_category(category, BfclEntry(bfcl=[category]))  # type: ignore[list-item]  # one of the literals
     scorer = make_task_scorer(task)
-    assert scorer is not None
+    assert isinstance(scorer, TranscriptScorer)
     missed = set()
     for sample in task.samples:
         right, wrong = sample.reference_turns[0], sample.decoy_turns[0]
