@@ -14,13 +14,13 @@ from gapbench.values import (
     ResponseSchema,
     Text,
     ToolCall,
-    canonical_json,
     join_turns,
 )
 from gapbench_runners.sim_server.episode_mark import sign_mark, verify_mark
 from gapbench_runners.sim_server.protocols.protocol import (
     RenderedStream,
     VendorRefusalError,
+    json_text,
     parse_choices,
     parse_medium,
     parse_message,
@@ -60,7 +60,7 @@ def _parse_part(given: Mapping[str, Any]) -> tuple[Part, ...]:
     if inline:
         return (parse_medium(_get(inline, "mimeType", "mime_type"), inline["data"]),)
     if call := _get(given, "functionCall", "function_call"):
-        arguments = canonical_json(call.get("args") or {})
+        arguments = json_text(call.get("args") or {})
         return (ToolCall(call.get("id") or "", call["name"], arguments, _signature_in(given)),)
     if result := _get(given, "functionResponse", "function_response"):
         return _parse_result(result).parts
@@ -76,7 +76,7 @@ def _parse_result(given: Mapping[str, Any]) -> Message:
     response = given.get("response") or {}
     key = next((key for key in ("output", "result", "error") if response.keys() == {key}), None)
     value = response if key is None else response[key]
-    content = value if isinstance(value, str) else canonical_json(value)
+    content = value if isinstance(value, str) else json_text(value)
     return result_message(given.get("id") or "", given["name"], (Text(content),), is_error=key == "error")
 
 
