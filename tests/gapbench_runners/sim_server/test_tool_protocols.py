@@ -422,6 +422,21 @@ def test_state_that_does_not_come_back_is_refused(vendor: str, change: Any, stat
     assert said in json.dumps(found)
 
 
+@pytest.mark.parametrize(("model", "status"), [("gemini-3-pro", 400), ("gemini-2.5-flash", 200)])
+def test_gemini_3_asks_for_a_signature_of_calls_it_did_not_make(model: str, status: int) -> None:
+    """A recorded conversation; older models take it as it is."""
+    call_part = {"functionCall": {"name": FIND, "args": {}}}
+    result = {"functionResponse": {"name": FIND, "response": {"output": ORDERS}}}
+    turns = [GOOGLE_USER, {"role": "model", "parts": [call_part]}, {"role": "user", "parts": [result]}]
+
+    async def main() -> int:
+        async with talking() as (client, _):
+            path = f"/v1beta/models/{model}:generateContent"
+            return (await client.post(path, json={"contents": turns})).status_code
+
+    assert asyncio.run(main()) == status
+
+
 def test_state_of_an_earlier_turn_may_be_left_out() -> None:
     """Google and Anthropic look at the steps since the user last spoke."""
     for vendor, lose, key, again in (
