@@ -306,7 +306,8 @@ def _call_pieces(
 
 
 def _tools_text(tools: ToolSet | None) -> str:
-    """Return the declarations as they count in the prompt; "" for none."""
+    """Return the declarations as they count in the prompt, the same on every wire; "" for none."""
     if tools is None:
         return ""
-    return orjson.dumps(tools.as_json()["tools"], option=orjson.OPT_SORT_KEYS).decode()
+    declared = [(tool.name, tool.description, tool.parameters) for tool in tools.tools]
+    return orjson.dumps(declared, option=orjson.OPT_SORT_KEYS).decode()
