@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import ctypes
+import gc
 import json
 import math
 import os
@@ -87,6 +88,8 @@ def main() -> None:
         service = _lean_service(options) if options.lean else _persona_service(_build_simulation(options))
     except (InputError, OSError) as exc:
         parser.error(str(exc))
+    # The answer book stays; without this a full collection would look at all of it in the middle of a stream.
+    gc.freeze()
     loop_runner: Any = asyncio.run
     with contextlib.suppress(ImportError):
         import uvloop  # noqa: PLC0415 - faster where there is one

@@ -7,12 +7,15 @@ import json
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import zip_longest
 from typing import NamedTuple
 
 from gapbench.values import (
     Message,
     ReasoningState,
     Text,
+    ToolCall,
+    ToolResult,
     canonical_json,
     messages_as_json,
     vendor_neutral,
@@ -40,14 +43,24 @@ class MessageDigest(NamedTuple):
 
 def digest_message(message: Message) -> MessageDigest:
     """Return what a message contributes; that of a short one is remembered, since each turn sends it again."""
-    parts = tuple(part for part in message.parts if not isinstance(part, ReasoningState))
-    bare = message if len(parts) == len(message.parts) else Message(message.role, parts)
-    chars = sum(len(part.text) for part in parts if isinstance(part, Text))
-    chars += sum(len(call.arguments_json) for call in bare.tool_calls)
-    chars += sum(len(result.content) for result in bare.tool_results)
-    if chars > _REMEMBERED_CHARS or bare.media:
-        return _digest(bare)
-    return _remembered_digest(bare)
+    chars, has_state, has_media = 0, False, False
+    for part in message.parts:
+        match part:
+            case Text():
+                chars += len(part.text)
+            case ToolCall():
+                chars += len(part.arguments_json)
+            case ToolResult():
+                chars += len(part.content)
+            case ReasoningState():
+                has_state = True
+            case _:
+                has_media = True
+    if has_state:
+        message = Message(
+            message.role, tuple(part for part in message.parts if not isinstance(part, ReasoningState))
+        )
+    return _digest(message) if has_media or chars > _REMEMBERED_CHARS else _remembered_digest(message)
 
 
 def _digest(message: Message) -> MessageDigest:
@@ -80,18 +93,29 @@ class EpisodePosition:
 
     Attributes:
         prompt_sha256: Hash of the episode's first prompt; of the whole prompt if none is known.
-        replies: The assistant's messages after it.
-        results: For each reply and each of its calls, what the tool returned. None: no result came.
+        messages: What followed it.
     """
 
     prompt_sha256: str
-    replies: tuple[Message, ...] = ()
-    results: tuple[tuple[str | None, ...], ...] = ()
+    messages: tuple[Message, ...] = ()
+
+    @property
+    def replies(self) -> list[Message]:
+        """The assistant's messages."""
+        return [message for message in self.messages if message.role == "assistant"]
 
     @property
     def turn(self) -> int:
         """Which reply is asked for, from 0."""
         return len(self.replies)
+
+    def results(self) -> list[tuple[str | None, ...]]:
+        """Return for each reply and each of its calls what the tool returned. None: no result came."""
+        return [
+            _results_of(message, following)
+            for message, following in zip_longest(self.messages, self.messages[1:])
+            if message.role == "assistant"
+        ]
 
     def mark(self) -> EpisodeMark | None:
         """Return the mark that one of the replies has. None: none has one, as where the replies are only text."""
@@ -132,19 +156,8 @@ def locate_episode(
         return EpisodePosition(hashes[-1])
     for start in range(len(messages) - 1, 0, -1):
         if messages[start].role == "assistant" and hashes[start - 1] in known:
-            return _position_after(hashes[start - 1], messages[start:])
+            return EpisodePosition(hashes[start - 1], tuple(messages[start:]))
     return EpisodePosition(hashes[-1])
-
-
-def _position_after(prompt: str, rest: Sequence[Message]) -> EpisodePosition:
-    replies: list[Message] = []
-    results: list[tuple[str | None, ...]] = []
-    for number, message in enumerate(rest):
-        if message.role == "assistant":
-            replies.append(message)
-            following = rest[number + 1] if number + 1 < len(rest) else None
-            results.append(_results_of(message, following))
-    return EpisodePosition(prompt, tuple(replies), tuple(results))
 
 
 def _results_of(reply: Message, following: Message | None) -> tuple[str | None, ...]:

@@ -91,7 +91,7 @@ def fill_results(
         return turn
     found = {
         call.origin: content
-        for scripted, contents in zip(script, position.results, strict=False)
+        for scripted, contents in zip(script, position.results(), strict=False)
         for call, content in zip(scripted.calls, contents, strict=False)
     }
     return turn._replace(calls=tuple(_fill_call(call, found) for call in turn.calls))

@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from gapbench.values import GroundTruth, ToolSet, canonical_json, join_turns, remove_salt
+import orjson
+
+from gapbench.values import GroundTruth, ToolSet, join_turns, remove_salt
 from gapbench_runners.sim_server.episode_mark import EpisodeMark
 from gapbench_runners.sim_server.episode_position import (
     EpisodePosition,
@@ -74,6 +76,7 @@ class SimModel:
         self._request_counts: Counter[str] = Counter()
         self._answer_counts: Counter[str] = Counter()
         self._cached_prefixes: set[tuple[int, str]] = set()
+        self._scripts: dict[tuple[str, bool, bool], list[ScriptedTurn]] = {}
 
     def reply_to(self, request: SimRequest) -> SimReply:
         """Return what to say, and remember having been asked."""
@@ -171,7 +174,7 @@ class SimModel:
         seen = next((at for at in range(len(keys) - 1, -1, -1) if keys[at] in known), None)
         read = 0 if seen is None else counts[seen] // BLOCK_TOKENS * BLOCK_TOKENS
         if keep:
-            known.update(keys)
+            known.update(keys if seen is None else keys[seen + 1 :])
         return read, counts[-1] // BLOCK_TOKENS * BLOCK_TOKENS - read
 
     def _tokens_of(self, length: int) -> int:
@@ -193,18 +196,18 @@ class SimModel:
         if truth is None:
             return _Line(ScriptedTurn(UNKNOWN_PROMPT_ANSWER), False, False, "stop")
         one_call = tools is not None and tools.parallel is False
-
-        def script_of(side: bool) -> list[ScriptedTurn]:
-            return write_script(turns_of(truth, right=side), one_call_a_reply=one_call)
-
         right = persona.is_right(prompt, truth.category, own.repeat)
         if not is_marked and position.turn:
             # Only text so far: the side that it agrees with, unless both or none do.
-            agrees = [side for side in (True, False) if is_followed(script_of(side), position, tools)]
+            agrees = [
+                side
+                for side in (True, False)
+                if is_followed(self._script(truth, right=side, one_call=one_call), position, tools)
+            ]
             right = agrees[0] if len(agrees) == 1 else right
         if persona.refuse and persona.draw("refuse", prompt) < persona.refuse:
             return _Line(ScriptedTurn(REFUSAL), right, False, "refusal")
-        script = script_of(right)
+        script = self._script(truth, right=right, one_call=one_call)
         fault = persona.tool_fault(prompt, own.repeat)
         at = _fault_turn(script, persona.draw("tool fault turn", prompt, own.repeat)) if fault else None
         turn_number = position.turn
@@ -226,6 +229,12 @@ class SimModel:
         is_intact = right and not is_hit and turn_number == position.turn
         finish = "length" if is_hit and fault == "cut_call" else "tool" if turn.calls else "stop"
         return _Line(turn, right, is_intact, finish)
+
+    def _script(self, truth: GroundTruth, *, right: bool, one_call: bool) -> list[ScriptedTurn]:
+        key = (truth.prompt_sha256, right, one_call)
+        if key not in self._scripts:
+            self._scripts[key] = write_script(turns_of(truth, right=right), one_call_a_reply=one_call)
+        return self._scripts[key]
 
     def _make_choice(self, line: _Line, own: EpisodeMark, request: SimRequest, budget_tokens: int) -> Choice:
         """Return an answer that ends before a stop text, and within its budget."""
@@ -297,5 +306,8 @@ def _call_pieces(
 
 
 def _tools_text(tools: ToolSet | None) -> str:
-    """Return the declarations as they count in the prompt; "" for none."""
-    return "" if tools is None else canonical_json(tools.as_json()["tools"])
+    """Return the declarations as they count in the prompt, the same on every wire; "" for none."""
+    if tools is None:
+        return ""
+    declared = [(tool.name, tool.description, tool.parameters) for tool in tools.tools]
+    return orjson.dumps(declared, option=orjson.OPT_SORT_KEYS).decode()

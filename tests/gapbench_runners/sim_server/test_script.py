@@ -77,8 +77,13 @@ def test_after_calls_at_the_end_there_is_nothing_to_add() -> None:
     assert turn_at(script, 2) == ScriptedTurn(NOTHING_TO_ADD)
 
 
-def position(*results: tuple[str | None, ...]) -> EpisodePosition:
-    return EpisodePosition("0" * 64, (say("x"),) * len(results), results)
+def position(*results: tuple[str, ...]) -> EpisodePosition:
+    """Return where the shop's replies have had these results, one or none for each call."""
+    messages: list[Message] = []
+    for contents in results:
+        messages.append(calling(*(call(FIND),) * 2))
+        messages.append(Message("tool", tuple(ToolResult("", FIND, content) for content in contents)))
+    return EpisodePosition("0" * 64, tuple(messages))
 
 
 def test_a_value_of_an_earlier_result_is_filled_in() -> None:
@@ -96,8 +101,8 @@ def test_one_call_a_reply_moves_results_not_their_places() -> None:
     ]
 
 
-@pytest.mark.parametrize("results", [((None,),), (("no JSON",),), ()])
-def test_a_result_that_is_not_there_is_null(results: tuple[tuple[str | None, ...], ...]) -> None:
+@pytest.mark.parametrize("results", [((),), (("no JSON",),), ()])
+def test_a_result_that_is_not_there_is_null(results: tuple[tuple[str, ...], ...]) -> None:
     """The call is made all the same, and fails."""
     assert arguments(fill_results(SCRIPT[1], SCRIPT, position(*results)))[0] == {"order": None}
 
@@ -208,7 +213,7 @@ def test_a_cut_call_is_the_last() -> None:
 
 def test_replies_follow_a_script_by_text_and_names() -> None:
     """Another word is another script."""
-    said, other = (EpisodePosition("0" * 64, (say(text),), ((),)) for text in ("Good day.", "Hello."))
+    said, other = (EpisodePosition("0" * 64, (say(text),)) for text in ("Good day.", "Hello."))
     script = write_script((say("Good day."), say("Bye.")), one_call_a_reply=False)
 
     assert [is_followed(script, found, None) for found in (said, other)] == [True, False]
@@ -237,7 +242,7 @@ def test_a_known_whole_prompt_comes_first() -> None:
 
 def test_results_belong_to_calls_by_id() -> None:
     """Whatever their order."""
-    assert locate_episode(HISTORY, ["first", "second", "third"], {"first"}).results == (("one", "two"),)
+    assert locate_episode(HISTORY, ["first", "second", "third"], {"first"}).results() == [("one", "two")]
 
 
 def test_results_without_ids_belong_to_calls_by_place() -> None:
@@ -248,4 +253,4 @@ def test_results_without_ids_belong_to_calls_by_place() -> None:
         Message("tool", (ToolResult("", FIND, "one"), ToolResult("", REFUND, "two"))),
     )
 
-    assert locate_episode(bare, ["first", "second", "third"], {"first"}).results == (("one", "two"),)
+    assert locate_episode(bare, ["first", "second", "third"], {"first"}).results() == [("one", "two")]

@@ -422,6 +422,21 @@ def test_state_that_does_not_come_back_is_refused(vendor: str, change: Any, stat
     assert said in json.dumps(found)
 
 
+@pytest.mark.parametrize(("model", "status"), [("gemini-3-pro", 400), ("gemini-2.5-flash", 200)])
+def test_gemini_3_asks_for_a_signature_of_calls_it_did_not_make(model: str, status: int) -> None:
+    """A recorded conversation; older models take it as it is."""
+    call_part = {"functionCall": {"name": FIND, "args": {}}}
+    result = {"functionResponse": {"name": FIND, "response": {"output": ORDERS}}}
+    turns = [GOOGLE_USER, {"role": "model", "parts": [call_part]}, {"role": "user", "parts": [result]}]
+
+    async def main() -> int:
+        async with talking() as (client, _):
+            path = f"/v1beta/models/{model}:generateContent"
+            return (await client.post(path, json={"contents": turns})).status_code
+
+    assert asyncio.run(main()) == status
+
+
 def test_state_of_an_earlier_turn_may_be_left_out() -> None:
     """Google and Anthropic look at the steps since the user last spoke."""
     for vendor, lose, key, again in (
@@ -523,3 +538,31 @@ def test_a_cut_call_has_the_vendors_reason(vendor: str, place: tuple[Any, ...], 
         found = found[step]
 
     assert found == reason
+
+
+def test_messages_tells_cache_reads_and_writes_apart() -> None:
+    """104 tokens, of which 96 are whole blocks of 16; then 131, of which 128 are: 96 read and 32 written."""
+    body = follow_up("messages", answer("messages", cache=True))
+    first, second = (found["usage"] for _, found in post("messages", ASKED["messages"], body, cache=True))
+
+    assert [
+        (usage["cache_read_input_tokens"], usage["cache_creation_input_tokens"], usage["input_tokens"])
+        for usage in (first, second)
+    ] == [(0, 96, 104 - 96), (96, 32, 131 - 128)]
+
+
+def test_the_others_count_cache_reads_within_the_prompt() -> None:
+    """The same 131 tokens, 96 of them read; what was written is not told."""
+    found = {
+        vendor: post(vendor, ASKED[vendor], follow_up(vendor, answer(vendor)), cache=True)[1][1]
+        for vendor in ("chat", "responses", "google")
+    }
+
+    chat, responses, google = (
+        found["chat"]["usage"],
+        found["responses"]["usage"],
+        found["google"]["usageMetadata"],
+    )
+    assert (chat["prompt_tokens"], chat["prompt_tokens_details"]["cached_tokens"]) == (131, 96)
+    assert (responses["input_tokens"], responses["input_tokens_details"]["cached_tokens"]) == (131, 96)
+    assert (google["promptTokenCount"], google["cachedContentTokenCount"]) == (131, 96)

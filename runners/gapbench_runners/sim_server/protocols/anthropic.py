@@ -12,13 +12,13 @@ from gapbench.values import (
     ReasoningState,
     ResponseSchema,
     ToolCall,
-    canonical_json,
     join_turns,
 )
 from gapbench_runners.sim_server.episode_mark import read_mark, sign_mark, verify_mark
 from gapbench_runners.sim_server.protocols.protocol import (
     RenderedStream,
     VendorRefusalError,
+    json_text,
     parse_medium,
     parse_message,
     parse_stop,
@@ -58,7 +58,7 @@ def _parse_part(given: Mapping[str, Any]) -> tuple[Part, ...]:
         parts = parse_message("tool", given.get("content"), _parse_part).parts
         return result_message(given["tool_use_id"], "", parts, is_error=bool(given.get("is_error"))).parts
     if kind == "tool_use":
-        return (ToolCall(given["id"], given["name"], canonical_json(given["input"])),)
+        return (ToolCall(given["id"], given["name"], json_text(given["input"])),)
     if kind in _THINKING:
         return (ReasoningState("messages", given),)
     raise refuse_part(kind)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,13 +15,13 @@ from gapbench.values import (
     ResponseSchema,
     Text,
     ToolCall,
-    canonical_json,
     join_turns,
 )
-from gapbench_runners.sim_server.episode_mark import sign_mark, verify_mark
+from gapbench_runners.sim_server.episode_mark import read_mark, sign_mark, verify_mark
 from gapbench_runners.sim_server.protocols.protocol import (
     RenderedStream,
     VendorRefusalError,
+    json_text,
     parse_choices,
     parse_medium,
     parse_message,
@@ -46,6 +47,7 @@ STATUSES = {
 }
 
 
+_GEMINI_3 = re.compile(r"gemini-([3-9]|\d\d)")
 # ai.google.dev/gemini-api/docs/thought-signatures: what a client sends for calls that Gemini did not make.
 FOREIGN_SIGNATURES = frozenset({"skip_thought_signature_validator", "context_engineering_is_the_way_to_go"})
 
@@ -60,7 +62,7 @@ def _parse_part(given: Mapping[str, Any]) -> tuple[Part, ...]:
     if inline:
         return (parse_medium(_get(inline, "mimeType", "mime_type"), inline["data"]),)
     if call := _get(given, "functionCall", "function_call"):
-        arguments = canonical_json(call.get("args") or {})
+        arguments = json_text(call.get("args") or {})
         return (ToolCall(call.get("id") or "", call["name"], arguments, _signature_in(given)),)
     if result := _get(given, "functionResponse", "function_response"):
         return _parse_result(result).parts
@@ -76,7 +78,7 @@ def _parse_result(given: Mapping[str, Any]) -> Message:
     response = given.get("response") or {}
     key = next((key for key in ("output", "result", "error") if response.keys() == {key}), None)
     value = response if key is None else response[key]
-    content = value if isinstance(value, str) else canonical_json(value)
+    content = value if isinstance(value, str) else json_text(value)
     return result_message(given.get("id") or "", given["name"], (Text(content),), is_error=key == "error")
 
 
@@ -98,8 +100,12 @@ def _parse_turn(given: Mapping[str, Any]) -> Iterator[Message]:
         yield Message(message.role, rest)
 
 
-def _check_state(given: Sequence[Mapping[str, Any]]) -> None:
-    """Refuse a signature that was changed, and steps of the present turn whose first call has none."""
+def _check_state(given: Sequence[Mapping[str, Any]], model: str) -> None:
+    """Refuse a signature that was changed, and steps of the present turn whose first call has none.
+
+    Of calls that another model made only Gemini 3 and newer ask for one.
+    """
+    asks_all = _GEMINI_3.search(model) is not None
     start = max((at for at, turn in enumerate(given) if _is_said_by_user(turn)), default=0)
     # A client may keep the pieces of a stream as several contents; they are one step.
     has_call = False
@@ -110,7 +116,8 @@ def _check_state(given: Sequence[Mapping[str, Any]]) -> None:
             if signature and not _is_valid(signature):
                 raise VendorRefusalError("Corrupted thought signature.")
             call = _get(part, "functionCall", "function_call")
-            if call and not has_call and not signature and at > start:
+            is_own = bool(call) and read_mark(call.get("id") or "") is not None
+            if call and not has_call and not signature and at > start and (is_own or asks_all):
                 raise VendorRefusalError(
                     "Function call is missing a thought_signature in functionCall parts. This is required for tools to "
                     "work correctly, and missing thought_signature may lead to degraded model performance. Additional "
@@ -161,7 +168,7 @@ class GenerateContentProtocol:
         given = body["contents"]
         turns = join_turns(message for turn in given for message in _parse_turn(turn))
         check_google_turns(turns)
-        _check_state(given)
+        _check_state(given, str(body["model"]))
         return SimRequest(
             system_messages("".join(piece.get("text") or "" for piece in system.get("parts", ()))) + turns,
             config.get("maxOutputTokens"),

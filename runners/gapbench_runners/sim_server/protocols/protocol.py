@@ -151,6 +151,11 @@ def refuse_part(kind: object) -> ValueError:
     )
 
 
+def json_text(value: Any) -> str:
+    """Return a value of a request as JSON text."""
+    return orjson.dumps(value).decode()
+
+
 def parse_text(value: Any) -> Text:
     """Return a piece of text; raises ``ValueError`` for anything else."""
     if not isinstance(value, str):

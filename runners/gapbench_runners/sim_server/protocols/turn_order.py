@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from gapbench.values import Message
 from gapbench_runners.sim_server.protocols.protocol import VendorRefusalError
@@ -10,20 +11,20 @@ from gapbench_runners.sim_server.protocols.protocol import VendorRefusalError
 
 def check_chat_turns(messages: Sequence[Message]) -> None:
     """Refuse what Chat Completions refuses."""
-    for at, message in enumerate(messages):
-        before = messages[at - 1] if at else None
-        asked = _call_ids(before)
+    asked: tuple[str, ...] = ()
+    for message, following in zip_longest(messages, messages[1:]):
+        results = _answered_ids(message)
         if message.role == "tool" and not asked:
             raise VendorRefusalError(
                 "Invalid parameter: messages with role 'tool' must be a response to a preceeding message with "
                 "'tool_calls'."
             )
-        if unknown := [given for given in _answered_ids(message) if given not in asked]:
+        if unknown := [given for given in results if given not in asked]:
             raise VendorRefusalError(
                 f"Invalid parameter: 'tool_call_id' of '{unknown[0]}' not found in 'tool_calls' of previous message."
             )
-        missing = _unanswered(messages, at)
-        if missing:
+        asked = _call_ids(message)
+        if missing := _unanswered(asked, following):
             raise VendorRefusalError(
                 "An assistant message with 'tool_calls' must be followed by tool messages responding to each "
                 f"'tool_call_id'. The following tool_call_ids did not have response messages: {', '.join(missing)}"
@@ -50,8 +51,8 @@ def check_response_items(messages: Sequence[Message]) -> None:
 def check_anthropic_turns(messages: Sequence[Message]) -> None:
     """Refuse what Messages refuses."""
     turns = [message for message in messages if message.role != "system"]
-    for at, message in enumerate(turns):
-        asked = _call_ids(turns[at - 1]) if at else ()
+    asked: tuple[str, ...] = ()
+    for at, (message, following) in enumerate(zip_longest(turns, turns[1:])):
         for index, identity in enumerate(_answered_ids(message)):
             if identity not in asked:
                 raise VendorRefusalError(
@@ -59,8 +60,8 @@ def check_anthropic_turns(messages: Sequence[Message]) -> None:
                     f"{identity}. Each `tool_result` block must have a corresponding `tool_use` block in the previous "
                     "message."
                 )
-        missing = _unanswered(turns, at)
-        if missing:
+        asked = _call_ids(message)
+        if missing := _unanswered(asked, following):
             raise VendorRefusalError(
                 f"messages.{at}: `tool_use` ids were found without `tool_result` blocks immediately after: "
                 f"{', '.join(missing)}. Each `tool_use` block must have a corresponding `tool_result` block in the "
@@ -74,17 +75,14 @@ def check_anthropic_turns(messages: Sequence[Message]) -> None:
 
 def check_google_turns(messages: Sequence[Message]) -> None:
     """Refuse what generateContent refuses; it counts results and does not look at ids."""
-    for at, message in enumerate(messages):
-        asked = _call_ids(messages[at - 1]) if at else ()
-        results = message.tool_results
-        if results and not asked:
+    asked: tuple[str, ...] = ()
+    for message, following in zip_longest(messages, messages[1:]):
+        if message.role == "tool" and not asked:
             raise VendorRefusalError(
                 "Please ensure that function response turn comes immediately after a function call turn."
             )
-        following = messages[at + 1] if at + 1 < len(messages) else None
-        if _call_ids(message) and (
-            following is None or len(following.tool_results) != len(_call_ids(message))
-        ):
+        asked = _call_ids(message)
+        if asked and len(asked) != len(_answered_ids(following)):
             raise VendorRefusalError(
                 "Please ensure that the number of function response parts is equal to the number of function call "
                 "parts of the function call turn."
@@ -93,16 +91,19 @@ def check_google_turns(messages: Sequence[Message]) -> None:
         raise VendorRefusalError("Requests ending with a model turn are not supported.")
 
 
-def _unanswered(messages: Sequence[Message], at: int) -> list[str]:
-    """Return the ids of a message's calls that the next message does not answer."""
-    following = messages[at + 1] if at + 1 < len(messages) else None
+def _unanswered(asked: Sequence[str], following: Message | None) -> list[str]:
+    """Return the ids of calls that the next message does not answer."""
+    if not asked:
+        return []
     answered = _answered_ids(following)
-    return [identity for identity in _call_ids(messages[at]) if identity not in answered]
+    return [identity for identity in asked if identity not in answered]
 
 
-def _call_ids(message: Message | None) -> tuple[str, ...]:
-    return () if message is None else tuple(call.id for call in message.tool_calls)
+def _call_ids(message: Message) -> tuple[str, ...]:
+    return tuple(call.id for call in message.tool_calls) if message.role == "assistant" else ()
 
 
 def _answered_ids(message: Message | None) -> tuple[str, ...]:
-    return () if message is None else tuple(result.call_id for result in message.tool_results)
+    if message is None or message.role != "tool":
+        return ()
+    return tuple(result.call_id for result in message.tool_results)
