@@ -33,18 +33,18 @@ def apply_patch(value: Any, patch: list[dict[str, Any]]) -> Any:
         place: Any = root
         for key in keys[:-1]:
             place = place[int(key)] if isinstance(place, list) else place[key]
-        key: Any = int(keys[-1]) if isinstance(place, list) else keys[-1]
+        last: Any = int(keys[-1]) if isinstance(place, list) else keys[-1]
         match operation["op"]:
             case "remove":
-                del place[key]
+                del place[last]
             case "add" if isinstance(place, list):
-                place.insert(key, operation["value"])
+                place.insert(last, operation["value"])
             case "add":
-                assert key not in place
-                place[key] = operation["value"]
+                assert last not in place
+                place[last] = operation["value"]
             case "replace":
-                assert place is root or not isinstance(place, dict) or key in place
-                place[key] = operation["value"]
+                assert place is root or not isinstance(place, dict) or last in place
+                place[last] = operation["value"]
     return root[""]
 
 
