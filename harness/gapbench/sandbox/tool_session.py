@@ -1,6 +1,6 @@
 """The tools of one episode in the sandbox: started with a state, called one after another, and closed.
 
-One session is one isolation of its own: files, processes, network, shared memory and user (under root) are no other
+Each session is isolated separately: files, processes, network, shared memory and user (under root) are no other
 session's. At level ``unshare`` it is forked from :mod:`gapbench.sandbox.tool_template`.
 """
 
@@ -101,7 +101,7 @@ class ToolSession:
         """
         session = await cls._start_process(sandbox, limits)
         try:
-            await session._load(["start", source, state_json, result_chars])  # noqa: SLF001 - one of its own
+            await session._load(["start", source, state_json, result_chars])  # noqa: SLF001 - made by this class
         except BaseException:
             await session.close()
             raise
@@ -175,7 +175,7 @@ class ToolSession:
         finally:
             alarm.cancel()
         kind, number, content, is_error, state_json = reply
-        # A tool could have sent a result of its own before: then the numbers do not agree.
+        # A tool could have sent a result itself before: then the numbers do not agree.
         if (kind, number) != ("result", self._call_number) or not (
             isinstance(content, str)
             and isinstance(is_error, bool)

@@ -89,7 +89,7 @@ class ToolState:
     """The state that the tools share, and its last JSON text.
 
     Args:
-        state_json: The state at the start. None: there is none; each call then gets an empty one of its own.
+        state_json: The state at the start. None: there is none; each call then gets a new empty one.
         result_chars: Characters of a result that are sent, and one more, which shows that there are more.
     """
 
