@@ -210,7 +210,7 @@ class AgentConversation:
 def clean_result(content: str, max_chars: int) -> str:
     """Return a tool's result as the model sees it.
 
-    It is cut after ``max_chars`` characters, and says so. Control characters other than tab and line ends become U+FFFD:
+    It is cut after ``max_chars`` characters, with a note. Control characters other than tab and line ends become U+FFFD:
     providers refuse some, and a terminal that shows a transcript would obey others.
     """
     text = _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", content[:max_chars])

@@ -18,7 +18,7 @@ from gapbench.values import EpisodeLimits, PythonTools, ToolSet, canonical_json
 
 
 class SandboxEnvironment:
-    """Runs a module of tools in a sandbox of its own, which starts with the first call.
+    """Runs a module of tools in a separate sandbox, which starts with the first call.
 
     A call that ends its process (its time is up, too much memory, the process exits) is an error, and the state is as
     before the call; the next call starts a fresh process with it. A tool that raises keeps what it had changed.

@@ -1,6 +1,6 @@
 """The tools of one episode in the sandbox: started with a state, called one after another, and closed.
 
-One session is one isolation of its own: files, processes, network, shared memory and user (under root) are no other
+Each session is isolated separately: files, processes, network, shared memory and user (under root) are no other
 session's. At level ``unshare`` it is forked from :mod:`gapbench.sandbox.tool_template`.
 """
 
@@ -14,6 +14,7 @@ import socket
 import subprocess
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
 from gapbench.sandbox import tool_template
@@ -33,6 +34,8 @@ TOOL_LIMITS = SandboxLimits(cpu_s=600)
 """A session lives as long as its episode, so its CPU time is large; the harness limits the time of each call."""
 START_TIMEOUT_S = 60.0
 END_TIMEOUT_S = 10.0
+# In this time a program can fill about as much memory as it may have; most calls take a hundredth of it.
+BUSY_AFTER_S = 0.25
 FULL_QUEUE_WAIT_S = 0.005
 NOT_A_RESULT = "its process sent something else than a result"
 BUSY, IDLE = b"b", b"i"  # as in guest/tool_supervisor.py
@@ -70,6 +73,7 @@ class ToolSession:
         self._lifeline = lifeline
         self._limits = limits
         self._call_number = 0
+        self._is_busy = True
         self._process: subprocess.Popen[bytes] | None = None
 
     @classmethod
@@ -97,7 +101,7 @@ class ToolSession:
         """
         session = await cls._start_process(sandbox, limits)
         try:
-            await session._load(["start", source, state_json, result_chars])  # noqa: SLF001 - one of its own
+            await session._load(["start", source, state_json, result_chars])  # noqa: SLF001 - made by this class
         except BaseException:
             await session.close()
             raise
@@ -124,7 +128,7 @@ class ToolSession:
                 plan = {
                     "level": sandbox.level,
                     "limits": asdict(limits),
-                    "readable": guest_readable_paths(),
+                    "readable": _readable_paths(),
                     "user": random_uid(),
                     "proc_fd": proc_fd,
                 }
@@ -158,7 +162,8 @@ class ToolSession:
         Raises:
             EndedSessionError: The session ended: the time is up, a limit was exceeded, or the process ended.
         """
-        self._tell_supervisor(BUSY)
+        # Nearly all calls are over by then, and the supervisor does not wake up.
+        alarm = asyncio.get_running_loop().call_later(BUSY_AFTER_S, self._tell_supervisor, BUSY)
         try:
             async with _deadline(timeout_s, f"the tool took longer than {timeout_s:g} s and was ended"):
                 self._call_number += 1
@@ -167,15 +172,18 @@ class ToolSession:
         except BaseException:
             self._end_processes()  # whatever comes now belongs to no call
             raise
+        finally:
+            alarm.cancel()
         kind, number, content, is_error, state_json = reply
-        # A tool could have sent a result of its own before: then the numbers do not agree.
+        # A tool could have sent a result itself before: then the numbers do not agree.
         if (kind, number) != ("result", self._call_number) or not (
             isinstance(content, str)
             and isinstance(is_error, bool)
             and (state_json is None or isinstance(state_json, str))
         ):
             raise EndedSessionError(NOT_A_RESULT)
-        self._tell_supervisor(IDLE)
+        if self._is_busy:
+            self._tell_supervisor(IDLE)
         return ToolReply(content, is_error, state_json)
 
     async def close(self) -> None:
@@ -199,6 +207,7 @@ class ToolSession:
             self._lifeline.shutdown(socket.SHUT_WR)
 
     def _tell_supervisor(self, what: bytes) -> None:
+        self._is_busy = what == BUSY
         with contextlib.suppress(OSError):  # full or closed: the supervisor has ended or soon will
             self._lifeline.send(what)
 
@@ -246,6 +255,11 @@ class ToolSession:
         if len(data) < size:
             raise EndedSessionError(await self._last_words() or "its process ended")
         return bytes(data)
+
+
+@cache
+def _readable_paths() -> tuple[str, ...]:
+    return tuple(guest_readable_paths())
 
 
 async def _fork_supervisor(fds: tuple[int, int]) -> None:

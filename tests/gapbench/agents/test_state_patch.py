@@ -31,20 +31,26 @@ def apply_patch(value: Any, patch: list[dict[str, Any]]) -> Any:
     for operation in patch:
         keys = ["", *(key.replace("~1", "/").replace("~0", "~") for key in operation["path"].split("/")[1:])]
         place: Any = root
+<<<<<<< HEAD
         for step in keys[:-1]:
             place = place[int(step)] if isinstance(place, list) else place[step]
         key: Any = int(keys[-1]) if isinstance(place, list) else keys[-1]
+=======
+        for key in keys[:-1]:
+            place = place[int(key)] if isinstance(place, list) else place[key]
+        last: Any = int(keys[-1]) if isinstance(place, list) else keys[-1]
+>>>>>>> ae
         match operation["op"]:
             case "remove":
-                del place[key]
+                del place[last]
             case "add" if isinstance(place, list):
-                place.insert(key, operation["value"])
+                place.insert(last, operation["value"])
             case "add":
-                assert key not in place
-                place[key] = operation["value"]
+                assert last not in place
+                place[last] = operation["value"]
             case "replace":
-                assert place is root or not isinstance(place, dict) or key in place
-                place[key] = operation["value"]
+                assert place is root or not isinstance(place, dict) or last in place
+                place[last] = operation["value"]
     return root[""]
 
 

@@ -293,16 +293,31 @@ def test_a_tool_runs_python_beside_itself(level: IsolationLevel) -> None:
     assert json.loads(reply.content) == {"exit_code": 3, "output": "42\n", "errors": "ü\n"}
 
 
-def test_a_program_has_its_own_time_folder_and_no_channel(level: IsolationLevel) -> None:
-    """After its time it is killed with its processes; its folder is gone; descriptor 3 is closed."""
+def test_a_program_has_no_channel_and_its_folder_is_gone_afterwards(level: IsolationLevel) -> None:
+    """Descriptors other than its three are closed; in /tmp is what was there before."""
     source = (
         RUN
-        + "import os\ndef t(state, *, code):\n    return [run_python(code, timeout_s=0.5), os.listdir('/tmp')]"
+        + "import os\ndef t(state, *, code):\n    return [os.listdir('/tmp'), run_python(code, timeout_s=120), os.listdir('/tmp')]"
     )
-    code = "import os, time\nfor fd in range(3, 64):\n    try: print(os.fstat(fd))\n    except OSError: pass\nif os.fork() == 0: time.sleep(99999)\nprint('here', flush=True)\ntime.sleep(99999)"
-    result, left = json.loads(call(source, level=level, code=code).content)
-    assert result == {"exit_code": None, "output": "here\n", "errors": ""}
-    assert [name for name in left if name.startswith("run-")] == []
+    code = "import os\nfor fd in range(3, 64):\n    try: print(os.fstat(fd))\n    except OSError: pass\nprint(os.listdir('.'))"
+    before, result, after = json.loads(call(source, level=level, code=code).content)
+    assert result == {"exit_code": 0, "output": "['__main__.py']\n", "errors": ""}
+    assert after == before
+
+
+def test_a_program_is_killed_with_its_processes_when_its_time_is_up(level: IsolationLevel) -> None:
+    """Its exit status is None then."""
+    source = (
+        RUN
+        + "def t(state, *, code):\n    run_python(code, timeout_s=0.5)\n    return run_python('print(1)', timeout_s=120)"
+    )
+    code = "import os, time\nfor _ in range(12):\n    if os.fork() == 0: break\ntime.sleep(99999)"
+    twice = (
+        RUN
+        + "def t(state, *, code):\n    return [run_python(code, timeout_s=0.5)['exit_code'] for _ in range(3)]"
+    )
+    assert json.loads(call(twice, level=level, code=code).content) == [None, None, None]
+    assert json.loads(call(source, level=level, code=code).content)["output"] == "1\n"
 
 
 def test_a_program_s_output_and_paths_are_bounded() -> None:

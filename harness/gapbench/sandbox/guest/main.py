@@ -24,12 +24,18 @@ import types
 from typing import Any, NoReturn
 
 from gapbench.sandbox.guest import namespaces, test_runner
-from gapbench.sandbox.guest.memory_watchdog import lists_children, open_proc, resident_bytes
+from gapbench.sandbox.guest.memory_watchdog import (
+    EXIT_OUT_OF_MEMORY,
+    EXIT_TIMEOUT,
+    EXIT_TOO_MANY_FILES,
+    exceeds_memory,
+    files_in_tmp,
+    lists_children,
+    open_proc,
+)
 from gapbench.sandbox.guest.rpc import BrokenRpcError, Peer
 from gapbench.sandbox.guest.seccomp import install_filter
 
-# As in gapbench/sandbox/sandbox.py. The first is that of timeout(1).
-EXIT_TIMEOUT, EXIT_OUT_OF_MEMORY, EXIT_TOO_MANY_FILES = 124, 125, 126
 # Time after the test runner's own alarm to report which tests passed until then.
 RESULT_GRACE_S = 1.0
 WATCH_INTERVAL_S = 0.05
@@ -124,18 +130,6 @@ def supervise(child: int, limits: dict[str, Any], proc_fd: int | None, *, limits
         os.kill(child, signal.SIGKILL)
     status = os.waitpid(child, 0)[1]
     os._exit(code or min(abs(os.waitstatus_to_exitcode(status)), 100))
-
-
-def exceeds_memory(proc_fd: int, total_bytes: int) -> bool:
-    """Return whether the processes below this one take more than ``total_bytes``, or are too many to count."""
-    resident = resident_bytes(proc_fd)
-    return resident is None or resident > total_bytes
-
-
-def files_in_tmp() -> int:
-    """Return the number of files and folders in the private /tmp."""
-    status = os.statvfs("/tmp")  # noqa: S108 - the private one
-    return status.f_files - status.f_ffree
 
 
 def run_program(sock: socket.socket, limits: dict[str, int], uid: int | None) -> NoReturn:

@@ -1,4 +1,4 @@
-"""Measures the memory that all processes of a program take together, for the supervisor.
+"""Measures the memory that all processes of a program take together, and its files there, for a supervisor.
 
 The kernel's limits apply to each process. Limiting the sum would take a control group, which a rootless sandbox cannot
 make. So the sum is read from the host's /proc, through a descriptor that was opened outside.
@@ -11,6 +11,10 @@ import os
 
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 MAX_PROCESSES = 256
+
+
+# As in gapbench/sandbox/sandbox.py: how a supervisor says why it ended a program. The first is that of timeout(1).
+EXIT_TIMEOUT, EXIT_OUT_OF_MEMORY, EXIT_TOO_MANY_FILES = 124, 125, 126
 
 
 def open_proc() -> int | None:
@@ -52,6 +56,18 @@ def resident_bytes(proc_fd: int) -> int | None:
             total += int(_read_proc_file(proc_fd, f"{process}/statm").split()[1]) * PAGE_BYTES
             waiting += _child_processes(proc_fd, process)
     return total
+
+
+def exceeds_memory(proc_fd: int, total_bytes: int) -> bool:
+    """Return whether the processes below this one take more than ``total_bytes``, or are too many to count."""
+    resident = resident_bytes(proc_fd)
+    return resident is None or resident > total_bytes
+
+
+def files_in_tmp() -> int:
+    """Return the number of files and folders in the private /tmp."""
+    status = os.statvfs("/tmp")  # noqa: S108 - the private one
+    return status.f_files - status.f_ffree
 
 
 def _child_processes(proc_fd: int, process: int) -> list[int]:

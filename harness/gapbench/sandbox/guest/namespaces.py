@@ -28,7 +28,7 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
 MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 0x20, 0x1000, 0x4000, 0x40000
 MS_NOATIME, MS_NODIRATIME = 0x400, 0x800
 MNT_DETACH = 2
-PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 1, 4, 38
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 4, 36, 38
 CAPABILITY_VERSION_3 = 0x20080522
 NOBODY = 65534
 DEVICES = ("null", "zero", "urandom")
@@ -76,6 +76,11 @@ def die_with_parent() -> None:
 def hide_from_ptrace() -> None:
     """Prevent processes without privileges from tracing this one or reading its memory, even of the same user."""
     prctl(PR_SET_DUMPABLE, 0)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of processes below this one whose own parent ends."""
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def enter_namespaces() -> bool:

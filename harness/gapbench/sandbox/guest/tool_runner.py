@@ -50,6 +50,7 @@ def run_tools(channel: socket.socket, limits: dict[str, int], uid: int | None) -
     namespaces.drop_privileges(uid)
     namespaces.die_with_parent()  # changing the user cleared it
     namespaces.hide_from_ptrace()
+    namespaces.adopt_orphans()
     namespaces.set_limits(limits)
     install_filter()
     sys.argv = [MODULE_NAME]
@@ -88,7 +89,7 @@ class ToolState:
     """The state that the tools share, and its last JSON text.
 
     Args:
-        state_json: The state at the start. None: there is none; each call then gets an empty one of its own.
+        state_json: The state at the start. None: there is none; each call then gets a new empty one.
         result_chars: Characters of a result that are sent, and one more, which shows that there are more.
     """
 
@@ -167,7 +168,13 @@ def _line_of(exc: BaseException) -> str:
 
 
 def end_other_processes() -> None:
-    """End the processes that a tool left behind; as process 1 of a namespace, also forget those that are no child."""
+    """End the processes that a tool left behind; all of them are below this one, since it adopts orphans."""
+    try:
+        os.waitpid(-1, os.WNOHANG)
+    except (
+        ChildProcessError
+    ):  # as after most calls: there is none, and nothing to look for in the whole machine
+        return
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.kill(-1, signal.SIGKILL)
     with contextlib.suppress(ChildProcessError):

@@ -8,8 +8,8 @@
 
 A fork costs a quarter of a new Python. Bubblewrap is another program, so at its level each supervisor is a new Python.
 
-A supervisor has one socket to the harness, the lifeline. Through it come the plan, and before and after each call one
-byte, so that it looks often only while a tool runs. When the harness closes its end or dies, all processes end. The
+A supervisor has one socket to the harness, the lifeline. Through it come the plan, and one byte when a call takes longer
+and when it is over, so that the supervisor looks often only while a tool is at work. When the harness closes its end or dies, all processes end. The
 supervisor's last words on it are how the tools ended.
 """
 
@@ -24,17 +24,24 @@ import select
 import signal
 import socket
 import sys
+import time
 from typing import Any, NoReturn
 
 from gapbench.sandbox.guest import namespaces
 from gapbench.sandbox.guest.frames import receive_frame, send_frame
-from gapbench.sandbox.guest.main import EXIT_OUT_OF_MEMORY, EXIT_TOO_MANY_FILES, exceeds_memory, files_in_tmp
-from gapbench.sandbox.guest.memory_watchdog import lists_children, open_proc
+from gapbench.sandbox.guest.memory_watchdog import (
+    EXIT_OUT_OF_MEMORY,
+    EXIT_TOO_MANY_FILES,
+    exceeds_memory,
+    files_in_tmp,
+    lists_children,
+    open_proc,
+)
 from gapbench.sandbox.guest.tool_runner import LIBRARY_MODULE, run_tools
 
 EXIT_CLOSED = 0
 BUSY, IDLE = b"b", b"i"
-BUSY_INTERVAL_S, IDLE_INTERVAL_S = 0.05, 1.0
+BUSY_INTERVAL_S, IDLE_INTERVAL_S = 0.1, 1.0
 ENDING_GRACE_S = 0.05
 # What tools usually import: loaded once, shared by all forks.
 COMMON_MODULES = (
@@ -150,18 +157,23 @@ def supervise_tools(
     waiting = select.poll()
     waiting.register(child_fd, select.POLLIN)
     waiting.register(lifeline, select.POLLIN)
-    is_busy, code, status = True, None, None
+    is_busy, code, status, due = True, None, None, time.monotonic() + BUSY_INTERVAL_S
     while code is None and status is None:
-        events = dict(waiting.poll((BUSY_INTERVAL_S if is_busy else IDLE_INTERVAL_S) * 1000))
+        events = dict(waiting.poll(max(0.0, due - time.monotonic()) * 1000))
+        status = reap_processes(child)
         if lifeline.fileno() in events:
             data = lifeline.recv(4096)
+            if not data:
+                code = EXIT_CLOSED
+            elif data[-1:] == BUSY:
+                due = min(due, time.monotonic() + BUSY_INTERVAL_S)
             is_busy = data[-1:] == BUSY
-            code = None if data else EXIT_CLOSED
-        status = reap_processes(child)
-        if code is None and proc_fd is not None and exceeds_memory(proc_fd, limits["total_bytes"]):
-            code = EXIT_OUT_OF_MEMORY
-        elif code is None and limits_tmp and files_in_tmp() > limits["tmp_files"]:
-            code = EXIT_TOO_MANY_FILES
+        elif not events:
+            due = time.monotonic() + (BUSY_INTERVAL_S if is_busy else IDLE_INTERVAL_S)
+            if proc_fd is not None and exceeds_memory(proc_fd, limits["total_bytes"]):
+                code = EXIT_OUT_OF_MEMORY
+            elif limits_tmp and files_in_tmp() > limits["tmp_files"]:
+                code = EXIT_TOO_MANY_FILES
     if status is None and os.getpid() != 1:
         os.kill(child, signal.SIGKILL)
         status = os.waitpid(child, 0)[1]

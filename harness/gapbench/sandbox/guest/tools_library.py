@@ -1,6 +1,6 @@
-"""What a module of tools imports as ``gapbench_tools``: runs programs beside the tools, in the same sandbox.
+"""What a module of tools imports as ``gapbench_tools``: runs programs next to the tools, in the same sandbox.
 
-A program runs as a process of its own, without the channel to the harness, in a fresh folder that is removed afterwards.
+A program runs as a separate process, without the channel to the harness, in a fresh folder that is removed afterwards.
 It can stop the tool (the two have the same user), which makes the call an error and changes no state; it cannot read or
 change the tool's memory.
 """
