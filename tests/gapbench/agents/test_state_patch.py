@@ -31,15 +31,9 @@ def apply_patch(value: Any, patch: list[dict[str, Any]]) -> Any:
     for operation in patch:
         keys = ["", *(key.replace("~1", "/").replace("~0", "~") for key in operation["path"].split("/")[1:])]
         place: Any = root
-<<<<<<< HEAD
-        for step in keys[:-1]:
-            place = place[int(step)] if isinstance(place, list) else place[step]
-        key: Any = int(keys[-1]) if isinstance(place, list) else keys[-1]
-=======
         for key in keys[:-1]:
             place = place[int(key)] if isinstance(place, list) else place[key]
         last: Any = int(keys[-1]) if isinstance(place, list) else keys[-1]
->>>>>>> ae
         match operation["op"]:
             case "remove":
                 del place[last]
