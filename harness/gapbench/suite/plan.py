@@ -36,6 +36,7 @@ from gapbench.values import (
     canonical_json,
     prompt_sha256,
     sha256,
+    vendor_neutral,
 )
 
 __all__ = [
@@ -242,7 +243,7 @@ class Plan:
             for sample in task.samples:
                 right = sample.reference if sample.reference is not None else str(sample.target)
                 yield GroundTruth(
-                    prompt_sha256(sample.messages),
+                    prompt_sha256(vendor_neutral(sample.messages)),
                     task.category,
                     right,
                     sample.decoy or DEFAULT_DECOY,

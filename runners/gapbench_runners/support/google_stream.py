@@ -102,7 +102,8 @@ def _part_chunks(candidate: Mapping[str, Any], received_s: float, usage: Usage |
             )
             chunks.append(Chunk(received_s=received_s, usage=usage, tool_call=piece))
         if part.get("thoughtSignature") and not part.get("functionCall"):
-            chunks.append(Chunk(reasoning_state=ReasoningState("google", part)))
+            # An event's token counts travel with its chunks, and this may be the only one.
+            chunks.append(Chunk(usage=usage, reasoning_state=ReasoningState("google", part)))
     return chunks
 
 

@@ -23,6 +23,7 @@ from gapbench_runners.support.usage import responses_usage
 _END_EVENTS = frozenset(
     {"response.completed", "response.incomplete", "response.failed", "response.cancelled", "response.done"}
 )
+_REASONING_PARTS = frozenset({"reasoning_text", "summary_text"})
 _PART_EVENTS = frozenset({"response.output_text.done", "response.refusal.done", "response.content_part.done"})
 # A response that has one of these at its end was never generated, unless its text has come.
 _UNFINISHED = frozenset({"queued", "in_progress"})
@@ -90,7 +91,9 @@ class _Output:
                 self._items[key] = item
                 yield from self._state(item)
         elif kind in _PART_EVENTS:
-            self._parts[self._key(body), body.get("content_index")] = body.get("part") or body
+            part = body.get("part") or body
+            if part.get("type") not in _REASONING_PARTS:
+                self._parts[self._key(body), body.get("content_index")] = part
         elif kind == "response.function_call_arguments.delta":
             key = self._key(body)
             self._calls_with_arguments.add(key)
