@@ -53,7 +53,7 @@ def _apply(value: Any, operation: Mapping[str, Any]) -> Any:
 def _pointer(text: str) -> list[str]:
     """Return the steps of a JSON Pointer (RFC 6901)."""
     if text and not text.startswith("/"):
-        raise ValueError(f"{text!r} is no JSON Pointer")
+        raise ValueError(f"{text!r} is not a JSON Pointer")
     return [step.replace("~1", "/").replace("~0", "~") for step in text.split("/")[1:]]
 
 
@@ -66,7 +66,7 @@ def _get(value: Any, path: Sequence[str]) -> Any:
 def _key(holder: Any, step: str) -> Any:
     if isinstance(holder, list):
         if not step.isdecimal():
-            raise ValueError(f"{step!r} is no place in a list")
+            raise ValueError(f"{step!r} is not a position in a list")
         return int(step)
     if not isinstance(holder, dict):
         raise TypeError(f"{step!r} is looked for in a value that holds nothing")
