@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Sequence
 
 from gapbench import transport
+from gapbench.agents import open_conversation
 from gapbench.cpus import usable_cpus
-from gapbench.execution.attempts.episode_sender import EpisodeSender, OpenConversation, open_conversation
+from gapbench.execution.attempts.episode_sender import EpisodeSender, OpenConversation
 from gapbench.execution.attempts.load_generator import run_load
 from gapbench.execution.attempts.measure import LagMeter
 from gapbench.execution.attempts.reply_price import usage_pricer

@@ -10,7 +10,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from gapbench.execution.attempts.episode_sender import OpenConversation, open_conversation
+from gapbench.agents import open_conversation
+from gapbench.execution.attempts.episode_sender import OpenConversation
 from gapbench.execution.limits.unusable_answers import ShouldContinue, never_continue
 from gapbench.execution.recording.cell_scorer import CellScorer, make_cell_scorer
 from gapbench.execution.recording.observer import AttemptPricer

@@ -569,7 +569,6 @@ def test_an_answer_is_the_last_text_of_the_model(tmp_path: Path) -> None:
 
 def test_a_single_reply_with_tools_counts_its_calls(tmp_path: Path) -> None:
     """Without an episode nothing runs: two calls, of which one lacks its argument, and the scorer sees them."""
-    pytest.importorskip("gapbench.agents.call_check")
     seen: list[Transcript] = []
 
     def keep(answer: str, planned: PlannedRequest, transcript: Transcript) -> Score:

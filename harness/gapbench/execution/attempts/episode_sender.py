@@ -7,14 +7,12 @@ conversation's business, see :mod:`gapbench.agents`; the limits on tokens and do
 from __future__ import annotations
 
 import contextlib
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any
 
 from gapbench import credentials, transport
-from gapbench.agents import Conversation, DeadEnvironmentError, Step
+from gapbench.agents import Conversation, DeadEnvironmentError, Step, open_conversation
 from gapbench.execution.attempts.attempt_row import AttemptContext
 from gapbench.execution.attempts.context_overflow import is_context_overflow
 from gapbench.execution.attempts.episode_turn import EpisodeEnd, EpisodeTurn, count_invalid_calls
@@ -40,13 +38,6 @@ MAX_RESTARTS = 1
 """How often an episode whose tools died starts again in one session, before it counts as ``infra``."""
 RequestName = tuple[str, int]
 """Identifies a request of a cell: sample_id, repeat."""
-
-
-def open_conversation(sample: Sample) -> Conversation:
-    """Return the conversation of a sample, with the environment that its episode asks for."""
-    agents: Any = importlib.import_module("gapbench.agents")
-    conversation: Conversation = agents.open_conversation(sample)
-    return conversation
 
 
 @dataclass

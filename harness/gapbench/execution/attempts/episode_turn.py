@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from gapbench.agents import check_call
 from gapbench.errors import InputError
 from gapbench.values import Message, StepRecord, ToolCall, ToolSet, Transcript, Usage
 
@@ -89,8 +88,7 @@ def count_invalid_calls(
 
 
 def _is_invalid(call: ToolCall, tools: ToolSet | None) -> bool:
-    checks: Any = importlib.import_module("gapbench.agents.call_check")
     try:
-        return checks.check_call(call, tools) is not None
+        return check_call(call, tools) is not None
     except InputError:  # the tool's own schema is at fault, not the call
         return False

@@ -246,7 +246,6 @@ def test_how_many_workers_a_load_takes(load: Load, cores: int, count: int) -> No
 
 def test_workers_send_episodes(tmp_path: Path) -> None:
     """Two processes, six episodes of two turns: 12 rows, six of them final, and six trajectories."""
-    pytest.importorskip("gapbench.agents.agent")
     made = plan(Load("concurrency", 2, workers=2), 6)
     samples = tuple(
         replace(given, episode=Episode(user=(UserLine("Are you sure?"),))) for given in made.tasks[0].samples
