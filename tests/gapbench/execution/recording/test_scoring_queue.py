@@ -24,7 +24,7 @@ from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.recording import scoring_executors
 from gapbench.execution.recording.cell_scorer import CellScorer
 from gapbench.execution.recording.run_manifest import add_stretch, cell_entry, initial_manifest
-from gapbench.execution.recording.scoring_queue import score_reply
+from gapbench.execution.recording.scoring_queue import score_completed
 from gapbench.execution.run import RunSettings, run
 from gapbench.store import RunWriter, numbered_files, read_attempt_values, read_manifest, read_pending_answers
 from gapbench.store.pending_scores import PendingAnswers
@@ -329,7 +329,7 @@ def test_programs_are_scored_on_all_cpus_after_the_load(
 
     class Named(ThreadPoolExecutor):
         def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-            used[self._max_workers] += fn is score_reply
+            used[self._max_workers] += fn is score_completed
             return super().submit(fn, *args, **kwargs)
 
     scorer = CellScorer(lambda *_: RIGHT, is_slow=True, needs_core=needs_core)
