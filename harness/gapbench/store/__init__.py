@@ -17,8 +17,9 @@ from gapbench.store.reader import (
     runs_in,
 )
 from gapbench.store.run_folder import quarantine, write_table
+from gapbench.store.run_lock import check_folder_writable
 from gapbench.store.trajectories import read_trajectories, read_trajectory_values
-from gapbench.store.writer import PART_ROWS, RunWriter, check_folder_writable
+from gapbench.store.writer import PART_ROWS, RunWriter
 
 __all__ = [
     "PART_ROWS",

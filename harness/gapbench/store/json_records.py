@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def to_json_value(value: Any) -> Any:
     """Return a cell of a table as JSON takes it: NaN and NA are None, numpy numbers are Python's."""
+    import numpy as np  # noqa: PLC0415 - half a second with pandas, which sending requests does not need
+    import pandas as pd  # noqa: PLC0415
+
     if value is None or value is pd.NA:
         return None
     if isinstance(value, np.generic):

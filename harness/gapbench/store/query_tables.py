@@ -25,7 +25,8 @@ def open_journals(run: Path) -> dict[int, Path]:
 def journal_tables(
     run: Path, columns: Mapping[Kind, Sequence[str]], numbers: Collection[int] | None = None
 ) -> dict[Kind, pa.Table]:
-    """Return the rows of the open journals, after ``part`` (number of the journal) and ``row_in_part``; {}: there is none.
+    """Return the rows of the open journals, after ``part`` (number of the journal) and ``row_in_part``; a table
+    without rows is left out.
 
     Args:
         run: The run folder.
@@ -46,10 +47,8 @@ def journal_tables(
                 row = line.table(kind)
                 if row is not None:
                     found.append({**parse_started_at(row), **where})
-    if not rows["attempts"]:
-        # Most runs; pyarrow imports pandas for a table without rows as well, which takes a second.
-        return {}
-    return {kind: _table(found, ROW_SCHEMAS[kind], columns[kind]) for kind, found in rows.items()}
+    # Most runs have none, and pyarrow imports pandas for a table without rows as well, which takes a second.
+    return {kind: _table(found, ROW_SCHEMAS[kind], columns[kind]) for kind, found in rows.items() if found}
 
 
 def later_scores(run: Path) -> pa.Table | None:

@@ -19,9 +19,6 @@ journal and write parts, and :attr:`RunWriter.is_behind` tells when the caller m
 
 from __future__ import annotations
 
-import errno
-import fcntl
-import os
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -44,9 +41,9 @@ from gapbench.store.reader import numbered_files, parse_journal_line, parse_star
 from gapbench.store.run_folder import (
     ensure_folder,
     quarantine,
-    refuse_symlinks,
     write_table,
 )
+from gapbench.store.run_lock import lock_run_folder
 from gapbench.store.schema import ATTEMPT_SCHEMA, ROW_SCHEMAS, TELEMETRY_SCHEMA, TRAJECTORY_SCHEMA
 from gapbench.values import ATTEMPT_KEY_IN_RUN, Attempt, Payload, Trajectory
 
@@ -95,7 +92,7 @@ class RunWriter:
         Raises:
             ResultsError: The folder cannot be written, or another process is writing it.
         """
-        self._lock = _lock_folder(self.folder)
+        self._lock = lock_run_folder(self.folder)
         parts, journals = numbered_files(self.folder, "attempts"), numbered_files(self.folder, "journal")
         try:
             with translate_disk_errors(self.folder):
@@ -359,45 +356,5 @@ class RunWriter:
             write_table(self.folder / _file_name(kind, number), table)
 
 
-def _lock_folder(folder: Path) -> IO[bytes]:
-    """Return the lock of a run folder, held until it is closed; the folder is created if missing.
-
-    Raises:
-        ResultsError: The folder cannot be written, or another process is writing it.
-    """
-    try:
-        ensure_folder(folder)
-        refuse_symlinks(folder)
-        # Opened for appending: if the name is a file of the user's, nothing is cut off.
-        lock = (folder / "run.lock").open("ab")
-    except OSError as exc:
-        msg = f"cannot write results to {folder}: {exc.strerror}; choose another folder with --out"
-        raise ResultsError(msg) from exc
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as exc:
-        lock.close()
-        msg = f"{folder} is being written by another process; wait for it or choose another --out"
-        raise ResultsError(msg) from exc
-    return lock
-
-
 def _file_name(kind: str, number: int) -> str:
     return f"{kind}-{number:05d}.{'jsonl' if kind == 'journal' else 'parquet'}"
-
-
-def check_folder_writable(folder: Path) -> None:
-    """Create a results folder, to learn before the first request whether it can be written.
-
-    Raises:
-        ResultsError: It cannot be written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        writable = os.access(folder, os.W_OK)
-        reason = os.strerror(errno.EACCES)
-    except OSError as exc:
-        writable, reason = False, exc.strerror or str(exc)
-    if not writable:
-        msg = f"cannot write results to {folder}/: {reason}; choose another folder with --out"
-        raise ResultsError(msg)

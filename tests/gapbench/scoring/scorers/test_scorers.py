@@ -222,7 +222,7 @@ def test_repeats_within_repeats_are_searched_apart() -> None:
 def test_unknown_names_and_options_are_refused() -> None:
     """The message lists what there is."""
     with pytest.raises(
-        InputError, match=r"no scorer 'exakt'; did you mean 'exact'[?] there are: anls, choice,"
+        InputError, match=r"no scorer 'exakt'; did you mean 'exact'[?] there are: all, anls, bfcl, choice,"
     ):
         make_scorer("exakt", {})
     with pytest.raises(
