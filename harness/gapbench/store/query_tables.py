@@ -25,8 +25,9 @@ def open_journals(run: Path) -> dict[int, Path]:
 def journal_tables(
     run: Path, columns: Mapping[Kind, Sequence[str]], numbers: Collection[int] | None = None
 ) -> dict[Kind, pa.Table]:
-    """Return the rows of the open journals, after ``part`` (number of the journal) and ``row_in_part``; a table
-    without rows is left out.
+    """Return the rows of the open journals, after ``part`` (number of the journal) and ``row_in_part``.
+
+    A table without rows is left out.
 
     Args:
         run: The run folder.
