@@ -218,7 +218,7 @@ def test_several_samples_are_read_at_once(tmp_path: Path, cache: ViewCache) -> N
 
 
 @pytest.mark.parametrize(
-    "stored", ["not JSON", '{"a": 1}', '[{"role": "user"}]', "[1]", '[{"role": "u", "parts": [{}]}]']
+    "stored", ["not JSON", '{"a": 1}', '[{"role": "user"}]', "[1]", '[{"role": "u", "parts": [1]}]']
 )
 def test_a_prompt_of_another_shape_is_shown_as_it_is(stored: str) -> None:
     """An imported log may have any text there."""
