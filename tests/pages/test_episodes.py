@@ -79,7 +79,7 @@ def test_an_episode_says_what_happened(browser: Browser, pages: dict[str, str], 
 
     text = page.locator(".episode").inner_text()
     for words in (
-        "2 turns · 1 call · 5.0 s in all", "calls find", '"order": "Zanzibar"', "error of find, 500 ms",
+        "2 turns · 1 call · 5.00 s in all", "calls find", '"order": "Zanzibar"', "error of find, 500 ms",
         'orders › 7 › status = "sent"', "model 2.00 s, tool 500 ms, queue 500 ms", "It is gone.", "done: nothing to add",
     ):  # fmt: skip
         assert words in text
