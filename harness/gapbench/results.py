@@ -17,6 +17,7 @@ from gapbench import formatting
 from gapbench.analysis.continued_runs import CountedRuns
 from gapbench.analysis.cost.cost import CostTable
 from gapbench.analysis.cost.price_changes import PriceSetting, change_prices
+from gapbench.analysis.episode_turns import join_messages
 from gapbench.analysis.frames import Runs, load_runs
 from gapbench.analysis.notebook_html import count_noun, table_html
 from gapbench.analysis.performance.distributions import latency_quantiles
@@ -29,6 +30,7 @@ from gapbench.report.answer import answer_text
 from gapbench.report.chart_files import Chart
 from gapbench.report.results import ResultTables, load_results
 from gapbench.store import RunManifest
+from gapbench.store.json_records import records
 
 _SHOWN_RUNS = 10
 
@@ -186,12 +188,19 @@ class Results:
         Returns:
             One row for each request and model: ``item`` (number of the request), ``task``, ``category``, ``sample_id``,
             ``repeat``, ``load``, ``model_id``, ``outcome``, ``score``, ``answer``, ``target``, ``reply``, ``reasoning``,
-            ``reason``, ``error``, ``messages``, and counts and times. ``target`` and ``messages`` are JSON. If several
+            ``reason``, ``error``, ``messages``, and counts and times. ``target`` and ``messages`` are JSON. Of an episode
+            ``messages`` is the conversation up to the last reply, and times and tokens are those of that reply. If several
             runs have an answer of a model to a request, the newest is returned.
         """
         found = collect_samples(self._runs, limit)
+        episodes = {
+            name: join_messages(records(turns))
+            for name, turns in found.turns.groupby("trajectory_id", sort=False)
+        }
         of_item = ["task", "category", "sample_id", "repeat", "load"]
         rows = found.answers.join(found.items[of_item], on="item")
+        whole = rows["trajectory_id"].map(episodes)
+        rows["messages"] = whole.where(whole.notna(), rows["messages"])
         first = [
             "item", *of_item, "model_id", "outcome", "score", "answer", "target", "reply", "reasoning", "reason", "error",
             "messages",

@@ -5,17 +5,21 @@ This and the examples of failures are the only analyses that read the payload (t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
+from gapbench.analysis.episode_turns import ENDING_COLUMNS, TURN_COLUMNS, TURN_TEXTS
 from gapbench.analysis.frames import Folders, Runs, group_codes, load_runs
-from gapbench.store import read_attempts, read_payload
+from gapbench.store import read_attempts, read_payload, read_trajectories
 from gapbench.values import ATTEMPT_KEY
 
 _KEY = list(ATTEMPT_KEY)
 _ITEM = ["task", "sample_id", "repeat", "load_kind", "load_value"]
-_TEXTS = ["messages", "reply", "reasoning", "target", "reason", "error"]
+_TEXTS = ["messages", "reply", "reasoning", "target", "reason", "error", "tool_calls", "state_changes"]
+_TURN_ONLY = [name for name in TURN_COLUMNS if name not in _KEY]
 MAX_ITEMS = 20_000
 
 
@@ -28,13 +32,18 @@ class Samples:
             ``load`` (``c16`` in flight, ``r4`` per second), ``messages`` and ``target`` (JSON; those of the first model).
         answers: One row for each final measured attempt, sorted by ``item``: ``item``, ``model_id``, ``outcome``,
             ``failure_kind``, ``finish_reason``, ``score``, ``answer``, ``input_tokens``, ``output_tokens``, ``ttft_s``,
-            ``response_s``, ``prompt_sha256``, ``messages``, ``reply``, ``reasoning``, ``target``, ``reason``, ``error``.
+            ``response_s``, ``prompt_sha256``, ``messages``, ``reply``, ``reasoning``, ``target``, ``reason``, ``error``,
+            and what :func:`gapbench.analysis.episode_turns.describe_episode` reads of a turn.
+        turns: One row for each attempt of the episodes, in the same columns as far as a turn has them, and ``run_id``.
+        endings: Their rows of the trajectory table.
         models: Model ids, in the order of the suites.
         total: Number of requests in the runs; more than ``len(items)`` if the table was cut.
     """
 
     items: pd.DataFrame
     answers: pd.DataFrame
+    turns: pd.DataFrame
+    endings: pd.DataFrame
     models: tuple[str, ...]
     total: int
 
@@ -58,9 +67,9 @@ def collect_samples(runs: Runs | Folders, max_items: int = MAX_ITEMS) -> Samples
     frame = frame.assign(item=frame["item"].map(order))
     total = len(order)
     frame = frame[frame["item"] < max_items]
-    # No other analysis needs the extracted answer and the finish reason, so the shared frame does not have them.
+    # No other analysis needs the extracted answer and the like, so the shared frame does not have them.
     shown = set(frame["sample_id"].astype(str)) if total > max_items else None
-    named = read_attempts(read_runs.folders, [*_KEY, "answer", "finish_reason"], sample_ids=shown)
+    named = read_attempts(read_runs.folders, [*_KEY, "answer", *_added_columns(frame)], sample_ids=shown)
     texts = read_payload(read_runs.folders, [*_KEY, *_TEXTS], shown)
     joined = (
         _string_keys(frame)
@@ -72,11 +81,33 @@ def collect_samples(runs: Runs | Folders, max_items: int = MAX_ITEMS) -> Samples
     items = joined.groupby("item", sort=True)[columns].first()
     kept = [
         "item", "model_id", "outcome", "failure_kind", "finish_reason", "score", "answer", "input_tokens", "output_tokens",
-        "ttft_s", "response_s", "prompt_sha256", *_TEXTS,
+        "ttft_s", "response_s", "prompt_sha256", *_TEXTS, "run_id", *_TURN_ONLY,
     ]  # fmt: skip
+    kept = list(dict.fromkeys(kept))
+    turns, endings = _read_turns(read_runs.folders, joined)
     present = set(joined["model_id"].astype(str))
     models = tuple(name for name in read_runs.models if name in present)
-    return Samples(items, joined[kept], models, total)
+    return Samples(items, joined[kept], turns, endings, models, total)
+
+
+def _added_columns(frame: pd.DataFrame) -> list[str]:
+    """Return the columns of turns that the shared frame does not have."""
+    return [name for name in _TURN_ONLY if name not in frame.columns]
+
+
+def _read_turns(folders: Sequence[Path], answers: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return all attempts of the episodes that ended with some answers, and their rows of the trajectory table."""
+    ended = answers[answers["trajectory_id"].notna()]
+    if ended.empty:
+        return pd.DataFrame(columns=[*_KEY, *_TURN_ONLY, *TURN_TEXTS]), pd.DataFrame(
+            columns=[*ENDING_COLUMNS]
+        )
+    names, samples = set(ended["trajectory_id"]), set(ended["sample_id"].astype(str))
+    rows = read_attempts(folders, [*_KEY, *_TURN_ONLY], sample_ids=samples)
+    rows = _string_keys(rows[rows["trajectory_id"].isin(names)])
+    texts = _string_keys(read_payload(folders, [*_KEY, *TURN_TEXTS], samples))
+    endings = read_trajectories(folders, ["sample_id", *ENDING_COLUMNS], samples)
+    return rows.merge(texts, on=_KEY, how="left"), endings[endings["trajectory_id"].isin(names)]
 
 
 def _string_keys(frame: pd.DataFrame) -> pd.DataFrame:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import io
+import itertools
 import json
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +15,7 @@ import click
 from gapbench.commands.options import allow_code_option, json_option
 
 if TYPE_CHECKING:
-    from gapbench.execution.single_sample import TrialResult
+    from gapbench.execution.single_sample import TrialResult, TrialTurn
     from gapbench.values import Image, Message, Sample, Score
 
 MAX_SHOWN_CHARS = 4000
@@ -27,6 +29,7 @@ Examples:
   bench try reasoning/logic                                   the prompt and the target
   bench try reasoning/algebra --answer '\\boxed{3/4}'          score this reply; sends no request
   bench try my-suite.yaml --task tickets --sample t-17 --model gpt
+  bench try agents/support --model sim --step                  play an episode, turn by turn
   bench try multimodal/charts --sample pie-003 --model vllm:your/model@http://127.0.0.1:8000/v1""",
 )
 @click.argument("subject", metavar="TASK")
@@ -40,6 +43,7 @@ Examples:
 @click.option(
     "--answer", metavar="TEXT", help="Score this reply instead of sending a request; - reads it from stdin."
 )
+@click.option("--step", is_flag=True, help="Play an episode turn by turn: wait for Enter after each.")
 @click.option("--full", is_flag=True, help="Do not shorten long texts.")
 @allow_code_option
 @json_option
@@ -50,13 +54,14 @@ def try_command(
     model: str | None,
     answer: str | None,
     *,
+    step: bool,
     full: bool,
     allow_code: bool,
     as_json: bool,
 ) -> int:
     """Run one sample of TASK, a task or a suite: show its messages, raw reply, extracted answer, and score with reason.
 
-    --model sends one request, which a paid model bills. Nothing is stored.
+    --model sends one request, or those of one episode; a paid model bills them. Nothing is stored.
     """
     from gapbench.errors import InputError
     from gapbench.execution.single_sample import (
@@ -69,6 +74,10 @@ def try_command(
 
     if model is not None and answer is not None:
         raise InputError("--model sends a request and --answer scores a given reply; use only one of them")
+    if step and (model is None or as_json or not sys.stdin.isatty()):
+        raise InputError(
+            "--step waits for Enter after each turn: it needs --model and a terminal, without --json"
+        )
     trial_task = find_trial_task(subject, task, allow_code=allow_code)
     sample = find_trial_sample(trial_task.task, sample_id)
     report: dict[str, Any] = {
@@ -85,9 +94,25 @@ def try_command(
         outcome, value, score = score_sample(trial_task.task, sample, reply)
         report |= {"reply": reply, **_describe_outcome(outcome, value, score)}
     elif model is not None:
-        trial = asyncio.run(run_trial(trial_task, sample, find_trial_model(trial_task, model)))
+        found = find_trial_model(trial_task, model)
+        is_played = sample.episode is not None and not as_json
+        if is_played:
+            _print_sample(report, sample, full=full)
+            _print_section(f"episode with {model}")
+        shown = itertools.count(1)
+
+        def on_turn(turn: TrialTurn) -> None:
+            if is_played:
+                _print_turn(next(shown), _describe_turn(turn), full=full)
+            if step and turn.step is not None and turn.step.termination is None:
+                click.prompt("\nEnter plays the next turn", default="", show_default=False, prompt_suffix=" ")
+
+        trial = asyncio.run(run_trial(trial_task, sample, found, on_turn))
         report |= _describe_reply(trial, model)
         failed = trial.response.failure is not None
+        if is_played:
+            _print_outcome(report, full=full)
+            return 1 if failed else 0
     if as_json:
         click.echo(json.dumps(report, default=str))
     else:
@@ -96,10 +121,58 @@ def try_command(
 
 
 def _describe_message(message: Message) -> dict[str, Any]:
+    from gapbench.values import messages_as_json
+    from gapbench.values.stored_messages import describe_part
+
+    described = [describe_part(part) for part in messages_as_json([message])[0]["parts"]]
     return {
         "role": message.role,
-        "text": message.text,
+        "text": "\n".join(_words_of_part(part) for part in described if "image" not in part),
         "images": [_describe_image(image) for image in message.images],
+    }
+
+
+def _words_of_part(part: Mapping[str, str]) -> str:
+    head = " ".join(filter(None, [part.get("kind"), part.get("name")]))
+    return f"[{head}] {part['text']}" if head else part["text"]
+
+
+def _describe_turn(turn: TrialTurn) -> dict[str, Any]:
+    """Return a turn of an episode: text, calls with results, what the user said, changes of the state, and times."""
+    from gapbench.values.tool_calls import text_before_calls
+
+    response, step = turn.response, turn.step
+    records = [] if step is None else list(step.records)
+    results: list[dict[str, Any]] = [
+        {
+            "result": record.content,
+            "is_error": record.is_error,
+            "problem": record.problem,
+            "tool_s": record.tool_s,
+        }
+        for record in records
+    ]
+    calls = [
+        {
+            "name": call.name,
+            "arguments": call.arguments_json,
+            **(results[place] if place < len(results) else {}),
+        }
+        for place, call in enumerate(response.tool_calls)
+    ]
+    said = [message.text for message in (step.messages if step else ()) if message.role == "user"]
+    sent_s = response.timing.sent_s
+    return {
+        "text": text_before_calls(response.answer, response.tool_calls),
+        "reasoning": response.reasoning or None,
+        "calls": calls,
+        "user": said[0] if said else None,
+        "state_changes": json.loads(step.state_changes) if step and step.state_changes else None,
+        "model_s": None if sent_s is None else response.timing.done_s - sent_s,
+        "tool_s": None if step is None else step.tool_s,
+        "input_tokens": response.usage.input_tokens,
+        "output_tokens": response.usage.output_tokens,
+        "failure": None if response.failure is None else response.failure.message,
     }
 
 
@@ -150,6 +223,9 @@ def _describe_reply(trial: TrialResult, model: str) -> dict[str, Any]:
         "params_changes": list(trial.call.changes),
         "reasoning": response.reasoning or None,
         "reply": response.answer,
+        "turns": [_describe_turn(turn) for turn in trial.turns] if trial.turns else None,
+        "termination": None if trial.transcript is None else trial.transcript.termination,
+        "termination_reason": None if trial.transcript is None else trial.transcript.reason,
         "finish_reason": response.finish_reason,
         "ttft_s": first_s,
         "latency_s": None if sent_s is None else timing.done_s - sent_s,
@@ -161,6 +237,38 @@ def _describe_reply(trial: TrialResult, model: str) -> dict[str, Any]:
 
 
 def _print_trial(report: dict[str, Any], sample: Sample, *, full: bool) -> None:
+    _print_sample(report, sample, full=full)
+    _print_outcome(report, full=full)
+
+
+def _print_turn(number: int, turn: Mapping[str, Any], *, full: bool) -> None:
+    _print_section(f"turn {number}")
+    if turn["reasoning"]:
+        _print(f"[reasoning] {_shorten(turn['reasoning'], full=full)}")
+    if turn["text"]:
+        _print(_shorten(turn["text"], full=full))
+    for call in turn["calls"]:
+        _print(f"[calls {call['name']}] {_shorten(call['arguments'], full=full)}")
+        if call.get("problem"):
+            _print(f"[invalid] {call['problem']}")
+        if "result" in call:
+            kind = "error" if call["is_error"] else "result"
+            _print(f"[{kind} after {call['tool_s']:.3f} s] {_shorten(call['result'], full=full)}")
+    for change in turn["state_changes"] or []:
+        value = f" {json.dumps(change['value'], ensure_ascii=False)}" if "value" in change else ""
+        _print(f"[state] {change['op']} {change['path']}{_shorten(value, full=full)}")
+    if turn["user"] is not None:
+        _print(f"[user] {_shorten(turn['user'], full=full)}")
+    facts = [
+        f"model {turn['model_s']:.3f} s" if turn["model_s"] is not None else "",
+        f"tools {turn['tool_s']:.3f} s" if turn["tool_s"] else "",
+        f"{turn['input_tokens']} tokens in" if turn["input_tokens"] is not None else "",
+        f"{turn['output_tokens']} out" if turn["output_tokens"] is not None else "",
+    ]
+    _print(", ".join(fact for fact in facts if fact))
+
+
+def _print_sample(report: dict[str, Any], sample: Sample, *, full: bool) -> None:
     _print(
         f"{report['task']}, sample {report['sample']}"
         + (f"  [{', '.join(sample.tags)}]" if sample.tags else "")
@@ -177,6 +285,9 @@ def _print_trial(report: dict[str, Any], sample: Sample, *, full: bool) -> None:
     if report["target"] is not None:
         _print_section("target")
         _print(_shorten(str(report["target"]), full=full))
+
+
+def _print_outcome(report: dict[str, Any], *, full: bool) -> None:
     if "reply" not in report:
         _print("\nNo request was sent. --model ID sends one; --answer TEXT scores a reply.")
         return
@@ -188,10 +299,16 @@ def _print_trial(report: dict[str, Any], sample: Sample, *, full: bool) -> None:
         if report["reasoning"]:
             _print_section("reasoning, not passed to the scorer")
             _print(_shorten(report["reasoning"], full=full))
-    _print_section("reply")
-    _print(_shorten(report["reply"], full=full))
+    if report.get("turns"):
+        _print_section("end")
+        told = [report["termination"], report["termination_reason"]]
+        _print(f"{len(report['turns'])} turns, {': '.join(word for word in told if word)}")
+    else:
+        _print_section("reply")
+        _print(_shorten(report["reply"], full=full))
     if "model" in report:
-        _print(f"\n{_describe_call(report)}")
+        if not report["turns"]:
+            _print(f"\n{_describe_call(report)}")
         if report["failure"] is not None:
             _print(f"failed: {report['failure']}")
     _print_section("score")

@@ -1,21 +1,26 @@
-"""Run one sample end to end for `bench try`: messages, one call, extracted answer, score."""
+"""Run one sample end to end for `bench try`: messages, one call or a whole episode, extracted answer, score."""
 
 from __future__ import annotations
 
 import asyncio
 import difflib
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from pathlib import Path
 
 from gapbench import runner as runners
+from gapbench.agents import DeadEnvironmentError, Step, open_conversation
 from gapbench.errors import DocumentError, InputError, SetupError
-from gapbench.execution.attempts.attempt_row import outcome_of_reply, outcome_of_response
+from gapbench.execution.attempts.attempt_row import outcome_of_episode, outcome_of_reply, outcome_of_response
+from gapbench.execution.attempts.episode_sender import exceeded_limit
 from gapbench.execution.attempts.measure import measure
+from gapbench.execution.attempts.reply_price import usage_pricer
 from gapbench.execution.recording.cell_scorer import score_with
-from gapbench.execution.recording.stored_episodes import single_reply_transcript
+from gapbench.execution.recording.stored_episodes import last_text, single_reply_transcript
 from gapbench.execution.setup import AD_HOC_PATTERN, make_ad_hoc_model
+from gapbench.pricing import UsagePricer
 from gapbench.scoring.task_scorer import make_task_scorer
 from gapbench.suite.data_policy import refuse_private_tasks
 from gapbench.suite.documents import read_document
@@ -23,7 +28,21 @@ from gapbench.suite.plan import Load, Plan, build_plan, request_of
 from gapbench.suite.suite import Suite, load_suite
 from gapbench.suite.tasks.loader import builtin_tasks, find_builtin_task, load_task, read_task
 from gapbench.suite.tasks.task import Task
-from gapbench.values import Call, Model, Outcome, Params, Response, Sample, Score, Session
+from gapbench.values import (
+    Call,
+    EpisodeLimits,
+    Failure,
+    Message,
+    Model,
+    Outcome,
+    Params,
+    Response,
+    Sample,
+    Score,
+    Session,
+    Termination,
+    Transcript,
+)
 from gapbench.values.thinking import thinking_rules_for
 
 SIMULATED_MODEL = Model(
@@ -54,8 +73,21 @@ class TrialTask:
 
 
 @dataclass(frozen=True)
+class TrialTurn:
+    """One reply of an episode, and what followed it.
+
+    Attributes:
+        response: What came back.
+        step: What followed. None: the request failed.
+    """
+
+    response: Response
+    step: Step | None
+
+
+@dataclass(frozen=True)
 class TrialResult:
-    """The response to one call, and its score.
+    """The response to one call, or the episode, and its score.
 
     Attributes:
         call: What was sent, with the provider's parameter names.
@@ -64,6 +96,8 @@ class TrialResult:
         value: The score, 0 to 1. None: not scored.
         score: What the scorer returned. None: the scorer was not called.
         simulated: Whether a simulated provider answered.
+        turns: Of an episode, each reply with what followed it; ``call`` and ``response`` are those of the last one.
+        transcript: The episode as its scorer saw it. None: the sample is no episode.
     """
 
     call: Call
@@ -72,6 +106,8 @@ class TrialResult:
     value: float | None
     score: Score | None
     simulated: bool
+    turns: tuple[TrialTurn, ...] = ()
+    transcript: Transcript | None = None
 
 
 def find_trial_task(name: str, task: str | None, *, allow_code: bool) -> TrialTask:
@@ -173,8 +209,18 @@ def score_sample(task: Task, sample: Sample, reply: str) -> tuple[Outcome, float
     return (*outcome_of_reply("length" if is_cut else "stop", score, answer), score)
 
 
-async def run_trial(trial_task: TrialTask, sample: Sample, model: Model) -> TrialResult:
-    """Send one sample to a model once, and score the reply.
+async def run_trial(
+    trial_task: TrialTask, sample: Sample, model: Model, on_turn: Callable[[TrialTurn], None] = lambda _: None
+) -> TrialResult:
+    """Send one sample to a model once, and score the reply; play an episode to its end.
+
+    A call that fails is not made again, and nobody waits for a user who thinks.
+
+    Args:
+        trial_task: The task.
+        sample: The sample.
+        model: The model.
+        on_turn: Called after each turn of an episode; the next turn waits for it.
 
     Raises:
         SetupError: The model cannot be called.
@@ -187,23 +233,93 @@ async def run_trial(trial_task: TrialTask, sample: Sample, model: Model) -> Tria
     if missing:
         raise SetupError(f"model {model.id!r}: {missing}")
     plan = _build_trial_plan(trial_task, task, model)
-    call = runner.prepare(request_of(model, sample, plan.cells[0].params))
+    params = plan.cells[0].params
+    max_tokens = None if sample.needs_logprobs else params.max_tokens
+
+    async def ask(messages: tuple[Message, ...]) -> tuple[Call, Response]:
+        call = runner.prepare(request_of(model, sample, params, messages))
+        return call, await measure(runner, call, trial_task.total_s, max_tokens=max_tokens)
+
+    turns: tuple[TrialTurn, ...] = ()
+    episode: Transcript | None = None
     with tempfile.TemporaryDirectory() as folder:
         try:
             await runner.open(
                 Session(log_dir=Path(folder), connections=1, truths=plan.truths, transport=model.transport)
             )
-            max_tokens = None if sample.needs_logprobs else plan.cells[0].params.max_tokens
-            response = await measure(runner, call, trial_task.total_s, max_tokens=max_tokens)
+            if sample.episode is None:
+                call, response = await ask(sample.messages)
+            else:
+                price = usage_pricer(runner, model)
+                call, turns, episode = await _play(sample, sample.episode.limits, ask, price, on_turn)
+                response = turns[-1].response
         finally:
             await runner.close()
     score: Score | None = None
     scorer = make_task_scorer(task)
     if scorer is not None and response.failure is None and response.finish_reason != "refusal":
-        transcript = single_reply_transcript(sample, response.to_message())
-        score = await asyncio.to_thread(score_with, scorer, response.answer, sample, transcript)
-    outcome, value = outcome_of_response(response, score)
-    return TrialResult(call, response, outcome, value, score, runner.simulated)
+        transcript = episode or single_reply_transcript(sample, response.to_message())
+        answer = response.answer if episode is None else last_text(episode, sample)
+        score = await asyncio.to_thread(score_with, scorer, answer, sample, transcript)
+    if episode is None or response.failure is not None:
+        outcome, value = outcome_of_response(response, score)
+    else:
+        outcome, value = outcome_of_episode(response.finish_reason, score)
+    return TrialResult(call, response, outcome, value, score, runner.simulated, turns, episode)
+
+
+async def _play(
+    sample: Sample,
+    limits: EpisodeLimits,
+    ask: Callable[[tuple[Message, ...]], Awaitable[tuple[Call, Response]]],
+    price: UsagePricer,
+    on_turn: Callable[[TrialTurn], None],
+) -> tuple[Call, tuple[TrialTurn, ...], Transcript]:
+    """Play an episode, and return the last call, the turns and the whole.
+
+    Raises:
+        SetupError: Its tools cannot be started.
+    """
+    conversation = open_conversation(sample)
+    termination: Termination = "infra"
+    reason = "not finished"
+    turns: list[TrialTurn] = []
+    tokens, usd = 0, Decimal(0)
+    try:
+        messages = await conversation.begin()
+        while True:
+            call, response = await ask(messages)
+            reply, step = response.to_message(), None
+            if response.failure is None:
+                refused = response.finish_reason == "refusal"
+                step = (
+                    Step(termination="done", reason="the provider refused to answer")
+                    if refused
+                    else await conversation.follow(reply)
+                )
+                usage = response.usage
+                tokens += (usage.input_tokens or 0) + (usage.output_tokens or 0)
+                usd += price(usage, response.model_served) or Decimal(0)
+            if step is not None and step.termination == "infra":
+                response = replace(response, failure=Failure("environment", step.reason))
+            turns.append(TrialTurn(response, step))
+            on_turn(turns[-1])
+            if step is None or response.failure is not None:
+                failure = response.failure
+                reason = "" if failure is None else failure.message
+                break
+            over = exceeded_limit(limits, len(turns), tokens, usd)
+            if step.termination is not None or over is not None:
+                termination, reason = (
+                    (step.termination, step.reason) if step.termination else over or ("done", "")
+                )
+                break
+            messages = (*messages, reply, *step.messages)
+    except DeadEnvironmentError as exc:
+        raise SetupError(f"the tools of {sample.sample_id} do not work: {exc}") from exc
+    finally:
+        transcript = await conversation.end(termination, reason)
+    return call, tuple(turns), replace(transcript, termination=termination, reason=reason)
 
 
 def _build_trial_plan(trial_task: TrialTask, task: Task, model: Model) -> Plan:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,17 @@ import orjson
 import pandas as pd
 
 from gapbench import formatting
+from gapbench.analysis.episode_turns import describe_episode, has_turns, turn_pricer
 from gapbench.analysis.samples import Samples
+from gapbench.report.style_sheets import read_template
+from gapbench.store import read_manifest
 from gapbench.store.json_records import records
+from gapbench.values.stored_messages import describe_part
 
 BLOCK_ITEMS = 200
 MAX_TEXT_CHARS = 20_000
+MAX_TURN_CHARS = 4_000
+"""Characters of each text of a turn, since an episode has many."""
 MAX_MEDIA_BYTES = 24 * 2**20
 
 
@@ -61,6 +67,8 @@ def pack_samples(samples: Samples, folders: Sequence[Path], block_items: int = B
     categories = list(dict.fromkeys(samples.items["category"].astype(str)))
     place = {name: number for number, name in enumerate(samples.models)}
     answers = _group_by_item(samples.answers)
+    _add_episodes(samples, [answer for given in answers.values() for answer in given], folders)
+    first_prompts = _first_prompts(answers)
     listed: list[list[Any]] = []
     texts: list[dict[str, Any]] = []
     hashes: dict[str, None] = {}
@@ -79,13 +87,14 @@ def pack_samples(samples: Samples, folders: Sequence[Path], block_items: int = B
                 [answer and answer["score"] for answer in given],
             ]
         )
-        prompt = _messages(row["messages"])
+        first = first_prompts.get(int(item))
+        prompt = _messages(first)
         hashes.update(dict.fromkeys(part["i"] for turn in prompt for part in turn["p"] if "i" in part))
         texts.append(
             {
                 "m": prompt,
                 "t": _shorten(row["target"]),
-                "a": [answer and _answer(answer, row) for answer in given],
+                "a": [answer and _answer(answer, first) for answer in given],
             }
         )
     media, left_out = _media(hashes, folders)
@@ -104,8 +113,9 @@ def pack_samples(samples: Samples, folders: Sequence[Path], block_items: int = B
 
 @cache
 def page_script() -> str:
-    """Return the text of the page's only script."""
-    return (files("gapbench.report") / "templates" / "browser.js").read_text(encoding="utf-8")
+    """Return the text of the page's only script: how episodes are shown, and the browser, in one scope."""
+    episode = re.sub(r"^export ", "", read_template("episode.js"), flags=re.MULTILINE)
+    return f'"use strict";\n(() => {{\n{episode}\n{read_template("browser.js")}}})();\n'
 
 
 @cache
@@ -121,17 +131,51 @@ def _group_by_item(answers: pd.DataFrame) -> dict[int, list[dict[str, Any]]]:
     return found
 
 
-def _answer(row: Mapping[str, Any], item: Mapping[str, Any]) -> dict[str, Any]:
+def _first_prompts(answers: Mapping[int, Sequence[Mapping[str, Any]]]) -> dict[int, str | None]:
+    """Return for each request the prompt of the first model that was asked."""
+    found: dict[int, str | None] = {}
+    for item, given in answers.items():
+        prompts = (answer["messages"] for answer in given if isinstance(answer["messages"], str))
+        found[item] = next(prompts, None)
+    return found
+
+
+def _add_episodes(samples: Samples, answers: Sequence[dict[str, Any]], folders: Sequence[Path]) -> None:
+    """Add ``episode`` to the answers that have turns; their ``messages`` become those that the episode began with."""
+    shown = [answer for answer in answers if has_turns(answer)]
+    if not shown:
+        return
+    turns: dict[str, list[dict[str, Any]]] = {}
+    for row in records(samples.turns):
+        turns.setdefault(str(row["trajectory_id"]), []).append(row)
+    endings = {str(row["trajectory_id"]): row for row in records(samples.endings)}
+    prices = {folder.name: turn_pricer(read_manifest(folder)) for folder in folders}
+    for answer in shown:
+        name = answer["trajectory_id"]
+        rows = turns[str(name)] if isinstance(name, str) else [answer]
+        found = describe_episode(
+            rows, endings.get(str(name)), _shorten_turn, prices.get(str(answer["run_id"]), lambda _: None)
+        )
+        answer["messages"] = found.pop("prompt")
+        answer["episode"] = found
+
+
+def _shorten_turn(text: str) -> str:
+    return _shorten(text, MAX_TURN_CHARS) or ""
+
+
+def _answer(row: Mapping[str, Any], first_prompt: str | None) -> dict[str, Any]:
     """Return one model's answer without unknown fields; its prompt only if it differs from that of the first model."""
     fields = {
-        "r": _shorten(row["reply"]),
-        "k": _shorten(row["reasoning"]),
+        "r": None if "episode" in row else _shorten(row["reply"]),
+        "k": None if "episode" in row else _shorten(row["reasoning"]),
+        "s": row.get("episode"),
         "x": _shorten(row["answer"]),
         "w": _shorten(row["reason"]),
         "e": _shorten(row["error"]),
         "f": row["failure_kind"] or row["finish_reason"],
-        "n": _facts(row),
-        "m": None if row["messages"] == item["messages"] else _messages(row["messages"]),
+        "n": "" if isinstance(row["trajectory_id"], str) else _facts(row),
+        "m": None if row["messages"] == first_prompt else _messages(row["messages"]),
     }
     return {name: value for name, value in fields.items() if value}
 
@@ -151,29 +195,34 @@ def _facts(row: Mapping[str, Any]) -> str:
 
 
 def _messages(stored: Any) -> list[dict[str, Any]]:
-    """Return a prompt's turns: role, and parts of text (``t``) or image (``i`` hash, ``y`` type)."""
+    """Return a prompt's turns: role ``o``, and parts ``p``.
+
+    A part is text (``t``; what else it is in ``k``, such as ``call add``) or an image (``i`` hash, ``y`` type).
+    """
     if not isinstance(stored, str):
         return []
     turns = orjson.loads(stored)
-    return [{"o": str(turn["role"]), "p": list(_parts(turn["parts"]))} for turn in turns]
+    return [{"o": str(turn["role"]), "p": list(map(_part, turn["parts"]))} for turn in turns]
 
 
-def _parts(parts: Sequence[Mapping[str, str]]) -> Iterator[dict[str, str]]:
-    for part in parts:
-        if "image_sha256" in part:
-            yield {"i": part["image_sha256"], "y": part["media_type"]}
-        else:
-            yield {"t": _shorten(part["text"]) or ""}
+def _part(part: Mapping[str, Any]) -> dict[str, str]:
+    shown = describe_part(part)
+    if "image" in shown:
+        return {"i": shown["image"], "y": shown["media_type"]}
+    text = {"t": _shorten(shown["text"]) or ""}
+    if "kind" not in shown:
+        return text
+    return {**text, "k": formatting.strip_controls(" ".join([shown["kind"], shown.get("name", "")]).strip())}
 
 
-def _shorten(text: Any) -> str | None:
+def _shorten(text: Any, max_chars: int = MAX_TEXT_CHARS) -> str | None:
     """Return text without control characters, and without its middle if it is too long. None: there is no text."""
     if not isinstance(text, str):
         return None
     clean = formatting.strip_controls(text)
-    if len(clean) <= MAX_TEXT_CHARS:
+    if len(clean) <= max_chars:
         return clean
-    half = MAX_TEXT_CHARS // 2
+    half = max_chars // 2
     return f"{clean[:half]}\n[… {len(clean) - 2 * half:,} characters left out of the page …]\n{clean[-half:]}"
 
 

@@ -1,6 +1,6 @@
 """The style sheets of the pages, each once: ``palette.css`` has all colors, the others only use their names.
 
-``bench view`` serves ``palette.css`` and ``trend.css`` next to its own style sheet.
+``bench view`` serves ``palette.css``, ``trend.css`` and ``episode.css`` next to its own style sheet.
 """
 
 from __future__ import annotations
@@ -11,9 +11,14 @@ from functools import cache
 from importlib.resources import files
 
 
-@cache
 def read_style_sheet(name: str) -> str:
     """Return a style sheet by its name, such as ``palette.css``."""
+    return read_template(name)
+
+
+@cache
+def read_template(name: str) -> str:
+    """Return a file of the folder of templates by its name, such as ``episode.js``."""
     return (files("gapbench.report") / "templates" / name).read_text(encoding="utf-8")
 
 

@@ -1,7 +1,8 @@
-"""Read messages back from the JSON form in which they are hashed and stored."""
+"""Read messages back from the JSON form in which they are hashed and stored, and show their parts."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -15,10 +16,12 @@ from gapbench.values.messages import (
     Text,
     ToolCall,
     ToolResult,
+    canonical_json,
 )
 
 ReadMedium = Callable[[str], bytes | None]
 """Returns the bytes with a SHA-256. None: they are not kept."""
+_MAX_INDENTED_CHARS = 100_000
 
 
 def messages_from_json(stored: Iterable[Mapping[str, Any]], read_medium: ReadMedium) -> tuple[Message, ...]:
@@ -66,3 +69,44 @@ def _medium_from_json(part: Mapping[str, Any], read_medium: ReadMedium) -> Part:
             return Document(part["media_type"], data, part["name"])
         return Audio(part["media_type"], data)
     raise ValueError(f"a stored message has a part of an unknown kind: {sorted(part)}")
+
+
+def describe_part(part: Mapping[str, Any]) -> dict[str, str]:
+    """Return a stored part as every page and table shows it.
+
+    An image has ``image`` (its hash) and ``media_type``. Every other part has ``text``; one that is not plain text has
+    ``kind`` besides (``call``, ``result``, ``error``, ``document``, ``audio``, ``reasoning state`` or ``part``), and a
+    call or a result ``name``, the tool's.
+    """
+    if "text" in part:
+        return {"text": str(part["text"])}
+    if "image_sha256" in part:
+        return {"image": str(part["image_sha256"]), "media_type": str(part.get("media_type", ""))}
+    if "tool_call" in part:
+        call = part["tool_call"]
+        return {"kind": "call", "name": str(call["name"]), "text": indent_json(str(call["arguments"]))}
+    if "tool_result" in part:
+        result = part["tool_result"]
+        kind = "error" if result["is_error"] else "result"
+        return {"kind": kind, "name": str(result["name"]), "text": str(result["content"])}
+    if "reasoning_state" in part:
+        state = part["reasoning_state"]
+        size = len(str(state["item"]))
+        return {"kind": "reasoning state", "text": f"[{size:,} characters that only {state['api']} reads]"}
+    for kind in ("document", "audio"):
+        if f"{kind}_sha256" in part:
+            facts = [part.get("name"), part.get("media_type"), f"sha256 {str(part[f'{kind}_sha256'])[:12]}…"]
+            return {"kind": kind, "text": f"[{', '.join(str(fact) for fact in facts if fact)}]"}
+    return {"kind": "part", "text": canonical_json(part)}
+
+
+def indent_json(text: str) -> str:
+    """Return JSON with line breaks for a reader. Text that is not JSON, or is too long to lay out, is returned as it is."""
+    if len(text) > _MAX_INDENTED_CHARS:
+        return text
+    try:
+        shown = json.dumps(json.loads(text), ensure_ascii=False, indent=2)
+        shown.encode()  # Half a character, which no file can hold, stays in the form that it came in.
+    except (ValueError, RecursionError):
+        return text
+    return shown

@@ -26,8 +26,20 @@ ATTEMPT_COLUMNS = (
     *KEY, "task", "category", "model_id", "phase", "final", "load_kind", "load_value", "outcome", "failure_kind",
     "finish_reason", "http_status", "score", "answer", "scorer", "prompt_sha256", "input_tokens", "output_tokens",
     "scheduled_s", "sent_s", "first_token_s", "done_s", "from_cache", "model_served", "simulated",
+    "cached_input_tokens", "cache_write_tokens", "cache_write_1h_tokens", "image_count", "trajectory_id", "turn",
+    "tool_wait_s",
 )  # fmt: skip
-PAYLOAD_COLUMNS = (*KEY, "messages", "reply", "reasoning", "target", "reason", "error")
+PAYLOAD_COLUMNS = (
+    *KEY,
+    "messages",
+    "reply",
+    "reasoning",
+    "target",
+    "reason",
+    "error",
+    "tool_calls",
+    "state_changes",
+)
 TRAJECTORY_COLUMNS = tuple(name for name, _, _, _ in describe_columns("trajectories") if name != "run_id")
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     # Nothing is ever fetched: no extension, no remote file.

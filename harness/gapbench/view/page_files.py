@@ -6,16 +6,18 @@ import re
 from functools import cache
 from importlib.resources import files
 
-from gapbench.report.style_sheets import read_style_sheet
+from gapbench.report.style_sheets import read_style_sheet, read_template
 
-SHARED_SHEETS = ("palette.css", "trend.css")
+SHARED_SHEETS = ("palette.css", "trend.css", "episode.css")
 """Style sheets of the report that the page uses as well."""
 SCRIPT = "app.js"
 _MODULES = (
-    "dom", "store", "route", "keys", "word_diff", "charts", "tables", "tabs", "static_store", "notes", "answers", "matrix",
+    "dom", "store", "route", "keys", "word_diff", "charts", "tables", "tabs", "episode", "static_store", "notes", "answers", "matrix",
     "samples", "run", "runs", "trend", "compare", "search", "app",
 )  # fmt: skip
 """The modules of the page, each after those that it imports from."""
+_SHARED_MODULE = "episode.js"
+"""The module that the page of the report uses as well."""
 
 
 @cache
@@ -50,4 +52,6 @@ def page_script(*, exported: bool = False) -> str:
 
 
 def _source(name: str) -> str:
+    if name == _SHARED_MODULE:
+        return read_template(name)
     return (files("gapbench.view") / "static" / name).read_text(encoding="utf-8")

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, get_args
 
 import duckdb
 import orjson
 
 from gapbench import formatting
+from gapbench.analysis.episode_turns import (
+    ENDING_COLUMNS,
+    TURN_COLUMNS,
+    TURN_TEXTS,
+    describe_episode,
+    has_turns,
+    turn_pricer,
+)
 from gapbench.errors import InputError, ResultsError
+from gapbench.store import read_manifest
 from gapbench.values import Outcome
+from gapbench.values.stored_messages import describe_part
 from gapbench.view.database import open_database, rows_of
 from gapbench.view.samples_table import SamplesTable
 
@@ -19,6 +30,8 @@ OUTCOMES: tuple[str, ...] = get_args(Outcome)
 PAGE_ITEMS = 100
 MAX_TEXT_CHARS = 100_000
 """Characters of a text that a page shows at first; the rest is sent when a reader asks for it."""
+MAX_TURN_CHARS = 20_000
+"""Characters of each text of a turn; the middle of a longer one is left out."""
 TEXTS = ("reply", "reasoning", "target", "reason", "error", "answer")
 SORTS: Mapping[str, str] = {
     "order": "item",
@@ -128,6 +141,7 @@ def read_samples(
     with open_database(table.run, parts) as connection:
         for answer in _answers(connection, table, rows):
             answers[answer["item"]].append(answer)
+    _add_episodes(table, [answer for given in answers.values() for answer in given], max_chars)
     return [_sample(row, answers[row["item"]], table, max_chars) for row in rows]
 
 
@@ -150,6 +164,67 @@ def _sample(
     }
 
 
+def _add_episodes(table: SamplesTable, answers: Sequence[dict[str, Any]], max_chars: int) -> None:
+    """Add ``episode`` to the answers that have turns; their ``messages`` become those that the episode began with."""
+    shown = [answer for answer in answers if has_turns(answer)]
+    if not shown:
+        return
+    turns, endings = _turns_of(table, [answer for answer in shown if answer["trajectory_id"] is not None])
+    price = turn_pricer(read_manifest(table.run))
+    for answer in shown:
+        name = answer["trajectory_id"]
+        found = describe_episode(
+            [answer] if name is None else turns[name],
+            endings.get(name),
+            partial(_shorten, max_chars=min(max_chars, MAX_TURN_CHARS)),
+            price,
+        )
+        answer["messages"] = found.pop("prompt")
+        answer["episode"] = found
+
+
+def _turns_of(
+    table: SamplesTable, answers: Sequence[Mapping[str, Any]]
+) -> tuple[dict[str, list[dict[str, Any]]], dict[str, dict[str, Any]]]:
+    """Return by trajectory_id all attempts of episodes with their texts, and their rows of the trajectory table."""
+    if not answers:
+        return {}, {}
+    names = [
+        [answer["trajectory_id"] for answer in answers],
+        list({answer["sample_id"] for answer in answers}),
+    ]
+    # A turn may be in another part than the end of its episode.
+    with open_database(table.run) as connection:
+        rows = rows_of(
+            connection,
+            f"""
+            SELECT {", ".join(f"a.{name}" for name in TURN_COLUMNS)}, {", ".join(f"p.{name}" for name in TURN_TEXTS)}
+            FROM (SELECT * FROM attempts WHERE trajectory_id IN (SELECT unnest(?::VARCHAR[]))) a
+            LEFT JOIN (SELECT * FROM payloads WHERE sample_id IN (SELECT unnest(?::VARCHAR[]))) p
+                ON p.sample_id = a.sample_id AND p.part = a.part AND p.cell_id = a.cell_id
+                AND p.repeat = a.repeat AND p.attempt = a.attempt
+            """,
+            names,
+        )
+        ended = rows_of(
+            connection,
+            f"SELECT {', '.join(ENDING_COLUMNS)} FROM trajectories WHERE trajectory_id IN (SELECT unnest(?::VARCHAR[]))",
+            names[:1],
+        )
+    turns: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        turns.setdefault(row["trajectory_id"], []).append(row)
+    return turns, {row["trajectory_id"]: row for row in ended}
+
+
+def _shorten(text: str, max_chars: int) -> str:
+    """Return a text without its middle if it is too long."""
+    if len(text) <= max_chars:
+        return text
+    half = max_chars // 2
+    return f"{text[:half]}\n[… {len(text) - 2 * half:,} characters left out …]\n{text[-half:]}"
+
+
 def read_text(table: SamplesTable, item: int, model_id: str, name: str) -> str:
     """Return one text of an answer as a whole.
 
@@ -168,23 +243,27 @@ def read_text(table: SamplesTable, item: int, model_id: str, name: str) -> str:
 
 
 def read_messages(stored: str | None, max_chars: int = MAX_TEXT_CHARS) -> list[dict[str, Any]]:
-    """Return a prompt's turns: ``role``, and ``parts`` of ``text`` (``cut``: its whole length) or ``image`` (hash)."""
+    """Return a prompt's turns: ``role`` and ``parts``, see :func:`gapbench.values.stored_messages.describe_part`.
+
+    A text over ``max_chars`` is cut and comes with its whole length in ``cut``.
+    """
     try:
         turns = orjson.loads(stored or "[]")
         return [
             {"role": str(turn["role"]), "parts": [_part(part, max_chars) for part in turn["parts"]]}
             for turn in turns
         ]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         # An imported prompt need not have our shape; it is shown as it is stored.
         return [{"role": "prompt", "parts": [_part({"text": stored}, max_chars)]}]
 
 
 def _part(part: Mapping[str, Any], max_chars: int) -> dict[str, Any]:
-    if "image_sha256" in part:
-        return {"image": str(part["image_sha256"])}
-    text = str(part["text"])
-    return {"text": text[:max_chars], **({"cut": len(text)} if len(text) > max_chars else {})}
+    shown: dict[str, Any] = dict(describe_part(part))
+    if "image" in shown:
+        return {"image": shown["image"]}
+    text = shown["text"]
+    return {**shown, "text": text[:max_chars], **({"cut": len(text)} if len(text) > max_chars else {})}
 
 
 def _condition(table: SamplesTable, chosen: SampleFilter) -> tuple[str, list[Any]]:
@@ -235,7 +314,8 @@ def _answers(
     return rows_of(
         connection,
         f"""
-        SELECT i.item, i.load, a.*, p.messages, p.reply, p.reasoning, p.target, p.reason, p.error
+        SELECT i.item, i.load, a.*, p.messages, p.reply, p.reasoning, p.target, p.reason, p.error,
+            p.tool_calls, p.state_changes
         FROM (SELECT * FROM {table.sql} WHERE item IN (SELECT unnest(?::BIGINT[]))) i
         JOIN (SELECT * FROM attempts WHERE final AND phase = 'measure' AND sample_id IN (SELECT unnest(?::VARCHAR[]))) a
             ON a.task = i.task AND a.sample_id = i.sample_id AND a.repeat = i.repeat AND a.load_kind = i.load_kind
@@ -264,6 +344,8 @@ def _answer(row: Mapping[str, Any], max_chars: int) -> dict[str, Any]:
     if cut:
         shown["cut"] = cut
     shown["facts"] = _facts(row)
+    if "episode" in row:
+        shown["episode"] = row["episode"]
     return shown
 
 
@@ -272,6 +354,9 @@ def _facts(row: Mapping[str, Any]) -> list[str]:
     facts = [row["failure_kind"] or row["finish_reason"] or ""]
     if row["http_status"] not in (None, 200):
         facts.append(f"HTTP {row['http_status']}")
+    if row["trajectory_id"] is not None:
+        # Times and tokens of an episode are shown with its turns; the row has those of the last one.
+        return [formatting.strip_controls(fact) for fact in [*facts, row["load"]] if fact]
     if not row["from_cache"]:
         facts += _times(row)
     if row["input_tokens"] is not None and row["output_tokens"] is not None:

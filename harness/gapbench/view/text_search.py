@@ -1,7 +1,8 @@
 """Full-text search of prompts and answers: a cached table of lower-case texts, scanned by DuckDB.
 
 Columns of ``texts/block=*/*.parquet``: ``item`` (as in :mod:`gapbench.view.samples_table`), ``model`` (number of the model; -1: the
-prompt, once for each request) and ``text`` (lower case; an answer is followed by its reasoning).
+prompt, once for each request) and ``text`` (lower case; an answer is followed by its reasoning and its
+tool calls with their results). An episode has a row for each of its turns.
 """
 
 from __future__ import annotations
@@ -29,6 +30,13 @@ BLOCK_ITEMS = 10_000
 WAIT_S = 0.5
 _SNIPPET_CHARS = 160
 _KEPT_SEARCHES = 16
+_PART_TEXTS = tuple(
+    f"$[*].parts[*].{path}"
+    for path in ("text", "tool_call.name", "tool_call.arguments", "tool_result.content", "name")
+)
+"""Where the texts of a stored prompt are; a document has a name."""
+_CALL_TEXTS = ("$[*].name", "$[*].arguments_json", "$[*].result")
+"""Where the texts of stored tool calls are."""
 _TERM = re.compile(r'"([^"]+)"|(\S+)')
 
 
@@ -76,29 +84,41 @@ def write_texts(run: Path, cache: ViewCache) -> SamplesTable:
     asked_first = " ".join(f"WHEN i.p{place} IS NOT NULL THEN {place}" for place in range(len(table.models)))
     models = ", ".join(map(sql_text, table.models))
     with open_database(run) as connection, written_whole(path) as partial:
+        compared = measured_filter(connection)
         connection.execute(f"""
             COPY (
-                WITH answered AS (
+                WITH counted AS (
+                    SELECT * FROM attempts WHERE ({compared}) OR trajectory_id IN (
+                        SELECT trajectory_id FROM attempts WHERE ({compared}) AND trajectory_id IS NOT NULL)
+                ), answered AS (
                     SELECT i.item, CAST(list_position([{models}], a.model_id) - 1 AS INTEGER) AS model,
-                        CASE {asked_first} ELSE 0 END AS asked_first, a.part, a.cell_id, a.sample_id, a.repeat, a.attempt
-                    FROM attempts a JOIN {table.sql} i ON a.task = i.task AND a.sample_id = i.sample_id
+                        CASE {asked_first} ELSE 0 END AS asked_first, a.part, a.cell_id, a.sample_id, a.repeat, a.attempt,
+                        coalesce(a.turn, 0) = 0 AS begins
+                    FROM counted a JOIN {table.sql} i ON a.task = i.task AND a.sample_id = i.sample_id
                         AND a.repeat = i.repeat AND a.load_kind = i.load_kind
                         AND a.load_value IS NOT DISTINCT FROM i.load_value
-                    WHERE {measured_filter(connection)}
                 ), texts AS (
-                    SELECT answered.item, answered.model, answered.model = answered.asked_first AS is_first,
-                        p.messages, p.reply, p.reasoning
+                    SELECT answered.item, answered.model, answered.begins,
+                        answered.begins AND answered.model = answered.asked_first AS is_first,
+                        p.reply, p.reasoning, {_texts_at("p.tool_calls", _CALL_TEXTS)} AS calls,
+                        {_texts_at("p.messages", _PART_TEXTS)} AS messages
                     FROM payloads p JOIN answered ON p.part = answered.part AND p.cell_id = answered.cell_id
                         AND p.sample_id = answered.sample_id AND p.repeat = answered.repeat AND p.attempt = answered.attempt
                 )
-                SELECT item // {BLOCK_ITEMS} AS block, item, model, lower(concat_ws(' ', reply, reasoning)) AS text FROM texts
+                SELECT item // {BLOCK_ITEMS} AS block, item, model,
+                    lower(concat_ws(' ', reply, reasoning, calls, CASE WHEN begins THEN NULL ELSE messages END)) AS text
+                FROM texts
                 UNION ALL
-                SELECT item // {BLOCK_ITEMS}, item, {PROMPT}, lower(CASE WHEN json_valid(messages)
-                    THEN array_to_string(json_extract_string(messages, '$[*].parts[*].text'), ' ')
-                    ELSE messages END) FROM texts WHERE is_first
+                SELECT item // {BLOCK_ITEMS}, item, {PROMPT}, lower(messages) FROM texts WHERE is_first
             ) TO {sql_text(str(partial))} (FORMAT parquet, COMPRESSION lz4_raw, ROW_GROUP_SIZE 20000, PARTITION_BY (block))
         """)
     return table
+
+
+def _texts_at(column: str, paths: Sequence[str]) -> str:
+    """Return an expression for the texts at some paths of a JSON column; what is not JSON is searched as it is."""
+    found = ", ".join(f"array_to_string(json_extract_string({column}, '{path}'), ' ')" for path in paths)
+    return f"CASE WHEN json_valid({column}) THEN concat_ws(' ', {found}) ELSE {column} END"
 
 
 class TextSearch:

@@ -159,3 +159,30 @@ def test_what_is_not_there_is_told_in_one_line(
 ) -> None:
     """With what there is."""
     assert said in refused(capsys, *arguments)
+
+
+def test_an_episode_is_played_to_its_end(capsys: pytest.CaptureFixture[str]) -> None:
+    """The simulated model of skill 1 solves it: calls with results, and the end."""
+    assert 0 == invoke(["try", "agents/support", "--model", "sim"])
+    output = capsys.readouterr().out
+
+    assert "--- turn 1 ---" in output
+    assert "[calls find_customer] " in output
+    assert "[result after " in output
+    assert " turns, done" in output
+    assert "score    1, correct, by " in output
+
+
+def test_the_turns_of_an_episode_are_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each call has its result."""
+    told = tried(capsys, "agents/support", "--model", "sim")
+
+    calls = [call for turn in told["turns"] for call in turn["calls"]]
+    assert ("done", "correct") == (told["termination"], told["outcome"])
+    assert calls
+    assert all("result" in call for call in calls)
+
+
+def test_steps_need_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """There is nobody to press Enter."""
+    assert "--step waits for Enter" in refused(capsys, "agents/support", "--model", "sim", "--step")

@@ -14,6 +14,7 @@ import orjson
 from gapbench.analysis.samples import collect_samples
 from gapbench.report import html, sample_browser
 from gapbench.values import Attempt
+from tests.episode_runs import write_episode_run
 
 Make = Callable[..., Path]
 Attempts = Callable[..., Attempt]
@@ -87,3 +88,28 @@ def test_a_page_without_samples_has_no_script(run: Path) -> None:
 
     assert "<script" not in page
     assert "script-src 'none'" in page
+
+
+def test_an_episode_is_packed_by_turns(tmp_path: Path) -> None:
+    """With the prompt that it began with, and an error as one."""
+    run = write_episode_run(tmp_path / "run", result="bad \x1b[31mred")
+
+    text = opened(sample_browser.pack_samples(collect_samples([run]), [run]).blocks[0])[0]
+
+    call = text["a"][0]["s"]["turns"][0]["calls"][0]
+    assert ["system", "user"] == [turn["o"] for turn in text["m"]]
+    assert ("bad red", True) == (call["result"], call["is_error"])
+
+
+def test_every_kind_of_part_is_packed() -> None:
+    """A prompt with a call, its result and a document has a text for each."""
+    parts = [
+        {"tool_call": {"id": "c", "name": "find", "arguments": "{}"}},
+        {"tool_result": {"call_id": "c", "name": "find", "content": "no", "is_error": True}},
+        {"document_sha256": "ab" * 32, "media_type": "application/pdf", "name": "a.pdf"},
+    ]
+
+    packed = [sample_browser._part(part) for part in parts]
+
+    assert ["call find", "error find", "document"] == [part["k"] for part in packed]
+    assert ["{}", "no"] == [part["t"] for part in packed[:2]]

@@ -13,7 +13,7 @@ from gapbench.values import (
     ToolResult,
     messages_as_json,
 )
-from gapbench.values.stored_messages import messages_from_json
+from gapbench.values.stored_messages import describe_part, indent_json, messages_from_json
 from gapbench.values.tool_calls import ToolCallAccumulator, ToolCallPiece, text_before_calls
 
 MEDIA = (Image("image/png", b"png"), Document("application/pdf", b"pdf", "a.pdf"), Audio("audio/wav", b"wav"))
@@ -60,3 +60,37 @@ def test_the_text_before_calls() -> None:
     assert "I look." == text_before_calls(f"I look.\n{stored}", made.calls())
     assert "" == text_before_calls(stored, made.calls())
     assert "I look." == text_before_calls("I look.", ())
+
+
+def test_each_kind_of_part_is_described() -> None:
+    """A page needs a text for each but an image."""
+    message = Message(
+        "assistant",
+        (
+            Text("a"),
+            Image("image/png", b"1"),
+            Document("application/pdf", b"2", "x.pdf"),
+            Audio("audio/wav", b"3"),
+            ToolCall("c", "add", '{"n":1}'),
+            ToolResult("c", "add", "bad", is_error=True),
+            ReasoningState("google", {"k": 1}),
+        ),
+    )
+
+    described = [describe_part(part) for part in messages_as_json([message])[0]["parts"]]
+
+    assert [None, None, "document", "audio", "call", "error", "reasoning state"] == [
+        part.get("kind") for part in described
+    ]
+    assert [False, True, False, False, False, False, False] == ["image" in part for part in described]
+    assert '{\n  "n": 1\n}' == described[4]["text"]
+
+
+def test_a_part_of_an_unknown_kind_is_shown_as_it_is() -> None:
+    """A newer version may have written it."""
+    assert {"kind": "part", "text": '{"video":1}'} == describe_part({"video": 1})
+
+
+def test_half_a_character_in_json_stays_as_it_is_written() -> None:
+    """Decoded, no file could hold it."""
+    assert '{"a":"\\ud800"}' == indent_json('{"a":"\\ud800"}')

@@ -25,6 +25,7 @@ from gapbench.view.samples import (
     read_text,
 )
 from gapbench.view.samples_table import samples_table
+from tests.episode_runs import write_episode_run
 from tests.run_folders import make_answers, make_attempt, manifest, write_run
 
 REFERENCE = next((Path(__file__).parents[3] / "results" / "reference").glob("*/run.json")).parent
@@ -218,7 +219,7 @@ def test_several_samples_are_read_at_once(tmp_path: Path, cache: ViewCache) -> N
 
 
 @pytest.mark.parametrize(
-    "stored", ["not JSON", '{"a": 1}', '[{"role": "user"}]', "[1]", '[{"role": "u", "parts": [{}]}]']
+    "stored", ["not JSON", '{"a": 1}', '[{"role": "user"}]', "[1]", '[{"role": "u", "parts": [1]}]']
 )
 def test_a_prompt_of_another_shape_is_shown_as_it_is(stored: str) -> None:
     """An imported log may have any text there."""
@@ -260,3 +261,27 @@ def test_a_table_that_is_there_is_not_made_again(tmp_path: Path, cache: ViewCach
     second = samples_table(run, cache).path.stat()
 
     assert (first.st_ino, first.st_mtime_ns) == (second.st_ino, second.st_mtime_ns)
+
+
+def test_an_episode_is_shown_by_turns(tmp_path: Path, cache: ViewCache) -> None:
+    """The prompt is the first one; a turn has its calls and times: 2.5 - 0.5 = 2 s of the model, 0.5 s of the tool."""
+    shown = read_sample(samples_table(write_episode_run(tmp_path / "run"), cache), 0)
+
+    first, last = shown["answers"][0]["episode"]["turns"]
+    assert ["system", "user"] == [turn["role"] for turn in shown["messages"]]
+    assert ("find", "no such xylophone") == (first["calls"][0]["name"], first["calls"][0]["result"])
+    assert {"model": 2.0, "tool": 0.5, "user": 0.0, "queue": 0.5} == first["times"]
+    assert (["Try again, quokka."], "It is gone.") == (last["said"], last["text"])
+    assert "done: nothing to add" == shown["answers"][0]["episode"]["end"]
+
+
+def test_a_long_result_loses_its_middle(tmp_path: Path, cache: ViewCache) -> None:
+    """Of 100,000 characters 20,000 are kept: 80,000 are left out."""
+    run = write_episode_run(tmp_path / "run", result="a" * 100_000)
+
+    result = read_sample(samples_table(run, cache), 0)["answers"][0]["episode"]["turns"][0]["calls"][0][
+        "result"
+    ]
+
+    assert "[… 80,000 characters left out …]" in result
+    assert 20_100 > len(result)

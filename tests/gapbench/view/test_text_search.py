@@ -11,6 +11,7 @@ from gapbench.errors import InputError
 from gapbench.view.cache import ViewCache
 from gapbench.view.samples_table import samples_table
 from gapbench.view.text_search import BLOCK_ITEMS, TextSearch, find_snippets, read_terms
+from tests.episode_runs import write_episode_run
 from tests.gapbench.view.test_samples import write_texts_run
 from tests.run_folders import make_answers, make_attempt
 
@@ -113,3 +114,11 @@ def test_invisible_characters_are_not_in_a_snippet(
     found = search.find(run, "needle", 60)
 
     assert "needle end" == find_snippets(samples_table(run, cache), found.items, found.terms)[0]["text"]
+
+
+@pytest.mark.parametrize("word", ["zanzibar", "xylophone", "quokka", "brief", "gone"])
+def test_all_turns_of_an_episode_are_searched(tmp_path: Path, search: TextSearch, word: str) -> None:
+    """A call's arguments, its result, what the user said, the first prompt, and the last reply."""
+    run = write_episode_run(tmp_path / "run")
+
+    assert (0,) == search.find(run, word, wait_s=60).items

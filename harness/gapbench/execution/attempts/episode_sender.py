@@ -22,6 +22,7 @@ from gapbench.pricing import UsagePricer
 from gapbench.suite.plan import PlannedRequest, count_prompt_chars
 from gapbench.values import (
     Episode,
+    EpisodeLimits,
     Failure,
     Message,
     Response,
@@ -38,6 +39,26 @@ MAX_RESTARTS = 1
 """How often an episode whose tools died starts again in one session, before it counts as ``infra``."""
 RequestName = tuple[str, int]
 """Identifies a request of a cell: sample_id, repeat."""
+
+
+def exceeded_limit(
+    limits: EpisodeLimits, turns: int, tokens: int, usd: Decimal
+) -> tuple[Termination, str] | None:
+    """Return how a limit ends an episode after a reply, and in words which. None: it may go on.
+
+    Args:
+        limits: The limits.
+        turns: Replies so far.
+        tokens: Tokens of all replies so far, input and output.
+        usd: Dollars of all replies so far.
+    """
+    if turns >= limits.turns:
+        return "max_turns", f"{turns} replies, the limit"
+    if limits.tokens is not None and tokens >= limits.tokens:
+        return "budget", f"{tokens} tokens used of {limits.tokens}"
+    if limits.usd is not None and usd >= Decimal(str(limits.usd)):
+        return "budget", f"${usd:.4f} spent of ${limits.usd:g}"
+    return None
 
 
 @dataclass
@@ -90,14 +111,7 @@ class _OpenEpisode:
 
     def exceeded_limit(self, episode: Episode) -> tuple[Termination, str] | None:
         """Return how a limit ends the episode after a reply, and in words which. None: it may go on."""
-        limits = episode.limits
-        if self.turns >= limits.turns:
-            return "max_turns", f"{self.turns} replies, the limit"
-        if limits.tokens is not None and self.tokens >= limits.tokens:
-            return "budget", f"{self.tokens} tokens used of {limits.tokens}"
-        if limits.usd is not None and self.usd >= Decimal(str(limits.usd)):
-            return "budget", f"${self.usd:.4f} spent of ${limits.usd:g}"
-        return None
+        return exceeded_limit(episode.limits, self.turns, self.tokens, self.usd)
 
     def end(self, transcript: Transcript, end_s: float) -> EpisodeEnd:
         """Return the episode as it has ended."""

@@ -1,4 +1,3 @@
-"use strict";
 // The sample browser. All text goes in as text nodes, never as markup: answers are hostile input.
 (() => {
   const byId = (id) => document.getElementById(id);
@@ -17,6 +16,15 @@
     if (className) element.className = className;
     if (text !== undefined && text !== null) element.textContent = text;
     return element;
+  }
+  function make(tag, attributes, ...children) {
+    const element = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes || {})) if (value) element.setAttribute(name, value === true ? "" : value);
+    element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false && child !== ""));
+    return element;
+  }
+  function textBox(text, label) {
+    return make("pre", { tabindex: "0", dir: "auto", "aria-label": label }, text);
   }
   function options(select, first, values) {
     select.replaceChildren(new Option(first, ""), ...values.map((value, i) => new Option(value, String(i))));
@@ -107,7 +115,10 @@
             image.src = "data:" + (/^image\/(png|jpeg|gif|webp)$/.test(part.y) ? part.y : "image/png") + ";base64," + data.textContent.trim();
             box.append(image);
           } else box.append(made("p", "soft", "image " + part.i.slice(0, 12) + ": not in this page; media/ of the run has it"));
-        } else box.append(made("pre", "", part.t));
+        } else {
+          if (part.k) box.append(made("div", part.k.startsWith("error") ? "part-kind failed" : "part-kind", part.k));
+          box.append(made("pre", "", part.t));
+        }
       }
       return box;
     });
@@ -126,6 +137,7 @@
       more.append(made("summary", "", "reasoning"), made("pre", "", said.k));
       box.append(more);
     }
+    if (said.s) box.append(episodeBox(make, textBox, said.s));
     if (said.r) box.append(made("pre", "", said.r));
     if (said.e) box.append(made("p", "failed", said.e));
     const list = made("dl");

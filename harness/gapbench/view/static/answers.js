@@ -2,6 +2,7 @@
 import { make, pillOf, formatCount, visible } from "./dom.js";
 import { loadText, mediaUrl } from "./store.js";
 import { diffWords } from "./word_diff.js";
+import { episodeBox, turnTexts } from "./episode.js";
 
 const PIECE_CHARS = 20000;
 const NAMES = { reply: "answer", reasoning: "reasoning", answer: "extracted", reason: "because", error: "error", target: "target" };
@@ -71,8 +72,14 @@ export function promptBox(key, messages, terms) {
       image.addEventListener("error", () => image.replaceWith(missing()));
       return image;
     }
-    return textBox(part.text, terms, part.cut, null, "prompt, " + turn.role);
+    const kind = part.kind ? [part.kind, part.name].filter(Boolean).join(" ") : "", box = textBox(part.text, terms, part.cut, null, ["prompt", turn.role, kind].filter(Boolean).join(", "));
+    return kind ? [make("div", { class: part.kind === "error" ? "part-kind failed" : "part-kind" }, markedText(kind, terms)), box] : box;
   }))));
+}
+
+// What two answers are compared by: of an episode, the texts, calls and results of its turns.
+function answerText(answer) {
+  return answer.episode ? turnTexts(answer.episode).map((text, place) => `turn ${place + 1}\n${text}`).join("\n\n") : answer.reply || "";
 }
 
 // answers: [{label, model, key, item, answer}]; base: the one to diff against, or null.
@@ -83,12 +90,13 @@ export function answerBox(column, base, terms) {
   const cut = answer.cut || {}, score = answer.score === null || answer.score === undefined ? null : "score " + Number(answer.score.toFixed(3));
   const parts = [head, make("p", { class: "soft small facts" }, [score, ...(answer.facts || [])].filter(Boolean).join(" · "))];
   if (answer.messages) parts.push(make("details", {}, make("summary", {}, "asked with another prompt"), promptBox(column.key, answer.messages, terms)));
-  if (answer.reasoning) parts.push(make("details", {}, make("summary", {}, "reasoning"), textBox(answer.reasoning, terms, cut.reasoning, whole("reasoning"), "reasoning of " + column.label)));
-  const text = answer.reply || "";
-  if (base && base !== column && base.answer) parts.push(make("p", { class: "soft small" }, "against ", base.label), diffBox(base.answer.reply || "", text, "answer of " + column.label));
+  if (answer.reasoning && !answer.episode) parts.push(make("details", {}, make("summary", {}, "reasoning"), textBox(answer.reasoning, terms, cut.reasoning, whole("reasoning"), "reasoning of " + column.label)));
+  const text = answerText(answer);
+  if (base && base !== column && base.answer) parts.push(make("p", { class: "soft small" }, "against ", base.label), diffBox(answerText(base.answer), text, "answer of " + column.label));
+  else if (answer.episode) parts.push(episodeBox(make, (words, label) => textBox(words, terms, null, null, label), answer.episode));
   else if (text) parts.push(textBox(text, terms, cut.reply, whole("reply"), "answer of " + column.label));
   else if (!answer.error) parts.push(make("p", { class: "soft" }, "no text"));
-  if (answer.error) parts.push(make("p", { class: "failed" }, answer.error));
+  if (answer.error && !answer.episode) parts.push(make("p", { class: "failed" }, answer.error));
   const rows = ["answer", "reason"].filter((name) => answer[name]).flatMap((name) => [make("dt", {}, NAMES[name]), make("dd", { dir: "auto" }, answer[name])]);
   if (rows.length) parts.push(make("dl", {}, rows));
   return make("article", { class: "answer" }, parts);

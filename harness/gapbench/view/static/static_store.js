@@ -1,5 +1,7 @@
 // The data of an exported folder: scripts that are loaded when they are needed, filtered here instead of on the server.
 
+import { turnTexts } from "./episode.js";
+
 const waiting = new Map(), loadedData = new Map();
 
 // Each data file calls this with its name and its JSON.
@@ -41,11 +43,12 @@ function termsOf(query) {
 function matchOf(sample, models, terms) {
   const has = (text) => text && terms.every((term) => text.toLowerCase().includes(term));
   const around = (where, text) => ({ where, text: text.slice(Math.max(0, text.toLowerCase().indexOf(terms[0]) - 50)).slice(0, 160).replace(/\s+/g, " ") });
-  const prompt = sample.messages.flatMap((turn) => turn.parts.map((part) => part.text || "")).join(" ");
+  const prompt = sample.messages.flatMap((turn) => turn.parts.map((part) => [part.name, part.text].filter(Boolean).join(" "))).join(" ");
   if (has(prompt)) return around("prompt", prompt);
   for (const [place, answer] of sample.answers.entries()) {
-    const text = answer ? [answer.reply, answer.reasoning].filter(Boolean).join(" ") : "";
-    if (has(text)) return around(models[place], text);
+    const texts = answer ? [[answer.reply, answer.reasoning].filter(Boolean).join(" "), ...(answer.episode ? turnTexts(answer.episode) : [])] : [];
+    const text = texts.find(has);
+    if (text) return around(models[place], text);
   }
   return has(sample.sample_id) ? {} : null;
 }
