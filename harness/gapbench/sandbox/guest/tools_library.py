@@ -98,9 +98,20 @@ def run_program(
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+                _reap_group(process.pid)
             return {"exit_code": code, "output": _read_text(output), "errors": _read_text(errors)}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _reap_group(leader: int) -> None:
+    """Wait for the end of what a program left in its process group: until then it counts against the limit of processes.
+
+    The tools adopt orphans, so each process of the group becomes a child of this one when its parent ends.
+    """
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.waitpid(-leader, 0)
 
 
 def write_file(folder: str, path: str, text: str) -> None:
