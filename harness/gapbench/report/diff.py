@@ -95,16 +95,21 @@ def _flip_table(diff: RunDiff, limit: int) -> ResponsiveTable:
             formatting.strip_controls(row["model_id"]),
             formatting.strip_controls(row["task"]),
             formatting.strip_controls(row["sample_id"]) + repeat,
-            *(
-                f"{row[f'outcome_{side}']}: {formatting.strip_controls(row[f'answer_{side}'])[:24]}"
-                for side in ("a", "b")
-            ),
+            *(f"{row[f'outcome_{side}']}: {_answer_or_end(row, side)}" for side in ("a", "b")),
             _format_change(str(row["prompt_sha256_a"])[:8], str(row["prompt_sha256_b"])[:8]),
             "same" if row["params_sent_a"] == row["params_sent_b"] else "differ",
             _format_change(str(row["finish_reason_a"]), str(row["finish_reason_b"])),
             str(row["cause"]),
         )
     return table
+
+
+def _answer_or_end(row: Mapping[Any, Any], side: str) -> str:
+    """Return the start of an answer, or how an episode ended."""
+    ended = row[f"termination_{side}"]
+    if formatting.is_known(ended):
+        return str(ended).replace("_", " ")
+    return formatting.strip_controls(row[f"answer_{side}"])[:24]
 
 
 def _format_change(one: str, other: str) -> str:

@@ -163,7 +163,7 @@ def _parts(parts: Sequence[Mapping[str, str]]) -> Iterator[dict[str, str]]:
         if "image_sha256" in part:
             yield {"i": part["image_sha256"], "y": part["media_type"]}
         else:
-            yield {"t": _shorten(part["text"]) or ""}
+            yield {"t": _shorten(part.get("text") or orjson.dumps(part).decode()) or ""}
 
 
 def _shorten(text: Any) -> str | None:

@@ -15,6 +15,7 @@ from gapbench.analysis.regression.diff import RunDiff, diff_runs
 from gapbench.errors import ResultsError
 from gapbench.report.diff import diff_table
 from gapbench.values import Attempt
+from tests.run_folders import make_episode
 
 Make = Callable[..., Path]
 Answers = Callable[..., list[Attempt]]
@@ -268,3 +269,14 @@ def test_no_word_is_broken_however_narrow_the_terminal(make_run: Make, answers: 
 
     assert all(len(line) <= width for line in lines)
     assert {model, "distinguishable", "60.0", "80.0", "+20.0", "reasoning/sums", "preasoni", "noise"} <= words
+
+
+def test_a_flipped_episode_says_how_it_ended(make_run: Make) -> None:
+    """Solved in A and not in B; both ended by themselves."""
+    runs = [
+        make_run(make_episode(2, model_id="open-b", outcome=outcome), name=name)
+        for name, outcome in (("a", "correct"), ("b", "wrong"))
+    ]
+    flip = diff_runs([runs[0]], [runs[1]]).flips.iloc[0]
+
+    assert (flip["termination_a"], flip["termination_b"]) == ("done", "done")
