@@ -108,7 +108,8 @@ def make_episode(turns: int = 3, /, tool_wait_s: float = 1.5, **given: Any) -> l
     The first turn is due at ``scheduled_s``; each takes :data:`TURN_S`, after which its tool takes ``tool_wait_s``.
     """
     start_s = given.pop("scheduled_s", 0.0)
-    name = f"{given.get('model_id', '')}-{given.get('sample_id', '1')}-{given.get('repeat', 0)}"
+    keys = ("model_id", "task", "load_value", "sample_id", "repeat")
+    name = "-".join(str(given.get(key, "")) for key in keys)
     rows = []
     for number in range(turns):
         is_last = number == turns - 1

@@ -105,6 +105,25 @@ def episode_chars_per_s(frame: pd.DataFrame, speed: Floats, latency_s: Floats) -
     return found
 
 
+def episode_ttft_s(frame: pd.DataFrame, request: np.ndarray[Any, np.dtype[np.integer[Any]]]) -> Floats:
+    """Return times to first token with the mean over its replies in each row of an episode.
+
+    Args:
+        frame: Attempt rows with ``ttft_s``, ``timed`` and ``turn``.
+        request: Code of each row's request.
+    """
+    ttft_s: Floats = frame["ttft_s"].to_numpy(dtype=np.float64, na_value=np.nan)
+    of_episode = frame["turn"].notna().to_numpy()
+    known = of_episode & frame["timed"].to_numpy(dtype=bool) & ~np.isnan(ttft_s)
+    if not known.any():
+        return ttft_s
+    count = int(request.max()) + 1
+    replies = np.bincount(request[known], minlength=count)
+    with np.errstate(invalid="ignore"):
+        mean_s = np.bincount(request[known], ttft_s[known], count) / replies
+    return np.where(of_episode, mean_s[request], ttft_s)
+
+
 def _episode_codes(rows: pd.DataFrame) -> np.ndarray[Any, Any]:
     run, _ = pd.factorize(rows["run_id"])
     episode, names = pd.factorize(rows["trajectory_id"])

@@ -10,6 +10,7 @@ import pytest
 from gapbench.analysis.frames import load_runs
 from gapbench.analysis.quality.gap import gap
 from gapbench.analysis.quality.summary import summarize
+from gapbench.analysis.regression.run_pairs import RunRequests
 from tests.run_folders import make_attempt, make_episode, write_run
 
 
@@ -87,3 +88,12 @@ def test_a_gap_over_repeated_episodes_states_its_noise(tmp_path: Path) -> None:
     assert quality["noise_floor_points"] == pytest.approx(100 * (0.5 / 8) ** 0.5)
     assert quality["icc"] == 0.0
     assert "noise floor" in table.headline()
+
+
+def test_compare_takes_the_mean_first_token_of_an_episode(tmp_path: Path) -> None:
+    """The first texts of three replies come after 0.5, 0.5 and 2.0 s: 1.0 s for the request."""
+    first, second, last = make_episode(3)
+    late = dataclasses.replace(last, first_token_s=(last.sent_s or 0.0) + 2.0)
+    requests = RunRequests.from_runs(load_runs(write_run(tmp_path / "run", [first, second, late])))
+
+    assert requests.by_model["closed-a"]["ttft_s"].tolist() == pytest.approx([(0.5 + 0.5 + 2.0) / 3])

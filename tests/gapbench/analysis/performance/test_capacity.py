@@ -263,12 +263,12 @@ def test_the_largest_number_of_agents_keeps_the_limit_on_the_task(make_run: Make
 
 
 def test_each_reply_of_an_episode_must_keep_the_limits_on_a_reply(make_run: Make) -> None:
-    """The first texts come after 1.0 s in every turn; one turn of one episode takes 1.2 s."""
+    """The first texts come after 1.0 s in every turn; one turn of one episode takes 1.25 s."""
     rows = agents(4, 0, 40)
-    rows[1] = dataclasses.replace(rows[1], first_token_s=(rows[1].scheduled_s or 0) + 1.2)
+    rows[1] = dataclasses.replace(rows[1], first_token_s=(rows[1].scheduled_s or 0) + 1.25)
 
-    assert capacity([make_run(rows)], Slo(ttft_s=1.1)).frame.iloc[0]["met"] == 39
-    assert capacity([make_run(rows, name="run-2")], Slo(ttft_s=1.2)).frame.iloc[0]["met"] == 40
+    assert capacity([make_run(rows)], Slo(ttft_s=1.125)).frame.iloc[0]["met"] == 39
+    assert capacity([make_run(rows, name="run-2")], Slo(ttft_s=1.25)).frame.iloc[0]["met"] == 40
 
 
 def test_a_level_says_what_a_solved_task_costs(make_run: Make) -> None:

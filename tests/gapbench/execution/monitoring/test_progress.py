@@ -71,3 +71,14 @@ def test_the_total_counts_cells_budget_and_time() -> None:
     )
     assert "60 of 60 requests, $0.200" == describe_total([kept, new], 60, None, 10.0)
     assert "0 of 264 requests" == describe_total([], 264, None, 10.0)
+
+
+def test_a_reply_within_an_episode_is_a_turn_and_no_retry() -> None:
+    """Two replies went on, one try failed, and the last reply ended the request."""
+    progress = CellProgress(total=1, already_done=0, started_s=0.0)
+    within = {"final": False, "outcome": "unscored", "score": None}
+    for changes in ({"turn": 0, **within}, {"turn": 1, **within}, {"turn": 2, **within, "outcome": "infra"}):
+        progress.record(attempt(**changes), None)
+    progress.record(attempt(turn=2, attempt=4), None)
+
+    assert (progress.turns, progress.retried, progress.done) == (2, 1, 1)
