@@ -77,6 +77,7 @@ def capacity_command(
     Times count from the scheduled send time. Failures, time-outs and retried requests count as misses. Of an
     episode each reply must keep the limits on a reply, and the whole must keep --task.
     """
+    from gapbench.analysis.cost.attempt_costs import bill
     from gapbench.analysis.frames import load_runs
     from gapbench.analysis.performance.capacity import capacity
     from gapbench.commands.run_folders import resolve_run_folders
@@ -94,7 +95,7 @@ def capacity_command(
                 "no limit was given, and these runs did not search for one; give one, such as --ttft 0.5"
             )
         slo = Slo.from_json(searched[-1])
-    result = capacity(read_runs, slo)
+    result = capacity(read_runs, slo, bill(read_runs).usd)
     if as_json:
         click.echo(json.dumps(result.to_json()))
         return

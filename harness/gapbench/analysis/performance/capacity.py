@@ -51,7 +51,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gapbench.analysis.cost.attempt_costs import bill
 from gapbench.analysis.frames import Runs, as_floats, load_runs
 from gapbench.analysis.performance.client_limits import client_limits, prefix_cache_counts
 from gapbench.analysis.performance.largest_concurrency import LargestConcurrency, largest_concurrencies
@@ -143,12 +142,14 @@ class CapacityResult:
         }
 
 
-def capacity(runs: Runs | Sequence[Path], slo: Slo) -> CapacityResult:
+def capacity(runs: Runs | Sequence[Path], slo: Slo, usd: Floats | None = None) -> CapacityResult:
     """Return the load levels of runs and the highest rates that meet a service level.
 
     Args:
         runs: Run folders, or runs already loaded.
         slo: The limits.
+        usd: Cost of each attempt in USD, in the order of the runs' frame; see
+            :func:`gapbench.analysis.cost.attempt_costs.bill`. None: it is not known.
 
     Raises:
         ResultsError: A folder is not a run.
@@ -159,7 +160,7 @@ def capacity(runs: Runs | Sequence[Path], slo: Slo) -> CapacityResult:
     frame = read_runs.frame.reset_index(drop=True)
     done = steady_throughput(frame, read_runs.folders)
     limits = client_limits(read_runs)
-    usd = bill(read_runs).usd
+    paid = np.full(len(frame), np.nan) if usd is None else usd
     replies = measured_replies(frame)
     kept = meets_slo(replies, slo)
     requests = replies[replies["final"].to_numpy(dtype=bool)].assign(kept=kept)
@@ -183,7 +184,7 @@ def capacity(runs: Runs | Sequence[Path], slo: Slo) -> CapacityResult:
                 "cells": len(cells),
                 **_attainment(part, slo, rate),
                 **_throughput(done.loc[cells]),
-                **_money(part, float(usd[of_level].sum())),
+                **_money(part, float(paid[of_level].sum())),
                 **_times(part, replies[replies["level_key"].isin(part["level_key"].unique())]),
                 **_prefix_cache([cells_of[cell] for cell in cells if cell in cells_of]),
                 "invalid": "; ".join(dict.fromkeys(reason for cell in cells if (reason := limits.get(cell))))

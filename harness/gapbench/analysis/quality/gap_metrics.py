@@ -99,7 +99,8 @@ def remarks(row: Mapping[str, Any]) -> list[str]:
 
 def _noise_of_repeats(row: Mapping[str, Any]) -> str:
     """Return how much a gap over episodes moves from run to run, and the repeats that resolve one of this size."""
-    floor, episodes = row.get("noise_floor_points"), row.get("episodes")
+    floor: Any = row.get("noise_floor_points")
+    episodes: Any = row.get("episodes")
     if not formatting.is_known(floor) or not formatting.is_known(episodes) or not episodes:
         return ""
     text = f"noise floor {float(floor):.1f} points (ICC {formatting.format_number(row['icc'], 2)})"

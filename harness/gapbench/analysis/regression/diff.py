@@ -171,13 +171,13 @@ def _answers(folders: Sequence[Path]) -> pd.DataFrame:
     return frame.assign(scored=scored).drop_duplicates(_KEY, keep="last").reset_index(drop=True)
 
 
-def _terminations(frame: pd.DataFrame, folders: Sequence[Path]) -> list[str | None]:
+def _terminations(frame: pd.DataFrame, folders: Sequence[Path]) -> pd.Series[Any]:
     """Return how each episode ended; None for a single request."""
     if frame["trajectory_id"].isna().all():
-        return [None] * len(frame)
+        return pd.Series([None] * len(frame), frame.index, dtype=object)
     ended = read_trajectories(folders, ["trajectory_id", "termination"])
     reasons = dict(zip(ended["trajectory_id"].astype(str), ended["termination"].astype(str), strict=True))
-    return [reasons.get(str(name)) for name in frame["trajectory_id"]]
+    return pd.Series([reasons.get(str(name)) for name in frame["trajectory_id"]], frame.index, dtype=object)
 
 
 def _unshared_models(first: Runs, second: Runs, shared: Sequence[str]) -> list[str]:

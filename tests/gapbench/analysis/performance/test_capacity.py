@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from gapbench.analysis.cost.attempt_costs import bill
 from gapbench.analysis.economics.measured_inputs import measured_throughput
 from gapbench.analysis.frames import load_runs
 from gapbench.analysis.performance.capacity import capacity
@@ -273,7 +274,8 @@ def test_each_reply_of_an_episode_must_keep_the_limits_on_a_reply(make_run: Make
 
 def test_a_level_says_what_a_solved_task_costs(make_run: Make) -> None:
     """40 episodes of 3 replies of $0.00315, of which 30 are solved."""
-    row = capacity([make_run(agents(4, 0, 30))], Slo(task_s=15)).frame.iloc[0]
+    runs = load_runs(make_run(agents(4, 0, 30)), chunks=True)
+    row = capacity(runs, Slo(task_s=15), bill(runs).usd).frame.iloc[0]
 
     assert (row["requests"], row["episodes"], row["solved"]) == (40, 40, 30)
     assert row["usd_per_solved"] == pytest.approx(40 * 3 * 0.00315 / 30)
