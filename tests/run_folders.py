@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gapbench.store import RunManifest, RunWriter
-from gapbench.values import Attempt, Payload
+from gapbench.values import Attempt, Payload, Trajectory
 
 STARTED = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -96,6 +96,99 @@ def make_attempt(**given: Any) -> Attempt:
             failure_kind="server", http_status=500, input_tokens=None, output_tokens=None, first_token_s=None
         )
     return Attempt(**{**values, **given})
+
+
+TURN_S = 2.5
+"""Seconds from when a turn of :func:`make_episode` is due until its reply is complete."""
+
+
+def make_episode(turns: int = 3, /, tool_wait_s: float = 1.5, **given: Any) -> list[Attempt]:
+    """Return the rows of an episode: each reply but the last calls a tool, and the last one ends it.
+
+    The first turn is due at ``scheduled_s``; each takes :data:`TURN_S`, after which its tool takes ``tool_wait_s``.
+    """
+    start_s = given.pop("scheduled_s", 0.0)
+    keys = ("model_id", "task", "load_value", "sample_id", "repeat")
+    name = "-".join(str(given.get(key, "")) for key in keys)
+    rows = []
+    for number in range(turns):
+        is_last = number == turns - 1
+        at_s = start_s + number * (TURN_S + tool_wait_s)
+        ended = given if is_last else {**given, "outcome": "unscored", "score": None, "answer": None}
+        rows.append(
+            make_attempt(
+                **{
+                    "attempt": number + 1,
+                    "turn": number,
+                    "trajectory_id": name,
+                    "final": is_last,
+                    "scheduled_s": at_s,
+                    "sent_s": at_s + 0.5,
+                    "first_byte_s": at_s + 0.9,
+                    "first_token_s": at_s + 1.0,
+                    "first_answer_s": at_s + 1.0,
+                    "last_token_s": at_s + 2.4,
+                    "done_s": at_s + TURN_S,
+                    "chunk_s": (at_s + 1.0, at_s + 2.4),
+                    "tool_calls": 0 if is_last else 1,
+                    "tool_calls_invalid": 0,
+                    "first_complete_call_s": None if is_last else at_s + 2.0,
+                    "tool_wait_s": None if is_last else tool_wait_s,
+                    **ended,
+                }
+            )
+        )
+    return rows
+
+
+def trajectory_of(rows: Iterable[Attempt], last: Attempt) -> Trajectory | None:
+    """Return the row of the episode that an attempt ended, by adding up its turns. None: it ended none."""
+    if last.trajectory_id is None or not last.final:
+        return None
+    attempts = [row for row in rows if row.trajectory_id == last.trajectory_id]
+    replies = [row for row in attempts if row.outcome != "infra"]
+    start_s, end_s = attempts[0].scheduled_s or 0.0, last.done_s or 0.0
+    model_s = sum((row.done_s or 0.0) - (row.sent_s or 0.0) for row in replies)
+    tool_s = sum(row.tool_wait_s or 0.0 for row in replies)
+    is_infra = last.outcome == "infra"
+    tokens: dict[str, Any] = {}
+    for name in ("input", "cached_input", "cache_write", "output", "reasoning"):
+        counts = [getattr(row, f"{name}_tokens") for row in replies]
+        tokens[f"{name}_tokens"] = sum(counts) if counts and None not in counts else None
+    shared = (
+        "run_id",
+        "cell_id",
+        "sample_id",
+        "repeat",
+        "attempt",
+        "cluster_id",
+        "task",
+        "category",
+        "phase",
+    )
+    return Trajectory(
+        **{name: getattr(last, name) for name in (*shared, "model_id", "weights", "simulated")},
+        **tokens,
+        trajectory_id=last.trajectory_id,
+        success=None if last.score is None else last.score == 1.0,
+        score=last.score,
+        partial=last.partial,
+        outcome=last.outcome,
+        termination="infra" if is_infra else "done",
+        reason="the server broke" if is_infra else "",
+        turns=len(replies),
+        calls=sum(row.tool_calls or 0 for row in replies),
+        calls_invalid=sum(row.tool_calls_invalid or 0 for row in replies),
+        calls_failed=sum(row.tool_calls_invalid or 0 for row in replies),
+        retries=len(attempts) - len(replies) - is_infra,
+        start_s=start_s,
+        wall_s=end_s - start_s,
+        model_s=model_s,
+        tool_s=tool_s,
+        user_s=0.0,
+        queue_s=end_s - start_s - model_s - tool_s,
+        state_sha256=None,
+    )
 
 
 def manifest(rows: Iterable[Attempt], **models: dict[str, Any]) -> RunManifest:
@@ -195,6 +288,7 @@ def write_run(folder: Path, rows: Iterable[Attempt], text: str = "4", /, **model
                     reason="" if text == "4" else text,
                     error=error,
                 ),
+                trajectory_of(listed, row),
             )
     return folder
 

@@ -7,11 +7,16 @@ Derived columns, in seconds unless the name says otherwise. NaN means that one o
 ``ttft_s``           first text of any channel minus sent
 ``answer_ttft_s``    first text of the answer channel minus sent
 ``latency_s``        done minus sent
-``response_s``       done minus scheduled: what a user waits, including the client's queue
-``answer_chars_per_s`` answer characters over latency: a speed that does not depend on tokenizer or chunk size
+``response_s``       done minus scheduled: what a user waits, including the client's queue; of the last row of an episode
+                     the time of the whole episode
+``answer_chars_per_s`` answer characters over latency: a speed that does not depend on tokenizer or chunk size; of the
+                     last row of an episode over all its replies
+``complete_call_s``  last byte of the first tool call minus sent
 ``tpot_s``           time per output token, known only if the server counted tokens at each chunk
 ``load``             last part of the cell's name: ``c16`` (in flight), ``r4`` (per second), or the load's name
 ``scored``           whether the score counts: final, measured, and neither ``infra`` nor ``unscored``
+``timed``            whether the row has the times of a measured reply: final, or a reply within an episode
+``retried``          whether the attempt failed and was made again; a reply within an episode was not
 =================== =====================================================================================
 """
 
@@ -30,6 +35,13 @@ from gapbench.analysis.column_names import check_columns
 from gapbench.analysis.continued_runs import CountedRuns, drop_replaced_rows, find_runs
 from gapbench.analysis.notebook_html import count_noun
 from gapbench.analysis.run_folders import judging_runs
+from gapbench.analysis.turns import (
+    EPISODE_SOURCES,
+    episode_chars_per_s,
+    episode_response_s,
+    is_retried,
+    is_timed,
+)
 from gapbench.errors import ResultsError
 from gapbench.stats import Floats, Ints, dense_codes
 from gapbench.store import read_attempts, read_manifest
@@ -37,61 +49,19 @@ from gapbench.store.manifest import CellEntry, ModelEntry, RunManifest
 from gapbench.store.schema import ATTEMPT_SCHEMA
 
 COLUMNS = (
-    "run_id",
-    "cell_id",
-    "task",
-    "task_sha256",
-    "category",
-    "sample_id",
-    "cluster_id",
-    "repeat",
-    "attempt",
-    "final",
-    "phase",
-    "model_id",
-    "runner",
-    "model_asked",
-    "model_served",
-    "weights",
-    "simulated",
-    "prompt_sha256",
-    "params_asked",
-    "params_sent",
-    "params_changes",
-    "image_count",
-    "image_bytes",
-    "image_detail",
-    "load_kind",
-    "load_value",
-    "worker",
-    "transport",
-    "service_tier",
-    "started_at",
-    "scheduled_s",
-    "sent_s",
-    "first_token_s",
-    "first_answer_s",
-    "last_token_s",
-    "done_s",
-    "input_tokens",
-    "cached_input_tokens",
-    "cache_write_tokens",
-    "cache_write_1h_tokens",
-    "output_tokens",
-    "reasoning_tokens",
-    "reasoning_disclosure",
-    "output_chars",
-    "outcome",
-    "failure_kind",
-    "http_status",
-    "from_cache",
-    "scorer",
-    "score",
-    "partial",
-)
+    "run_id", "cell_id", "task", "task_sha256", "category", "sample_id", "cluster_id", "repeat", "attempt", "final",
+    "phase", "model_id", "runner", "model_asked", "model_served", "weights", "simulated", "prompt_sha256",
+    "params_asked", "params_sent", "params_changes", "image_count", "image_bytes", "image_detail", "load_kind",
+    "load_value", "worker", "transport", "service_tier", "started_at", "scheduled_s", "sent_s", "first_token_s",
+    "first_answer_s", "last_token_s", "done_s", "input_tokens", "cached_input_tokens", "cache_write_tokens",
+    "cache_write_1h_tokens", "output_tokens", "reasoning_tokens", "reasoning_disclosure", "output_chars", "outcome",
+    "failure_kind", "http_status", "from_cache", "scorer", "score", "partial", "trajectory_id", "turn", "tool_calls",
+)  # fmt: skip
 """Columns that the tables need, read unless others are named: all except texts, reply ids and the lists of chunks."""
 _CHUNKS = ("chunk_s", "chunk_tokens")
-_CODED = ("sample_id", "cluster_id", "prompt_sha256", "params_asked", "params_sent", "params_changes")
+_CODED = (
+    "sample_id", "cluster_id", "prompt_sha256", "params_asked", "params_sent", "params_changes", "trajectory_id",
+)  # fmt: skip
 
 
 Folders = str | Path | Sequence[str | Path]
@@ -128,6 +98,11 @@ class Runs:
         """The final attempts of the measured phase: one row for each request; see :func:`without_search_probes`."""
         frame = without_search_probes(self.frame)
         return frame[frame["final"] & (frame["phase"] == "measure")]
+
+    @cached_property
+    def measured_replies(self) -> pd.DataFrame:
+        """The rows with the times of measured replies: those of ``measured_attempts``, and all turns of episodes."""
+        return without_search_probes(self.frame[self.frame["timed"].to_numpy()])
 
     @property
     def simulated(self) -> bool:
@@ -225,6 +200,8 @@ def _read_frame(
         of_judges = frame["run_id"].isin([folder.name for folder in judging])
         frame["phase"] = frame["phase"].astype(object).mask(of_judges, "judge").astype("category")
     frame = frame.assign(**{name: column.compute(frame) for name, column in derived.items()})
+    if "response_s" in derived:
+        frame["response_s"] = episode_response_s(frame, as_floats(frame["response_s"]), folders)
     if "score" in frame.columns:
         _refuse_scores_outside_0_to_1(frame)
     # Free the columns that were read only for the derived ones.
@@ -286,7 +263,7 @@ def _chars_per_s(frame: pd.DataFrame) -> Floats:
     latency, chars = _latency_s(frame), as_floats(frame["output_chars"])
     known = (latency > 0) & (chars > 0)
     speed: Floats = np.divide(chars, latency, out=np.full(len(frame), np.nan), where=known)
-    return speed
+    return episode_chars_per_s(frame, speed, latency)
 
 
 class _Derived(NamedTuple):
@@ -349,8 +326,11 @@ DERIVED: Mapping[str, _Derived] = {
     "ttft_s": _between("sent_s", "first_token_s"),
     "answer_ttft_s": _between("sent_s", "first_answer_s"),
     "latency_s": _Derived(_latency_s, _LATENCY),
-    "response_s": _Derived(_response_s, ("scheduled_s", *_LATENCY)),
-    "answer_chars_per_s": _Derived(_chars_per_s, ("output_chars", *_LATENCY)),
+    "response_s": _Derived(_response_s, ("scheduled_s", *_LATENCY, *EPISODE_SOURCES)),
+    "answer_chars_per_s": _Derived(_chars_per_s, ("output_chars", "outcome", *_LATENCY, *EPISODE_SOURCES)),
+    "complete_call_s": _between("sent_s", "first_complete_call_s"),
+    "timed": _Derived(is_timed, ("final", "phase", "outcome", "turn")),
+    "retried": _Derived(is_retried, ("final", "outcome", "turn")),
     "load": _Derived(_load_column, ("cell_id",)),
     "scored": _Derived(_is_scored, ("final", "phase", "outcome", "score")),
     "tpot_s": _Derived(_tpot_s, _CHUNKS),

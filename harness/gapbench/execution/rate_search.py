@@ -31,15 +31,19 @@ class TryTally:
     met: int = 0
     sent: int = 0
     _missed: set[tuple[str, int]] = field(default_factory=set)
+    _due_s: dict[tuple[str, int], float | None] = field(default_factory=dict)
 
     def record(self, row: Attempt) -> None:
         """Count a row; warm-up requests and attempts that are retried do not count. An episode meets what all turns meet."""
         if row.phase != "measure":
             return
         request = (row.sample_id, row.repeat)
-        if row.trajectory_id is not None and not self.slo.is_met_by(row):
-            self._missed.add(request)
+        if row.trajectory_id is not None:
+            start_s = self._due_s.setdefault(request, row.scheduled_s)
+            if not self.slo.is_met_by(row) or (row.final and not self.slo.is_task_met(start_s, row.done_s)):
+                self._missed.add(request)
         if row.final:
+            self._due_s.pop(request, None)
             self.sent += 1
             self.met += request not in self._missed and self.slo.is_met_by(row)
             self._missed.discard(request)

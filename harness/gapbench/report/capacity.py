@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -26,14 +27,50 @@ def capacity_table(capacity: CapacityResult) -> RenderableType:
         rate = capacity.rate_of(str(model_id), str(task))
         if rate is not None:
             parts.append(Text(f"{formatting.strip_controls(model_id)}: {rate.words}\n", "bold"))
+        found = capacity.concurrency_of(str(model_id), str(task))
+        if found is not None:
+            parts.append(Text(f"{formatting.strip_controls(model_id)}: {found.words}\n", "bold"))
     notes = [Text(f"Note: {formatting.strip_controls(line)}", "dim") for line in capacity.warnings]
     return Group(*parts, *notes)
 
 
+_Shown = tuple[str, int, Callable[[dict[str, Any]], str]]
+"""Heading, order in which a narrow terminal leaves it out (0: never), and a row's text."""
+_REPLIES: tuple[_Shown, ...] = (
+    ("done/s", 0, lambda row: formatting.format_number(row["completed_rps"])),
+    ("tokens/s", 0, lambda row: formatting.format_number(row["output_tokens_per_s"])),
+    ("TTFT p95", 0, lambda row: formatting.format_seconds(row["ttft_p95_s"])),
+    ("gap p95", 0, lambda row: formatting.format_seconds(row["inter_chunk_p95_s"])),
+)
+_EPISODES: tuple[_Shown, ...] = (
+    ("solved", 0, lambda row: f"{row['solved']:.0f} of {row['requests']:.0f}"),
+    ("solved/min", 0, lambda row: formatting.format_number(row["solved_per_min"])),
+    ("solved/$", 0, lambda row: formatting.format_number(row["solved_per_usd"])),
+    ("task p50", 1, lambda row: formatting.format_seconds(row["response_p50_s"])),
+    ("task p95", 0, lambda row: formatting.format_seconds(row["response_p95_s"])),
+)
+_PREFIX_CACHE: _Shown = (
+    "prefix cache %", 0, lambda row: formatting.format_percent(row["prefix_cache_share"]),
+)  # fmt: skip
+
+
 def _level_table(title: str, rows: list[dict[str, Any]]) -> ResponsiveTable:
-    heads = ("kept % (low)", "done/s", "tokens/s", "TTFT p95", "gap p95", "")
+    of_episodes = any(row["episodes"] for row in rows)
+    columns = (
+        [*_EPISODES, ("tokens/s", 2, _REPLIES[1][2]), ("TTFT p95", 3, _REPLIES[2][2])]
+        if of_episodes
+        else [*_REPLIES]
+    )
+    if any(formatting.is_known(row["prefix_cache_share"]) for row in rows):
+        columns.append(_PREFIX_CACHE)
     table = ResponsiveTable(
-        title, [TerminalColumn("load", is_text=True, min_width=14), *map(TerminalColumn, heads)]
+        title,
+        [
+            TerminalColumn("load", is_text=True, min_width=14),
+            TerminalColumn("kept % (low)"),
+            *(TerminalColumn(heading, rank) for heading, rank, _ in columns),
+            TerminalColumn(""),
+        ],
     )
     for row in rows:
         marks = [
@@ -41,20 +78,17 @@ def _level_table(title: str, rows: list[dict[str, Any]]) -> ResponsiveTable:
             "invalid" if formatting.is_known(row["invalid"]) else "",
         ]
         table.add_row(
-            _format_level(row),
+            _format_level(row, "agents" if of_episodes else "in flight"),
             f"{float(row['attainment']) * 100:.1f} ({float(row['attainment_low']) * 100:.1f})",
-            formatting.format_number(row["completed_rps"]),
-            formatting.format_number(row["output_tokens_per_s"]),
-            formatting.format_seconds(row["ttft_p95_s"]),
-            formatting.format_seconds(row["inter_chunk_p95_s"]),
+            *(write(row) for _, _, write in columns),
             Text(" ".join(mark for mark in marks if mark), "red" if marks[0] == "fails" else "yellow"),
         )
     return table
 
 
-def _format_level(row: dict[str, Any]) -> str:
+def _format_level(row: dict[str, Any], noun: str) -> str:
     if formatting.is_known(row["offered_rps"]):
         return f"{formatting.format_number(row['offered_rps'])}/s"
     if formatting.is_known(row["concurrency"]):
-        return f"{formatting.format_count(row['concurrency'])} in flight"
+        return f"{formatting.format_count(row['concurrency'])} {noun}"
     return str(row["kind"])

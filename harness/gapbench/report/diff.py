@@ -127,14 +127,18 @@ def _flip_table(diff: RunDiff, limit: int) -> ResponsiveTable:
         repeat = f" #{row['repeat']}" if row["repeat"] else ""
         table.add_row(
             formatting.strip_controls(row["sample_id"]) + repeat,
-            *(f"{row[f'outcome_{side}']}: {_answer_excerpt(row[f'answer_{side}'])}" for side in ("a", "b")),
+            *(f"{row[f'outcome_{side}']}: {_answer_or_end(row, side)}" for side in ("a", "b")),
             _describe_flip(row),
         )
     return table
 
 
-def _answer_excerpt(answer: Any) -> str:
-    text = " ".join(formatting.strip_controls(str(answer)).split())
+def _answer_or_end(row: Mapping[Any, Any], side: str) -> str:
+    """Return the start of an answer, or how an episode ended."""
+    ended = row[f"termination_{side}"]
+    if formatting.is_known(ended):
+        return str(ended).replace("_", " ")
+    text = " ".join(formatting.strip_controls(str(row[f"answer_{side}"])).split())
     return text if len(text) <= _ANSWER_CHARS else f"{text[: _ANSWER_CHARS - 1]}…"
 
 

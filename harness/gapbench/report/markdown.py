@@ -11,7 +11,7 @@ from gapbench.report.results import Results, load_results
 from gapbench.report.table import Table
 from gapbench.report.tables.gap import equal_quality_lines
 
-_PLACED = ("gap", "summary", "passes", "cost")
+_PLACED = ("gap", "summary", "episodes", "passes", "cost")
 """The tables whose place in the report is fixed; any other follows them."""
 
 

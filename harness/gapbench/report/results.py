@@ -18,6 +18,7 @@ from gapbench.analysis.frames import Folders, Runs, load_runs
 from gapbench.analysis.quality.gap import GapTable, gap
 from gapbench.analysis.quality.pass_at_k import PassAtK, summarize_pass_at_k
 from gapbench.analysis.quality.summary import Summary, summarize
+from gapbench.analysis.quality.trajectories import TrajectoryTable, summarize_trajectories
 from gapbench.report.answer import AnswerText, answer_json, answer_text
 from gapbench.report.table import Table
 from gapbench.report.tables.cost import cost_table, legs_table
@@ -25,6 +26,7 @@ from gapbench.report.tables.gap import gap_table
 from gapbench.report.tables.lm_eval import lm_eval_table
 from gapbench.report.tables.pass_at_k import pass_at_k_table
 from gapbench.report.tables.summary import summary_table
+from gapbench.report.tables.trajectories import trajectory_table
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,11 @@ class ResultTables:
         return summarize_pass_at_k(self.runs)
 
     @cached_property
+    def trajectories(self) -> TrajectoryTable:
+        """Episodes by model and task."""
+        return summarize_trajectories(self.runs, self.billed)
+
+    @cached_property
     def tables(self) -> Mapping[str, Table]:
         """The tables of a report by key, in the order of the terminal."""
         declared = (declare(self) for declare in (*TABLES, *self.more_tables))
@@ -105,7 +112,7 @@ class ResultTables:
     def to_json(self) -> dict[str, Any]:
         """Return the document of ``bench report --json``."""
         # The tables with their own layout: here, and in `bench gap --json` and `bench cost --json`.
-        own_shape = {"summary", "passes", "gap", "cost", "ways"}
+        own_shape = {"summary", "episodes", "passes", "gap", "cost", "ways"}
         tables = {
             key: table.to_json()
             for key, table in self.tables.items()
@@ -114,6 +121,7 @@ class ResultTables:
         return self.summary.to_json() | {
             "answer": answer_json(self.gap),
             "passes": self.pass_at_k.to_json(),
+            "episodes": self.trajectories.to_json(),
             "tables": tables,
         }
 
@@ -122,6 +130,7 @@ Declaration = Callable[[ResultTables], Table | None]
 """Returns a table of some results. None: they have nothing to show in it."""
 TABLES: tuple[Declaration, ...] = (
     lambda results: summary_table(results.summary),
+    lambda results: trajectory_table(results.trajectories),
     lambda results: pass_at_k_table(results.pass_at_k),
     lambda results: gap_table(results.gap),
     lambda results: cost_table(results.cost),

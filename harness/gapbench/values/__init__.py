@@ -4,7 +4,16 @@ Unknown is None everywhere, never 0, NaN or "". Times are seconds on one monoton
 otherwise. The name of a total that includes a part shows it.
 """
 
-from gapbench.values.attempt import ATTEMPT_KEY, ATTEMPT_KEY_IN_RUN, Attempt, Outcome, Payload, Phase, Score
+from gapbench.values.attempt import (
+    ATTEMPT_KEY,
+    ATTEMPT_KEY_IN_RUN,
+    Attempt,
+    Outcome,
+    Payload,
+    Phase,
+    Score,
+    is_reply_within_episode,
+)
 from gapbench.values.messages import (
     Audio,
     Document,
@@ -116,6 +125,7 @@ __all__ = [
     "Weights",
     "add_salt",
     "canonical_json",
+    "is_reply_within_episode",
     "join_turns",
     "messages_as_json",
     "prompt_sha256",

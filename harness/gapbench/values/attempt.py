@@ -168,6 +168,11 @@ class Attempt:
     ] = None
 
 
+def is_reply_within_episode(row: Attempt) -> bool:
+    """Return whether an attempt is a reply after which its episode went on: neither the end of a request nor a retry."""
+    return not row.final and row.turn is not None and row.outcome != "infra"
+
+
 ATTEMPT_KEY = ("run_id", "cell_id", "sample_id", "repeat", "attempt")
 """The fields that identify an attempt, in every table."""
 ATTEMPT_KEY_IN_RUN = ATTEMPT_KEY[1:]

@@ -12,20 +12,23 @@ from typing import Any
 
 from gapbench.values import Attempt
 
-LIMIT_FIELDS = ("ttft_s", "answer_ttft_s", "inter_chunk_s", "response_s")
+LIMIT_FIELDS = ("ttft_s", "answer_ttft_s", "inter_chunk_s", "response_s", "task_s")
 
 
 @dataclass(frozen=True, slots=True)
 class Slo:
     """Limits on one request, and the share of requests that must meet all of them.
 
-    Times count from the schedule, as a user waits: the delay of a request that the client sent late counts too.
+    Times count from the schedule, as a user waits: the delay of a request that the client sent late counts too. Of an
+    episode each reply must meet the limits on a reply, and the whole must meet ``task_s``.
 
     Attributes:
         ttft_s: Longest time to the first text of any channel. None: no limit.
         answer_ttft_s: Longest time to the first text of the answer channel. None: no limit.
         inter_chunk_s: Longest gap between two chunks, at ``percentile`` of the request's own gaps. None: no limit.
         response_s: Longest time to the complete reply. None: no limit.
+        task_s: Longest time to the end of the episode, tools and user included; of a single request to the complete reply.
+            None: no limit.
         percentile: Percentile of a request's gaps that must meet ``inter_chunk_s``: 0.95 lets one gap in twenty be longer.
         attainment: Share of all requests sent that must meet every limit. A failure, a time-out and a request that
             needed another attempt are misses.
@@ -35,17 +38,22 @@ class Slo:
     answer_ttft_s: float | None = None
     inter_chunk_s: float | None = None
     response_s: float | None = None
+    task_s: float | None = None
     percentile: float = 0.95
     attainment: float = 0.95
 
     def is_met_by(self, row: Attempt) -> bool:
-        """Return whether an attempt met every limit. Retried requests and turns always miss."""
+        """Return whether an attempt met every limit on a reply. Retried requests and turns always miss.
+
+        A turn does not show how long its episode takes; see :meth:`is_task_met`.
+        """
         if row.outcome == "infra" or row.attempt > 1 + (row.turn or 0):
             return False
         instants = (
             (self.ttft_s, row.first_token_s),
             (self.answer_ttft_s, row.first_answer_s),
             (self.response_s, row.done_s),
+            (self.task_s if row.turn is None else None, row.done_s),
         )
         for limit_s, at_s in instants:
             if limit_s is None:
@@ -55,6 +63,17 @@ class Slo:
         return (
             self.inter_chunk_s is None or gap_quantile_s(row.chunk_s, self.percentile) <= self.inter_chunk_s
         )
+
+    def is_task_met(self, start_s: float | None, end_s: float | None) -> bool:
+        """Return whether an episode met the limit on its time.
+
+        Args:
+            start_s: When its first request was due.
+            end_s: When it ended.
+        """
+        if self.task_s is None:
+            return True
+        return start_s is not None and end_s is not None and end_s - start_s <= self.task_s
 
     def as_json(self) -> dict[str, Any]:
         """Return the limits that are set, for ``run.json``."""

@@ -132,3 +132,14 @@ def test_an_episode_keeps_a_level_if_all_its_turns_do() -> None:
         tally.record(attempt(**common, turn=1, attempt=last_attempt, first_token_s=0.4))
 
     assert (3, 1) == (tally.sent, tally.met)
+
+
+@pytest.mark.parametrize(("task_s", "met"), [(3.0, 1), (2.9, 0)])
+def test_the_limit_on_a_task_counts_from_its_first_turn(task_s: float, met: int) -> None:
+    """The first turn is due at 1.0 s and the last reply is complete at 4.0 s; each turn alone is quick."""
+    tally = TryTally(Slo(task_s=task_s), 1)
+    episode = {"trajectory_id": "t", "first_token_s": None}
+    tally.record(attempt(**episode, turn=0, final=False, outcome="unscored", scheduled_s=1.0, done_s=1.5))
+    tally.record(attempt(**episode, turn=1, attempt=2, scheduled_s=3.5, done_s=4.0))
+
+    assert (tally.sent, tally.met) == (1, met)

@@ -11,7 +11,7 @@ from rich.console import Console
 from gapbench.analysis.performance.capacity import capacity
 from gapbench.report.capacity import capacity_table
 from gapbench.values.slo import Slo
-from tests.run_folders import make_attempt, write_run
+from tests.run_folders import make_attempt, make_episode, write_run
 
 Make = Callable[..., Path]
 
@@ -49,3 +49,27 @@ def test_simulated_is_said_and_no_line_is_too_wide(tmp_path: Path) -> None:
 
     assert "SIMULATED" in text
     assert max(map(len, text.splitlines())) <= 80
+
+
+def test_levels_of_agents_say_what_is_solved(tmp_path: Path) -> None:
+    """20 of 40 episodes, the dollars of 120 replies, and the limit that all keep."""
+    rows = [
+        row
+        for k in range(40)
+        for row in make_episode(
+            3,
+            model_id="closed-a",
+            sample_id=str(k),
+            outcome="correct" if k < 20 else "wrong",
+            scheduled_s=float(k),
+        )
+    ]
+    out = StringIO()
+    Console(file=out, width=120).print(
+        capacity_table(capacity([write_run(tmp_path / "run", rows)], Slo(task_s=15)))
+    )
+
+    assert "20 of 40" in out.getvalue()
+    assert "8 agents" in out.getvalue()
+    assert "closed-a: >= 8 agents, the highest tested" in out.getvalue()
+    assert "task_s <= 15, 95 % of requests" in out.getvalue()

@@ -146,6 +146,7 @@ def requests(columns: dict[str, Floats], codes: Ints, categories: Ints) -> Model
         names,
         columns,
         np.zeros(len(codes), dtype=bool),
+        np.zeros(len(codes), dtype=bool),
     )
 
 

@@ -34,7 +34,8 @@ TOKENS = (
 """Billed quantities. A provider that bills images as tokens has no price for ``image_count``."""
 _QUOTE_COLUMNS = ("run_id", "model_id", "runner", "model_asked", "model_served", "service_tier", "started_at")
 BILL_COLUMNS = (
-    *_QUOTE_COLUMNS, *TOKENS, "cell_id", "category", "phase", "final", "outcome", "from_cache", "sent_s", "done_s",
+    *_QUOTE_COLUMNS, *TOKENS, "cell_id", "category", "phase", "final", "retried", "outcome", "from_cache", "sent_s",
+    "done_s",
 )  # fmt: skip
 """Columns of the runs' frame that :func:`bill` uses."""
 
@@ -47,8 +48,8 @@ class Bill:
         usd: Float cost of each attempt, in the order of the runs' frame. NaN means unknown. A failed attempt without
             token counts costs 0, since vendors do not bill it. The cost of a self-hosted cell is split evenly over its
             answered requests, or over all its requests if none was answered.
-        lines: Exact cost: one row for each model, category, phase, final, source and price, with token sums and
-            ``usd`` (Decimal; None if unknown).
+        lines: Exact cost: one row for each model, category, phase, whether it was made again, source and price, with token
+            sums and ``usd`` (Decimal; None if unknown).
         gpu: One row for each self-hosted cell: seconds reserved and busy, USD of both (Decimal), USD at both ends of
             the price's range (None without a range), GPU-hours, and kWh (None if power was not sampled).
         quotes: The price of each model.
@@ -200,7 +201,7 @@ def _lines(
 ) -> pd.DataFrame:
     """Price each band of each quote. Fills ``usd`` in place and returns the exact lines."""
     known = _has_known_cost(frame)
-    table = frame[["model_id", "category", "phase", "final"]].assign(quote=priced, band=band, known=known)
+    table = frame[["model_id", "category", "phase", "retried"]].assign(quote=priced, band=band, known=known)
     rows_out: list[dict[str, Any]] = []
     # Compute the tokens of one line at a time: for all attempts together they would take the most memory of all.
     counted = frame[[*TOKENS, "from_cache"]]
@@ -218,7 +219,7 @@ def _lines(
                 "model_id": line["model_id"],
                 "category": line["category"],
                 "phase": line["phase"],
-                "final": bool(line["final"]),
+                "retried": bool(line["retried"]),
                 "source": quote.source,
                 "detail": quote.detail,
                 "attempts": len(rows),
@@ -226,7 +227,7 @@ def _lines(
                 "usd": rates.usd(**counts) if line["known"] else None,
             }
         )
-    names = ["model_id", "category", "phase", "final", "source", "detail", "attempts", *TOKENS, "usd"]
+    names = ["model_id", "category", "phase", "retried", "source", "detail", "attempts", *TOKENS, "usd"]
     return pd.DataFrame(rows_out, columns=names)
 
 

@@ -8,9 +8,11 @@ Columns of :attr:`CostTable.frame`, one row for each model and category (``all``
 ``requests``          measured requests, answered or not
 ``tasks``             measured requests that got an answer
 ``correct``           how many of these have outcome ``correct``
-``attempts``          measured attempts, retries included
+``replies``           measured replies: ``tasks``, each of an episode's replies counted
+``attempts``          measured attempts, retries and all turns of episodes included
 ``usd``               measured attempts, retries included; for ``gpu`` the reserved time
-``usd_retries``       the part of ``usd`` that retries cost; null for ``gpu``, whose time includes them
+``usd_retries``       the part of ``usd`` for attempts that failed and were made again; null for ``gpu``, whose time
+                      includes them
 ``usd_warmup``        warm-up attempts, not in ``usd``; null for ``gpu``, whose time includes them
 ``usd_judge``         attempts of a judge model, not in ``usd``: the cost of scoring
 ``usd_spent``         total: ``usd``, warm-up and judge
@@ -70,6 +72,7 @@ COLUMNS = (
     "requests",
     "tasks",
     "correct",
+    "replies",
     "attempts",
     "usd",
     "usd_retries",
@@ -156,7 +159,7 @@ def cost(runs: Runs | Sequence[Path], billed: Bill | None = None) -> CostTable:
     rows: list[dict[str, Any]] = []
     exact: dict[str, Decimal | None] = {}
     frame = read_runs.frame
-    needed = ["model_id", "category", "final", "outcome", *_TOKENS]
+    needed = ["model_id", "category", "final", "timed", "outcome", *_TOKENS]
     priced = frame[needed].assign(
         billed_usd=account.usd,
         answer_usd=usd_per_answer(frame, account.usd),
@@ -225,6 +228,7 @@ def _row(runs: Runs, account: Bill, model_id: str, category: str, part: pd.DataF
         requests=len(finals),
         tasks=tasks,
         correct=correct,
+        replies=int((part["timed"] & (part["outcome"] != "infra")).sum()),
         attempts=len(part),
         input_tokens=input_tokens,
         cached_input_tokens=_token_sum(part, "cached_input_tokens"),
@@ -251,7 +255,7 @@ def _row(runs: Runs, account: Bill, model_id: str, category: str, part: pd.DataF
     row["usd_per_correct"] = _per_unit(usd, correct)
     if usd is not None:
         row.update(_intervals(part, row["kind"]))
-    if _are_tokens_known(finals) and input_tokens is not None and output_tokens is not None:
+    if _are_tokens_known(part[part["timed"]]) and input_tokens is not None and output_tokens is not None:
         tokens = input_tokens + output_tokens
         row["tokens_per_task"] = _per_unit(tokens, tasks)
         row["usd_per_mtok"] = _per_unit(None if usd is None else usd * 1_000_000, tokens)
@@ -260,9 +264,9 @@ def _row(runs: Runs, account: Bill, model_id: str, category: str, part: pd.DataF
     return row
 
 
-def _are_tokens_known(finals: pd.DataFrame) -> bool:
-    """Return whether every answer has possible token counts; otherwise dollars per token would be too high."""
-    answers = finals[finals["outcome"] != "infra"]
+def _are_tokens_known(replies: pd.DataFrame) -> bool:
+    """Return whether every reply has possible token counts; otherwise dollars per token would be too high."""
+    answers = replies[replies["outcome"] != "infra"]
     counted = answers[["input_tokens", "output_tokens"]].notna().all(axis=1) & answers["is_countable"]
     return bool(len(answers)) and bool(counted.all())
 
@@ -292,7 +296,7 @@ def _api_row(lines: pd.DataFrame, model_id: str, category: str) -> dict[str, Any
     measured = rows[rows["phase"] == "measure"]
     return {
         "usd": _total(measured["usd"]),
-        "usd_retries": _total(measured.loc[~measured["final"].astype(bool), "usd"]),
+        "usd_retries": _total(measured.loc[measured["retried"].astype(bool), "usd"]),
         "usd_warmup": _total(rows.loc[rows["phase"] == "warmup", "usd"]),
         "usd_judge": _total(rows.loc[rows["phase"] == "judge", "usd"]),
         "usd_spent": _total(rows["usd"]),

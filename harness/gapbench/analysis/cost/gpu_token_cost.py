@@ -22,7 +22,7 @@ from gapbench.errors import InputError
 from gapbench.stats import Floats
 
 MIN_SHAPES = 4
-_NEEDED = ("task", "run_id", "cell_id", "final", "outcome", "sent_s", "done_s", "input_tokens",
+_NEEDED = ("task", "run_id", "cell_id", "timed", "outcome", "sent_s", "done_s", "input_tokens",
            "cached_input_tokens", "output_tokens")  # fmt: skip
 
 
@@ -141,7 +141,8 @@ def request_shapes(runs: Runs, model_id: str) -> list[RequestShape]:
     frame = runs.frame[list(_NEEDED)][mask]
     best: dict[str, tuple[float, RequestShape]] = {}
     for (task, _, _), part in frame.groupby(["task", "run_id", "cell_id"], observed=True):
-        done = part[part["final"] & (part["outcome"] != "infra") & part["output_tokens"].notna()]
+        # Each reply of an episode is a request to the server.
+        done = part[part["timed"] & (part["outcome"] != "infra") & part["output_tokens"].notna()]
         busy_s = busy_seconds(as_floats(part["sent_s"]), as_floats(part["done_s"]))
         if busy_s <= 0 or done.empty or done["input_tokens"].isna().all():
             continue

@@ -60,11 +60,19 @@ class MeasuredLegs:
 
 @dataclass(frozen=True, slots=True)
 class _Sizes:
-    """Mean tokens of an answered task, retries included."""
+    """Mean tokens of an answered task, retries and all turns of an episode included.
+
+    Attributes:
+        input: Prompt tokens.
+        output: Generated tokens.
+        cached_share: Share of the prompt tokens that were read from a cache.
+        prompt: Prompt tokens of one reply, which decide the price band; of a task with one reply the same as ``input``.
+    """
 
     input: float
     output: float
     cached_share: float
+    prompt: float
 
     @property
     def total(self) -> float:
@@ -194,7 +202,7 @@ def _sizes(row: Mapping[str, Any]) -> _Sizes | None:
         return None
     read, written, tasks = row["input_tokens"], row["output_tokens"], row["tasks"]
     cached = float(row["cached_input_tokens"] or 0)
-    return _Sizes(read / tasks, written / tasks, cached / read if read else 0.0)
+    return _Sizes(read / tasks, written / tasks, cached / read if read else 0.0, read / row["replies"])
 
 
 def _add_sizes(made: MeasuredLegs, runs: Runs, model_id: str, sizes: _Sizes) -> None:
@@ -221,7 +229,7 @@ def _add_prices(
     made.quotes[leg] = quote
     if sizes is None and "input_tokens" in made.inputs:
         made.labels[leg] += ", for requests of the other model's size: its own are not known"
-    rates = quote.rates_for(int(sizes.input)) if sizes else quote.rates
+    rates = quote.rates_for(int(sizes.prompt)) if sizes else quote.rates
     prices = {name: getattr(rates, key) for name, key in _RATES.items()}
     source = f"{quote.source}: {quote.detail}"
     for name, usd in prices.items():

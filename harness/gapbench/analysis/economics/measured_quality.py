@@ -178,7 +178,7 @@ def _invalid_times(runs: Runs, models: Sequence[str]) -> dict[str, str]:
 
 
 def _first_text_s(runs: Runs, models: Sequence[str]) -> dict[str, float]:
-    frame = runs.measured_attempts
+    frame = runs.measured_replies
     found = {}
     for name in models:
         waits = as_floats(

@@ -6,10 +6,11 @@ It works on any run with rates (a sweep, a search, single cells), so limits can 
 ======================= ===================================================================================
 ``model_id`` ``task``
 ``kind``                ``concurrency``, ``adaptive``, ``rate``, ``ramp``, ``replay`` or ``search``
-``offered_rps``         requests per second of the schedule; null under concurrency
-``concurrency``         requests kept in flight; null under a rate
+``offered_rps``         requests per second of the schedule, or episodes; null under concurrency
+``concurrency``         requests kept in flight, or agents at work; null under a rate
 ``cells``               number of pooled cells: the level's repetitions
-``requests``            measured requests sent
+``requests``            measured requests sent; an episode is one
+``episodes``            how many of these are episodes
 ``met``                 how many of these met every limit in their first attempt
 ``attainment``          ``met`` / ``requests``
 ``attainment_low``      lower bound of ``attainment``: Wilson's one-sided 95 % bound, or that of the mean over the
@@ -19,13 +20,21 @@ It works on any run with rates (a sweep, a search, single cells), so limits can 
 ``goodput_rps``         ``offered_rps`` x ``attainment``; null under concurrency
 ``window_s``            seconds of steady window that the next three are computed over, see
                         :mod:`gapbench.analysis.performance.steady_state`
-``completed_rps``       answers completed per second of the window
+``completed_rps``       requests completed per second of the window
+``solved_per_min``      requests solved (all right) per minute of the window
 ``input_tokens_per_s`` ``output_tokens_per_s``  tokens read and written in the window, per second
-``ttft_p50_s`` ``ttft_p95_s`` ``ttft_p99_s``  from the schedule, without failures
+``solved``              measured requests that are all right
+``usd``                 dollars of the level's measured attempts; null if not known
+``usd_per_solved`` ``solved_per_usd``  ``usd`` over ``solved``, and the reverse
+``ttft_p50_s`` ``ttft_p95_s`` ``ttft_p99_s``  from the schedule, without failures; of an episode each reply counts
+``complete_call_p50_s`` ``complete_call_p95_s`` ``complete_call_p99_s``  from the schedule to the last byte of the first
+                        tool call
 ``inter_chunk_p50_s`` ``inter_chunk_p95_s`` ``inter_chunk_p99_s``  over all gaps between chunks
-``response_p50_s`` ``response_p95_s`` ``response_p99_s``  from the schedule
-``input_tokens`` ``output_tokens``  means over answers that reported them
+``response_p50_s`` ``response_p95_s`` ``response_p99_s``  from the schedule to the end; of an episode the whole
+``input_tokens`` ``output_tokens``  means over replies that reported them
 ``cached_share``        share of the input tokens served from a cache; null if not reported
+``prefix_cache_share``  share of prompt tokens that the server's own counters say came from its prefix cache; null if it
+                        counts none
 ``failures``            measured requests without an answer
 ``invalid``             why the level's times measure this client and not the server; null if they are valid
 ======================= ===================================================================================
@@ -43,10 +52,13 @@ import numpy as np
 import pandas as pd
 
 from gapbench.analysis.frames import Runs, as_floats, load_runs
-from gapbench.analysis.performance.client_limits import client_limits
+from gapbench.analysis.performance.client_limits import client_limits, prefix_cache_counts
+from gapbench.analysis.performance.largest_concurrency import LargestConcurrency, largest_concurrencies
+from gapbench.analysis.performance.service_level import measured_replies, meets_slo, task_s
 from gapbench.analysis.performance.steady_state import steady_throughput
 from gapbench.stats import Floats, TestedRate, attainment_crossing, attainment_low_bound
 from gapbench.store.json_records import records
+from gapbench.store.manifest import CellEntry
 from gapbench.suite.loads.load import CLOSED_LOOP_KINDS, CONSTANT_RATE_KINDS
 from gapbench.values.slo import Slo
 
@@ -90,6 +102,7 @@ class CapacityResult:
         slo: The limits.
         frame: See the module's docstring. Ordered by model, task and level.
         rates: One for each model and task with rates.
+        concurrencies: One for each model and task with several requests kept in flight.
         simulated: Whether any row is simulated.
         warnings: One sentence for each caveat that readers need to know.
     """
@@ -99,6 +112,13 @@ class CapacityResult:
     rates: tuple[SustainableRate, ...]
     simulated: bool
     warnings: list[str] = field(default_factory=list)
+    concurrencies: tuple[LargestConcurrency, ...] = ()
+
+    def concurrency_of(self, model_id: str, task: str) -> LargestConcurrency | None:
+        """Return the largest concurrency of a model on a task, or None if none was measured."""
+        return next(
+            (found for found in self.concurrencies if (found.model_id, found.task) == (model_id, task)), None
+        )
 
     def rate_of(self, model_id: str, task: str) -> SustainableRate | None:
         """Return the rate of a model on a task, or None if it was not measured at a rate."""
@@ -112,18 +132,24 @@ class CapacityResult:
             "rates": [
                 {name: getattr(rate, name) for name in SustainableRate.__slots__} for rate in self.rates
             ],
+            "concurrencies": [
+                {name: getattr(found, name) for name in LargestConcurrency.__slots__}
+                for found in self.concurrencies
+            ],
             "levels": records(self.frame),
             "warnings": self.warnings,
             "simulated": self.simulated,
         }
 
 
-def capacity(runs: Runs | Sequence[Path], slo: Slo) -> CapacityResult:
+def capacity(runs: Runs | Sequence[Path], slo: Slo, usd: Floats | None = None) -> CapacityResult:
     """Return the load levels of runs and the highest rates that meet a service level.
 
     Args:
         runs: Run folders, or runs already loaded.
         slo: The limits.
+        usd: Cost of each attempt in USD, in the order of the runs' frame; see
+            :func:`gapbench.analysis.cost.attempt_costs.bill`. None: it is not known.
 
     Raises:
         ResultsError: A folder is not a run.
@@ -134,14 +160,19 @@ def capacity(runs: Runs | Sequence[Path], slo: Slo) -> CapacityResult:
     frame = read_runs.frame.reset_index(drop=True)
     done = steady_throughput(frame, read_runs.folders)
     limits = client_limits(read_runs)
-    requests = measured_requests(frame)
-    requests = requests.assign(kept=meets_slo(requests, slo))
+    paid = np.full(len(frame), np.nan) if usd is None else usd
+    replies = measured_replies(frame)
+    kept = meets_slo(replies, slo)
+    requests = replies[replies["final"].to_numpy(dtype=bool)].assign(kept=kept)
+    cells_of = {(run_id, cell.cell_id): cell for run_id, cell in read_runs.cells}
     level = ["model_id", "task", "load_kind", "load_value"]
     rows: list[dict[str, Any]] = []
     for (model_id, task, kind, _), part in requests.groupby(level, observed=True, sort=False):
         names = part[["run_id", "cell_id"]].astype(str).drop_duplicates()
         cells = [tuple(name) for name in names.itertuples(index=False, name=None)]
         value = float(part["load_value"].iloc[0])
+        here = frame["cell_id"].isin(names["cell_id"]) & frame["run_id"].isin(names["run_id"])
+        of_level = (here & (frame["phase"] == "measure")).to_numpy()
         rate = value if kind in CONSTANT_RATE_KINDS else None
         rows.append(
             {
@@ -153,7 +184,9 @@ def capacity(runs: Runs | Sequence[Path], slo: Slo) -> CapacityResult:
                 "cells": len(cells),
                 **_attainment(part, slo, rate),
                 **_throughput(done.loc[cells]),
-                **_times(part),
+                **_money(part, float(paid[of_level].sum())),
+                **_times(part, replies[replies["level_key"].isin(part["level_key"].unique())]),
+                **_prefix_cache([cells_of[cell] for cell in cells if cell in cells_of]),
                 "invalid": "; ".join(dict.fromkeys(reason for cell in cells if (reason := limits.get(cell))))
                 or None,
             }
@@ -164,55 +197,14 @@ def capacity(runs: Runs | Sequence[Path], slo: Slo) -> CapacityResult:
             ["model_id", "task", "offered_rps", "concurrency"], kind="stable", na_position="last"
         )
         table = table.reset_index(drop=True)
-    return CapacityResult(slo, table, tuple(_rates(table, slo)), read_runs.simulated, _warnings(table))
-
-
-def measured_requests(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return one row for each measured request, with ``due_s``, when its first attempt was scheduled."""
-    key = ["run_id", "cell_id", "sample_id", "repeat"]
-    rows = frame[frame["phase"] == "measure"]
-    finals = rows[rows["final"]]
-    first = rows[rows["attempt"] == 1].set_index(key)["scheduled_s"]
-    retried = (finals["attempt"] > 1).to_numpy()
-    due_s = finals["scheduled_s"].to_numpy(np.float64, copy=True)
-    if retried.any():
-        due_s[retried] = [
-            first.get(name, np.nan) for name in finals[retried][key].itertuples(index=False, name=None)
-        ]
-    return finals.assign(due_s=due_s)
-
-
-def meets_slo(requests: pd.DataFrame, slo: Slo) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Return which requests met every limit in their first attempt.
-
-    Args:
-        requests: Result of :func:`measured_requests`, with ``chunk_s`` if the limits include gaps between chunks.
-        slo: The limits.
-    """
-    good = (requests["outcome"] != "infra").to_numpy() & (requests["attempt"] == 1).to_numpy()
-    due_s = requests["due_s"].to_numpy(np.float64)
-    for limit_s, name in (
-        (slo.ttft_s, "first_token_s"),
-        (slo.answer_ttft_s, "first_answer_s"),
-        (slo.response_s, "done_s"),
-    ):
-        if limit_s is not None:
-            with np.errstate(invalid="ignore"):
-                # An instant that did not happen is NaN, and NaN meets no limit.
-                good = good & (as_floats(requests[name]) - due_s <= limit_s)
-    if slo.inter_chunk_s is not None:
-        slowest = np.array(
-            [_chunk_gap_s(times, slo.percentile) for times in requests["chunk_s"]], dtype=np.float64
-        )
-        good = good & (slowest <= slo.inter_chunk_s)
-    kept: np.ndarray[Any, np.dtype[np.bool_]] = good
-    return kept
-
-
-def _chunk_gap_s(times: Any, share: float) -> float:
-    """Return a percentile of one request's gaps between chunks. 0 for a reply in one chunk, which cannot stall."""
-    gaps = np.diff(np.asarray(times, dtype=np.float64))
-    return float(np.quantile(gaps, share)) if len(gaps) else 0.0
+    return CapacityResult(
+        slo,
+        table,
+        tuple(_rates(table, slo)),
+        read_runs.simulated,
+        _warnings(table),
+        tuple(largest_concurrencies(table)),
+    )
 
 
 def _attainment(part: pd.DataFrame, slo: Slo, rate: float | None) -> dict[str, Any]:
@@ -222,6 +214,7 @@ def _attainment(part: pd.DataFrame, slo: Slo, rate: float | None) -> dict[str, A
     share = met / sent
     return {
         "requests": sent,
+        "episodes": int(part["turn"].notna().sum()),
         "met": met,
         "attainment": share,
         "attainment_low": low,
@@ -242,18 +235,41 @@ def _throughput(cells: pd.DataFrame) -> dict[str, Any]:
     speeds = {
         name: float(cells[column].to_numpy().sum()) / window_s if window_s else None for name, column in names
     }
-    return {"window_s": window_s or None, **speeds}
+    solved = float(cells["solved"].sum()) / window_s * 60 if window_s else None
+    return {"window_s": window_s or None, **speeds, "solved_per_min": solved}
 
 
-def _times(part: pd.DataFrame) -> dict[str, Any]:
-    answered = part[part["outcome"] != "infra"]
+def _money(part: pd.DataFrame, usd: float) -> dict[str, Any]:
+    """Return what the level's requests cost, and what a solved one did."""
+    solved = int((part["outcome"] == "correct").sum())
+    known = not math.isnan(usd) and usd > 0
+    return {
+        "solved": solved,
+        "usd": usd if known else None,
+        "usd_per_solved": usd / solved if known and solved else None,
+        "solved_per_usd": solved / usd if known else None,
+    }
+
+
+def _prefix_cache(cells: Sequence[CellEntry]) -> dict[str, Any]:
+    """Return the share of prompt tokens that the servers' counters say came from the prefix cache."""
+    counts = [prefix_cache_counts(cell) for cell in cells]
+    hits, queries = sum(hit for hit, _ in counts), sum(query for _, query in counts)
+    return {"prefix_cache_share": hits / queries if queries else None}
+
+
+def _times(part: pd.DataFrame, replies: pd.DataFrame) -> dict[str, Any]:
+    """Return the times of a level: those of replies, and of its requests as a whole."""
+    whole_s = task_s(part[part["outcome"] != "infra"])
+    answered = replies[replies["outcome"] != "infra"]
     due_s = answered["due_s"].to_numpy(np.float64)
     gaps = [np.diff(np.asarray(times, dtype=np.float64)) for times in answered["chunk_s"]]
     row: dict[str, Any] = {}
     for name, values in (
         ("ttft", as_floats(answered["first_token_s"]) - due_s),
         ("inter_chunk", np.concatenate([*gaps, np.empty(0)])),
-        ("response", as_floats(answered["done_s"]) - due_s),
+        ("complete_call", as_floats(answered["complete_call_s"]) + as_floats(answered["sent_s"]) - due_s),
+        ("response", whole_s),
     ):
         row.update({f"{name}_p{share * 100:.0f}_s": _quantile(values, share) for share in _QUANTILES})
     for name in ("input_tokens", "output_tokens"):

@@ -167,14 +167,14 @@ def unexpected_cache_hits(runs: Runs) -> dict[tuple[str, str], str]:
         cached, total = sums.get(key_, (0.0, 0.0))
         where = "according to the replies"
         if cached <= 0:
-            cached, total = _prefix_cache_counts(cell)
+            cached, total = prefix_cache_counts(cell)
             where = "according to the server's counters"
         if total and cached / total > CACHED_SHARE:
             found[key_] = f"{cached / total * 100:.0f} % of the input tokens came from a cache {where}"
     return found
 
 
-def _prefix_cache_counts(cell: CellEntry) -> tuple[float, float]:
+def prefix_cache_counts(cell: CellEntry) -> tuple[float, float]:
     """Return hits and queries of the server's prefix cache during a cell, in tokens; (0, 0) if not counted."""
     before, after = cell.counters_before or {}, cell.counters_after or {}
     names = ("vllm:prefix_cache_hits_total", "vllm:prefix_cache_queries_total")

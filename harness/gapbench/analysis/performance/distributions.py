@@ -17,7 +17,8 @@ def latency_quantiles(runs: Runs | Folders, shares: Sequence[float] = SHARES) ->
     """Return quantiles of each model's times over its measured requests, pooled over categories and loads.
 
     Columns: ``model_id``, ``weights``, ``metric`` (``ttft_s``: first text of any channel; ``response_s``: what a user
-    waits), ``share`` (0 to 1), ``value_s``, ``n`` (number of requests). A model without a timed request has no row.
+    waits), ``share`` (0 to 1), ``value_s``, ``n`` (number of requests). A model without a timed request has no row. Of an
+    episode each reply has a first text, and the response is the whole.
 
     Args:
         runs: Run folders, or runs already loaded.
@@ -27,13 +28,14 @@ def latency_quantiles(runs: Runs | Folders, shares: Sequence[float] = SHARES) ->
         ResultsError: A folder is not a run.
     """
     read_runs = load_runs(runs)
-    measured = read_runs.measured_attempts
-    answered = measured[measured["outcome"] != "infra"]
     rows: list[dict[str, Any]] = []
     for model_id in read_runs.models:
-        answers = answered[answered["model_id"] == model_id]
-        for metric in ("ttft_s", "response_s"):
-            values = as_floats(answers[metric])
+        for metric, measured in (
+            ("ttft_s", read_runs.measured_replies),
+            ("response_s", read_runs.measured_attempts),
+        ):
+            is_answer = (measured["model_id"] == model_id) & (measured["outcome"] != "infra")
+            values = as_floats(measured.loc[is_answer, metric])
             values = values[~np.isnan(values)]
             if not len(values):
                 continue

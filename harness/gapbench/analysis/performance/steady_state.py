@@ -29,7 +29,7 @@ from gapbench.values import ATTEMPT_KEY
 _KEY = list(ATTEMPT_KEY)
 _NEEDED = [
     *_KEY, "started_at", "phase", "worker", "load_kind", "outcome", "scheduled_s", "first_token_s", "last_token_s",
-    "done_s", "input_tokens", "output_tokens",
+    "done_s", "input_tokens", "output_tokens", "final", "turn", "response_s",
 ]  # fmt: skip
 
 
@@ -75,8 +75,14 @@ def steady_windows(frame: pd.DataFrame) -> SteadyWindows:
     chosen = measured & concurrent
     np.minimum.at(first_idle_s, code[chosen], last_s[slot[chosen]])
     end_s = np.minimum(end_s, first_idle_s)
-    done = measured & (frame["outcome"] != "infra").to_numpy()
+    # An episode is done with its last row, and takes as long as all of them.
+    of_episode = frame["turn"].notna().to_numpy()
+    ended = (
+        frame["final"].to_numpy(dtype=bool) & (frame["phase"] == "measure").to_numpy() & ~np.isnan(scheduled)
+    )
+    done = np.where(of_episode, ended, measured) & (frame["outcome"] != "infra").to_numpy()
     took_s = frame["done_s"].to_numpy(np.float64) - scheduled
+    took_s[of_episode] = np.nan_to_num(as_floats(frame["response_s"])[of_episode])
     replies = np.bincount(code[done], minlength=count)
     with np.errstate(divide="ignore", invalid="ignore"):
         reply_s = np.bincount(code[done], took_s[done], minlength=count) / replies
@@ -88,9 +94,10 @@ def steady_windows(frame: pd.DataFrame) -> SteadyWindows:
 def steady_throughput(frame: pd.DataFrame, folders: Sequence[Path]) -> pd.DataFrame:
     """Return the events in each cell's steady window, indexed by ``run_id`` and ``cell_id``.
 
-    Columns: ``window_s`` (0 if there is no window), ``completed`` (answers completed in it), ``input_tokens`` (of
-    prompts whose first token arrived in it), ``output_tokens`` (that arrived in it; if a reply has no counts for its
-    chunks, its tokens are spread evenly over them). NaN tokens mean that an answered request did not report its count.
+    Columns: ``window_s`` (0 if there is no window), ``completed`` (requests completed in it, an episode with its last reply),
+    ``solved`` (those of them that are all right), ``input_tokens`` (of prompts whose first token arrived in it),
+    ``output_tokens`` (that arrived in it; if a reply has no counts for its chunks, its tokens are spread evenly over
+    them). NaN tokens mean that an answered request did not report its count.
 
     Args:
         frame: Every attempt of the cells, including warm-up and retries, from
@@ -114,7 +121,9 @@ def steady_throughput(frame: pd.DataFrame, folders: Sequence[Path]) -> pd.DataFr
     written = np.where(answered & (share > 0), tokens * share, 0.0)
     is_prompt_read = answered & (first_s >= start_s) & (first_s < end_s)
     cell = group_codes(frame, ["run_id", "cell_id"])
-    completed = answered & (done_s >= start_s) & (done_s < end_s)
+    final = frame["final"].to_numpy(dtype=bool)
+    completed = answered & final & (done_s >= start_s) & (done_s < end_s)
+    solved = completed & (frame["outcome"] == "correct").to_numpy()
     prompts = np.where(is_prompt_read, as_floats(frame["input_tokens"]), 0.0)
     cells, where = np.unique(cell, return_index=True)
     stretch, first_of = np.unique(code, return_index=True)
@@ -125,6 +134,7 @@ def steady_throughput(frame: pd.DataFrame, folders: Sequence[Path]) -> pd.DataFr
         {
             "window_s": np.bincount(cell[first_of], length_s, len(cells)),
             "completed": np.bincount(cell, completed, len(cells)).astype(np.int64),
+            "solved": np.bincount(cell, solved, len(cells)).astype(np.int64),
             "input_tokens": np.bincount(cell, prompts, len(cells)),
             "output_tokens": np.bincount(cell, written, len(cells)),
         },

@@ -12,6 +12,7 @@ import pandas as pd
 
 from gapbench.analysis.frames import Runs
 from gapbench.analysis.quality.model_pairs import ModelPairs
+from gapbench.analysis.quality.tool_fairness import different_tools, group_tool_changes, tool_conditions
 from gapbench.formatting import format_percent
 
 Hashes = np.ndarray[Any, np.dtype[np.uint64]]
@@ -43,6 +44,7 @@ _NEEDED = [
     "started_at",
     "load",
     "transport",
+    "timed",
 ]
 FAIRNESS_COLUMNS = (*_NEEDED, "prompt_sha256")
 """Columns of the runs' frame that this module uses."""
@@ -72,10 +74,15 @@ def violations_by_pair(
     """
     models = list(dict.fromkeys(name for names in pairs for name in names))
     frame = runs.frame[_NEEDED]
-    measured = (frame["final"] & (frame["phase"] == "measure")).to_numpy()
+    replies = frame["timed"].to_numpy()
+    measured = replies & frame["final"].to_numpy()
     parts = {name: frame[measured & (frame["model_id"] == name).to_numpy()] for name in models}
     requested = {name: _requested_settings(part) for name, part in parts.items()}
-    own = {name: [*_changed_settings(name, parts[name]), *_transports(name, parts[name])] for name in models}
+    of_replies = {name: frame[replies & (frame["model_id"] == name).to_numpy()] for name in models}
+    tools = {name: tool_conditions(runs, name, of_replies[name]) for name in models}
+    own = {
+        name: [*_changed_settings(name, of_replies[name]), *_transports(name, parts[name])] for name in models
+    }
     found: dict[tuple[str, str], list[str]] = {}
     for (one, other), shared in pairs.items():
         violations = found[one, other] = [*own[one], *own[other]]
@@ -89,6 +96,7 @@ def violations_by_pair(
             _different_loads,
         ):
             violations += compare(one, other, parts[one], parts[other])
+        violations += different_tools(one, other, tools[one], tools[other])
         most = min(MAX_SHARE_DIFFERENCE_POINTS, margin)
         violations += _different_outcome_shares(one, other, parts[one], parts[other], most)
     return found
@@ -100,6 +108,7 @@ def request_conditions(runs: Runs, models: Sequence[str]) -> list[dict[str, Any]
     Fields: ``model``, ``weights``, ``requests``, ``prompts`` (a fingerprint of the hashes of all its prompts: equal
     for two models that were sent the same prompts equally often), ``images`` (``count``, ``bytes_mean``, ``detail``),
     ``asked`` (requested values of each setting), ``changed`` (settings that the provider's rules dropped or changed),
+    ``tools`` (see :func:`gapbench.analysis.quality.tool_fairness.tool_conditions`; null without tools),
     ``truncated`` ``refused`` ``infra`` (shares, 0 to 1), ``reasoning`` (``disclosure``, ``tokens_mean``),
     ``first_day`` and ``last_day``, ``loads``.
     """
@@ -130,6 +139,7 @@ def request_conditions(runs: Runs, models: Sequence[str]) -> list[dict[str, Any]
                     for key in _SETTINGS
                 },
                 "changed": list(_changed_settings(name, part)),
+                "tools": tool_conditions(runs, name, part),
                 **{
                     outcome: float((part["outcome"] == outcome).mean()) if len(part) else None
                     for outcome in ("truncated", "refused", "infra")
@@ -177,12 +187,13 @@ def _transports(name: str, part: pd.DataFrame) -> Iterator[str]:
 
 
 def _changed_settings(name: str, part: pd.DataFrame) -> Iterator[str]:
-    """Yield what the provider's rules dropped or changed; a mere rename is not a difference."""
-    kinds = part.drop_duplicates(["params_asked", "params_sent"])
-    lines = dict.fromkeys(line for changes in kinds["params_changes"] for line in str(changes).splitlines())
-    for line in lines:
-        if not _RENAMED.search(line):
-            yield f"{name}: {line}."
+    """Yield what the provider's rules dropped or changed; a mere rename of a setting is not a difference."""
+    changes = part["params_changes"].unique()
+    lines = dict.fromkeys(line for kind in changes for line in str(kind).splitlines())
+    # Models read the names of tools, so another name is another prompt.
+    told = (line for line in lines if line.startswith("tool ") or not _RENAMED.search(line))
+    for line in group_tool_changes(told):
+        yield f"{name}: {line}."
 
 
 def _different_prompts(one: str, other: str, shared: ModelPairs) -> Iterator[str]:

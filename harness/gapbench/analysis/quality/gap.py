@@ -20,6 +20,11 @@ A gap is the closed model's value minus the open one's, on the same requests wit
 ``repeats``           mean number of answers to one item on each side
 ``repeat_noise_points``  standard deviation of the gap from one repetition of all items to the next
 ``repeat_variance_share``  share of the variance of ``gap_points`` that more repeats would remove
+``noise_floor_points``  standard deviation of the gap from one whole run of the same items to the next
+``icc``               share of the variance of one paired difference that lies between items
+``repeats_needed``    repeats of each item that detect a gap of this size with 80 % power; null: no number does, or
+                      there were no repeats to estimate it from
+``episodes``          how many of ``n_pairs`` are episodes; accuracy only
 ``selection_points``  estimate of what choosing the best of several models added to the gap
 ``ratio`` ``ratio_low`` ``ratio_high``  closed over open, for the two costs
 ``method`` ``test``    how the interval and the p-value were computed
@@ -90,7 +95,7 @@ _SHOWN = (
     "n_pairs",
 )  # fmt: skip
 """Columns that a notebook shows."""
-_COUNTS = ["closed_n", "open_n", "n_pairs", "n_clusters", "items_needed"]
+_COUNTS = ["closed_n", "open_n", "n_pairs", "n_clusters", "items_needed", "repeats_needed", "episodes"]
 
 
 @dataclass(frozen=True, repr=False)

@@ -21,8 +21,10 @@ from gapbench.stats import (
     Difference,
     compare_quotients,
     dense_codes,
+    intraclass_correlation,
     paired_difference,
     quantile_difference,
+    repeats_to_resolve,
     shift,
     variance_components,
 )
@@ -92,7 +94,22 @@ def remarks(row: Mapping[str, Any]) -> list[str]:
         "too few sources to estimate how many pairs it needs" if few else ""
     )
     rule = f"by {row['rule']}" if isinstance(row.get("rule"), str) else ""
-    return [note for note in (missing, rule) if note]
+    return [note for note in (missing, _noise_of_repeats(row), rule) if note]
+
+
+def _noise_of_repeats(row: Mapping[str, Any]) -> str:
+    """Return how much a gap over episodes moves from run to run, and the repeats that resolve one of this size."""
+    floor: Any = row.get("noise_floor_points")
+    episodes: Any = row.get("episodes")
+    if not formatting.is_known(floor) or not formatting.is_known(episodes) or not episodes:
+        return ""
+    text = f"noise floor {float(floor):.1f} points (ICC {formatting.format_number(row['icc'], 2)})"
+    needed = row["repeats_needed"]
+    if row["verdict"] != NOT_DISTINGUISHABLE:
+        return text
+    if not formatting.is_known(needed):
+        return f"{text}; no number of repeats resolves this gap, it needs more tasks"
+    return f"{text}; about {int(needed):,} repeats resolve a gap of this size"
 
 
 def _round_up(amount: float) -> str:
@@ -123,6 +140,7 @@ def _accuracy_row(comparison: Comparison, pairs: ModelPairs, bias: float) -> Gap
     row = _new_row(comparison, "accuracy", "points", "higher", pairs)
     if not row.n_pairs:
         return replace(row, verdict="no shared scored requests")
+    row = replace(row, episodes=int(pairs.closed.is_episode.sum()))
     first, second = pairs.closed.columns["score"], pairs.open.columns["score"]
     corrected = shift(paired_difference(first, second, pairs.closed.cluster), -bias)
     closed_value, gap_points = float(first.mean()), corrected.estimate * 100
@@ -135,11 +153,15 @@ def _accuracy_row(comparison: Comparison, pairs: ModelPairs, bias: float) -> Gap
     )
     parts = variance_components(first - second, pairs.closed.sample)
     if parts is not None:
+        samples = int(dense_codes(pairs.closed.sample).max()) + 1
         row = replace(
             row,
             repeats=parts.repeats,
             repeat_noise_points=parts.repeat_sd * 100,
             repeat_variance_share=parts.share,
+            noise_floor_points=math.sqrt(parts.repeat_variance / row.n_pairs) * 100,
+            icc=intraclass_correlation(parts),
+            repeats_needed=repeats_to_resolve(abs(corrected.estimate), parts, samples),
         )
     return row if first.any() or second.any() else replace(row, verdict=NO_RIGHT_ANSWER)
 

@@ -83,6 +83,10 @@ class GapRow:
     repeats: float | None = None
     repeat_noise_points: float | None = None
     repeat_variance_share: float | None = None
+    noise_floor_points: float | None = None
+    icc: float | None = None
+    repeats_needed: int | None = None
+    episodes: int | None = None
     selection_points: float | None = None
     ratio: float | None = None
     ratio_low: float | None = None

@@ -16,10 +16,10 @@ from gapbench.stats import Floats, Ints, dense_codes
 
 _ITEM = ["task", "sample_id", "repeat", "load"]
 _TIMES = ("response_s", "answer_chars_per_s")
-_CODES = ("item", "prompt", "cluster", "sample", "category", "task", "load", "infra")
+_CODES = ("item", "prompt", "cluster", "sample", "category", "task", "load", "infra", "is_episode")
 PAIR_COLUMNS = (
     "run_id", "cell_id", "sample_id", "repeat", "phase", "final", "model_id", "category", "task", "load",
-    "prompt_sha256", "cluster_id", "outcome", "scored", "score", "load_kind", *_TIMES, *KEY_COLUMNS,
+    "prompt_sha256", "cluster_id", "outcome", "scored", "score", "load_kind", "turn", *_TIMES, *KEY_COLUMNS,
 )  # fmt: skip
 """Columns of the runs' frame that :func:`requests_by_model` uses."""
 Pair = tuple[str, str]
@@ -42,6 +42,7 @@ class ModelRequests:
         names: Names of the tasks and of the loads, by code.
         columns: Columns by name. NaN means unknown.
         infra: Whether the request got no answer.
+        is_episode: Whether the request is an episode.
     """
 
     item: Ints
@@ -55,6 +56,7 @@ class ModelRequests:
     names: Mapping[str, Sequence[str]]
     columns: dict[str, Floats]
     infra: np.ndarray[Any, np.dtype[np.bool_]]
+    is_episode: np.ndarray[Any, np.dtype[np.bool_]]
 
     def select(self, *names: str) -> ModelRequests:
         """Return the requests with only the named columns."""
@@ -154,6 +156,7 @@ def requests_by_model(runs: Runs, usd: Floats) -> tuple[dict[str, ModelRequests]
     infra = (frame["outcome"] == "infra").to_numpy()
     correct = (frame["outcome"] == "correct").to_numpy()
     scored = frame["scored"].to_numpy()
+    of_episode = frame["turn"].notna().to_numpy()
     # One model at a time and straight from the table, so that no column is in memory twice.
     found: dict[str, ModelRequests] = {}
     for number, name in enumerate(names):
@@ -181,6 +184,7 @@ def requests_by_model(runs: Runs, usd: Floats) -> tuple[dict[str, ModelRequests]
                 "usd": whole_usd[at],
             },
             infra[at],
+            of_episode[at],
         )
     return found, {name: code for code, name in enumerate(category_names)}
 

@@ -1,4 +1,4 @@
-"""pass@k over repeats, and partial credit from hidden tests.
+"""pass@k and pass^k over repeats, the noise of a repetition, and partial credit from hidden tests.
 
 Columns of :attr:`PassAtK.frame`, one row for each model and task; null means unknown:
 
@@ -7,14 +7,20 @@ Columns of :attr:`PassAtK.frame`, one row for each model and task; null means un
 ``samples``      samples with a judged answer; infra and unscored answers do not count
 ``answers``      judged answers
 ``repeats``      fewest judged answers of a sample
+``episodes``     whether the samples are episodes
 ``partial``      mean share of hidden tests passed, over answers to samples with such tests; null without hidden tests
 ``pass_at_1`` …  for each k of :data:`K_VALUES` up to the largest number of repeats: mean over samples with at least k
                  judged answers, each with ``_low``, ``_high`` (95 %, clustered Wilson) and ``_samples``
+``pass_hat_2`` … likewise pass^k, the chance that all of k answers are right; pass^1 is pass@1
+``noise_floor``  standard deviation of pass@1 from one whole run of the same samples to the next, 0 to 1
+``icc``          share of the variance of one answer that lies between samples: 1 means that every repeat ends alike.
+                 Both are null without repeats
 ================ ========================================================================================
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +28,13 @@ import numpy as np
 import pandas as pd
 
 from gapbench.analysis.frames import Folders, Runs, group_codes, load_runs
-from gapbench.stats import mean_interval, pass_at_k
+from gapbench.stats import (
+    intraclass_correlation,
+    mean_over_tasks,
+    pass_at_k,
+    pass_hat_k,
+    variance_components,
+)
 from gapbench.store.json_records import records
 
 K_VALUES = (1, 2, 3, 5, 10, 20, 50, 100)
@@ -46,6 +58,11 @@ class PassAtK:
         return [k for k in K_VALUES if f"pass_at_{k}" in self.frame]
 
     @property
+    def has_episodes(self) -> bool:
+        """Whether any task consists of episodes, where pass^k is what a user relies on."""
+        return bool(len(self.frame) and self.frame["episodes"].any())
+
+    @property
     def has_hidden_tests(self) -> bool:
         """Whether any task has hidden tests, and so partial credit."""
         return bool(len(self.frame) and self.frame["partial"].notna().any())
@@ -66,6 +83,7 @@ _NEEDED = [
     "repeat",
     "outcome",
     "partial",
+    "turn",
 ]
 
 
@@ -82,7 +100,9 @@ def summarize_pass_at_k(runs: Runs | Folders) -> PassAtK:
     table = read_runs.frame
     # Scored rows are final and measured. Select columns first, since masking all columns would copy the table.
     judged = table[_NEEDED][table["scored"].to_numpy()].assign(
-        right=lambda frame: frame["outcome"] == "correct"
+        right=lambda frame: frame["outcome"] == "correct",
+        # An episode has assertions and no hidden tests; the table of episodes shows them.
+        partial=lambda frame: frame["partial"].mask(frame["turn"].notna()),
     )
     rows: list[dict[str, Any]] = []
     for (model_id, category, task), part in judged.groupby(
@@ -106,8 +126,10 @@ def summarize_pass_at_k(runs: Runs | Folders) -> PassAtK:
                 "samples": len(trials),
                 "answers": len(part),
                 "repeats": int(trials["n"].min()),
+                "episodes": bool(part["turn"].notna().any()),
                 "partial": float(part["partial"].mean()) if part["partial"].notna().any() else None,
                 **_at_each_k(trials.reset_index()),
+                **_noise(part, len(trials)),
             }
         )
     return PassAtK(pd.DataFrame(rows), read_runs.simulated)
@@ -115,17 +137,29 @@ def summarize_pass_at_k(runs: Runs | Folders) -> PassAtK:
 
 def _at_each_k(trials: pd.DataFrame) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for k in K_VALUES:
-        enough = trials[trials["n"] >= k]
-        if enough.empty:
-            break
-        pairs = zip(enough["n"], enough["correct"], strict=True)
-        values = np.array([pass_at_k(int(n), int(correct), k) for n, correct in pairs], dtype=np.float64)
-        low, high = mean_interval(values, group_codes(enough, ["cluster"]))
-        found |= {
-            f"pass_at_{k}": float(values.mean()),
-            f"pass_at_{k}_low": low,
-            f"pass_at_{k}_high": high,
-            f"pass_at_{k}_samples": len(enough),
-        }
+    judged, correct = trials["n"].to_numpy(np.int64), trials["correct"].to_numpy(np.int64)
+    clusters = group_codes(trials, ["cluster"])
+    for name, estimator, least in (("pass_at", pass_at_k, 1), ("pass_hat", pass_hat_k, 2)):
+        for k in (k for k in K_VALUES if k >= least):
+            mean = mean_over_tasks(estimator, judged, correct, k, clusters)
+            if mean.value is None:
+                break
+            found |= {
+                f"{name}_{k}": mean.value,
+                f"{name}_{k}_low": mean.interval[0],
+                f"{name}_{k}_high": mean.interval[1],
+                f"{name}_{k}_samples": mean.tasks,
+            }
     return found
+
+
+def _noise(part: pd.DataFrame, samples: int) -> dict[str, float | None]:
+    """Return the noise floor and the intraclass correlation of one model's answers to a task."""
+    right = part["right"].to_numpy(np.float64)
+    parts = variance_components(right, group_codes(part, ["run_id", "sample_id"]))
+    if parts is None:
+        return {"noise_floor": None, "icc": None}
+    return {
+        "noise_floor": math.sqrt(parts.repeat_variance / (samples * parts.repeats)),
+        "icc": intraclass_correlation(parts),
+    }

@@ -17,6 +17,7 @@ Columns of :attr:`Summary.frame`. ``level`` is the level of aggregation; NaN or 
 ``partial_credit``    whether a score differs from 1 for ``correct`` and 0 for every other outcome
 ``correct`` ``wrong`` ``unparsed`` ``truncated`` ``refused`` ``infra`` ``unscored``  counts of ``n``
 ``ttft_p50_s`` ``ttft_p95_s`` ``response_p50_s`` ``response_p95_s``  with ``_low``, ``_high`` (order statistics)
+``complete_call_p50_s`` ``complete_call_p95_s``  from sending to the last byte of the first tool call, likewise
 ``answer_ttft_p50_s`` ``queue_p95_s`` ``answer_chars_per_s_p50``
 ``rate_rps``          measured requests over the cells' wall time
 ``window_s``          seconds of steady window (:mod:`gapbench.analysis.performance.steady_state`) that the next three
@@ -26,8 +27,11 @@ Columns of :attr:`Summary.frame`. ``level`` is the level of aggregation; NaN or 
 ``invalid``           why the times measure this client and not the server
                       (:mod:`gapbench.analysis.performance.client_limits`); null if they are valid
 ``unplanned_cache``   cache hits on prompts that were salted to miss the cache; null if there were none
-``retries``           measured attempts that were retried
-``input_tokens`` ``output_tokens`` ``reasoning_tokens``  means over requests that reported them
+``retries``           measured attempts that failed and were made again
+``replies``           measured requests, each of an episode's replies counted. Times to first token, to the first call,
+                      queue and cached share are of replies; the response time of an episode is that of the whole
+``input_tokens`` ``output_tokens`` ``reasoning_tokens``  means over requests that reported them, of an episode all
+                      replies together
 ``usd_per_task`` ``usd_per_correct``  see :mod:`gapbench.analysis.cost.cost`; models and categories only
 ===================== ===================================================================================
 """
@@ -85,6 +89,9 @@ _NEEDED = [
     "input_tokens",
     "output_tokens",
     "reasoning_tokens",
+    "complete_call_s",
+    "timed",
+    "retried",
 ]
 _SHOWN = (
     "model_id", "weights", "n", "coverage", "accuracy", "accuracy_low", "accuracy_high", "all_right", "ttft_p50_s",
@@ -152,7 +159,9 @@ def summarize(
     table = cost(read_runs) if costs is None else costs
     cells = _cells(read_runs)
     every = read_runs.frame[_NEEDED]
-    every = every.assign(cluster=group_codes(read_runs.frame, ["task", "cluster_id"]))
+    every = every.assign(
+        cluster=group_codes(read_runs.frame, ["task", "cluster_id"]), request=_request_codes(read_runs.frame)
+    )
     rows: list[dict[str, Any]] = []
     for level in (name for name in LEVELS if name in levels):
         columns = list(LEVELS[level])
@@ -176,6 +185,13 @@ def summarize(
     summary = pd.DataFrame(rows)
     summary = summary[[*head, *(name for name in summary.columns if name not in head)]]
     return Summary(summary, read_runs.simulated, [*_warnings(read_runs, cells), *table.warnings])
+
+
+def _request_codes(frame: pd.DataFrame) -> Ints:
+    """Return a code for each request; without episodes each of the rows that count is its own."""
+    if frame["turn"].isna().all():
+        return np.arange(len(frame), dtype=np.int32)
+    return group_codes(frame, ["run_id", "cell_id", "sample_id", "repeat"])
 
 
 def _cells(runs: Runs) -> pd.DataFrame:
@@ -263,22 +279,24 @@ def _metrics(part: pd.DataFrame, planned: pd.DataFrame) -> dict[str, Any]:
         "partial_credit": bool((scores != right).any()),
         **outcomes,
     }
-    for name in ("ttft", "response"):
-        row.update(_quantiles(as_floats(measured[f"{name}_s"]), measured["cluster"].to_numpy(), name))
+    replies = part[part["timed"]]
+    for name, times in (("ttft", replies), ("response", measured), ("complete_call", replies)):
+        row.update(_quantiles(as_floats(times[f"{name}_s"]), times["cluster"].to_numpy(), name))
     row.update(
-        answer_ttft_p50_s=_quantile(as_floats(measured["answer_ttft_s"]), 0.5),
-        queue_p95_s=_quantile(as_floats(measured["queue_s"]), 0.95),
+        answer_ttft_p50_s=_quantile(as_floats(replies["answer_ttft_s"]), 0.5),
+        queue_p95_s=_quantile(as_floats(replies["queue_s"]), 0.95),
         answer_chars_per_s_p50=_quantile(as_floats(measured["answer_chars_per_s"]), 0.5),
         rate_rps=n / wall_s if wall_s and n else None,
-        retries=int((~part["final"] & (part["phase"] == "measure")).sum()),
+        retries=int((part["retried"] & (part["phase"] == "measure")).sum()),
+        replies=len(replies),
     )
     row.update(_window(planned))
-    cached = measured[["cached_input_tokens", "input_tokens"]].dropna().astype(float).sum()
+    cached = replies[["cached_input_tokens", "input_tokens"]].dropna().astype(float).sum()
     total_tokens = float(cached["input_tokens"])
     row["cached_share"] = float(cached["cached_input_tokens"]) / total_tokens if total_tokens else None
     for name in ("input_tokens", "output_tokens", "reasoning_tokens"):
-        known = measured[name].dropna()
-        row[name] = float(known.mean()) if len(known) else None
+        known = replies.loc[replies[name].notna(), [name, "request"]]
+        row[name] = float(known[name].sum()) / known["request"].nunique() if len(known) else None
     return row
 
 

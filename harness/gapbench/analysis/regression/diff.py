@@ -28,6 +28,7 @@ from gapbench.stats import Floats, paired_difference
 from gapbench.store import read_attempts
 from gapbench.store.json_records import to_json_value
 from gapbench.store.manifest import ModelEntry
+from gapbench.store.trajectories import read_trajectories
 
 CAUSES = ("code", "model", "engine", "noise")
 _KEY = ["model_id", "task", "sample_id", "repeat", "load_kind", "load_value"]
@@ -42,7 +43,7 @@ FLIP_COLUMNS = (
     "cause",
     *(
         f"{name}_{side}"
-        for name in (*_RESULT_COLUMNS, *_CODE_COLUMNS, *_MODEL_COLUMNS)
+        for name in (*_RESULT_COLUMNS, "termination", *_CODE_COLUMNS, *_MODEL_COLUMNS)
         for side in ("a", "b")
     ),
 )
@@ -60,7 +61,8 @@ class RunDiff:
             ``p_value``, ``flips`` and ``flip_rate``, ``noise_flip_rate`` (the chance that two answers to one
             item within a run differ; null without repeats), ``drift_points`` and ``drift_pairs`` by cause,
             ``usd_per_task_a`` and ``_b``, ``usd_price`` and ``usd_usage`` (null: unknown), ``verdict``.
-        flips: One row for each pair that was right in one run and not in the other: :data:`FLIP_COLUMNS`.
+        flips: One row for each pair that was right in one run and not in the other: :data:`FLIP_COLUMNS`. ``termination``
+            is how an episode ended; null for a single request.
         changes: Differences between the manifests: ``kind`` (``price``, ``model``, ``engine``, ``code``),
             ``what``, ``a``, ``b``. For mappings, ``a`` and ``b`` hold only the keys that differ.
         simulated: Whether any model is simulated.
@@ -149,8 +151,9 @@ def _answers(folders: Sequence[Path]) -> pd.DataFrame:
         *_CODE_COLUMNS,
         *_MODEL_COLUMNS,
     ]
-    frame = read_attempts(folders, columns)
+    frame = read_attempts(folders, [*columns, "trajectory_id"])
     frame = frame[frame["final"] & (frame["phase"] == "measure")]
+    frame = frame.assign(termination=_terminations(frame, folders))
     texts = [
         *_KEY[:3],
         "load_kind",
@@ -166,6 +169,15 @@ def _answers(folders: Sequence[Path]) -> pd.DataFrame:
     frame = frame.astype(dict.fromkeys(texts, object))
     scored = ~frame["outcome"].isin(["infra", "unscored"]) & frame["score"].notna()
     return frame.assign(scored=scored).drop_duplicates(_KEY, keep="last").reset_index(drop=True)
+
+
+def _terminations(frame: pd.DataFrame, folders: Sequence[Path]) -> pd.Series[Any]:
+    """Return how each episode ended; None for a single request."""
+    if frame["trajectory_id"].isna().all():
+        return pd.Series([None] * len(frame), frame.index, dtype=object)
+    ended = read_trajectories(folders, ["trajectory_id", "termination"])
+    reasons = dict(zip(ended["trajectory_id"].astype(str), ended["termination"].astype(str), strict=True))
+    return pd.Series([reasons.get(str(name)) for name in frame["trajectory_id"]], frame.index, dtype=object)
 
 
 def _unshared_models(first: Runs, second: Runs, shared: Sequence[str]) -> list[str]:

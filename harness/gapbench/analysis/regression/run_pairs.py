@@ -12,6 +12,7 @@ import pandas as pd
 from gapbench.analysis.answer_keys import KEY_COLUMNS, answer_keys
 from gapbench.analysis.cost.attempt_costs import bill
 from gapbench.analysis.frames import Runs, group_codes, load_runs, without_search_probes
+from gapbench.analysis.turns import episode_ttft_s
 from gapbench.pricing import GpuPrice
 from gapbench.stats import Floats, Ints
 from gapbench.values import ATTEMPT_KEY
@@ -39,7 +40,8 @@ class RunRequests:
     """One run's measured requests.
 
     Attributes:
-        by_model: Requests by model, with the dollars of each (retries included) in ``whole_usd``.
+        by_model: Requests by model, with the dollars of each (retries included) in ``whole_usd``. ``ttft_s`` of an episode
+            is the mean over its replies.
         hosted: Models that are paid by the hour.
     """
 
@@ -65,7 +67,8 @@ class RunRequests:
         request = group_codes(frame, ["run_id", "cell_id", "sample_id", "repeat", "phase"])
         request_usd = np.bincount(request, weights=usd)[request] if len(frame) else usd
         mask = (frame["final"] & (frame["phase"] == "measure")).to_numpy()
-        rows = without_search_probes(frame[mask].assign(whole_usd=request_usd[mask]))
+        ttft_s = episode_ttft_s(frame, request)
+        rows = without_search_probes(frame[mask].assign(whole_usd=request_usd[mask], ttft_s=ttft_s[mask]))
         rows = rows.drop_duplicates(["model_id", *_REQUEST], keep="last")
         hosted = [model for model, quote in account.quotes.items() if isinstance(quote, GpuPrice)]
         by_model = {str(model): part for model, part in rows.groupby("model_id", observed=True)}

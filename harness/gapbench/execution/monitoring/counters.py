@@ -16,7 +16,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.metrics_core import Metric
 
-from gapbench.values import Attempt
+from gapbench.values import Attempt, is_reply_within_episode
 
 BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 102.4, 204.8)
 """Upper bounds of the time histograms, in seconds."""
@@ -30,7 +30,8 @@ GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
 COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "bench_attempts": ("Attempts, by how they ended.", (*CELL_LABELS, "outcome")),
     "bench_failures": ("Attempts without an answer, by why.", ("model", "kind")),
-    "bench_retries": ("Attempts that another follows.", ("model",)),
+    "bench_retries": ("Attempts that failed and were made again.", ("model",)),
+    "bench_turns": ("Replies of episodes that went on after them.", ("model",)),
     "bench_cache_hits": ("Requests that our own cache answered.", ("model",)),
     "bench_spend_usd": ("US dollars of priced attempts.", ("model",)),
     "bench_tokens": ("Tokens by the provider's count.", ("model", "direction")),
@@ -39,7 +40,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 HISTOGRAMS = {
     "bench_first_token_seconds": "Sent to first token.",
-    "bench_response_seconds": "Scheduled to done.",
+    "bench_response_seconds": "Scheduled to done; of an episode, of each reply.",
 }
 RUN_STATES = ("running", "complete", "interrupted", "stopped", "failed", "damaged")
 """States of ``run.json``. ``damaged``: it or a part cannot be read; `bench runs verify` shows why."""
@@ -107,6 +108,8 @@ class RunCounts:
             if row.score is not None and row.phase == "measure":
                 values["bench_score", (model, task)] += row.score
                 values["bench_scored", (model, task)] += 1
+        elif is_reply_within_episode(row):
+            values["bench_turns", (model,)] += 1
         else:
             values["bench_retries", (model,)] += 1
         if row.from_cache:

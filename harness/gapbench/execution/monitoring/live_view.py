@@ -175,13 +175,16 @@ class LiveView(PlainView):
         caption = Text("\n".join(lines)) if lines else None
         table = Table(box=None, pad_edge=False, caption=caption, caption_justify="left")
         table.add_column("cell", no_wrap=True)
-        for name in format_progress(CellProgress(0, 0, 0.0)):
+        has_turns = any(progress.turns for progress in self.cells.values())
+        names = [name for name in format_progress(CellProgress(0, 0, 0.0)) if has_turns or name != "turns"]
+        for name in names:
             table.add_column(name, justify="right", no_wrap=True)
         for cell_id, progress in self.cells.items():
             done = progress.ended_s is not None
             shown = [
                 Text(value, style="red" if name == "infra" and value != "0" else "")
                 for name, value in format_progress(progress).items()
+                if name in names
             ]
             table.add_row(Text(cell_id, style="dim" if done else "bold"), *shown)
         return table
@@ -220,6 +223,7 @@ def format_progress(progress: CellProgress) -> dict[str, str]:
         "accuracy": _format_accuracy(progress),
         formatting.METRICS["ttft_p50_s"]: MISSING if first_s is None else f"{first_s * 1e3:.0f} ms",
         "spent": MISSING if progress.usd is None else f"${progress.usd:.4f}",
+        "turns": f"{progress.turns}",
         "retried": f"{progress.retried}",
         "infra": f"{progress.infra}",
         "left": _format_left(progress, eta_s),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from gapbench import formatting
-from gapbench.values import Attempt
+from gapbench.values import Attempt, is_reply_within_episode
 
 _LOG_BUCKET_WIDTH = math.log(1.02)
 """Width of the buckets for first-token times. The median shown is within 1 % of the true one, and memory does not grow
@@ -26,7 +26,8 @@ class CellProgress:
         started_s: When this session started the cell.
         task: Name of its task.
         done: Requests with their final attempt, including ``already_done``.
-        retried: Attempts that were followed by another.
+        retried: Attempts that failed and were made again.
+        turns: Replies of episodes that went on after them.
         infra: Final attempts that brought no answer.
         scored: Measured answers of this session that have a score.
         waiting: Answers of this session that have come and wait for their score.
@@ -42,6 +43,7 @@ class CellProgress:
     task: str = ""
     done: int = 0
     retried: int = 0
+    turns: int = 0
     infra: int = 0
     scored: int = 0
     usd: Decimal | None = None
@@ -61,7 +63,11 @@ class CellProgress:
         if usd is not None:
             self.usd = (self.usd or Decimal(0)) + usd
         if not row.final:
-            self.retried += 1
+            if is_reply_within_episode(row):
+                self.turns += 1
+                self._count_first_token(row)
+            else:
+                self.retried += 1
             return
         self.done += 1
         # Of the answers that wait one has its row now. Without any, this one was scored at once.
@@ -72,7 +78,10 @@ class CellProgress:
         if row.score is not None:
             self._score_sum += row.score
             self.scored += 1
-        if row.first_token_s is not None and row.sent_s is not None:
+        self._count_first_token(row)
+
+    def _count_first_token(self, row: Attempt) -> None:
+        if row.phase == "measure" and row.first_token_s is not None and row.sent_s is not None:
             self._first_token_buckets[
                 round(math.log(max(row.first_token_s - row.sent_s, 1e-6)) / _LOG_BUCKET_WIDTH)
             ] += 1

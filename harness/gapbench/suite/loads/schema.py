@@ -31,6 +31,9 @@ class SloDocument(StrictModel):
         None, description="longest gap between chunks, at `percentile` of the request's own gaps"
     )
     response_s: Limit | None = Field(None, description="longest time to the complete reply")
+    task_s: Limit | None = Field(
+        None, description="longest time to the end of an episode; of a single request to the complete reply"
+    )
     percentile: float = Field(
         0.95, gt=0, le=1, description="which of a request's gaps must keep inter_chunk_s; 1: every gap"
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from gapbench.analysis.cost.attempt_costs import bill
 from gapbench.analysis.economics.measured_inputs import measured_throughput
 from gapbench.analysis.frames import load_runs
 from gapbench.analysis.performance.capacity import capacity
@@ -17,7 +20,7 @@ from gapbench.errors import ResultsError
 from gapbench.stats import attainment_low_bound, wilson
 from gapbench.values import Attempt
 from gapbench.values.slo import Slo
-from tests.run_folders import make_attempt
+from tests.run_folders import make_attempt, make_episode
 
 Make = Callable[..., Path]
 SLO = Slo(ttft_s=0.5, attainment=0.9)
@@ -229,3 +232,68 @@ def test_a_client_that_sends_late_is_named(make_run: Make) -> None:
 def test_a_client_on_time_is_not_named(make_run: Make) -> None:
     """Sent when due."""
     assert {} == client_limits(load_runs([make_run(at_rate(1, 20, 0))]))
+
+
+def agents(count: int, late: int, solved: int) -> list[Attempt]:
+    """Return 40 episodes of ``count`` agents: the first ``late`` take 20.5 s and the others 10.5 s, ``solved`` are right."""
+    return [
+        row
+        for k in range(40)
+        for row in make_episode(
+            3,
+            1.5 if k >= late else 6.5,
+            model_id="closed-a",
+            sample_id=str(k),
+            load_value=float(count),
+            outcome="correct" if k < solved else "wrong",
+            scheduled_s=float(k),
+        )
+    ]
+
+
+def test_the_largest_number_of_agents_keeps_the_limit_on_the_task(make_run: Make) -> None:
+    """All 40 tasks in 15 s with 2 and 4 agents, 20 of 40 with 8, all again with 16: more than 4 is luck."""
+    run = make_run([*agents(2, 0, 40), *agents(4, 0, 40), *agents(8, 20, 40), *agents(16, 0, 40)])
+    result = capacity([run], Slo(task_s=15, attainment=0.9))
+    found = result.concurrency_of("closed-a", "reasoning/sums")
+
+    assert found is not None
+    assert (found.concurrency, found.low_concurrency, found.tested_concurrency) == (4, 4, 16)
+    assert found.words == "4 agents"
+    assert result.frame["attainment"].tolist() == [1.0, 1.0, 0.5, 1.0]
+
+
+def test_each_reply_of_an_episode_must_keep_the_limits_on_a_reply(make_run: Make) -> None:
+    """The first texts come after 1.0 s in every turn; one turn of one episode takes 1.25 s."""
+    rows = agents(4, 0, 40)
+    rows[1] = dataclasses.replace(rows[1], first_token_s=(rows[1].scheduled_s or 0) + 1.25)
+
+    assert capacity([make_run(rows)], Slo(ttft_s=1.125)).frame.iloc[0]["met"] == 39
+    assert capacity([make_run(rows, name="run-2")], Slo(ttft_s=1.25)).frame.iloc[0]["met"] == 40
+
+
+def test_a_level_says_what_a_solved_task_costs(make_run: Make) -> None:
+    """40 episodes of 3 replies of $0.00315, of which 30 are solved."""
+    runs = load_runs(make_run(agents(4, 0, 30)), chunks=True)
+    row = capacity(runs, Slo(task_s=15), bill(runs).usd).frame.iloc[0]
+
+    assert (row["requests"], row["episodes"], row["solved"]) == (40, 40, 30)
+    assert row["usd_per_solved"] == pytest.approx(40 * 3 * 0.00315 / 30)
+    assert row["solved_per_usd"] == pytest.approx(30 / (40 * 3 * 0.00315))
+    # The window is from the first start at 0 s to the last at 39 s: 29 episodes end before it, at 10.5 s and each second after.
+    assert row["solved_per_min"] == pytest.approx(29 / 39 * 60)
+    assert row["response_p50_s"] == 10.5
+
+
+def test_the_prefix_cache_of_the_server_is_shown_with_a_level(make_run: Make) -> None:
+    """Its counters rose by 600 hits of 1,000 tokens."""
+    run = make_run(agents(4, 0, 40))
+    document = json.loads((run / "run.json").read_text())
+    names = ("vllm:prefix_cache_hits_total", "vllm:prefix_cache_queries_total")
+    document["cells"][0] |= {
+        "counters_before": dict(zip(names, (100.0, 1000.0), strict=True)),
+        "counters_after": dict(zip(names, (700.0, 2000.0), strict=True)),
+    }
+    (run / "run.json").write_text(json.dumps(document))
+
+    assert capacity([run], Slo(task_s=15)).frame.iloc[0]["prefix_cache_share"] == 600 / 1000

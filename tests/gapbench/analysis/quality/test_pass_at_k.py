@@ -81,3 +81,27 @@ def test_a_task_under_several_loads_has_no_pass_at_k(make_run: Make, attempt: At
         for repeat in range(3)
     ]
     assert summarize_pass_at_k([make_run(rows)]).frame.empty
+
+
+def test_repeats_give_pass_hat_k_and_the_noise(make_run: Make, attempt: Attempts) -> None:
+    """Four tries each, 4, 2 and 1 right: pass^2 is (1 + C(2,2)/C(4,2) + 0) / 3, and pass^3 is (1 + 0 + 0) / 3.
+
+    The squares within tasks are 0 + 1 + 3/4, over 12 - 3 degrees of freedom.
+    """
+    rows = [
+        attempt(
+            sample_id=sample,
+            cluster_id=sample,
+            repeat=repeat,
+            outcome="correct" if repeat < right else "wrong",
+        )
+        for sample, right in (("a", 4), ("b", 2), ("c", 1))
+        for repeat in range(4)
+    ]
+    row = summarize_pass_at_k([make_run(rows)]).frame.iloc[0]
+
+    assert row["pass_hat_2"] == pytest.approx((1 + 1 / 6 + 0) / 3)
+    assert row["pass_hat_3"] == pytest.approx((1 + 0 + 0) / 3)
+    assert row["pass_hat_2_low"] < row["pass_hat_2"] < row["pass_hat_2_high"]
+    assert row["noise_floor"] == pytest.approx(((0 + 1 + 3 / 4) / 9 / 12) ** 0.5)
+    assert 0 < row["icc"] < 1

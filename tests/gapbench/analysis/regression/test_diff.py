@@ -15,6 +15,7 @@ from gapbench.analysis.regression.diff import RunDiff, diff_runs
 from gapbench.errors import ResultsError
 from gapbench.report.diff import diff_table
 from gapbench.values import Attempt
+from tests.run_folders import make_episode
 
 Make = Callable[..., Path]
 Answers = Callable[..., list[Attempt]]
@@ -302,3 +303,14 @@ def test_without_a_change_the_first_line_says_so(make_run: Make, answers: Answer
     assert text(diff_runs(*([run] for run in runs))).startswith(
         "No model is shown to be better or worse in B."
     )
+
+
+def test_a_flipped_episode_says_how_it_ended(make_run: Make) -> None:
+    """Solved in A and not in B; both ended by themselves."""
+    runs = [
+        make_run(make_episode(2, model_id="open-b", outcome=outcome), name=name)
+        for name, outcome in (("a", "correct"), ("b", "wrong"))
+    ]
+    flip = diff_runs([runs[0]], [runs[1]]).flips.iloc[0]
+
+    assert (flip["termination_a"], flip["termination_b"]) == ("done", "done")

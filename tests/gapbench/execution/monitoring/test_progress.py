@@ -110,3 +110,14 @@ def test_the_time_between_cells_is_part_of_the_time_left() -> None:
     second = CellProgress(total=40, already_done=0, started_s=12.0, task="sums")
 
     assert estimate_left_s([first, second], {"sums": 80}, at_s=12.0) == pytest.approx(12.0)
+
+
+def test_a_reply_within_an_episode_is_a_turn_and_no_retry() -> None:
+    """Two replies went on, one try failed, and the last reply ended the request."""
+    progress = CellProgress(total=1, already_done=0, started_s=0.0)
+    within = {"final": False, "outcome": "unscored", "score": None}
+    for changes in ({"turn": 0, **within}, {"turn": 1, **within}, {"turn": 2, **within, "outcome": "infra"}):
+        progress.record(attempt(**changes), None)
+    progress.record(attempt(turn=2, attempt=4), None)
+
+    assert (progress.turns, progress.retried, progress.done) == (2, 1, 1)

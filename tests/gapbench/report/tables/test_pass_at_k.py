@@ -82,7 +82,7 @@ def test_hidden_tests_are_named_only_where_there_are_some(
 def test_markdown_has_the_same_rows(make_run: Callable[..., Path], attempt: Callable[..., Attempt]) -> None:
     """A task's name cannot break the table."""
     said = markdown.markdown_report([coding_run(make_run, attempt)])
-    assert "## pass@k over repeats (SIMULATED)" in said
+    assert "## pass@k and pass^k over repeats (SIMULATED)" in said
     assert "| coding/a\\|b | closed | 1 | 2 |" in said
 
 

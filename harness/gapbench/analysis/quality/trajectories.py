@@ -1,0 +1,237 @@
+"""Episodes by model and task: success, turns, calls, where the time went, tokens and dollars per solved task.
+
+Columns of :attr:`TrajectoryTable.frame`, one row for each model and task with episodes; null means unknown. An episode
+counts if it is measured, and a load search's probes are left out.
+
+======================= ===================================================================================
+``model_id`` ``weights`` ``simulated`` ``category`` ``task``
+``episodes``            measured episodes that ended
+``done`` ``max_turns`` ``budget`` ``context_overflow`` ``infra``  how many of these ended so
+``scored``              episodes with a score; those that ended as ``infra`` have none
+``solved``              episodes that are all right (score 1)
+``success``             ``solved`` / ``scored``, with ``success_low`` and ``success_high`` (95 %, clustered Wilson)
+``score``               mean score, 0 to 1
+``partial``             mean share of the assertions that hold; null where none are counted
+``turns`` ``calls``     means per episode
+``calls_invalid``       share of all calls that name no known tool or break its schema
+``calls_failed``        share of all calls whose result is an error, the invalid ones included
+``retries``             attempts that failed and were made again, or episodes that began anew, in total
+``wall_s``              mean time of an episode, the sum of the next four, with ``wall_p50_s`` and ``wall_p95_s``; of
+                        episodes without ``infra``, and without a reply from our own cache
+``model_s`` ``tool_s`` ``user_s`` ``queue_s``  means of its parts: the model, tools, the user, and the client with its limits
+``ttft_p50_s`` ``ttft_p95_s``  first text of a reply, over all replies
+``complete_call_p50_s`` ``complete_call_p95_s``  last byte of a reply's first call, over replies with one
+``input_tokens`` ``cached_input_tokens`` ``cache_write_tokens`` ``output_tokens`` ``reasoning_tokens``  means per episode
+                        over those that report them
+``cached_share``        cached over input tokens, of episodes that report both
+``usd``                 dollars of the model: all attempts of measured requests, retries and lost episodes included
+``usd_per_episode``     ``usd`` over the episodes without ``infra``
+``usd_per_solved``      ``usd`` over ``solved``, with ``usd_per_solved_low`` and ``usd_per_solved_high`` (95 %, clustered)
+``usd_user``            dollars of a model that plays the user; null: the user is scripted
+``usd_judge``           dollars of judges for these episodes; null: none judged them
+======================= ===================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+import orjson
+import pandas as pd
+
+from gapbench.analysis.continued_runs import drop_replaced_rows
+from gapbench.analysis.cost.answer_costs import usd_per_answer
+from gapbench.analysis.cost.attempt_costs import Bill, bill
+from gapbench.analysis.frames import Folders, Runs, as_floats, group_codes, load_runs
+from gapbench.stats import Floats, mean_interval, ratio_interval
+from gapbench.store.json_records import records
+from gapbench.store.trajectories import read_trajectories
+from gapbench.values import Termination
+
+TERMINATIONS: tuple[Termination, ...] = get_args(Termination)
+TIME_PARTS = ("model_s", "tool_s", "user_s", "queue_s")
+"""The parts of an episode's wall time; they add up to it."""
+TOKENS = ("input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
+
+
+@dataclass(frozen=True)
+class TrajectoryTable:
+    """Episodes by model and task.
+
+    Attributes:
+        frame: See the module's docstring. Empty if the runs have no episode.
+        simulated: Whether any row is simulated.
+    """
+
+    frame: pd.DataFrame
+    simulated: bool
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return the rows of ``bench report --json``."""
+        return records(self.frame)
+
+
+def summarize_trajectories(runs: Runs | Folders, billed: Bill | None = None) -> TrajectoryTable:
+    """Return the episodes of runs by model and task.
+
+    Args:
+        runs: Run folders, or runs already loaded.
+        billed: Result of :func:`bill`, if it was already computed.
+
+    Raises:
+        ResultsError: A folder is not a run.
+    """
+    read_runs = load_runs(runs)
+    frame = read_runs.frame
+    if frame["trajectory_id"].isna().all():
+        return TrajectoryTable(pd.DataFrame(), read_runs.simulated)
+    account = bill(read_runs) if billed is None else billed
+    episodes = _measured_episodes(read_runs)
+    of_judges = _judge_usd(read_runs, account)
+    attempts = frame.assign(usd=account.usd, answer_usd=usd_per_answer(frame, account.usd))
+    attempts = attempts[((frame["phase"] == "measure") & frame["turn"].notna()).to_numpy()]
+    by = ["model_id", "category", "task"]
+    rows = []
+    for names, part in episodes.groupby(by, sort=False):
+        model_id, category, task = map(str, names)
+        of_both = (attempts["model_id"] == model_id) & (attempts["task"] == task)
+        model = read_runs.model(model_id)
+        rows.append(
+            {
+                "model_id": model_id,
+                "weights": model.weights,
+                "simulated": model.simulated,
+                "category": category,
+                "task": task,
+                **_quality(part),
+                **_work(part),
+                **_times(part, attempts[(of_both & attempts["timed"]).to_numpy()]),
+                **_tokens(part),
+                **_money(attempts[of_both.to_numpy()]),
+                "usd_user": None,
+                "usd_judge": of_judges.get((model_id, task)),
+            }
+        )
+    return TrajectoryTable(pd.DataFrame(rows), read_runs.simulated)
+
+
+def _measured_episodes(runs: Runs) -> pd.DataFrame:
+    """Return the trajectory rows that count, with their clusters and whether a reply came from our own cache."""
+    found = drop_replaced_rows(read_trajectories(runs.folders), runs.replaced)
+    names = ["run_id", "cell_id", "task", "category", "model_id", "trajectory_id"]
+    found = found.astype(dict.fromkeys(names, str))
+    found = found[(found["phase"] == "measure").to_numpy()]
+    probes = {(run_id, cell.cell_id) for run_id, cell in runs.cells if cell.load_kind == "search"}
+    is_probe = np.array(
+        [key in probes for key in zip(found["run_id"], found["cell_id"], strict=True)], dtype=bool
+    )
+    if not is_probe.all():
+        found = found[~is_probe]
+    cached = runs.frame.loc[
+        runs.frame["from_cache"].to_numpy(dtype=bool) & runs.frame["trajectory_id"].notna().to_numpy(),
+        "trajectory_id",
+    ]
+    return found.assign(
+        cluster=group_codes(found, ["task", "cluster_id"]),
+        has_times=(found["outcome"] != "infra") & ~found["trajectory_id"].isin(set(cached.astype(str))),
+    ).reset_index(drop=True)
+
+
+def _quality(part: pd.DataFrame) -> dict[str, Any]:
+    scored = part[part["score"].notna()]
+    success = as_floats(scored["success"].astype(float))
+    low, high = mean_interval(success, scored["cluster"].to_numpy())
+    ended = part["termination"].value_counts()
+    return {
+        "episodes": len(part),
+        **{name: int(ended.get(name, 0)) for name in TERMINATIONS},
+        "scored": len(scored),
+        "solved": int(success.sum()),
+        "success": float(success.mean()) if len(scored) else None,
+        "success_low": low,
+        "success_high": high,
+        "score": float(as_floats(scored["score"]).mean()) if len(scored) else None,
+        "partial": _mean(scored["partial"]),
+    }
+
+
+def _work(part: pd.DataFrame) -> dict[str, Any]:
+    calls = int(part["calls"].sum())
+    return {
+        "turns": _mean(part["turns"]),
+        "calls": _mean(part["calls"]),
+        **{
+            name: int(part[name].sum()) / calls if calls else None
+            for name in ("calls_invalid", "calls_failed")
+        },
+        "retries": int(part["retries"].sum()),
+    }
+
+
+def _times(part: pd.DataFrame, replies: pd.DataFrame) -> dict[str, Any]:
+    timed = part[part["has_times"].to_numpy(dtype=bool)]
+    answered = replies[(replies["outcome"] != "infra").to_numpy()]
+    row: dict[str, Any] = {name: _mean(timed[name]) for name in ("wall_s", *TIME_PARTS)}
+    for name, values in (
+        ("wall", as_floats(timed["wall_s"])),
+        ("ttft", as_floats(answered["ttft_s"])),
+        ("complete_call", as_floats(answered["complete_call_s"])),
+    ):
+        row |= {f"{name}_p{share * 100:.0f}_s": _quantile(values, share) for share in (0.5, 0.95)}
+    return row
+
+
+def _tokens(part: pd.DataFrame) -> dict[str, Any]:
+    both = part[["cached_input_tokens", "input_tokens"]].dropna().astype(float).sum()
+    total = float(both["input_tokens"])
+    return {
+        **{name: _mean(part[name]) for name in TOKENS},
+        "cached_share": float(both["cached_input_tokens"]) / total if total else None,
+    }
+
+
+def _money(attempts: pd.DataFrame) -> dict[str, Any]:
+    """Return dollars of the model; unknown if the cost of any attempt is."""
+    usd = float(as_floats(attempts["usd"]).sum())
+    names = ("usd", "usd_per_episode", "usd_per_solved", "usd_per_solved_low", "usd_per_solved_high")
+    if np.isnan(as_floats(attempts["usd"])).any() or not len(attempts):
+        return dict.fromkeys(names)
+    ended = attempts[attempts["final"].to_numpy(dtype=bool) & (attempts["outcome"] != "infra").to_numpy()]
+    solved = (ended["outcome"] == "correct").to_numpy().astype(np.float64)
+    low, high = ratio_interval(
+        as_floats(ended["answer_usd"]), solved, group_codes(ended, ["task", "cluster_id"])
+    )
+    count = int(solved.sum())
+    return dict(
+        zip(
+            names,
+            (usd, usd / len(ended) if len(ended) else None, usd / count if count else None, low, high),
+            strict=True,
+        )
+    )
+
+
+def _judge_usd(runs: Runs, account: Bill) -> Mapping[tuple[str, str], float]:
+    """Return the dollars of judges by the model and task that they judged; a question names the answer's key."""
+    is_judge = (runs.frame["phase"] == "judge").to_numpy()
+    cells = {(run_id, cell.cell_id): (cell.model_id, cell.task) for run_id, cell in runs.cells}
+    found: dict[tuple[str, str], float] = {}
+    for sample_id, usd in zip(runs.frame.loc[is_judge, "sample_id"], account.usd[is_judge], strict=True):
+        key = orjson.loads(str(sample_id))
+        judged = cells.get((str(key[0]), str(key[1])))
+        if judged is not None:
+            found[judged] = found.get(judged, 0.0) + float(usd)
+    return {judged: usd for judged, usd in found.items() if not np.isnan(usd)}
+
+
+def _mean(column: pd.Series[Any]) -> float | None:
+    known = column.dropna()
+    return float(known.astype(float).mean()) if len(known) else None
+
+
+def _quantile(values: Floats, share: float) -> float | None:
+    known = values[~np.isnan(values)]
+    return float(np.quantile(known, share)) if len(known) else None
