@@ -103,7 +103,7 @@ def test_an_episode_is_packed_by_turns(tmp_path: Path) -> None:
 
 def test_every_kind_of_part_is_packed() -> None:
     """A prompt with a call, its result and a document has a text for each."""
-    parts = [
+    parts: list[dict[str, Any]] = [
         {"tool_call": {"id": "c", "name": "find", "arguments": "{}"}},
         {"tool_result": {"call_id": "c", "name": "find", "content": "no", "is_error": True}},
         {"document_sha256": "ab" * 32, "media_type": "application/pdf", "name": "a.pdf"},
