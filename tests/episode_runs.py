@@ -65,7 +65,7 @@ def _payload(
     key = (row.run_id, row.cell_id, row.sample_id, row.repeat, row.attempt)
     return Payload(
         *key, messages=canonical_json(messages_as_json(messages)), reply=reply, reasoning=None, target='"4"',
-        reason="it says so", error=None, tool_calls=calls, state_changes=changes,
+        reason="it says so", error=None, calls=calls, state_changes=changes,
     )  # fmt: skip
 
 

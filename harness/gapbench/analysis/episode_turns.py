@@ -24,7 +24,7 @@ TURN_COLUMNS = (
     "cache_write_1h_tokens", "output_tokens", "model_id", "model_served", "image_count",
 )  # fmt: skip
 """Columns of the attempt table that :func:`describe_episode` reads."""
-TURN_TEXTS = ("messages", "reply", "reasoning", "error", "tool_calls", "state_changes")
+TURN_TEXTS = ("messages", "reply", "reasoning", "error", "calls", "state_changes")
 """Columns of the payload table that it reads."""
 ENDING_COLUMNS = (
     "trajectory_id", "termination", "reason", "wall_s", "model_s", "tool_s", "user_s", "queue_s",
@@ -125,7 +125,7 @@ def turn_pricer(manifest: RunManifest) -> PriceTurn:
 
 def has_turns(row: Mapping[str, Any]) -> bool:
     """Return whether an attempt is part of an episode or has tool calls, so that it is shown by turns."""
-    return isinstance(row["trajectory_id"], str) or isinstance(row["tool_calls"], str)
+    return isinstance(row["trajectory_id"], str) or isinstance(row["calls"], str)
 
 
 def join_messages(rows: Iterable[Mapping[str, Any]]) -> str:
@@ -143,7 +143,7 @@ def _turn(
     price: PriceTurn,
 ) -> dict[str, Any]:
     last = attempts[-1]
-    calls = _load(last["tool_calls"])
+    calls = _load(last["calls"])
     made = [ToolCall(entry["id"], entry["name"], entry["arguments_json"]) for entry in calls]
     fields: dict[str, Any] = {
         "said": [] if number == 0 else _said(last["messages"], shorten),

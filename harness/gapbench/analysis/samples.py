@@ -18,7 +18,7 @@ from gapbench.values import ATTEMPT_KEY
 
 _KEY = list(ATTEMPT_KEY)
 _ITEM = ["task", "sample_id", "repeat", "load_kind", "load_value"]
-_TEXTS = ["messages", "reply", "reasoning", "target", "reason", "error", "tool_calls", "state_changes"]
+_TEXTS = ["messages", "reply", "reasoning", "target", "reason", "error", "calls", "state_changes"]
 _TURN_ONLY = [name for name in TURN_COLUMNS if name not in _KEY]
 MAX_ITEMS = 20_000
 

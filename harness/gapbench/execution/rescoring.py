@@ -28,7 +28,7 @@ def read_stored_answers(run: Path, tasks: Sequence[str] = ()) -> pd.DataFrame:
     """Return the final, measured, complete answers of a run with their scores and texts.
 
     Columns: the key, ``task``, ``model_id``, ``model_asked``, ``finish_reason``, ``outcome``, ``score``, ``prompt_sha256``,
-    ``trajectory_id``, ``messages``, ``reply``, ``target``, ``tool_calls``. Of an episode it is the last reply; see
+    ``trajectory_id``, ``messages``, ``reply``, ``target``, ``calls``. Of an episode it is the last reply; see
     :class:`gapbench.execution.recording.stored_episodes.StoredEpisodes` for the whole.
 
     Args:
@@ -45,7 +45,7 @@ def read_stored_answers(run: Path, tasks: Sequence[str] = ()) -> pd.DataFrame:
     rows = rows[rows["final"] & (rows["phase"] == "measure") & (rows["outcome"] != "infra")]
     if tasks:
         rows = rows[rows["task"].isin(list(tasks))]
-    texts = read_payload([run], [*_ATTEMPT_KEY, "messages", "reply", "target", "tool_calls"])
+    texts = read_payload([run], [*_ATTEMPT_KEY, "messages", "reply", "target", "calls"])
     plain = {"run_id": str, "cell_id": str}
     return rows.astype(plain).merge(texts.astype(plain), on=_ATTEMPT_KEY, how="left")
 
@@ -82,7 +82,7 @@ def rescore(
     def rescore_one(row: Mapping[str, Any]) -> dict[str, Any]:
         name, scorer = scorers[row["task"]]
         sample = _sample_of(row, samples)
-        transcript = episodes.transcript_of(row["trajectory_id"], row["reply"], row["tool_calls"], sample)
+        transcript = episodes.transcript_of(row["trajectory_id"], row["reply"], row["calls"], sample)
         if row["trajectory_id"] is None:
             score = _score_reply(scorer, row["reply"], sample, transcript)
             outcome, value = outcome_of_reply(row["finish_reason"], score, row["reply"])

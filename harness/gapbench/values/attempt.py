@@ -197,7 +197,7 @@ class Payload:
     target: Annotated[str | None, "the sample's target, JSON"]
     reason: Annotated[str, "why the score is what it is"]
     error: Annotated[str | None, "the failure's message"]
-    tool_calls: Annotated[
+    calls: Annotated[
         str | None, "the reply's tool calls with the results of those that ran, JSON; null: none"
     ] = None
     state_changes: Annotated[

@@ -37,7 +37,7 @@ PAYLOAD_COLUMNS = (
     "target",
     "reason",
     "error",
-    "tool_calls",
+    "calls",
     "state_changes",
 )
 TRAJECTORY_COLUMNS = tuple(name for name, _, _, _ in describe_columns("trajectories") if name != "run_id")

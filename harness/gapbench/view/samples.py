@@ -315,7 +315,7 @@ def _answers(
         connection,
         f"""
         SELECT i.item, i.load, a.*, p.messages, p.reply, p.reasoning, p.target, p.reason, p.error,
-            p.tool_calls, p.state_changes
+            p.calls, p.state_changes
         FROM (SELECT * FROM {table.sql} WHERE item IN (SELECT unnest(?::BIGINT[]))) i
         JOIN (SELECT * FROM attempts WHERE final AND phase = 'measure' AND sample_id IN (SELECT unnest(?::VARCHAR[]))) a
             ON a.task = i.task AND a.sample_id = i.sample_id AND a.repeat = i.repeat AND a.load_kind = i.load_kind

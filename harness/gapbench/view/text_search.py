@@ -100,7 +100,7 @@ def write_texts(run: Path, cache: ViewCache) -> SamplesTable:
                 ), texts AS (
                     SELECT answered.item, answered.model, answered.begins,
                         answered.begins AND answered.model = answered.asked_first AS is_first,
-                        p.reply, p.reasoning, {_texts_at("p.tool_calls", _CALL_TEXTS)} AS calls,
+                        p.reply, p.reasoning, {_texts_at("p.calls", _CALL_TEXTS)} AS calls,
                         {_texts_at("p.messages", _PART_TEXTS)} AS messages
                     FROM payloads p JOIN answered ON p.part = answered.part AND p.cell_id = answered.cell_id
                         AND p.sample_id = answered.sample_id AND p.repeat = answered.repeat AND p.attempt = answered.attempt

@@ -35,7 +35,7 @@ def two_turns(**given: Any) -> list[dict[str, Any]]:
     changes = '[{"op":"replace","path":"/orders/A~11/status","value":"sent"},{"op":"remove","path":"/sum"}]'
     listed = json.dumps([{"name": "add", "arguments": {"n": 3}}])
     return [
-        row(0, 1, reply=f"I add.\n{listed}", tool_calls=json.dumps([RAN]), tool_wait_s=2.0, state_changes=changes),
+        row(0, 1, reply=f"I add.\n{listed}", calls=json.dumps([RAN]), tool_wait_s=2.0, state_changes=changes),
         row(1, 2, reply="Done.", messages=stored(reply, result, said), **given),
     ]  # fmt: skip
 
@@ -61,7 +61,7 @@ def test_a_call_has_its_arguments_and_its_result() -> None:
 
 def test_a_call_that_did_not_run_has_no_result() -> None:
     """A single reply with tools: one turn."""
-    found = shown([{**row(0, 1, tool_calls=json.dumps([CALL])), "trajectory_id": None, "turn": None}])
+    found = shown([{**row(0, 1, calls=json.dumps([CALL])), "trajectory_id": None, "turn": None}])
 
     assert [{"name": "add", "arguments": '{\n  "n": 3\n}'}] == found["turns"][0]["calls"]
 

@@ -146,7 +146,7 @@ def test_a_payload_has_what_was_added_and_what_the_tools_returned(tmp_path: Path
     """Turn 1 adds the reply of turn 0 and the result; its call has its result, and the sum became 1 + 2."""
     go(tmp_path, episode_plan(), TurnRunner(None, SOLVED))
     stored = texts(tmp_path)
-    call = stored_calls(stored["tool_calls"].iloc[1])[0]
+    call = stored_calls(stored["calls"].iloc[1])[0]
 
     assert [["user"], ["assistant", "tool"], ["assistant", "tool"]] == [
         [message["role"] for message in json.loads(text)] for text in stored["messages"]
@@ -155,7 +155,7 @@ def test_a_payload_has_what_was_added_and_what_the_tools_returned(tmp_path: Path
         call[k] for k in ("name", "arguments_json", "result", "is_error")
     )
     assert [{"op": "replace", "path": "/sum", "value": 3}] == json.loads(stored["state_changes"].iloc[1])
-    assert [True, True, False] == list(stored["tool_calls"].notna())
+    assert [True, True, False] == list(stored["calls"].notna())
 
 
 def test_the_trajectory_adds_up_the_turns(tmp_path: Path) -> None:
@@ -585,9 +585,7 @@ def test_a_single_reply_with_tools_counts_its_calls(tmp_path: Path) -> None:
     assert (2, 1, None, None) == (row.tool_calls, row.tool_calls_invalid, row.trajectory_id, row.turn)
     assert row.first_tool_call_s is not None
     assert row.first_complete_call_s is not None
-    assert ["call_1", "call_9"] == [
-        call["id"] for call in stored_calls(texts(tmp_path)["tool_calls"].iloc[0])
-    ]
+    assert ["call_1", "call_9"] == [call["id"] for call in stored_calls(texts(tmp_path)["calls"].iloc[0])]
     assert ["call_1", "call_9"] == [call.id for call in seen[0].replies[0].tool_calls]
     assert [] == read_trajectory_values(tmp_path)
 
@@ -612,7 +610,7 @@ def test_what_tools_return_is_redacted(tmp_path: Path, monkeypatch: pytest.Monke
     go(tmp_path, episode_plan(), TurnRunner(None, SOLVED), Conversations(lambda given, _: Telling(given)))
     stored = texts(tmp_path)
 
-    assert "sk-secret" not in "".join(stored["messages"]) + "".join(stored["tool_calls"].dropna())
+    assert "sk-secret" not in "".join(stored["messages"]) + "".join(stored["calls"].dropna())
     assert "[redacted]" in stored["messages"].iloc[1]
 
 

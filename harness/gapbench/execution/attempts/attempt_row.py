@@ -244,7 +244,7 @@ def build_payload_row(
         target=None if sample.target is None else canonical_json(sample.target),
         reason=score.reason if score else "",
         error=response.failure.message if response.failure else None,
-        tool_calls=None if calls is None else credentials.redact(calls),
+        calls=None if calls is None else credentials.redact(calls),
         state_changes=None if state_changes is None else credentials.redact(state_changes),
     )
 

@@ -43,7 +43,7 @@ def tool_calls_from_json(
     """Return the calls of a reply and those that were answered, as :func:`tool_calls_as_json` wrote them.
 
     Args:
-        stored: The column ``tool_calls`` of the payload table.
+        stored: The column ``calls`` of the payload table.
         turn: The reply that made them, from 0.
     """
     entries: list[dict[str, Any]] = orjson.loads(stored) if stored else []

@@ -29,7 +29,7 @@ from gapbench.values.json_patch import apply_patch
 from gapbench.values.stored_messages import messages_from_json
 from gapbench.values.tool_calls import text_before_calls
 
-_TEXTS = ("messages", "reply", "error", "tool_calls", "state_changes")
+_TEXTS = ("messages", "reply", "error", "calls", "state_changes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class StoredEpisodes:
     def transcript(self, answer: PendingAnswer, sample: Sample) -> Transcript:
         """Return the transcript of an answer that waits for its score."""
         return self.transcript_of(
-            answer.attempt.trajectory_id, answer.payload.reply, answer.payload.tool_calls, sample
+            answer.attempt.trajectory_id, answer.payload.reply, answer.payload.calls, sample
         )
 
     def transcript_of(
@@ -112,7 +112,7 @@ class StoredEpisodes:
         steps: list[StepRecord] = []
         initial = state = None if sample.episode is None else sample.episode.state
         for number, texts in enumerate(self._texts(trajectory_id)):
-            steps += tool_calls_from_json(texts["tool_calls"], number)[1]
+            steps += tool_calls_from_json(texts["calls"], number)[1]
             if texts["state_changes"] is not None:
                 state = apply_patch(state, orjson.loads(texts["state_changes"]))
         prompt, later = self.conversation(trajectory_id)
@@ -125,7 +125,7 @@ class StoredEpisodes:
         prompt = remove_salt(self._messages_of(first))
         later = [message for turn in others for message in self._messages_of(turn)]
         if texts[-1]["error"] is None:
-            message, results = _reply_message(texts[-1]["reply"], texts[-1]["tool_calls"])
+            message, results = _reply_message(texts[-1]["reply"], texts[-1]["calls"])
             later += [message, *results]
         return prompt, tuple(later)
 
