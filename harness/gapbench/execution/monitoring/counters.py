@@ -31,7 +31,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "bench_attempts": ("Attempts, by how they ended.", (*CELL_LABELS, "outcome")),
     "bench_failures": ("Attempts without an answer, by why.", ("model", "kind")),
     "bench_retries": ("Attempts that failed and were made again.", ("model",)),
-    "bench_turns": ("Replies of episodes that went on after them.", ("model",)),
+    "bench_turns": ("Replies of episodes after which the episode continued.", ("model",)),
     "bench_cache_hits": ("Requests that our own cache answered.", ("model",)),
     "bench_spend_usd": ("US dollars of priced attempts.", ("model",)),
     "bench_tokens": ("Tokens by the provider's count.", ("model", "direction")),
