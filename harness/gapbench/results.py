@@ -199,7 +199,7 @@ class Results:
         }
         of_item = ["task", "category", "sample_id", "repeat", "load"]
         rows = found.answers.join(found.items[of_item], on="item")
-        whole = rows["trajectory_id"].map(episodes)
+        whole = rows["trajectory_id"].astype(object).map(episodes)
         rows["messages"] = whole.where(whole.notna(), rows["messages"])
         first = [
             "item", *of_item, "model_id", "outcome", "score", "answer", "target", "reply", "reasoning", "reason", "error",
