@@ -51,6 +51,15 @@ def test_links_within_the_documents_lead_somewhere() -> None:
             assert (document.parent / link).exists(), f"{document.name}: {link}"
 
 
+def test_links_in_an_included_file_lead_somewhere_from_the_page_too() -> None:
+    """A page made of the changelog lies in another folder than the changelog; `make docs-site` refuses what is dead there."""
+    for page in (ROOT / "docs").rglob("*.md"):
+        for included in re.findall(r'^--8<-- "([^":]+)', page.read_text(encoding="utf-8"), re.MULTILINE):
+            text = (ROOT / included).read_text(encoding="utf-8")
+            for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
+                assert (page.parent / link).exists(), f"{included} in {page.name}: {link}"
+
+
 def test_targets_named_in_the_documents_exist() -> None:
     """`make x` in a document is a target of the Makefile."""
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))

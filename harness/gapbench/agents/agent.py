@@ -82,7 +82,7 @@ class AgentConversation:
         self._transcript: Transcript | None = None
 
     async def begin(self) -> tuple[Message, ...]:
-        """Open the tools and return the first prompt; the user opens a conversation in which nobody has spoken.
+        """Open the tools and return the first prompt; if the prompt has only system messages, the user speaks first.
 
         Raises:
             DeadEnvironmentError: The tools cannot be opened.

@@ -74,7 +74,7 @@ def _kind_of(value: Any) -> str:
 
 def _schema_problem(validator: Any, arguments: dict[str, Any]) -> str | None:
     from jsonschema.exceptions import best_match  # noqa: PLC0415 - not needed by runs without tools
-    from referencing.exceptions import Unresolvable  # noqa: PLC0415
+    from referencing.exceptions import Unresolvable  # noqa: PLC0415 - as above
 
     try:
         error = best_match(validator.iter_errors(arguments))
@@ -95,8 +95,8 @@ def _one_line(text: str) -> str:
 class _ValidatorCache:
     """The validators of the tool sets used last.
 
-    Hashing a set would cost more than a check, so sets are told apart by identity. Each entry keeps its set, so that no
-    other can take its identity.
+    The key is the ``id()`` of a set, because hashing its content would cost more than a check. Each entry keeps its set
+    alive, so that no other set can get the same ``id()``.
     """
 
     def __init__(self) -> None:
@@ -123,8 +123,8 @@ _validators = _ValidatorCache()
 
 def _make_validator(tool: Tool) -> Any:
     from jsonschema.exceptions import SchemaError  # noqa: PLC0415 - as above
-    from jsonschema.validators import Draft202012Validator, validator_for  # noqa: PLC0415
-    from referencing import Registry  # noqa: PLC0415
+    from jsonschema.validators import Draft202012Validator, validator_for  # noqa: PLC0415 - as above
+    from referencing import Registry  # noqa: PLC0415 - as above
 
     schema = dict(tool.parameters)
     try:

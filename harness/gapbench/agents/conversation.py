@@ -1,4 +1,4 @@
-"""How a conversation goes on after each reply of the model."""
+"""What follows each reply of the model in a conversation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Step:
 
     Attributes:
         messages: What is added to the prompt after the reply: results of tools, or a line of the user.
-        termination: The episode is over, and this is why. None: it goes on, and the model is asked again.
+        termination: The episode is over, and this is why. None: it continues, and the model is asked again.
         reason: One line that says more about the end.
         records: The reply's tool calls as they were answered.
         tool_s: Seconds of wall time that the tools took together.

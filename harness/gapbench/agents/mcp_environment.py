@@ -43,7 +43,7 @@ class _Call:
 class McpEnvironment:
     """A connection to a server for one episode; a server given as a command is started for it alone.
 
-    The server keeps its own state, which nobody sees: :meth:`state` is always None. A server behind a URL is shared by
+    The server keeps its state to itself: :meth:`state` is always None. A server behind a URL is shared by
     all episodes, so what one changes the next one finds.
 
     Args:
@@ -190,8 +190,8 @@ async def open_client(tools: McpTools) -> AsyncIterator[Any]:
         DeadEnvironmentError: It does not start or answer.
     """
     import httpx2  # noqa: PLC0415 - with mcp, which is an extra
-    from mcp import Client, StdioServerParameters, stdio_client  # noqa: PLC0415
-    from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415
+    from mcp import Client, StdioServerParameters, stdio_client  # noqa: PLC0415 - mcp is an extra
+    from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415 - mcp is an extra
 
     logging.getLogger("mcp").addHandler(logging.NullHandler())  # else Python prints what the client logs
     is_open = False

@@ -39,7 +39,7 @@ def is_timed(frame: pd.DataFrame) -> Bools:
 
 
 def requests_with_a_retry(frame: pd.DataFrame, request: np.ndarray[Any, Any]) -> Bools:
-    """Return for each code of ``request`` whether one of its attempts failed and was made again, or all began anew."""
+    """Return for each code of ``request`` whether an attempt was repeated, or the episode started again."""
     count = int(request.max()) + 1 if len(request) else 0
     found = np.zeros(count, dtype=bool)
     found[request[is_retried(frame)]] = True

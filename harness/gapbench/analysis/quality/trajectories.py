@@ -15,7 +15,7 @@ counts if it is measured, and a load search's probes are left out.
 ``turns`` ``calls``     means per episode
 ``calls_invalid``       share of all calls that name no known tool or break its schema
 ``calls_failed``        share of all calls whose result is an error, the invalid ones included
-``retries``             attempts that failed and were made again, or episodes that began anew, in total
+``retries``             attempts that failed and were made again, or episodes that were started again, in total
 ``wall_s``              mean time of an episode, the sum of the next four, with ``wall_p50_s`` and ``wall_p95_s``; of
                         episodes without ``infra``, and without a reply from our own cache
 ``model_s`` ``tool_s`` ``user_s`` ``queue_s``  means of its parts: the model, tools, the user, and the client with its limits

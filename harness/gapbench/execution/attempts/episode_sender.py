@@ -34,7 +34,7 @@ from gapbench.values import (
 )
 
 OpenConversation = Callable[[Sample], Conversation]
-"""Returns the conversation of a sample that is an episode, not begun."""
+"""Opens the conversation of a sample that is an episode; it has not started yet."""
 MAX_RESTARTS = 1
 """How often an episode whose tools died starts again in one session, before it counts as ``infra``."""
 RequestName = tuple[str, int]
@@ -320,7 +320,7 @@ class EpisodeSender:
         end_s = transport.now() if failure is None else exchange.response.timing.done_s
         transcript = await _close(episode.conversation, termination, reason)
         if transcript is None and termination != "infra":
-            # Without the final state nobody can say how good the episode was.
+            # The score needs the final state.
             return await self._follow_dead_tools(planned, exchange, turn, "the tools died before the end")
         if transcript is None:
             transcript = Transcript(episode.messages, (), None, None, termination, reason)

@@ -59,8 +59,8 @@ def find_mismatch(value: Any, schema: Mapping[str, Any]) -> str | None:
 
 @lru_cache(maxsize=1_000)
 def _validator(schema_json: str) -> Any:
-    import jsonschema  # noqa: PLC0415
-    import referencing  # noqa: PLC0415
+    import jsonschema  # noqa: PLC0415 - not needed by runs without schemas
+    import referencing  # noqa: PLC0415 - not needed by runs without schemas
 
     schema = json.loads(schema_json)
     kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
