@@ -84,7 +84,7 @@ class CalibrationLevel:
         requests: Requests compared with the server's log.
         workers: Processes that sent requests.
         cpu_cores: CPU cores that they used together.
-        lag_p99_s: 99th percentile of the event-loop lag, in seconds. None: not measured.
+        lag_p99_s: 99th percentile of how long a byte that arrives at any time waits for the event loop, in seconds. None: not measured.
         server_late: Share of chunks that the server wrote more than 5 ms after they were due. The truth is when they
             were written, so this alone causes no error. But a server that is often late also reads requests late.
         errors: One for each figure.

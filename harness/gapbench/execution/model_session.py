@@ -9,8 +9,8 @@ from gapbench import transport
 from gapbench.agents import open_conversation
 from gapbench.cpus import usable_cpus
 from gapbench.execution.attempts.episode_sender import EpisodeSender, OpenConversation
+from gapbench.execution.attempts.lag_meter import LagMeter
 from gapbench.execution.attempts.load_generator import run_load
-from gapbench.execution.attempts.measure import LagMeter
 from gapbench.execution.attempts.reply_price import usage_pricer
 from gapbench.execution.attempts.request_sender import Deliver, RequestSender, warm_up
 from gapbench.execution.attempts.response_cache import ResponseCache
@@ -145,7 +145,7 @@ class ModelSession:
         wall_s = max(transport.now() - cell_start_s, 1e-9)
         return [
             WorkerReport(
-                0, sender.attempts_made, (time.process_time() - cpu_s) / wall_s, meter.lag_quantile_s(0.99)
+                0, sender.attempts_made, (time.process_time() - cpu_s) / wall_s, meter.delay_quantile_s(0.99)
             )
         ]
 

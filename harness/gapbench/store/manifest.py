@@ -114,7 +114,8 @@ class WorkerEntry(Entry):
         worker: Number of the process, from 0.
         requests: Requests that it sent.
         cpu_share: Its CPU time over the cell's time, 0-1.
-        lag_p99_s: 99th percentile of its event loop's lag, in seconds. None: not measured.
+        lag_p99_s: 99th percentile of how long a byte that arrives at any time waits for its event loop, in seconds. None:
+            not measured.
     """
 
     worker: int = 0
@@ -142,7 +143,8 @@ class CellEntry(Entry):
             gapbench wrote the run.
         counters_before: Counters of the server before the cell. None: the server has none.
         counters_after: Counters of the server after the cell.
-        lag_p99_s: 99th percentile of the event loop's lag, in seconds; of several processes the largest. None: not
+        lag_p99_s: 99th percentile of how long a byte that arrives at any time waits for the event loop, in seconds; of
+            several processes the largest. None: not
             measured.
         workers: What each process reported. None: not started.
         unusable: Why the rest of the cell is not sent: nearly all of the first answers cannot be used. None: it is sent.

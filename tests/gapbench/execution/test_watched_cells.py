@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor, Future
 from dataclasses import replace
@@ -33,14 +34,14 @@ def blind_run(
 
 
 def test_the_rest_of_the_task_is_not_sent(tmp_path: Path) -> None:
-    """19 answers trip the rule; the second of two requests in flight is kept, so 20 of 60 are there."""
+    """19 answers trip the rule; the second of two requests in flight may be looked at with them, and is kept."""
     manifest, lines = blind_run(tmp_path, 60)
     rows = frame(tmp_path)
 
     assert 19 <= len(rows) <= 21
     assert "failed" == manifest.state
     (entry,) = manifest.failures
-    assert "task sums: 19 of the first 19 answers cannot be used (19 unparsed)" in entry.message
+    assert re.match(r"task sums: (19|20) of the first \1 answers cannot be used \(\1 unparsed\)", entry.message)
     assert "`--on-unparsed continue` sends them" in entry.message
     assert [f"m: {entry.message}"] == [line for line in lines if "cannot be used" in line]
 

@@ -1,7 +1,7 @@
 """Checks whether a cell's times measure the server or this client.
 
-A client at its limit measures itself. Each worker records in ``run.json`` how late its event loop was and how much of a
-core it used; under a rate, the rows show how late requests were sent. If a cell exceeds these bounds, its times are not
+A client at its limit measures itself. Each worker records in ``run.json`` how long a byte waits for its event loop (99th
+percentile) and how much of a core it used; under a rate, the rows show how late requests were sent. If a cell exceeds these bounds, its times are not
 the provider's. Its accuracy is still valid, since a late client gets the same answers.
 """
 

@@ -126,13 +126,7 @@ async def run_load(
         await _send_open_loop(requests, send_until_final, stop_signal, cell_start_s, first_due_s)
     else:
         # With adaptive concurrency only a few senders start at once.
-        await _send_closed_loop(
-            int(load.value),
-            iter(requests),
-            send_until_final,
-            stop_signal,
-            yield_between_starts=limiter is None,
-        )
+        await _send_closed_loop(int(load.value), iter(requests), send_until_final, stop_signal)
 
 
 class _Place:
@@ -179,8 +173,6 @@ async def _send_closed_loop(
     remaining: Iterator[tuple[PlannedRequest, int]],
     send_until_final: SendUntilFinal,
     stop_signal: StopSignal,
-    *,
-    yield_between_starts: bool,
 ) -> None:
     """Keep ``concurrency`` requests in flight; a request is due the moment a sender is free."""
 
@@ -193,9 +185,6 @@ async def _send_closed_loop(
     async with asyncio.TaskGroup() as group:
         for _ in range(concurrency):
             group.create_task(send_in_turn())
-            if yield_between_starts:
-                # The first replies must not wait unread until the request of the last sender is built.
-                await asyncio.sleep(0)
 
 
 async def _send_open_loop(

@@ -13,8 +13,10 @@ from typing import NamedTuple
 from gapbench import transport
 from gapbench.execution.attempts.attempt_row import AttemptContext
 from gapbench.execution.attempts.episode_turn import EpisodeTurn
+from gapbench.execution.attempts.lag_meter import LagMeter
 from gapbench.execution.attempts.load_generator import AttemptRequest, AttemptResult
-from gapbench.execution.attempts.measure import LagMeter, measure
+from gapbench.execution.attempts.loop_turns import LoopTurns
+from gapbench.execution.attempts.measure import measure
 from gapbench.execution.attempts.response_cache import ResponseCache
 from gapbench.execution.limits.admission import Admission
 from gapbench.runner import Runner
@@ -118,6 +120,7 @@ class RequestSender:
         self.cache = cache
         self.in_flight = 0
         self.attempts_made = 0
+        self._turns = LoopTurns()
 
     def prepare(self, planned: PlannedRequest, messages: tuple[Message, ...]) -> Call:
         """Return the call that sends a prompt of a request."""
@@ -154,25 +157,28 @@ class RequestSender:
         )
         if permit is None:
             return None
-        call = self.prepare(planned, messages)
-        self.in_flight += 1
-        in_flight = self.in_flight
-        began_s = transport.now()
         timeouts = self.timeouts
         try:
-            response = await measure(
-                self.runner,
-                call,
-                timeouts.total_s,
-                first_token_s=timeouts.first_token_s,
-                gap_s=timeouts.read_s,
-                max_tokens=None if planned.sample.needs_logprobs else cell.params_of(planned).max_tokens,
-            )
+            await self._turns.wait()
+            call = self.prepare(planned, messages)
+            self.in_flight += 1
+            in_flight = self.in_flight
+            began_s = transport.now()
+            try:
+                response = await measure(
+                    self.runner,
+                    call,
+                    timeouts.total_s,
+                    first_token_s=timeouts.first_token_s,
+                    gap_s=timeouts.read_s,
+                    max_tokens=None if planned.sample.needs_logprobs else cell.params_of(planned).max_tokens,
+                )
+            finally:
+                self.in_flight -= 1
+            await self._turns.wait()
         except BaseException:
             self.admission.cancel_request(permit)
             raise
-        finally:
-            self.in_flight -= 1
         if cache is not None:
             cache.put(cache_key, response)
         final, again = await self.admission.finish_request(

@@ -151,7 +151,7 @@ class WorkerReport:
         worker: Number of the worker.
         requests: Attempts it made.
         cpu_share: CPU time divided by wall time: 1 is a whole core.
-        lag_p99_s: 99th percentile of the event-loop lag. None: the cell was too short to measure it.
+        lag_p99_s: 99th percentile of how long a byte that arrives at any time waits for the event loop. None: the cell was too short to measure it.
     """
 
     worker: int

@@ -21,8 +21,8 @@ from gapbench import transport
 from gapbench.errors import BenchError
 from gapbench.execution.attempts import gc_tuning
 from gapbench.execution.attempts.episode_sender import EpisodeSender
+from gapbench.execution.attempts.lag_meter import LagMeter
 from gapbench.execution.attempts.load_generator import run_load
-from gapbench.execution.attempts.measure import LagMeter
 from gapbench.execution.attempts.reply_price import usage_pricer
 from gapbench.execution.attempts.request_sender import CompletedAttempt, RequestSender, warm_up
 from gapbench.execution.attempts.response_cache import ResponseCache
@@ -155,7 +155,7 @@ class WorkerProcess:
             opening.worker,
             sender.attempts_made,
             (time.process_time() - cpu_s) / wall_s,
-            meter.lag_quantile_s(0.99),
+            meter.delay_quantile_s(0.99),
         )
         self._send(protocol.CellDone(report, problem))
         await self._writer.drain()

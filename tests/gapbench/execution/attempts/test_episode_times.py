@@ -13,8 +13,8 @@ from gapbench import transport
 from gapbench.errors import RunnerError
 from gapbench.execution.attempts.attempt_row import CellClock, build_attempt_row
 from gapbench.execution.attempts.episode_sender import EpisodeSender
+from gapbench.execution.attempts.lag_meter import LagMeter
 from gapbench.execution.attempts.load_generator import run_load
-from gapbench.execution.attempts.measure import LagMeter
 from gapbench.execution.attempts.reply_price import usage_pricer
 from gapbench.execution.attempts.request_sender import CompletedAttempt, RequestSender
 from gapbench.execution.attempts.trajectory_row import build_trajectory_row

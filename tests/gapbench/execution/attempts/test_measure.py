@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from gapbench import transport
 from gapbench.errors import RunnerError
-from gapbench.execution.attempts.measure import LagMeter, measure
+from gapbench.execution.attempts.measure import measure
 from gapbench.values import Call, Chunk, Response, Usage
 from tests.makers import ScriptedRunner, model
 
@@ -138,35 +137,3 @@ def test_cancelling_is_no_failure() -> None:
 def test_disclosure(chunks: list[Chunk], expected: str) -> None:
     """Reasoning that is billed and not shown is hidden."""
     assert expected == heard(*chunks).disclosure
-
-
-class FakeLoop(asyncio.SelectorEventLoop):
-    """A loop whose timers fire when the test says so, and its clock."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now_s = 0.0
-        self.timers: list[Callable[[], object]] = []
-
-    def call_later(  # type: ignore[override] # no test needs the typed arguments
-        self, delay: float, callback: Any, *args: Any, context: Any = None
-    ) -> asyncio.TimerHandle:
-        self.timers.append(callback)
-        return asyncio.TimerHandle(self.now_s + delay, callback, args, self)
-
-    def tick_at(self, now_s: float) -> None:
-        self.now_s = now_s
-        self.timers.pop()()
-
-
-def test_loop_lag_is_seen() -> None:
-    """A tick due every 20 ms: one in time, one 60 ms late, one in time."""
-    with contextlib.closing(FakeLoop()) as loop:
-        meter = LagMeter.start(loop, lambda: loop.now_s)
-        for at_s in (0.02, 0.10, 0.12):
-            loop.tick_at(at_s)
-        meter.stop()
-
-    assert pytest.approx(0.06) == meter.max_lag_s(0.0, 0.12)
-    assert pytest.approx(0.0) == meter.max_lag_s(0.11, 0.12)
-    assert meter.max_lag_s(0.2, 0.3) is None
