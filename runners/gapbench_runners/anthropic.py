@@ -68,7 +68,7 @@ class AnthropicRunner(Runner):
         self.key_env = model.key_env or (DEFAULT_KEY_ENV if self.is_official_endpoint else None)
         self.metered = self.key_env is not None
         self._request_builder = RequestBuilder(
-            self._map_params, self._add_tools, self._build_body, MESSAGES_FORM, ANTHROPIC_NAMES
+            self._map_params, self._add_tools, self._build_body, MESSAGES_FORM, ANTHROPIC_NAMES, "messages"
         )
         self._client: AsyncAnthropic | None = None
         self._templates: transport.RequestTemplates | None = None

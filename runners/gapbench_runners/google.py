@@ -22,7 +22,7 @@ from gapbench.values import (
     ToolSet,
 )
 from gapbench_runners.support.conversation import GOOGLE_FORM
-from gapbench_runners.support.google_form import google_contents, google_tools
+from gapbench_runners.support.google_form import contents_as_sent, google_contents, google_tools
 from gapbench_runners.support.google_stream import quota_ids, read_google_stream
 from gapbench_runners.support.model_rules import ModelRule, ParamMapper, rule_for
 from gapbench_runners.support.request_builder import MappedParams, RequestBuilder, refuse, restored
@@ -61,7 +61,13 @@ class GoogleRunner(Runner):
         # google-genai 3 uses the `v1` route by default; system prompts and thinking need `v1beta`.
         self.api_version = str(model.options.get("api_version", "v1beta"))
         self._request_builder = RequestBuilder(
-            self._map_params, self._add_tools, self._build_body, GOOGLE_FORM, GOOGLE_NAMES
+            self._map_params,
+            self._add_tools,
+            self._build_body,
+            GOOGLE_FORM,
+            GOOGLE_NAMES,
+            "contents",
+            contents_as_sent,
         )
         self._client: Client | None = None
         self._templates: transport.RequestTemplates | None = None

@@ -89,7 +89,12 @@ class OpenAIRunner(Runner):
         form = RESPONSES_FORM if self.api == "responses" else self.chat_form
         form = replace(form, takes_signatures=is_googles)
         self._request_builder = RequestBuilder(
-            self._map_params, self._add_tools, self._build_body, form, OPENAI_NAMES
+            self._map_params,
+            self._add_tools,
+            self._build_body,
+            form,
+            OPENAI_NAMES,
+            "input" if self.api == "responses" else "messages",
         )
         self._client: AsyncOpenAI | None = None
         self._templates: transport.RequestTemplates | None = None

@@ -10,13 +10,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gapbench.execution.attempts.measure import measure
 from gapbench.transport import ExchangeRecord
 from gapbench.transport.connection import Exchange, Origin
 from gapbench.transport.connection_pool import LeanTransport
-from gapbench.values import Message, Params, Request, Response, Session, Text
+from gapbench.values import (
+    Message,
+    Params,
+    Request,
+    Response,
+    Session,
+    Text,
+    ToolCall,
+    ToolResult,
+    ToolSet,
+)
 from tests.gapbench.transport.lean_server import HEAD, request_of, served
+from tests.gapbench_runners.conversations import TOOLS, conversations
 from tests.gapbench_runners.replay import Replay
 from tests.gapbench_runners.test_streams import TRANSCRIPTS, VENDORS
 
@@ -29,7 +42,11 @@ def say(text: str, system: str | None = None) -> tuple[Message, ...]:
 
 
 def asked(
-    name: str, replay: Replay, prompts: list[tuple[Message, ...]], transport: Any = "lean"
+    name: str,
+    replay: Replay,
+    prompts: list[tuple[Message, ...]],
+    transport: Any = "lean",
+    tools: ToolSet | None = None,
 ) -> list[Response]:
     """Return the responses to each prompt in turn, over one open runner."""
     kind, model, path = VENDORS[name.partition("_")[0]]
@@ -41,7 +58,9 @@ def asked(
             params = Params(max_tokens=16, temperature=0.5)
             try:
                 return [
-                    await measure(runner, runner.prepare(Request(runner.model, messages, params)), 120)
+                    await measure(
+                        runner, runner.prepare(Request(runner.model, messages, params, tools=tools)), 120
+                    )
                     for messages in prompts
                 ]
             finally:
@@ -84,6 +103,55 @@ def test_a_request_built_once_is_the_one_the_client_would_build(name: str) -> No
 
     assert each.asked == once.asked
     assert [_sorted(head) for head in each.heads] == [_sorted(head) for head in once.heads]
+
+
+@pytest.mark.parametrize("name", list(VENDORS))
+@settings(max_examples=30, deadline=None)
+@given(drawn=st.lists(conversations(), min_size=1, max_size=3))
+def test_a_conversation_is_sent_as_the_client_would_send_it(
+    name: str, drawn: list[tuple[Message, ...]]
+) -> None:
+    """Each conversation three times: the first builds its shape, the others may be filled in."""
+    body = (TRANSCRIPTS / f"{name}.sse").read_bytes()
+    once, each = Replay(body), Replay(body)
+    asked(name, once, drawn * 3, tools=TOOLS)
+    asked(name, each, drawn * 3, "httpx2", TOOLS)
+
+    assert each.asked == once.asked
+    assert [_sorted(head) for head in each.heads] == [_sorted(head) for head in once.heads]
+
+
+def grown(turns: int, city: str) -> list[tuple[Message, ...]]:
+    """Return the prompts of an episode: each has a call and its result more than the one before."""
+    prompt: tuple[Message, ...] = (*say("How is the weather?", "Be brief."),)
+    prompts = [prompt]
+    for turn in range(turns - 1):
+        call = ToolCall(f"call_{turn}", "book", f'{{"city": "{city}", "days": {turn + 1}}}', "c2lnbmVk")
+        result = ToolResult(call.id, call.name, f'{{"left": {turn}}}')
+        prompt = (*prompt, Message("assistant", (call,)), Message("tool", (result,)))
+        prompts.append(prompt)
+    return prompts
+
+
+@pytest.mark.parametrize("name", list(VENDORS))
+def test_the_client_sends_two_turns_of_an_episode_and_no_other(name: str) -> None:
+    """Two episodes of six turns: the client sends the first prompt, the first with a result, and builds both forms once."""
+    kind, model, path = VENDORS[name]
+    replay = Replay((TRANSCRIPTS / f"{name}.sse").read_bytes())
+    counting = Counting(Session(Path()))
+
+    async def main() -> None:
+        async with replay.serving() as url:
+            runner = kind(dataclasses.replace(model, base_url=url + path))
+            await runner.open(Session(Path(), transport_factory=lambda _url: counting))
+            for prompt in (*grown(6, "Rome"), *grown(6, "Oslo")):
+                call = runner.prepare(Request(runner.model, prompt, Params(max_tokens=16), tools=TOOLS))
+                assert (await measure(runner, call, 120)).failure is None
+            await runner.close()
+
+    asyncio.run(main())
+    assert [True, True, False, False, False, False] + [False] * 6 == counting.by_client
+    assert 12 == len(replay.asked)
 
 
 def _sorted(head: str) -> list[str]:

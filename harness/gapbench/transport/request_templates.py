@@ -1,8 +1,10 @@
 """Send a request that the vendor's SDK builds once, with other texts each time.
 
-Building a request costs the SDKs a third to half a millisecond. The requests of a cell differ only in their prompts. So
-the SDK builds one request with markers in place of the texts, and later requests are its bytes with the texts inserted.
-URL, headers, auth and every parameter come from the SDK. Requests go through the SDK as usual if it would build them
+Building a request costs the SDKs a third to half a millisecond, and up to ten for a long conversation. The requests of a
+cell differ only in their prompts. So the SDK builds one request with markers in place of the texts, and later requests
+are its bytes with the texts inserted. The turns of an episode differ in the list of their messages: there the whole list
+is inserted, in the form that the SDK sent once for messages of the same kinds. URL, headers, auth and every parameter
+come from the SDK. Requests go through the SDK as usual if it would build them
 differently (checked once per shape, on its second request), and after every response other than 200.
 
 The head is built once per shape. Headers that the SDK would change later, such as a rotating token, are not updated;
@@ -14,7 +16,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,24 +44,27 @@ class RequestTemplate:
         transport: What sends it.
         origin: Where to.
         head: The head without the content length.
-        body_segments: The parts of the body between the texts.
-        text_order: Index of the text after each segment but the last.
+        body_segments: The parts of the body between the insertions.
+        order: Index of the insertion after each segment but the last.
     """
 
     transport: LeanTransport
     origin: Origin
     head: bytes
     body_segments: tuple[bytes, ...]
-    text_order: tuple[int, ...]
+    order: tuple[int, ...]
 
-    def fill(self, texts: Sequence[str]) -> bytes | None:
-        """Return the request with ``texts`` in it, or None if JSON cannot encode a text."""
+    def fill(self, call: Call) -> bytes | None:
+        """Return the request for a call of this shape, or None if orjson cannot encode what it says."""
         try:
-            inner = [orjson.dumps(text)[1:-1] for text in texts]
-        except TypeError:  # a lone surrogate
+            if call.conversation:
+                inserted = [orjson.dumps(value) for value in call.conversation.values()]
+            else:
+                inserted = [orjson.dumps(text)[1:-1] for text in call.texts]
+        except TypeError:  # a lone surrogate, bytes, or an integer of more than 64 bits
             return None
         body = self.body_segments[0] + b"".join(
-            inner[place] + piece for place, piece in zip(self.text_order, self.body_segments[1:], strict=True)
+            inserted[place] + piece for place, piece in zip(self.order, self.body_segments[1:], strict=True)
         )
         return b"%sContent-Length: %d\r\n\r\n%s" % (self.head, len(body), body)
 
@@ -121,7 +126,7 @@ class RequestTemplates:
             Exception: The vendor's own error, or httpx2's.
         """
         template = await self._template_for(call)
-        data = None if template is None else template.fill(call.texts)
+        data = None if template is None else template.fill(call)
         if template is None or data is None:
             await self._create(call.body)
             return
@@ -131,7 +136,7 @@ class RequestTemplates:
             await self._create(call.body)
 
     async def _template_for(self, call: Call) -> RequestTemplate | None:
-        if call.template_key is None or call.body_with_texts is None:
+        if call.template_key is None:
             return None
         if call.template_key in self._templates:
             return self._templates[call.template_key]
@@ -144,38 +149,25 @@ class RequestTemplates:
             return None
         # Requests that come while the template is being built go through the SDK.
         self._templates[call.template_key] = None
-        self._templates[call.template_key] = await self._build_template(call, call.body_with_texts)
+        self._templates[call.template_key] = await self._build_template(call)
         return self._templates[call.template_key]
 
-    async def _build_template(
-        self, call: Call, body_with_texts: Callable[[Sequence[str]], Mapping[str, Any]]
-    ) -> RequestTemplate | None:
-        token = secrets.token_hex(8)
-        markers = [f"place-{place}-{token}" for place in range(len(call.texts))]
-        marked, real = (
-            await self._capture_request(body_with_texts(markers)),
-            await self._capture_request(call.body),
-        )
-        if marked is None or real is None:
+    async def _build_template(self, call: Call) -> RequestTemplate | None:
+        """Return the template of a call's shape, or None if filling it would send something else than the SDK."""
+        real = await self._capture_request(call.body)
+        if real is None:
             return None
-        transport: LeanTransport | None = marked.extensions["transport"]
-        if transport is None:
-            return None
-        try:
-            head = serialize_head(marked, 0).removesuffix(b"Content-Length: 0\r\n\r\n")
-            is_same_head = head == serialize_head(real, 0).removesuffix(b"Content-Length: 0\r\n\r\n")
-        except httpx2.LocalProtocolError:
-            return None
-        segments = re.split(rb"place-(\d+)-" + token.encode(), await marked.aread())
-        template = RequestTemplate(
-            transport,
-            origin_of(marked.url),
-            head,
-            tuple(segments[::2]),
-            tuple(int(place) for place in segments[1::2]),
-        )
-        data = template.fill(call.texts)
-        if not is_same_head or data is None:
+        template: RequestTemplate | None = None
+        if call.conversation:
+            template = _cut_conversation(real, await real.aread(), call.conversation)
+        elif call.body_with_texts is not None:
+            token = secrets.token_hex(8)
+            markers = [f"place-{place}-{token}" for place in range(len(call.texts))]
+            marked = await self._capture_request(call.body_with_texts(markers))
+            if marked is not None:
+                template = _split_at_markers(marked, await marked.aread(), rb"place-(\d+)-" + token.encode())
+        data = None if template is None else template.fill(call)
+        if template is None or data is None or template.head != _head_of(real):
             return None
         filled = data.partition(b"\r\n\r\n")[2]
         return template if json.loads(filled) == json.loads(await real.aread()) else None
@@ -190,3 +182,39 @@ class RequestTemplates:
         finally:
             record.captured_requests = None
         return captured[0] if len(captured) == 1 else None
+
+
+def _cut_conversation(
+    request: httpx2.Request, body: bytes, conversation: Mapping[str, Any]
+) -> RequestTemplate | None:
+    """Return a request without the values of its conversation, or None if it has not all of them."""
+    sent = json.loads(body)
+    if not isinstance(sent, dict) or not conversation.keys() <= sent.keys():
+        return None
+    token = secrets.token_hex(8)
+    for place, key in enumerate(conversation):
+        sent[key] = f"place-{place}-{token}"
+    return _split_at_markers(request, orjson.dumps(sent), rb'"place-(\d+)-' + token.encode() + b'"')
+
+
+def _split_at_markers(request: httpx2.Request, body: bytes, marker: bytes) -> RequestTemplate | None:
+    transport: LeanTransport | None = request.extensions["transport"]
+    head = _head_of(request)
+    if transport is None or head is None:
+        return None
+    segments = re.split(marker, body)
+    return RequestTemplate(
+        transport,
+        origin_of(request.url),
+        head,
+        tuple(segments[::2]),
+        tuple(int(place) for place in segments[1::2]),
+    )
+
+
+def _head_of(request: httpx2.Request) -> bytes | None:
+    """Return the head without the content length. None: it cannot be sent."""
+    try:
+        return serialize_head(request, 0).removesuffix(b"Content-Length: 0\r\n\r\n")
+    except httpx2.LocalProtocolError:
+        return None

@@ -205,8 +205,11 @@ class Call:
         changes: One short line per parameter that was dropped, renamed or changed, such as
             ``temperature dropped: reasoning model``. Empty: sent as requested.
         texts: The prompt's texts in order.
-        template_key: Equal for calls of one runner whose bodies differ only in ``texts``. None: not comparable.
-        body_with_texts: Returns ``body`` with other texts. None if ``template_key`` is None.
+        template_key: Equal for calls of one runner whose bodies differ only in ``texts``, or only in the values of
+            ``conversation``. None: not comparable.
+        body_with_texts: Returns ``body`` with other texts. None if ``template_key`` is None or ``conversation`` is given.
+        conversation: What grows from turn to turn of an episode: JSON values as they are sent, by their key at the top of
+            the request. {}: the call is compared by its texts.
         problem: Why the provider cannot be sent this request, in one line; sending the call then fails with it as
             ``bad_request``. None: nothing is known to be wrong.
     """
@@ -218,6 +221,7 @@ class Call:
     template_key: Hashable | None = None
     body_with_texts: Callable[[Sequence[str]], Mapping[str, Any]] | None = None
     problem: str | None = None
+    conversation: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Usage(NamedTuple):

@@ -20,6 +20,10 @@ from gapbench_runners.support.tool_declarations import ToolDeclarations
 FOREIGN_SIGNATURE = "skip_thought_signature_validator"
 """What Google has one send in place of the thought signature of a call that another model made
 (ai.google.dev/gemini-api/docs/thought-signatures, FAQ)."""
+_SENT_NAMES = {
+    "function_call": "functionCall", "function_response": "functionResponse", "thought_signature": "thoughtSignature",
+    "inline_data": "inlineData",
+}  # fmt: skip
 _MODES = {"auto": "AUTO", "required": "ANY", "none": "NONE"}
 
 
@@ -146,6 +150,22 @@ def _signature(given: str | None, changes: list[str]) -> bytes | None:
     except binascii.Error:
         changes.append("thought signatures dropped: they are not base64")
         return None
+
+
+def contents_as_sent(contents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return contents with the names of the API, as google-genai sends them; parts with bytes of media stay as they are."""
+    return [
+        {"parts": [_part_as_sent(part) for part in content["parts"]], "role": content["role"]}
+        for content in contents
+    ]
+
+
+def _part_as_sent(part: dict[str, Any]) -> dict[str, Any]:
+    sent = {_SENT_NAMES.get(key, key): value for key, value in part.items()}
+    signature = sent.get("thoughtSignature")
+    if signature is not None:
+        sent["thoughtSignature"] = base64.urlsafe_b64encode(signature).decode()
+    return sent
 
 
 def google_tools(declared: ToolDeclarations, changes: list[str]) -> Iterator[tuple[str, Any]]:

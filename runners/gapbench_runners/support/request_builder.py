@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gapbench.errors import RunnerError
 from gapbench.values import (
     Call,
     Chunk,
+    Medium,
     Message,
     Params,
     Request,
@@ -59,6 +60,8 @@ class RequestBuilder:
         build_body: Puts a prompt and the parameters together.
         form: What the vendor's form of a prompt takes.
         name_rule: The names of tools that the vendor allows.
+        conversation_key: Key of the messages, in the SDK's arguments and in the request.
+        as_sent: Returns the messages as the SDK sends them.
     """
 
     def __init__(
@@ -68,11 +71,15 @@ class RequestBuilder:
         build_body: BuildBody,
         form: ConversationForm,
         name_rule: NameRule,
+        conversation_key: str,
+        as_sent: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] = lambda messages: messages,
     ) -> None:
         self._map_params = map_params
         self._add_tools = add_tools
         self._build_body = build_body
         self._form = form
+        self._conversation_key = conversation_key
+        self._as_sent = as_sent
         self._undeclared = ToolNames((), name_rule)
         self._params_cache: dict[Hashable, MappedParams] = {}
         # By identity: the samples of a task share one object. The values keep the keys' objects alive.
@@ -93,8 +100,7 @@ class RequestBuilder:
         for message in messages:
             for part in message.parts:
                 if not isinstance(part, Text) or not part.text or part.text.isspace():
-                    # No template: an episode's turns and images rarely repeat, and a blank text may be left out.
-                    return self._build_without_template(messages, mapped)
+                    return self._build_conversation(messages, mapped)
                 texts.append(part.text)
         body = self._build_body(messages, mapped, [])
 
@@ -117,12 +123,22 @@ class RequestBuilder:
             )
         return Call(body, mapped.params_sent, mapped.changes, *template)
 
-    def _build_without_template(self, messages: tuple[Message, ...], mapped: MappedParams) -> Call:
+    def _build_conversation(self, messages: tuple[Message, ...], mapped: MappedParams) -> Call:
         changes = list(mapped.changes)
         prepared = prepare_conversation(messages, self._form, mapped.names or self._undeclared, changes)
         body = self._build_body(prepared, mapped, changes)
-        return RestorableCall(
+        call = RestorableCall(
             body, mapped.params_sent, tuple(dict.fromkeys(changes)), restoration=mapped.restoration
+        )
+        if any(isinstance(part, Medium) for message in prepared for part in message.parts):
+            return call  # the SDK encodes the bytes
+        rest = tuple(_rest_of(body, self._conversation_key, mapped.arguments))
+        # The SDK converts each message by its role and the kinds of its parts.
+        kinds = frozenset((message.role, frozenset(map(type, message.parts))) for message in prepared)
+        return replace(
+            call,
+            template_key=(mapped, rest, kinds),
+            conversation={self._conversation_key: self._as_sent(body[self._conversation_key])},
         )
 
     def _cached_params(self, params: Params) -> MappedParams:
@@ -169,3 +185,16 @@ def restored(chunks: AsyncIterator[Chunk], call: Call) -> AsyncIterator[Chunk]:
     """Return a reply's chunks with what the call changed about the tools undone."""
     restoration = call.restoration if isinstance(call, RestorableCall) else None
     return chunks if restoration is None else restore_calls(chunks, restoration)
+
+
+def _rest_of(
+    body: Mapping[str, Any], conversation_key: str, constant: Mapping[str, Any]
+) -> Iterator[tuple[str, str]]:
+    """Yield what a body has besides its conversation and the parameters of the cell, such as the system prompt."""
+    for key, value in body.items():
+        if key == conversation_key or value is constant.get(key):
+            continue
+        if isinstance(value, Mapping):
+            yield from ((f"{key}.{inner}", text) for inner, text in _rest_of(value, "", constant))
+        else:
+            yield key, repr(value)

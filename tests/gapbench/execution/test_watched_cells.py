@@ -41,7 +41,9 @@ def test_the_rest_of_the_task_is_not_sent(tmp_path: Path) -> None:
     assert 19 <= len(rows) <= 21
     assert "failed" == manifest.state
     (entry,) = manifest.failures
-    assert re.match(r"task sums: (19|20) of the first \1 answers cannot be used \(\1 unparsed\)", entry.message)
+    assert re.match(
+        r"task sums: (19|20) of the first \1 answers cannot be used \(\1 unparsed\)", entry.message
+    )
     assert "`--on-unparsed continue` sends them" in entry.message
     assert [f"m: {entry.message}"] == [line for line in lines if "cannot be used" in line]
 
