@@ -27,10 +27,11 @@ from truth import write
 
 from gapbench.store import read_manifest
 
+TIMES = {"ttft_s": 1.0, "gap_s": 1 / 60, "tokens_per_chunk": 4, "reasoning": {"tokens": 80, "shown": "summary"}}
+"""A hosted model of 2026: a second to the first token, 60 tokens a second, some thinking before each call."""
 PERSONAS = {
-    # Times of a hosted model of 2026: half a second to the first token, 80 tokens a second.
-    "openai": {"protocol": "openai", "ttft_s": 0.5, "gap_s": 0.05, "tokens_per_chunk": 4, "skill": 0.8},
-    "anthropic": {"protocol": "anthropic", "ttft_s": 0.5, "gap_s": 0.05, "tokens_per_chunk": 4, "skill": 0.8},
+    "openai": {"protocol": "openai", "skill": 0.8, **TIMES},
+    "anthropic": {"protocol": "anthropic", "skill": 0.8, **TIMES},
 }
 
 

@@ -43,6 +43,8 @@ EXIT_CLOSED = 0
 BUSY, IDLE = b"b", b"i"
 BUSY_INTERVAL_S, IDLE_INTERVAL_S = 0.1, 1.0
 ENDING_GRACE_S = 0.05
+NICENESS = 5
+"""On a busy machine the client goes first: it must read replies on time, and it limits the time of each call itself."""
 # What tools usually import: loaded once, shared by all forks.
 COMMON_MODULES = (
     "collections", "copy", "csv", "dataclasses", "datetime", "decimal", "hashlib", "io", "itertools", "math", "random",
@@ -88,6 +90,7 @@ def run_supervisor(channel_fd: int, lifeline_fd: int, *, parent: int) -> NoRetur
         lifeline_fd: Socket of the supervisor.
         parent: The process that this one ends with.
     """
+    os.nice(NICENESS)
     lifeline = socket.socket(fileno=lifeline_fd)
     try:
         namespaces.die_with_parent()

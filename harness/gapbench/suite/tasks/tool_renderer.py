@@ -61,7 +61,8 @@ class ToolRenderer:
         self._templates = templates
         self._folder = templates.source.file.parent
         self._digests: list[str] = []
-        self._checked: set[str] = set()
+        self._sets: dict[str, ToolSet] = {}
+        self._fixed_set: ToolSet | None = None
         self._tools: tuple[Tool, ...] | None = self._fixed_tools()
         self._state = self._fixed_state()
         self._response_schema = self._fixed_response_schema()
@@ -147,15 +148,18 @@ class ToolRenderer:
             if choice not in {"auto", "none"}:
                 raise self._templates.row_error("tool_choice", f"found {choice!r}, and no tools are declared")
             return None
+        if tools is self._tools and self._fixed_set is not None:
+            return self._fixed_set
         try:
-            found = make_tool_set(tools, choice, parallel=task.parallel_tool_calls)
+            made = make_tool_set(tools, choice, parallel=task.parallel_tool_calls)
         except ToolDeclarationError as exc:
             raise self._templates.error("tool_choice", str(exc)) from exc
-        if isinstance(self._source, PythonTools):
-            key = canonical_json(found.as_json()["tools"])
-            if key not in self._checked:
-                check_tools_file(self._source.file, found.tools)
-                self._checked.add(key)
+        # Equal sets are one object: runners and checks of calls prepare each set once.
+        found = self._sets.setdefault(canonical_json(made.as_json()), made)
+        if found is made and isinstance(self._source, PythonTools):
+            check_tools_file(self._source.file, found.tools)
+        if tools is self._tools:
+            self._fixed_set = found
         return found
 
     def _refuse_settings_without_tools(self) -> None:

@@ -148,6 +148,19 @@ def test_a_row_may_have_no_tools(tmp_path: Path) -> None:
     assert [True, False] == [sample.tools is not None for sample in task.samples]
 
 
+def test_samples_with_equal_tools_have_one_set(tmp_path: Path) -> None:
+    """Declared once, or the same in two of three rows: the SDK and the check of calls prepare it once."""
+    other = {**FIND, "name": "find"}
+    declared = [FIND, other, FIND]
+    rows = [{**ROW, "id": str(number), "calls": [], "t": [tool]} for number, tool in enumerate(declared)]
+
+    fixed = load(tmp_path, rows).samples
+    assert fixed[0].tools is fixed[1].tools is fixed[2].tools
+    by_row = load(tmp_path, rows, tools="{t}").samples
+    assert by_row[0].tools is by_row[2].tools
+    assert by_row[0].tools is not by_row[1].tools
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
