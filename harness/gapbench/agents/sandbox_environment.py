@@ -13,6 +13,7 @@ from gapbench.agents.environment import DeadEnvironmentError, ToolOutcome
 from gapbench.clock import now
 from gapbench.errors import InputError, SetupError
 from gapbench.sandbox import Sandbox
+from gapbench.sandbox.packages import find_packages
 from gapbench.sandbox.tool_session import BrokenToolsError, EndedSessionError, ToolReply, ToolSession
 from gapbench.values import EpisodeLimits, PythonTools, ToolSet, canonical_json
 
@@ -31,6 +32,7 @@ class SandboxEnvironment:
 
     def __init__(self, tools: PythonTools, limits: EpisodeLimits | None = None, *, level: str = "") -> None:
         self._file = tools.file
+        self._packages = tools.packages
         self._limits = limits or EpisodeLimits()
         self._level = level
         self._source = ""
@@ -88,7 +90,11 @@ class SandboxEnvironment:
         try:
             sandbox = await asyncio.to_thread(Sandbox.find, self._level)
             return await ToolSession.start(
-                sandbox, self._source, self._state_json, result_chars=self._limits.result_chars
+                sandbox,
+                self._source,
+                self._state_json,
+                result_chars=self._limits.result_chars,
+                packages=self._packages,
             )
         except BrokenToolsError as exc:
             raise DeadEnvironmentError(f"{self._file.name}: {exc}") from exc
@@ -116,9 +122,10 @@ async def check_python_tools(tools: PythonTools, declared: ToolSet, *, level: st
 
     Raises:
         InputError: The file cannot be read or loaded, or lacks a tool.
-        SetupError: No sandbox works here.
+        SetupError: No sandbox works here, or a package is not installed.
     """
     await asyncio.to_thread(Sandbox.find, level)
+    find_packages(tools.packages)
     environment = SandboxEnvironment(tools, level=level)
     try:
         await environment.open(None)

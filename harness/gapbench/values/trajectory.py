@@ -59,9 +59,12 @@ class PythonTools:
 
     Attributes:
         file: The module. Each tool is a function of the same name; its first parameter is the state.
+        packages: Names of installed packages that the module may import, such as ``yaml``, besides the standard library.
+            What these import is named too.
     """
 
     file: Path
+    packages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
