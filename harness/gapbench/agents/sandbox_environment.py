@@ -33,6 +33,7 @@ class SandboxEnvironment:
     def __init__(self, tools: PythonTools, limits: EpisodeLimits | None = None, *, level: str = "") -> None:
         self._file = tools.file
         self._packages = tools.packages
+        self._dispatcher = tools.dispatcher
         self._limits = limits or EpisodeLimits()
         self._level = level
         self._source = ""
@@ -51,13 +52,15 @@ class SandboxEnvironment:
         self._state_json = None if state is None else canonical_json(state)
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> ToolOutcome:
-        """Call a function of the module.
+        """Call a function of the module, or the one that gets all calls.
 
         Raises:
             DeadEnvironmentError: The sandbox cannot be started, or the module cannot be loaded.
         """
         began = now()
         session = self._session = self._session or await self._start()
+        if self._dispatcher is not None:
+            name, arguments = self._dispatcher, {"name": name, "arguments": arguments}
         try:
             reply = await session.call(name, arguments, timeout_s=self._limits.tool_s)
             self._accept_state(reply)
@@ -134,7 +137,8 @@ async def check_python_tools(tools: PythonTools, declared: ToolSet, *, level: st
         raise InputError(f"tools_file: {exc}; correct the module") from exc
     finally:
         await environment.close()
-    missing = [tool.name for tool in declared.tools if tool.name not in found]
+    wanted = [tool.name for tool in declared.tools] if tools.dispatcher is None else [tools.dispatcher]
+    missing = [name for name in wanted if name not in found]
     if missing:
         raise InputError(
             f"tools_file: {tools.file.name} has no function {missing[0]!r}, which tools: declares; its functions are: "
