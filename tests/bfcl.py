@@ -112,7 +112,7 @@ class AnyModel(dict[str, Any]):
         return self
 
 
-STAND_INS = {
+STAND_INS: dict[str, dict[str, Any]] = {
     "bfcl_eval.constants.model_config": {"MODEL_CONFIG_MAPPING": AnyModel()},
     "bfcl_eval.model_handler.parser.java_parser": {"parse_java_function_call": None},
     "bfcl_eval.model_handler.parser.js_parser": {"parse_javascript_function_call": None},
