@@ -31,7 +31,7 @@ TOOLS = PythonTools(Path(stateful.__file__), PACKAGES, dispatcher=stateful.run_c
 MAX_CALLING_TURNS = 20
 """As ``MAXIMUM_STEP_LIMIT`` of the package; one more reply with calls ends the conversation."""
 MAX_RESULT_CHARS = 200_000
-"""The package cuts nothing; the longest result of its right calls has 8,000 characters."""
+"""The package cuts nothing; the longest result of its right calls has 32,000 characters."""
 NEW_FUNCTIONS_LINE = "I have updated some more functions you can choose from. What about now?"
 """``DEFAULT_USER_PROMPT_FOR_ADDITIONAL_FUNCTION_FC`` of the package."""
 _DONE = Message("assistant", (Text("Done."),))
