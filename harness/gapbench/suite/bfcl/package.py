@@ -15,7 +15,9 @@ from gapbench.values import sha256
 
 PACKAGE = "bfcl-eval"
 DATA_VERSION = "BFCL_v4"
-INSTALL_HINT = "pip install --no-deps bfcl-eval (without its dependencies: only its data and checks are used)"
+INSTALL_HINT = (
+    "pip install --no-deps bfcl-eval (without its dependencies: only its data, checks and classes are used)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,22 @@ def read_category(category: str) -> BfclRows:
     return BfclRows(
         _read_lines(questions), _read_lines(answers), package_version(), sha256(questions + b"\n" + answers)
     )
+
+
+def read_functions(name: str) -> tuple[Mapping[str, Any], ...]:
+    """Return the descriptions of one file of functions, in file order.
+
+    Args:
+        name: The file in ``multi_turn_func_doc``, without its ending.
+
+    Raises:
+        SetupError: The package is not installed, or lacks the file.
+    """
+    file = find_data_folder() / "multi_turn_func_doc" / f"{name}.json"
+    try:
+        return _read_lines(file.read_bytes())
+    except OSError as exc:
+        raise SetupError(f"cannot read {file}: {exc.strerror}; {INSTALL_HINT}") from exc
 
 
 def package_version() -> str:
