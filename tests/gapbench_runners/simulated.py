@@ -11,6 +11,7 @@ import httpx2
 import orjson
 
 from gapbench.values import GroundTruth, Message, Text, prompt_sha256
+from gapbench_runners.sim_server.answer_book import make_answer_book
 from gapbench_runners.sim_server.persona import Persona
 from gapbench_runners.sim_server.reply import SimRequest
 from gapbench_runners.sim_server.server import SimConnection
@@ -35,7 +36,7 @@ def truth(text: str = QUESTION, category: str = "reasoning") -> GroundTruth:
 def mind(*book: GroundTruth, **persona: Any) -> SimModel:
     """Return a persona that answers at once and rightly, unless told otherwise."""
     settings = {**AT_ONCE, "skill": 1, **persona}
-    return SimModel(Persona.from_mapping(settings), {item.prompt_sha256: item for item in book or (truth(),)})
+    return SimModel(Persona.from_mapping(settings), make_answer_book(book or (truth(),)))
 
 
 def asked(text: str = QUESTION, max_tokens: int | None = None) -> SimRequest:

@@ -33,6 +33,7 @@ from gapbench.values import (
     prompt_sha256,
 )
 from gapbench_runners.sim import PROTOCOLS, SimRunner
+from gapbench_runners.sim_server.answer_book import make_answer_book
 from gapbench_runners.sim_server.persona import FAULT_KINDS, Persona
 from gapbench_runners.sim_server.reply import SimRequest
 from gapbench_runners.sim_server.sim_model import SimModel
@@ -305,11 +306,11 @@ def test_faults_have_their_share(kind: str) -> None:
 def test_a_retry_is_the_same_question() -> None:
     """The answer after a fault is the answer that would have come without it."""
     messages = (Message("user", (Text("q"),)),)
-    truth = {prompt_sha256(messages): GroundTruth(prompt_sha256(messages), "x", "right", "wrong")}
+    book = make_answer_book([GroundTruth(prompt_sha256(messages), "x", "right", "wrong")])
     request = SimRequest(messages, None, True, True, "m")
     for seed in range(30):
-        faulty = SimModel(Persona.from_mapping({"seed": seed, "faults": {"server_error": 0.5}}), truth)
-        steady = SimModel(Persona.from_mapping({"seed": seed}), truth)
+        faulty = SimModel(Persona.from_mapping({"seed": seed, "faults": {"server_error": 0.5}}), book)
+        steady = SimModel(Persona.from_mapping({"seed": seed}), book)
         reply = faulty.reply_to(request)
         while reply.fault:
             reply = faulty.reply_to(request)

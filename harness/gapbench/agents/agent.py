@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import re
 import sys
+from dataclasses import replace
 from typing import Any
 
 from gapbench.agents.call_check import check_call, parse_arguments
@@ -59,8 +60,8 @@ class AgentConversation:
     """A conversation with tools and a user.
 
     The calls of a reply run one after another in their order, because they share the state, and their results follow in one
-    message. An invalid call is not run: its result says what is wrong. After a reply without calls the user speaks; when
-    the user has nothing to add, the episode is done.
+    message. An invalid call is not run, unless the episode says so: its result says what is wrong. After a reply without
+    calls the user speaks; when the user has nothing to add, the episode is done.
 
     Args:
         sample: Has an episode.
@@ -78,6 +79,7 @@ class AgentConversation:
         self._records: list[StepRecord] = []
         self._state: Any = self._episode.state
         self._turn = -1
+        self._calling_turns = 0
         self._end: tuple[Termination, str] | None = None
         self._transcript: Transcript | None = None
 
@@ -102,7 +104,12 @@ class AgentConversation:
         """Run the reply's calls, or let the user speak, and return what follows."""
         self._turn += 1
         self._messages.append(reply)
-        step = await (self._run_calls(reply.tool_calls) if reply.tool_calls else self._ask_user())
+        if not reply.tool_calls:
+            step = await self._ask_user()
+        elif self._episode.invalid_calls == "run" and not all(map(_has_arguments, reply.tool_calls)):
+            step = await self._refuse_calls(reply.tool_calls)
+        else:
+            step = await self._run_calls(reply.tool_calls)
         self._messages.extend(step.messages)
         self._records.extend(step.records)
         if step.termination is not None:
@@ -136,6 +143,7 @@ class AgentConversation:
                 state_changes=self._changes_since(self._state),
             )
         began, before = now(), self._state
+        self._calling_turns += 1
         records: list[StepRecord] = []
         death: str | None = None
         try:
@@ -158,10 +166,26 @@ class AgentConversation:
         )
 
     async def _run_call(self, environment: Environment, call: ToolCall) -> StepRecord:
-        problem = check_call(call, self._tools)
+        problem = check_call(call, self._tools) if self._episode.invalid_calls == "answer" else None
         if problem is not None:
             return self._record(call, ToolOutcome(f"invalid call: {problem}", is_error=True))
         return self._record(call, await environment.call(call.name, parse_arguments(call.arguments_json)))
+
+    async def _refuse_calls(self, calls: tuple[ToolCall, ...]) -> Step:
+        """Answer calls of which one has no arguments that can be read: none is run, and the user speaks."""
+        records = [self._refuse_call(call) for call in calls]
+        step = await self._ask_user()
+        # Without a line of the user the model is not asked again.
+        messages = (_results_of(records), *step.messages) if step.termination is None else ()
+        return replace(step, messages=messages, records=tuple(records))
+
+    def _refuse_call(self, call: ToolCall) -> StepRecord:
+        try:
+            parse_arguments(call.arguments_json)
+            problem = "another call of this reply has arguments that cannot be read"
+        except ValueError as exc:
+            problem = str(exc)
+        return self._record(call, ToolOutcome(f"not run: {problem}", is_error=True))
 
     def _record(self, call: ToolCall, outcome: ToolOutcome) -> StepRecord:
         try:
@@ -184,7 +208,11 @@ class AgentConversation:
         turn = await self._user.speak(self._messages)
         if turn is None:
             return Step(termination="done", state_changes=changes)
+        self._calling_turns = 0
         limit = self._limit()
+        if turn.tools and limit is None:
+            assert self._tools is not None, "the sample has tools from the start"
+            self._tools = replace(self._tools, tools=(*self._tools.tools, *turn.tools))
         return Step(
             # The model will not see a line after its last turn.
             messages=(Message("user", (Text(turn.text),)),) if limit is None else (),
@@ -193,13 +221,19 @@ class AgentConversation:
             user_s=turn.user_s,
             think_s=turn.think_s if limit is None else 0.0,
             state_changes=changes,
+            tools=self._tools if turn.tools and limit is None else None,
         )
 
     def _limit(self) -> Termination | None:
-        return "max_turns" if self._turn + 1 >= self._episode.limits.turns else None
+        return "max_turns" if self._limit_reason() else None
 
     def _limit_reason(self) -> str:
-        return f"{self._turn + 1} turns, the most that the task allows" if self._limit() is not None else ""
+        limits = self._episode.limits
+        if limits.calling_turns is not None and self._calling_turns > limits.calling_turns:
+            return f"{self._calling_turns} replies with calls after one line of the user; the task allows {limits.calling_turns}"
+        return (
+            f"{self._turn + 1} turns, the most that the task allows" if self._turn + 1 >= limits.turns else ""
+        )
 
     def _changes_since(self, before: Any) -> str | None:
         if self._episode.state is None:
@@ -215,6 +249,14 @@ def clean_result(content: str, max_chars: int) -> str:
     """
     text = _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", content[:max_chars])
     return f"{text}\n[cut after {max_chars} characters]" if len(content) > max_chars else text
+
+
+def _has_arguments(call: ToolCall) -> bool:
+    try:
+        parse_arguments(call.arguments_json)
+    except ValueError:
+        return False
+    return True
 
 
 def _results_of(records: list[StepRecord]) -> Message:

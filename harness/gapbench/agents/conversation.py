@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from gapbench.values import Message, StepRecord, Termination, Transcript
+from gapbench.values import Message, StepRecord, Termination, ToolSet, Transcript
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,7 @@ class Step:
         user_s: Seconds that the user took: a model that plays it, without the think time.
         think_s: Seconds to wait before the model is asked again.
         state_changes: How the state changed, a JSON Patch as text. None: there is no state.
+        tools: The tools that the model may call from now on. None: those before.
     """
 
     messages: tuple[Message, ...] = ()
@@ -31,6 +32,7 @@ class Step:
     user_s: float = 0.0
     think_s: float = 0.0
     state_changes: str | None = None
+    tools: ToolSet | None = None
 
 
 class Conversation(Protocol):

@@ -13,6 +13,7 @@ from gapbench.agents.environment import DeadEnvironmentError, ToolOutcome
 from gapbench.clock import now
 from gapbench.errors import InputError, SetupError
 from gapbench.sandbox import Sandbox
+from gapbench.sandbox.packages import find_packages
 from gapbench.sandbox.tool_session import BrokenToolsError, EndedSessionError, ToolReply, ToolSession
 from gapbench.values import EpisodeLimits, PythonTools, ToolSet, canonical_json
 
@@ -31,6 +32,8 @@ class SandboxEnvironment:
 
     def __init__(self, tools: PythonTools, limits: EpisodeLimits | None = None, *, level: str = "") -> None:
         self._file = tools.file
+        self._packages = tools.packages
+        self._dispatcher = tools.dispatcher
         self._limits = limits or EpisodeLimits()
         self._level = level
         self._source = ""
@@ -49,13 +52,15 @@ class SandboxEnvironment:
         self._state_json = None if state is None else canonical_json(state)
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> ToolOutcome:
-        """Call a function of the module.
+        """Call a function of the module, or the one that gets all calls.
 
         Raises:
             DeadEnvironmentError: The sandbox cannot be started, or the module cannot be loaded.
         """
         began = now()
         session = self._session = self._session or await self._start()
+        if self._dispatcher is not None:
+            name, arguments = self._dispatcher, {"name": name, "arguments": arguments}
         try:
             reply = await session.call(name, arguments, timeout_s=self._limits.tool_s)
             self._accept_state(reply)
@@ -88,7 +93,11 @@ class SandboxEnvironment:
         try:
             sandbox = await asyncio.to_thread(Sandbox.find, self._level)
             return await ToolSession.start(
-                sandbox, self._source, self._state_json, result_chars=self._limits.result_chars
+                sandbox,
+                self._source,
+                self._state_json,
+                result_chars=self._limits.result_chars,
+                packages=self._packages,
             )
         except BrokenToolsError as exc:
             raise DeadEnvironmentError(f"{self._file.name}: {exc}") from exc
@@ -116,9 +125,10 @@ async def check_python_tools(tools: PythonTools, declared: ToolSet, *, level: st
 
     Raises:
         InputError: The file cannot be read or loaded, or lacks a tool.
-        SetupError: No sandbox works here.
+        SetupError: No sandbox works here, or a package is not installed.
     """
     await asyncio.to_thread(Sandbox.find, level)
+    find_packages(tools.packages)
     environment = SandboxEnvironment(tools, level=level)
     try:
         await environment.open(None)
@@ -127,7 +137,8 @@ async def check_python_tools(tools: PythonTools, declared: ToolSet, *, level: st
         raise InputError(f"tools_file: {exc}; correct the module") from exc
     finally:
         await environment.close()
-    missing = [tool.name for tool in declared.tools if tool.name not in found]
+    wanted = [tool.name for tool in declared.tools] if tools.dispatcher is None else [tools.dispatcher]
+    missing = [name for name in wanted if name not in found]
     if missing:
         raise InputError(
             f"tools_file: {tools.file.name} has no function {missing[0]!r}, which tools: declares; its functions are: "

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from gapbench.values import Message, UserLine
+from gapbench.values import Message, Tool, UserLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +18,13 @@ class UserTurn:
         text: The line.
         user_s: Seconds that a model which plays the user took. 0 for a script.
         think_s: Seconds to wait before the line is sent.
+        tools: As :attr:`gapbench.values.UserLine.tools`.
     """
 
     text: str
     user_s: float = 0.0
     think_s: float = 0.0
+    tools: tuple[Tool, ...] = ()
 
 
 class User(Protocol):
@@ -51,5 +53,5 @@ class ScriptedUser:
         for line in self._unused:
             if line.when is None or (text is not None and re.search(line.when, text, re.IGNORECASE)):
                 self._unused.remove(line)
-                return UserTurn(line.text, think_s=self._think_time_s if replies else 0.0)
+                return UserTurn(line.text, think_s=self._think_time_s if replies else 0.0, tools=line.tools)
         return None

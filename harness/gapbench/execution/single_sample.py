@@ -41,6 +41,7 @@ from gapbench.values import (
     Score,
     Session,
     Termination,
+    ToolSet,
     Transcript,
 )
 from gapbench.values.thinking import thinking_rules_for
@@ -236,8 +237,8 @@ async def run_trial(
     params = plan.cells[0].params
     max_tokens = None if sample.needs_logprobs else params.max_tokens
 
-    async def ask(messages: tuple[Message, ...]) -> tuple[Call, Response]:
-        call = runner.prepare(request_of(model, sample, params, messages))
+    async def ask(messages: tuple[Message, ...], tools: ToolSet | None) -> tuple[Call, Response]:
+        call = runner.prepare(request_of(model, replace(sample, tools=tools), params, messages))
         return call, await measure(runner, call, trial_task.total_s, max_tokens=max_tokens)
 
     turns: tuple[TrialTurn, ...] = ()
@@ -248,7 +249,7 @@ async def run_trial(
                 Session(log_dir=Path(folder), connections=1, truths=plan.truths, transport=model.transport)
             )
             if sample.episode is None:
-                call, response = await ask(sample.messages)
+                call, response = await ask(sample.messages, sample.tools)
             else:
                 price = usage_pricer(runner, model)
                 call, turns, episode = await _play(sample, sample.episode.limits, ask, price, on_turn)
@@ -271,7 +272,7 @@ async def run_trial(
 async def _play(
     sample: Sample,
     limits: EpisodeLimits,
-    ask: Callable[[tuple[Message, ...]], Awaitable[tuple[Call, Response]]],
+    ask: Callable[[tuple[Message, ...], ToolSet | None], Awaitable[tuple[Call, Response]]],
     price: UsagePricer,
     on_turn: Callable[[TrialTurn], None],
 ) -> tuple[Call, tuple[TrialTurn, ...], Transcript]:
@@ -286,9 +287,9 @@ async def _play(
     turns: list[TrialTurn] = []
     tokens, usd = 0, Decimal(0)
     try:
-        messages = await conversation.begin()
+        messages, tools = await conversation.begin(), sample.tools
         while True:
-            call, response = await ask(messages)
+            call, response = await ask(messages, tools)
             reply, step = response.to_message(), None
             if response.failure is None:
                 refused = response.finish_reason == "refusal"
@@ -314,7 +315,7 @@ async def _play(
                     (step.termination, step.reason) if step.termination else over or ("done", "")
                 )
                 break
-            messages = (*messages, reply, *step.messages)
+            messages, tools = (*messages, reply, *step.messages), step.tools or tools
     except DeadEnvironmentError as exc:
         raise SetupError(f"the tools of {sample.sample_id} do not work: {exc}") from exc
     finally:

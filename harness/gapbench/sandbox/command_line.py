@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -34,6 +34,7 @@ SYSTEM_PATHS = (
     "/usr/share/zoneinfo",
 )
 GUEST_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0"}  # noqa: S108 - the private one
+PACKAGES_FOLDER = "/packages"  # as in guest/tool_runner.py
 GUEST_FOLDER = Path(__file__).resolve().parent / "guest"
 # Empty packages in place of gapbench and gapbench.sandbox, whose own modules a guest does not need: half of its start.
 GUEST_START_CODE = """
@@ -89,20 +90,21 @@ def tool_template_command() -> list[str]:
 
 
 def tool_supervisor_command(
-    program: str, limits: SandboxLimits, *, channel_fd: int, lifeline_fd: int
+    program: str, limits: SandboxLimits, packages: Mapping[str, str], *, channel_fd: int, lifeline_fd: int
 ) -> list[str]:
     """Return the command line that starts the supervisor of one episode's tools at level ``bubblewrap``.
 
     Args:
         program: Path of ``bwrap``.
         limits: What the tools may use.
+        packages: See :func:`gapbench.sandbox.packages.find_packages`.
         channel_fd: Inherited socket of the tools.
         lifeline_fd: Inherited socket of the supervisor.
     """
     path = str(GUEST_FOLDER.parents[2])
     fds = [channel_fd, lifeline_fd]
     supervisor = _guest_command(base_interpreter(), path, "tool_supervisor", "run_single", fds)
-    return [*_bubblewrap_command(program, limits), *supervisor]
+    return [*_bubblewrap_command(program, limits, packages), *supervisor]
 
 
 def guest_readable_paths() -> list[str]:
@@ -115,7 +117,9 @@ def _guest_command(interpreter: str, path: str, module: str, function: str, argu
     return [interpreter, "-s", "-S", "-P", "-c", code, path, json.dumps(argument)]
 
 
-def _bubblewrap_command(bwrap: str, limits: SandboxLimits) -> list[str]:
+def _bubblewrap_command(
+    bwrap: str, limits: SandboxLimits, packages: Mapping[str, str] | None = None
+) -> list[str]:
     words = [bwrap, "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
     if os.geteuid() == 0:
         # No user namespace, and the right to become other users: no limit on processes applies to root, and
@@ -136,6 +140,10 @@ def _bubblewrap_command(bwrap: str, limits: SandboxLimits) -> list[str]:
             words += ["--symlink", str(Path(path).readlink()), path]
         elif Path(path).exists():
             words += ["--ro-bind", path, path]
+    if packages:
+        words += ["--perms", "0755", "--dir", PACKAGES_FOLDER]
+    for name, path in (packages or {}).items():
+        words += ["--ro-bind", path, f"{PACKAGES_FOLDER}/{name}"]
     for device in ("null", "zero", "urandom"):
         words += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
     return [*words, "--remount-ro", "/", "--chdir", "/tmp", "--"]  # noqa: S108 - the private one

@@ -21,6 +21,7 @@ from gapbench.sandbox import tool_template
 from gapbench.sandbox.command_line import GUEST_ENVIRONMENT, guest_readable_paths, tool_supervisor_command
 from gapbench.sandbox.guest.frames import LENGTH, MAX_FRAME_BYTES, encode_frame
 from gapbench.sandbox.job import SandboxLimits
+from gapbench.sandbox.packages import find_packages
 from gapbench.sandbox.sandbox import (
     EXIT_OUT_OF_MEMORY,
     EXIT_TOO_MANY_FILES,
@@ -84,6 +85,7 @@ class ToolSession:
         state_json: str | None,
         *,
         result_chars: int,
+        packages: Sequence[str] = (),
         limits: SandboxLimits = TOOL_LIMITS,
     ) -> ToolSession:
         """Start the tools and wait until their module is loaded.
@@ -93,13 +95,15 @@ class ToolSession:
             source: The module.
             state_json: The state, a JSON text. None: there is none.
             result_chars: See :class:`ToolReply`.
+            packages: Names of installed packages that the module may import, besides the standard library.
             limits: ``wall_s`` is not used.
 
         Raises:
             BrokenToolsError: The module raises.
             EndedSessionError: It does not start.
+            SetupError: A package is not installed.
         """
-        session = await cls._start_process(sandbox, limits)
+        session = await cls._start_process(sandbox, limits, find_packages(packages))
         try:
             await session._load(["start", source, state_json, result_chars])  # noqa: SLF001 - made by this class
         except BaseException:
@@ -119,7 +123,9 @@ class ToolSession:
         self._tell_supervisor(IDLE)
 
     @classmethod
-    async def _start_process(cls, sandbox: Sandbox, limits: SandboxLimits) -> ToolSession:
+    async def _start_process(
+        cls, sandbox: Sandbox, limits: SandboxLimits, packages: Mapping[str, str]
+    ) -> ToolSession:
         (channel, guest_channel), (lifeline, guest_lifeline) = socket.socketpair(), socket.socketpair()
         session = cls(channel, lifeline, limits)
         proc_fd = open_host_proc() if sandbox.level == "bubblewrap" else None
@@ -129,6 +135,7 @@ class ToolSession:
                     "level": sandbox.level,
                     "limits": asdict(limits),
                     "readable": _readable_paths(),
+                    "packages": packages,
                     "user": random_uid(),
                     "proc_fd": proc_fd,
                 }
@@ -139,7 +146,7 @@ class ToolSession:
                 if sandbox.level == "unshare":
                     await _fork_supervisor(fds)
                 else:
-                    session._process = _start_bubblewrap(sandbox, limits, fds, proc_fd)
+                    session._process = _start_bubblewrap(sandbox, limits, packages, fds, proc_fd)
         except OSError as exc:
             await session.close()
             raise EndedSessionError(f"the sandbox cannot be started: {exc.strerror}") from exc
@@ -281,11 +288,15 @@ async def _fork_supervisor(fds: tuple[int, int]) -> None:
 
 
 def _start_bubblewrap(
-    sandbox: Sandbox, limits: SandboxLimits, fds: tuple[int, int], proc_fd: int | None
+    sandbox: Sandbox,
+    limits: SandboxLimits,
+    packages: Mapping[str, str],
+    fds: tuple[int, int],
+    proc_fd: int | None,
 ) -> subprocess.Popen[bytes]:
     """Start bubblewrap with a supervisor; from the loop's own thread, as it ends with the thread that started it."""
     return subprocess.Popen(
-        tool_supervisor_command(sandbox.program, limits, channel_fd=fds[0], lifeline_fd=fds[1]),
+        tool_supervisor_command(sandbox.program, limits, packages, channel_fd=fds[0], lifeline_fd=fds[1]),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

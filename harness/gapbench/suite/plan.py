@@ -249,6 +249,8 @@ class Plan:
                     sample.decoy or DEFAULT_DECOY,
                     sample.reference_turns,
                     sample.decoy_turns,
+                    () if sample.episode is None else tuple(line.text for line in sample.episode.user),
+                    () if sample.tools is None else tuple(tool.name for tool in sample.tools.tools),
                 )
 
 

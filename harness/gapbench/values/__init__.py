@@ -60,6 +60,7 @@ from gapbench.values.tools import ResponseSchema, Tool, ToolSet
 from gapbench.values.trajectory import (
     Episode,
     EpisodeLimits,
+    InvalidCalls,
     McpTools,
     PythonTools,
     RecordedTools,
@@ -87,6 +88,7 @@ __all__ = [
     "FinishReason",
     "GroundTruth",
     "Image",
+    "InvalidCalls",
     "Likelihood",
     "McpTools",
     "Medium",

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -209,10 +209,14 @@ class Message:
         return all(isinstance(part, Text) for part in self.parts)
 
 
-def messages_as_json(messages: Iterable[Message]) -> list[dict[str, Any]]:
+def messages_as_json(messages: Iterable[Message], new_tools: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Return messages as plain JSON values with media by hash: the form that is hashed and stored.
 
     Adjacent text parts are joined, since providers differ in whether they keep them apart.
+
+    Args:
+        messages: The messages.
+        new_tools: Names of the tools that are declared from the last message on; they are noted as a part of it.
     """
     out: list[dict[str, Any]] = []
     for message in messages:
@@ -226,6 +230,8 @@ def messages_as_json(messages: Iterable[Message]) -> list[dict[str, Any]]:
             else:
                 parts.append(_part_as_json(part))
         out.append({"role": message.role, "parts": parts})
+    if new_tools:
+        out[-1]["parts"].append({"new_tools": list(new_tools)})
     return out
 
 

@@ -108,6 +108,9 @@ class GroundTruth:
         decoy: The reply that scores 0.
         reference_turns: The assistant's messages that score 1, one for each turn. (): ``reference`` is the only one.
         decoy_turns: The assistant's messages that score 0, as ``reference_turns``.
+        user_lines: What the scripted user says after the first prompt, in order. With ``tool_names`` it tells samples
+            with the same first prompt apart.
+        tool_names: Names of the tools that are declared with the first prompt.
     """
 
     prompt_sha256: str
@@ -116,6 +119,8 @@ class GroundTruth:
     decoy: str
     reference_turns: tuple[Message, ...] = ()
     decoy_turns: tuple[Message, ...] = ()
+    user_lines: tuple[str, ...] = ()
+    tool_names: tuple[str, ...] = ()
 
 
 def _no_truths() -> Iterable[GroundTruth]:

@@ -37,8 +37,8 @@ def messages_from_json(stored: Iterable[Mapping[str, Any]], read_medium: ReadMed
 
 
 def parts_from_json(stored: Iterable[Mapping[str, Any]], read_medium: ReadMedium) -> tuple[Part, ...]:
-    """Return the parts of one message; see :func:`messages_from_json`."""
-    return tuple(_part_from_json(part, read_medium) for part in stored)
+    """Return the parts of one message; see :func:`messages_from_json`. A note on new tools is no part of a prompt."""
+    return tuple(_part_from_json(part, read_medium) for part in stored if "new_tools" not in part)
 
 
 def _part_from_json(part: Mapping[str, Any], read_medium: ReadMedium) -> Part:
@@ -75,8 +75,8 @@ def describe_part(part: Mapping[str, Any]) -> dict[str, str]:
     """Return a stored part as every page and table shows it.
 
     An image has ``image`` (its hash) and ``media_type``. Every other part has ``text``; one that is not plain text has
-    ``kind`` besides (``call``, ``result``, ``error``, ``document``, ``audio``, ``reasoning state`` or ``part``), and a
-    call or a result ``name``, the tool's.
+    ``kind`` besides (``call``, ``result``, ``error``, ``new tools``, ``document``, ``audio``, ``reasoning state`` or
+    ``part``), and a call or a result ``name``, the tool's.
     """
     if "text" in part:
         return {"text": str(part["text"])}
@@ -93,6 +93,8 @@ def describe_part(part: Mapping[str, Any]) -> dict[str, str]:
         state = part["reasoning_state"]
         size = len(str(state["item"]))
         return {"kind": "reasoning state", "text": f"[{size:,} characters that only {state['api']} reads]"}
+    if "new_tools" in part:
+        return {"kind": "new tools", "text": ", ".join(map(str, part["new_tools"]))}
     for kind in ("document", "audio"):
         if f"{kind}_sha256" in part:
             facts = [part.get("name"), part.get("media_type"), f"sha256 {str(part[f'{kind}_sha256'])[:12]}…"]

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from gapbench.values.attempt import Int32, Label, Outcome, Phase
 from gapbench.values.messages import Message
 from gapbench.values.requests import Weights
+from gapbench.values.tools import Tool
 
 Termination = Literal["done", "max_turns", "budget", "context_overflow", "infra"]
 """How an episode ended.
@@ -30,6 +31,7 @@ class EpisodeLimits:
         usd: Most dollars for the model. None: no limit.
         tool_s: Seconds that one tool call may take.
         result_chars: Characters of a tool's result that the model sees; the rest is cut, and the result says so.
+        calling_turns: Most replies with calls after one line of the user; one more ends the episode. None: no limit.
     """
 
     turns: int = 40
@@ -37,6 +39,7 @@ class EpisodeLimits:
     usd: float | None = None
     tool_s: float = 30.0
     result_chars: int = 20_000
+    calling_turns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +50,12 @@ class UserLine:
         text: What the user says.
         when: Regular expression that must match somewhere in the model's last text, whatever the case. None: the line
             needs none.
+        tools: Tools that the model may call from this line on, besides those before; the sample has some from the start.
     """
 
     text: str
     when: str | None = None
+    tools: tuple[Tool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +64,14 @@ class PythonTools:
 
     Attributes:
         file: The module. Each tool is a function of the same name; its first parameter is the state.
+        packages: Names of installed packages that the module may import, such as ``yaml``, besides the standard library.
+            What these import is named too.
+        dispatcher: The one function that gets all calls: ``(state, *, name, arguments)``. None: each tool has its own.
     """
 
     file: Path
+    packages: tuple[str, ...] = ()
+    dispatcher: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +100,13 @@ class RecordedTools:
 
 ToolSource = PythonTools | McpTools | RecordedTools
 
+InvalidCalls = Literal["answer", "run"]
+"""What becomes of a call that breaks its tool's schema, or names no declared tool.
+
+``answer``: it is not run, and its result says what is wrong. ``run``: it is run as it is, as long as the arguments of all
+calls of the reply are JSON objects; else none of them is run, and the user speaks.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Episode:
@@ -104,6 +121,7 @@ class Episode:
         user: The lines of the scripted user, in order.
         think_time_s: Seconds that the user waits before a line.
         limits: See :class:`EpisodeLimits`.
+        invalid_calls: See :data:`InvalidCalls`.
     """
 
     tools: ToolSource | None = None
@@ -111,6 +129,7 @@ class Episode:
     user: tuple[UserLine, ...] = ()
     think_time_s: float = 0.0
     limits: EpisodeLimits = field(default_factory=EpisodeLimits)
+    invalid_calls: InvalidCalls = "answer"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from typing import Any
 
 from gapbench.errors import InputError
 from gapbench.values import GroundTruth
-from gapbench_runners.sim_server.answer_book import parse_truth
+from gapbench_runners.sim_server.answer_book import AnswerBook, make_answer_book, parse_truth
 from gapbench_runners.sim_server.canned_streams import LeanConnection, Schedule, StreamScheduler
 from gapbench_runners.sim_server.persona import NESTED_SETTINGS, Persona
 from gapbench_runners.sim_server.server import SimConnection
@@ -48,7 +48,8 @@ def main() -> None:
     parser.add_argument(
         "--truth",
         type=Path,
-        help="answer book: JSON lines of prompt_sha256, category, reference, decoy, reference_turns, decoy_turns",
+        help="answer book: JSON lines of prompt_sha256, category, reference, decoy, reference_turns, decoy_turns, "
+        "user_lines, tool_names",
     )
     parser.add_argument(
         "--model",
@@ -173,17 +174,16 @@ def _build_simulation(options: argparse.Namespace) -> Simulation:
 _PERSONA_MAPPINGS = {"skill", *NESTED_SETTINGS}
 
 
-def _read_answer_book(path: Path) -> dict[str, GroundTruth]:
-    book: dict[str, GroundTruth] = {}
+def _read_answer_book(path: Path) -> AnswerBook:
+    truths: list[GroundTruth] = []
     for number, line in enumerate(path.read_bytes().splitlines(), 1):
         try:
-            truth = parse_truth(line)
+            truths.append(parse_truth(line))
         except (AttributeError, KeyError, TypeError, ValueError) as exc:
             raise InputError(
                 f"{path}:{number}: {exc}; expected a JSON object of {', '.join(GroundTruth.__slots__)}"
             ) from exc
-        book[truth.prompt_sha256] = truth
-    return book
+    return make_answer_book(truths)
 
 
 def _read_persona_document(path: Path) -> dict[str, Any]:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
 
 from gapbench.values import GroundTruth, Message, Part, Text, ToolCall, messages_as_json
+
+AnswerBook = Mapping[str, Sequence[GroundTruth]]
+"""By the hash of the first prompt: the ground truths of the samples that have it."""
+
+
+def make_answer_book(truths: Iterable[GroundTruth]) -> AnswerBook:
+    """Return ground truths by prompt."""
+    book: dict[str, list[GroundTruth]] = {}
+    for truth in truths:
+        book.setdefault(truth.prompt_sha256, []).append(truth)
+    return book
 
 
 def dump_answer_book(truths: Iterable[GroundTruth]) -> bytes:
@@ -23,6 +34,8 @@ def _truth_as_json(truth: GroundTruth) -> dict[str, Any]:
         "decoy": truth.decoy,
         "reference_turns": messages_as_json(truth.reference_turns),
         "decoy_turns": messages_as_json(truth.decoy_turns),
+        "user_lines": truth.user_lines,
+        "tool_names": truth.tool_names,
     }
 
 
@@ -35,6 +48,8 @@ def parse_truth(line: bytes | str) -> GroundTruth:
     given = orjson.loads(line)
     for key in ("reference_turns", "decoy_turns"):
         given[key] = tuple(_parse_turn(turn) for turn in given.get(key, ()))
+    for key in ("user_lines", "tool_names"):
+        given[key] = tuple(given.get(key, ()))
     return GroundTruth(**given)
 
 

@@ -37,6 +37,32 @@ class ScriptedTurn(NamedTuple):
     calls: tuple[ScriptedCall, ...] = ()
 
 
+def find_truth(
+    truths: Sequence[GroundTruth], position: EpisodePosition, tools: ToolSet | None
+) -> GroundTruth | None:
+    """Return the ground truth of an episode: of those with its first prompt, the one that its further course fits best.
+
+    Args:
+        truths: With the same first prompt, in the order of the samples.
+        position: What was said so far.
+        tools: Those of the request.
+    """
+    if len(truths) < 2:
+        return truths[0] if truths else None
+    said = tuple(message.text for message in position.messages if message.role == "user")
+    declared = {plain_name(tool.name) for tool in tools.tools} if tools is not None else set()
+
+    def fit(truth: GroundTruth) -> tuple[bool, bool]:
+        return truth.user_lines[: len(said)] == said, set(map(plain_name, truth.tool_names)) == declared
+
+    return max(reversed(truths), key=fit)
+
+
+def plain_name(name: str) -> str:
+    """Return a tool's name as every vendor takes it."""
+    return _NOT_IN_NAMES.sub("_", name)
+
+
 def turns_of(truth: GroundTruth, *, right: bool) -> tuple[Message, ...]:
     """Return the messages that score 1, or those that score 0."""
     turns, text = (truth.reference_turns, truth.reference) if right else (truth.decoy_turns, truth.decoy)
@@ -123,12 +149,12 @@ def fit_to_tools(turn: ScriptedTurn, tools: ToolSet | None) -> ScriptedTurn:
     if tools.choice == "none":
         return ScriptedTurn(turn.text or NO_CALL) if turn.calls else turn
     if turn.calls:
-        by_plain_name = {_NOT_IN_NAMES.sub("_", tool.name): tool.name for tool in tools.tools}
+        by_plain_name = {plain_name(tool.name): tool.name for tool in tools.tools}
         turn = turn._replace(
             calls=tuple(
                 call
                 if tools.tool(call.name)
-                else call._replace(name=by_plain_name.get(_NOT_IN_NAMES.sub("_", call.name), call.name))
+                else call._replace(name=by_plain_name.get(plain_name(call.name), call.name))
                 for call in turn.calls
             )
         )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import orjson
 
 from gapbench.values import GroundTruth, ToolSet, join_turns, remove_salt
+from gapbench_runners.sim_server.answer_book import AnswerBook
 from gapbench_runners.sim_server.episode_mark import EpisodeMark
 from gapbench_runners.sim_server.episode_position import (
     EpisodePosition,
@@ -33,6 +34,7 @@ from gapbench_runners.sim_server.script import (
     ScriptedTurn,
     break_calls,
     fill_results,
+    find_truth,
     fit_to_tools,
     is_followed,
     turn_at,
@@ -69,14 +71,14 @@ class _Line(NamedTuple):
 class SimModel:
     """One persona with its answer book and its memory of what it was asked."""
 
-    def __init__(self, persona: Persona, answer_book: Mapping[str, GroundTruth]) -> None:
+    def __init__(self, persona: Persona, answer_book: AnswerBook) -> None:
         """Start having been asked nothing."""
         self.persona = persona
         self.answer_book = answer_book
         self._request_counts: Counter[str] = Counter()
         self._answer_counts: Counter[str] = Counter()
         self._cached_prefixes: set[tuple[int, str]] = set()
-        self._scripts: dict[tuple[str, bool, bool], list[ScriptedTurn]] = {}
+        self._scripts: dict[tuple[int, bool, bool], list[ScriptedTurn]] = {}
 
     def reply_to(self, request: SimRequest) -> SimReply:
         """Return what to say, and remember having been asked."""
@@ -192,7 +194,7 @@ class SimModel:
     ) -> _Line:
         """Return what the persona says at a position."""
         persona, prompt = self.persona, position.prompt_sha256
-        truth = self.answer_book.get(prompt)
+        truth = find_truth(self.answer_book.get(prompt, ()), position, tools)
         if truth is None:
             return _Line(ScriptedTurn(UNKNOWN_PROMPT_ANSWER), False, False, "stop")
         one_call = tools is not None and tools.parallel is False
@@ -231,7 +233,7 @@ class SimModel:
         return _Line(turn, right, is_intact, finish)
 
     def _script(self, truth: GroundTruth, *, right: bool, one_call: bool) -> list[ScriptedTurn]:
-        key = (truth.prompt_sha256, right, one_call)
+        key = (id(truth), right, one_call)  # the answer book keeps them all
         if key not in self._scripts:
             self._scripts[key] = write_script(turns_of(truth, right=right), one_call_a_reply=one_call)
         return self._scripts[key]

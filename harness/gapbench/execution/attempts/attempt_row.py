@@ -227,7 +227,7 @@ def build_payload_row(
     """Return the texts of one attempt; the prompt is the one that was sent, of a later turn what was added to it."""
     sample = planned.sample
     messages = cell.messages(planned) if turn is None else turn.added
-    text = canonical_json(messages_as_json(messages))
+    text = canonical_json(messages_as_json(messages, () if turn is None else turn.new_tools))
     has_run = turn is not None and turn.tool_wait_s is not None
     calls = tool_calls_as_json(response.tool_calls, turn.records if turn is not None and has_run else ())
     state_changes = None if turn is None else turn.state_changes

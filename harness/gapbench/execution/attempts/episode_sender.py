@@ -15,7 +15,12 @@ from gapbench import credentials, transport
 from gapbench.agents import Conversation, DeadEnvironmentError, Step, open_conversation
 from gapbench.execution.attempts.attempt_row import AttemptContext
 from gapbench.execution.attempts.context_overflow import is_context_overflow
-from gapbench.execution.attempts.episode_turn import EpisodeEnd, EpisodeTurn, count_invalid_calls
+from gapbench.execution.attempts.episode_turn import (
+    EpisodeEnd,
+    EpisodeTurn,
+    add_usages,
+    count_invalid_calls,
+)
 from gapbench.execution.attempts.load_generator import AttemptRequest, AttemptResult
 from gapbench.execution.attempts.request_sender import CompletedAttempt, Exchange, RequestSender
 from gapbench.pricing import UsagePricer
@@ -29,6 +34,7 @@ from gapbench.values import (
     Sample,
     Termination,
     Timing,
+    ToolSet,
     Transcript,
     Usage,
 )
@@ -70,6 +76,8 @@ class _OpenEpisode:
         first_attempt: Number of its first attempt.
         messages: The prompt of the present turn.
         added: What was added to it since the turn before.
+        tools: The tools that the model may call in the present turn.
+        new_tools: Names of those that were added since the turn before.
         start_s: When its first request was due; set by its first exchange.
     """
 
@@ -77,6 +85,8 @@ class _OpenEpisode:
     first_attempt: int
     messages: tuple[Message, ...]
     added: tuple[Message, ...]
+    tools: ToolSet | None
+    new_tools: tuple[str, ...] = ()
     start_s: float | None = None
     turns: int = 0
     model_s: float = 0.0
@@ -109,6 +119,14 @@ class _OpenEpisode:
         self.user_s += min(step.user_s, elapsed_s - tool_s)
         self.calls_failed += sum(record.is_error for record in step.records)
 
+    def change_tools(self, tools: ToolSet | None) -> None:
+        """Set the tools of the next turn. None: they stay as they are."""
+        known = () if self.tools is None else self.tools.tools
+        self.new_tools = (
+            () if tools is None else tuple(tool.name for tool in tools.tools if tool not in known)
+        )
+        self.tools = tools or self.tools
+
     def exceeded_limit(self, episode: Episode) -> tuple[Termination, str] | None:
         """Return how a limit ends the episode after a reply, and in words which. None: it may go on."""
         return exceeded_limit(episode.limits, self.turns, self.tokens, self.usd)
@@ -127,7 +145,7 @@ class _OpenEpisode:
             calls_invalid=self.calls_invalid,
             calls_failed=self.calls_failed,
             retries=self.retries,
-            usage=_add_usages(self.usages),
+            usage=add_usages(self.usages),
         )
 
 
@@ -165,7 +183,7 @@ class EpisodeSender:
             except DeadEnvironmentError as exc:
                 return await self._deliver_dead_start(attempt, str(exc))
         sent = self._sender.cell.with_salt(planned, episode.messages)
-        exchange = await self._sender.exchange(attempt, sent)
+        exchange = await self._sender.exchange(attempt.with_tools(episode.tools), sent)
         if exchange is None:
             await self._abandon(name)
             return AttemptResult(None, should_retry=False)
@@ -176,6 +194,7 @@ class EpisodeSender:
             episode.turns,
             sent if not episode.turns else episode.added,
             count_prompt_chars(sent),
+            new_tools=episode.new_tools,
         )
         if exchange.response.failure is not None:
             return await self._follow_failure(planned, episode, exchange, turn, exchange.response.failure)
@@ -202,7 +221,8 @@ class EpisodeSender:
                 if self._may_restart(name):
                     continue
                 raise DeadEnvironmentError(_words(exc)) from exc
-            episode = _OpenEpisode(conversation, attempt.number, messages, messages)
+            tools = attempt.planned.sample.tools
+            episode = _OpenEpisode(conversation, attempt.number, messages, messages, tools)
             episode.retries = self._restarts.get(name, 0)
             self._open[name] = episode
             return episode
@@ -263,7 +283,7 @@ class EpisodeSender:
         else:
             step = await _follow(episode.conversation, reply)
         episode.add_step(step, transport.now() - began_s)
-        invalid = count_invalid_calls(reply.tool_calls, sample.tools, step.records)
+        invalid = count_invalid_calls(reply.tool_calls, episode.tools, step.records)
         episode.calls_invalid += invalid
         turn = replace(
             turn,
@@ -283,6 +303,7 @@ class EpisodeSender:
             return await self._end(planned, exchange, turn, *exceeded)
         episode.added = (reply, *step.messages)
         episode.messages += episode.added
+        episode.change_tools(step.tools)
         episode.user_s += step.think_s
         await self._deliver(planned, exchange, turn)
         return AttemptResult(None, should_retry=False, goes_on=True, wait_s=step.think_s)
@@ -372,14 +393,3 @@ def _has_tools(planned: PlannedRequest) -> bool:
 
 def _name_of(planned: PlannedRequest) -> RequestName:
     return planned.sample.sample_id, planned.repeat
-
-
-def _add_usages(usages: list[Usage]) -> Usage:
-    """Return the tokens of several replies. A count that all replies lack is None; input and output where one lacks it."""
-    sums: dict[str, int | None] = {}
-    for name in Usage._fields:
-        counts = [getattr(usage, name) for usage in usages]
-        known = [count for count in counts if count is not None]
-        is_whole = len(known) == len(counts) if name in {"input_tokens", "output_tokens"} else True
-        sums[name] = sum(known) if known and is_whole else None
-    return Usage(**sums)

@@ -58,6 +58,7 @@ class EpisodeTurn:
         calls_invalid: How many of the reply's calls are invalid.
         tool_wait_s: Seconds that its tools took. None: none ran.
         state_changes: How the state changed, a JSON Patch. None: there is no state.
+        new_tools: Names of the tools that were declared for the first time in this turn, the episode's first excepted.
         end: The episode, if this attempt ended it. None: it did not.
     """
 
@@ -69,6 +70,7 @@ class EpisodeTurn:
     calls_invalid: int = 0
     tool_wait_s: float | None = None
     state_changes: str | None = None
+    new_tools: tuple[str, ...] = ()
     end: EpisodeEnd | None = None
 
 
@@ -92,3 +94,14 @@ def _is_invalid(call: ToolCall, tools: ToolSet | None) -> bool:
         return check_call(call, tools) is not None
     except InputError:  # the tool's own schema is at fault, not the call
         return False
+
+
+def add_usages(usages: Sequence[Usage]) -> Usage:
+    """Return the tokens of several replies. A count that all replies lack is None; input and output where one lacks it."""
+    sums: dict[str, int | None] = {}
+    for name in Usage._fields:
+        counts = [getattr(usage, name) for usage in usages]
+        known = [count for count in counts if count is not None]
+        is_whole = len(known) == len(counts) if name in {"input_tokens", "output_tokens"} else True
+        sums[name] = sum(known) if known and is_whole else None
+    return Usage(**sums)

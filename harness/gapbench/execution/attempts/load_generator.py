@@ -16,7 +16,7 @@ from gapbench import transport
 from gapbench.execution.limits.adaptive_concurrency import AdaptiveLimiter
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.suite.plan import Load, PlannedRequest
-from gapbench.values import Failure
+from gapbench.values import Failure, ToolSet
 from gapbench.values.policies import RetryPolicy
 
 TIMER_RESOLUTION_S = 0.001
@@ -41,6 +41,13 @@ class AttemptRequest:
     scheduled_s: float
     session_attempts: int
     quota_waited_s: float = 0.0
+
+    def with_tools(self, tools: ToolSet | None) -> AttemptRequest:
+        """Return the attempt with the tools that its model may call now, which differ from the sample's in some episodes."""
+        planned = self.planned
+        if planned.sample.tools is tools:
+            return self
+        return replace(self, planned=replace(planned, sample=replace(planned.sample, tools=tools)))
 
 
 class AttemptResult(NamedTuple):

@@ -116,20 +116,25 @@ def enter_pid_namespace() -> None:
     check_result(libc.unshare(NEWPID), "unshare pid namespace")
 
 
-def build_root(readable: Sequence[str], tmp_bytes: int, tmp_files: int) -> None:
+def build_root(
+    readable: Sequence[str], tmp_bytes: int, tmp_files: int, packages: Mapping[str, str] | None = None
+) -> None:
     """Make a root of ``readable`` (read-only), three devices and a private /tmp, and detach the host's root.
 
     Args:
         readable: Absolute paths, visible inside at the same place. Paths that do not exist are skipped.
         tmp_bytes: Size of /tmp, which is in memory.
         tmp_files: Files and folders that /tmp can have.
+        packages: Name in /packages, and path of the host with no symbolic link in it; read-only too.
     """
     sources = {path: os.path.realpath(path) for path in readable if os.path.lexists(path)}
+    packages = packages or {}
     links = {path: os.readlink(path) for path in readable if os.path.islink(path)}
     stage = next(
         s
         for s in STAGING_FOLDERS
-        if os.path.isdir(s) and not any(p.startswith(s + "/") for p in sources.values())
+        if os.path.isdir(s)
+        and not any(p.startswith(s + "/") for p in (*sources.values(), *packages.values()))
     )
     mount("none", "/", None, MS_REC | MS_PRIVATE)
     mount("tmpfs", stage, "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,mode=755")
@@ -148,6 +153,8 @@ def build_root(readable: Sequence[str], tmp_bytes: int, tmp_files: int) -> None:
             os.symlink(links[path], f"/root{path}")
         else:
             bind_read_only(source, path)
+    for name, source in packages.items():
+        bind_read_only(source, f"/packages/{name}")
     for name in DEVICES:
         bind_read_only(f"/dev/{name}", f"/dev/{name}")
     check_result(libc.umount2(b"/host", MNT_DETACH), "umount the host's root")

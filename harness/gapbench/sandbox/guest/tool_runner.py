@@ -25,6 +25,7 @@ from gapbench.sandbox.guest.frames import MAX_FRAME_BYTES, ClosedChannelError, r
 from gapbench.sandbox.guest.seccomp import install_filter
 
 CHANNEL_FD = 3
+PACKAGES_FOLDER = "/packages"  # as in gapbench/sandbox/command_line.py
 MODULE_NAME = "tools"
 LIBRARY_NAME, LIBRARY_MODULE = "gapbench_tools", "gapbench.sandbox.guest.tools_library"
 MAX_ERROR_CHARS = 2000
@@ -55,7 +56,8 @@ def run_tools(channel: socket.socket, limits: dict[str, int], uid: int | None) -
     install_filter()
     sys.argv = [MODULE_NAME]
     own_path = sys.modules["gapbench"].__path__[0].removesuffix("/gapbench")
-    sys.path[:] = [path for path in sys.path if path != own_path and os.path.isdir(path)]  # noqa: PTH112 - pathlib would be a tenth of the start
+    paths = [*sys.path, PACKAGES_FOLDER]  # last, so that no package hides a module of Python
+    sys.path[:] = [path for path in paths if path != own_path and os.path.isdir(path)]  # noqa: PTH112 - pathlib would be a tenth of the start
     with contextlib.suppress(ClosedChannelError, OSError):
         answer_calls(socket.socket(fileno=CHANNEL_FD))
     os._exit(0)

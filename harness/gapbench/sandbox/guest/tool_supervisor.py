@@ -105,7 +105,8 @@ def start_tools(plan: dict[str, Any], channel: socket.socket, lifeline: socket.s
 
     Args:
         plan: ``level``, ``limits``, ``readable``, ``user`` and ``proc_fd``, as for
-            :func:`gapbench.sandbox.guest.main.main`.
+            :func:`gapbench.sandbox.guest.main.main`, and ``packages``, as for
+            :func:`gapbench.sandbox.guest.namespaces.build_root`.
         channel: Goes to the tools.
         lifeline: Stays here.
     """
@@ -129,7 +130,9 @@ def start_tools(plan: dict[str, Any], channel: socket.socket, lifeline: socket.s
     try:
         namespaces.die_with_parent()
         if builds_namespaces:
-            namespaces.build_root(plan["readable"], limits["tmp_bytes"], limits["tmp_files"])
+            namespaces.build_root(
+                plan["readable"], limits["tmp_bytes"], limits["tmp_files"], plan["packages"]
+            )
         elif os.getppid() != supervisor:
             os._exit(1)
         run_tools(channel, limits, plan["user"] if is_root else None)

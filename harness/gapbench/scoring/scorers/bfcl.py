@@ -1,17 +1,20 @@
-"""The scorer ``bfcl``: the rules of the Berkeley Function Calling Leaderboard for the calls of one reply."""
+"""The scorer ``bfcl``: the rules of the Berkeley Function Calling Leaderboard for one reply, and for a conversation."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, ClassVar
 
 from gapbench.errors import SetupError
+from gapbench.sandbox import Sandbox
 from gapbench.scoring.answer_extraction import shorten
 from gapbench.scoring.bfcl_checker import CallArguments, Convert, find_mismatch
+from gapbench.scoring.bfcl_conversations import JudgeError, calls_by_line, judge_calls
 from gapbench.scoring.scorer import TranscriptScorer
+from gapbench.suite.bfcl.entry import MULTI_TURN_CATEGORIES
 from gapbench.suite.bfcl.package import INSTALL_HINT
 from gapbench.values import Sample, Score, ToolCall, Transcript
 
@@ -20,7 +23,9 @@ _CONVERTERS = {"simple_java": "java", "simple_javascript": "js"}
 
 @dataclass(frozen=True)
 class Bfcl(TranscriptScorer):
-    """Accepts the calls that BFCL's own checker accepts; tasks of ``bfcl:`` entries set it.
+    """Accepts the calls that BFCL's own checkers accept; tasks of ``bfcl:`` entries set it.
+
+    The calls of a conversation are run again in the sandbox.
 
     Attributes:
         category: BFCL's name of the category.
@@ -28,17 +33,30 @@ class Bfcl(TranscriptScorer):
 
     name: ClassVar[str] = "bfcl"
     description: ClassVar[str] = "BFCL's rules for tool calls; set by `bfcl:` entries"
+    is_slow: ClassVar[bool] = True
 
     category: str = "simple_python"
+    box: Sandbox | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Find a sandbox for conversations, before any request is paid for.
+
+        Raises:
+            SetupError: No sandbox works on this machine.
+        """
+        object.__setattr__(self, "box", Sandbox.find() if self.category in MULTI_TURN_CATEGORIES else None)
 
     def unscorable_reason(self, sample: Sample) -> str | None:
         """Return that the sample is none of BFCL's, or None."""
-        if "functions" in sample.columns and "expected" in sample.columns:
+        needed = {"functions" if self.box is None else "classes", "expected"}
+        if needed <= sample.columns.keys():
             return None
-        return "the sample is none of BFCL's: it has no columns functions and expected"
+        return f"the sample is none of BFCL's: it has no columns {' and '.join(sorted(needed))}"
 
     def score_conversation(self, transcript: Transcript, sample: Sample) -> Score:
         """Return 1 or 0."""
+        if self.box is not None:
+            return _score_calls(transcript, sample, self.box)
         made = transcript.replies[-1].tool_calls if transcript.replies else ()
         calls = _decode(made)
         answer = (
@@ -58,6 +76,21 @@ class Bfcl(TranscriptScorer):
         if mismatch is None:
             return Score(1.0, "correct", answer, "the expected calls")
         return Score(0.0, "wrong", answer, shorten(mismatch, 200))
+
+
+def _score_calls(transcript: Transcript, sample: Sample, sandbox: Sandbox) -> Score:
+    """Return the score of a conversation with tools that ran."""
+    lines = calls_by_line(transcript, sample)
+    answer = shorten(json.dumps(lines), 500)
+    if transcript.termination not in {"done", "max_turns"}:
+        return Score(0.0, "wrong", answer, f"it ended as {transcript.termination}", sandbox.level)
+    try:
+        mismatch = judge_calls(lines, sample, sandbox)
+    except JudgeError as exc:
+        return Score(None, "unscored", answer, shorten(f"the calls could not be run again: {exc}", 200))
+    if mismatch is None:
+        return Score(1.0, "correct", answer, "state and results are as they should be", sandbox.level)
+    return Score(0.0, "wrong", answer, shorten(mismatch, 200), sandbox.level)
 
 
 def _decode(made: tuple[ToolCall, ...]) -> list[CallArguments] | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from gapbench.suite.bfcl.entry import BfclEntry, bfcl_entries, task_name
+from gapbench.suite.bfcl.conversations import convert_conversations
+from gapbench.suite.bfcl.entry import MULTI_TURN_CATEGORIES, BfclEntry, bfcl_entries, task_name
 from gapbench.suite.bfcl.functions import make_tool_set
 from gapbench.suite.bfcl.package import BfclRows, read_category
 from gapbench.suite.bfcl.reference import Call, reference_calls
@@ -30,7 +31,7 @@ def load_bfcl_tasks(
 
     Raises:
         DocumentError: A category is listed twice.
-        SetupError: The package ``bfcl-eval`` is not installed.
+        SetupError: The package ``bfcl-eval`` is not installed, or one that its tools need.
     """
     tasks: list[Task] = []
     places = dict(task_places)
@@ -54,11 +55,12 @@ def convert_category(category: str, entry: BfclEntry, limit: int | None = None) 
         limit: N samples, on top of the entry's own limit. None: no further limit.
 
     Raises:
-        SetupError: The package ``bfcl-eval`` is not installed.
+        SetupError: The package ``bfcl-eval`` is not installed, or one that its tools need.
     """
     rows = read_category(category)
     limits = [bound for bound in (entry.limit, limit) if bound is not None]
-    samples = tuple(_convert_rows(rows, category))
+    is_conversation = category in MULTI_TURN_CATEGORIES
+    samples = tuple((convert_conversations if is_conversation else _convert_rows)(rows, category))
     return Task(
         name=task_name(category),
         category=entry.category,

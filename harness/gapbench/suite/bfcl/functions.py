@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -31,12 +32,18 @@ def make_tool_set(functions: Sequence[Mapping[str, Any]], category: str) -> Tool
         tuple(
             Tool(
                 function["name"],
-                f"{function['description']} Note that the provided function is in {syntax} syntax.",
+                f"{function['description']} Note that the provided function is in {syntax} syntax.{_result(function)}",
                 _object_schema(function["parameters"], language),
             )
             for function in functions
         )
     )
+
+
+def _result(function: Mapping[str, Any]) -> str:
+    """Return what a function's result looks like, in the words of most of BFCL's clients; "" if the data do not say."""
+    response = function.get("response")
+    return "" if response is None else f" The response field has the following schema: {json.dumps(response)}"
 
 
 def _object_schema(parameters: Mapping[str, Any], language: str) -> dict[str, Any]:

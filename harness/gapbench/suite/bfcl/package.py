@@ -69,6 +69,22 @@ def read_category(category: str) -> BfclRows:
     )
 
 
+def read_functions(name: str) -> tuple[Mapping[str, Any], ...]:
+    """Return the descriptions of one file of functions, in file order.
+
+    Args:
+        name: The file in ``multi_turn_func_doc``, without its ending.
+
+    Raises:
+        SetupError: The package is not installed, or lacks the file.
+    """
+    file = find_data_folder() / "multi_turn_func_doc" / f"{name}.json"
+    try:
+        return _read_lines(file.read_bytes())
+    except OSError as exc:
+        raise SetupError(f"cannot read {file}: {exc.strerror}; {INSTALL_HINT}") from exc
+
+
 def package_version() -> str:
     """Return the version of the installed package; "unknown" where it has no metadata."""
     try:

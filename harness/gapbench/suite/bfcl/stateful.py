@@ -2,6 +2,9 @@
 
 Only the standard library and the package ``bfcl-eval`` are imported. The package evaluates calls as Python text; here a
 call is a name and JSON arguments, bound to a method. Rules from ``multi_turn_checker.py`` of ``bfcl-eval`` (Apache-2.0).
+
+:func:`run_call` and :func:`judge_conversation` are called from outside. The objects of an episode live as long as its
+process; its state has the calls so far, from which a process that is started again makes them anew.
 """
 
 from __future__ import annotations
@@ -14,11 +17,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_MODULES = {
+MODULES = {
     "GorillaFileSystem": "gorilla_file_system", "MathAPI": "math_api", "MessageAPI": "message_api",
     "TwitterAPI": "posting_api", "TicketAPI": "ticket_api", "TradingBot": "trading_bot", "TravelAPI": "travel_booking",
     "VehicleControlAPI": "vehicle_control",
 }  # fmt: skip
+"""By class, the module that has it, and the file of the data that describes its functions."""
 _WITHOUT_STATE = frozenset({"MathAPI"})
 # Names that the package refuses to run.
 _REFUSED = frozenset({"kill", "exit", "quit", "remove", "unlink", "popen", "Popen", "run"})
@@ -42,7 +46,7 @@ class Instances:
         self._methods: dict[str, Any] = {}
         for name in classes:
             module = importlib.import_module(
-                f"bfcl_eval.eval_checker.multi_turn_eval.func_source_code.{_MODULES[name]}"
+                f"bfcl_eval.eval_checker.multi_turn_eval.func_source_code.{MODULES[name]}"
             )
             instance = getattr(module, name)()
             if name not in _WITHOUT_STATE:
@@ -84,6 +88,35 @@ def parse_call(text: str) -> NamedCall:
         keyword.arg: ast.literal_eval(keyword.value) for keyword in found.keywords if keyword.arg is not None
     }
     return found.func.id, [ast.literal_eval(value) for value in found.args], named
+
+
+_objects: list[Any] = []
+"""The objects of this process's episode, and how many calls they have run."""
+
+
+def run_call(state: dict[str, Any], *, name: str, arguments: Mapping[str, Any]) -> str:
+    """Run one call of an episode and add it to the calls of its state.
+
+    Args:
+        state: ``classes``, ``config`` and ``long_context`` as for :class:`Instances`, and ``calls``.
+        name: The function.
+        arguments: Its arguments.
+    """
+    if not _objects or _objects[1] != len(state["calls"]):
+        instances = Instances(state["classes"], state["config"], long_context=state["long_context"])
+        for earlier, given in state["calls"]:
+            instances.call((earlier, (), given))
+        _objects[:] = [instances, len(state["calls"])]
+    # Methods may keep or change what they are given, which must not change the state.
+    result: str = _objects[0].call((name, (), copy.deepcopy(arguments)))
+    state["calls"].append([name, arguments])
+    _objects[1] += 1
+    return result
+
+
+def judge_conversation(_: Any, **conversation: Any) -> dict[str, str | None]:
+    """Return the ``mismatch`` of a conversation; arguments as for :func:`find_mismatch`."""
+    return {"mismatch": find_mismatch(**conversation)}
 
 
 def find_mismatch(
