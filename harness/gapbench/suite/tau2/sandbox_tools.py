@@ -1,13 +1,11 @@
 """The tools of tau2's airline and retail domains over their database. Runs inside the sandbox, as a module of tools.
 
-The tools are those of the installed package ``inspect-evals``. Of ``inspect_ai``, which the package's files import, only
-what they use is replaced here. The database of 3 MB never travels: the state has only the records that differ from the
-package's own database.
+The tools are those of the installed package ``inspect-evals``. What the package's files import from ``inspect_ai`` and
+others is replaced here. The database has up to 3 MB and never travels: the state has only the records that differ from it.
 """
 
 from __future__ import annotations
 
-import ast
 import gzip
 import importlib
 import importlib.util
@@ -78,7 +76,10 @@ class Table(dict[str, Any]):
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return a record as an object, or the default."""
-        return self[key] if key in self else default
+        try:
+            return self[key]
+        except KeyError:
+            return default
 
     def pop(self, key: str, *default: Any) -> Any:
         """Remove a record and return it as an object."""
@@ -108,7 +109,7 @@ class Table(dict[str, Any]):
         used, self._used = self._used, set()
         now = {key: _dump(dict.__getitem__(self, key)) if key in self else None for key in sorted(used)}
         return {
-            key: (None if text is None else json.loads(text), text != self._fresh[key])
+            key: (None if text is None else json.loads(text), _differs(text, self._fresh[key]))
             for key, text in now.items()
         }
 
@@ -118,8 +119,9 @@ class Table(dict[str, Any]):
         return None if text is None else json.loads(text)
 
     def _use(self, key: str) -> None:
+        """Keep what a record is at first, if that was not done."""
         if key in self:
-            self[key]  # noqa: B018 - keeps what it is at first
+            self[key]
         else:
             self._fresh.setdefault(key, None)
             self._used.add(key)
@@ -146,9 +148,7 @@ class Database:
             name: Table(rows[name], TypeAdapter(get_args(field.annotation)[1]))
             for name, field in db_class.model_fields.items()
         }
-        self.tools = tools_class.model_construct(
-            db=db_class.model_construct(**self.tables), initialized=True
-        )
+        self.tools = tools_class.model_construct(db=db_class.model_construct(**self.tables), initialized=True)
         self._executes: dict[str, Callable[..., Coroutine[Any, Any, Any]]] = {
             make.__name__: make() for make in getattr(module, f"all_{domain}_tools")
         }
@@ -194,11 +194,14 @@ class Database:
         changed = self.state["changed"]
         try:
             for name, table in self.tables.items():
+                records = changed.pop(name, {})
                 for key, (record, differs) in table.take_changes().items():
                     if differs:
-                        changed.setdefault(name, {})[key] = record
-                    elif key in changed.get(name, {}):
-                        del changed[name][key]
+                        records[key] = record
+                    else:
+                        records.pop(key, None)
+                if records:
+                    changed[name] = records
         except BaseException:
             _databases.clear()  # what is in it cannot be stored; the next call starts with the state before this one
             raise
@@ -208,11 +211,39 @@ def _dump(record: Any) -> str:
     return str(record.model_dump_json(warnings=False))
 
 
+def _differs(text: str | None, fresh: str | None) -> bool:
+    """Return whether two JSON texts differ in more than the order of keys, which the package's hash ignores."""
+    if text == fresh or text is None or fresh is None:
+        return text != fresh
+    one, other = (json.dumps(json.loads(given), sort_keys=True) for given in (text, fresh))
+    return one != other
+
+
 _databases: dict[str, Database] = {}
 
 
-def replay(state: dict[str, Any], /, *, actions: Sequence[Mapping[str, Any]]) -> None:
-    """Run the reference's actions. For the scorer: no model is told of it, and a call of it is refused."""
+def run_call(state: dict[str, Any], *, name: str, arguments: Mapping[str, Any]) -> str:
+    """Run one call of an episode.
+
+    Args:
+        state: ``domain``, and ``changed``: by table and key, each record that differs from the package's database; None
+            for one that was removed.
+        name: The tool.
+        arguments: Its arguments.
+
+    Raises:
+        Error: The tool refuses the call, or fails.
+    """
+    return _open_database(state).call(name, arguments)
+
+
+def replay_actions(state: dict[str, Any], *, actions: Sequence[Mapping[str, Any]]) -> None:
+    """Run the reference's actions as the package's scorer does.
+
+    Args:
+        state: As for :func:`run_call`.
+        actions: ``name`` and ``arguments`` of each.
+    """
     _open_database(state).replay(actions)
 
 
@@ -276,24 +307,3 @@ def _replace_imports(database: Database) -> None:
         module = types.ModuleType(name)
         vars(module).update(content)
         sys.modules[name] = module
-
-
-def _tool_names(domain: str) -> list[str]:
-    """Return the names of a domain's tools, from the text of its module; nothing of it runs."""
-    file = _package_folder() / "tau2" / domain / "tools.py"
-    for node in ast.parse(file.read_bytes()).body:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.List):
-            return [name.id for name in node.value.elts if isinstance(name, ast.Name)]
-    return []
-
-
-def _make_tool(name: str) -> Callable[..., str]:
-    def run(state: dict[str, Any], /, **arguments: Any) -> str:
-        return _open_database(state).call(name, arguments)
-
-    return run
-
-
-for _domain in _TOOL_CLASSES:
-    for _name in _tool_names(_domain):
-        globals()[_name] = _make_tool(_name)
