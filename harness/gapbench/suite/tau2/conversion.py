@@ -103,12 +103,13 @@ def convert_domain(domain: Tau2Domain, entry: Tau2Document, limit: int | None = 
     items = [item for item in domain.items if item["id"] in wanted]
     limits = [bound for bound in (entry.limit, limit) if bound is not None]
     tools, system = declare_tools(domain), agent_prompt(domain)
-    decoy = _decoy(domain)
+    decoy, user = _decoy(domain), [REQUEST, CONFIRMATION.text, CONFIRMATION.when, CONFIRMATIONS]
     return Task(
         name=task_name(entry),
         category=entry.category,
-        version=domain.version,
-        sha256=sha256(canonical_json([PACKAGE, domain.version, domain.sha256, entry.split, entry.turns])),
+        # Rows and reports show it: results with another user are not comparable.
+        version=f"{domain.version}+scripted-user",
+        sha256=sha256(canonical_json([PACKAGE, domain.version, domain.sha256, entry.split, entry.turns, user])),
         samples=tuple(
             _convert_item(domain, item, tools, system, decoy, entry.turns)
             for item in (items[: min(limits)] if limits else items)
