@@ -109,7 +109,9 @@ def convert_domain(domain: Tau2Domain, entry: Tau2Document, limit: int | None = 
         category=entry.category,
         # Rows and reports show it: results with another user are not comparable.
         version=f"{domain.version}+scripted-user",
-        sha256=sha256(canonical_json([PACKAGE, domain.version, domain.sha256, entry.split, entry.turns, user])),
+        sha256=sha256(
+            canonical_json([PACKAGE, domain.version, domain.sha256, entry.split, entry.turns, user])
+        ),
         samples=tuple(
             _convert_item(domain, item, tools, system, decoy, entry.turns)
             for item in (items[: min(limits)] if limits else items)

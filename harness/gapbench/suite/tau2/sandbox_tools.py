@@ -104,14 +104,17 @@ class Table(dict[str, Any]):
         else:
             self[key] = self._record_type.validate_python(record)
 
-    def take_changes(self) -> dict[str, tuple[Any, bool]]:
-        """Return the records that were used since the last time, and whether each differs from the fresh one."""
+    def take_changes(self) -> tuple[dict[str, Any], set[str]]:
+        """Return the records that were used since the last time and differ from the fresh ones, and the keys of the others."""
         used, self._used = self._used, set()
-        now = {key: _dump(dict.__getitem__(self, key)) if key in self else None for key in sorted(used)}
-        return {
-            key: (None if text is None else json.loads(text), _differs(text, self._fresh[key]))
-            for key, text in now.items()
-        }
+        changed, same = {}, set()
+        for key in sorted(used):
+            text = _dump(dict.__getitem__(self, key)) if key in self else None
+            if _differs(text, self._fresh[key]):
+                changed[key] = None if text is None else json.loads(text)
+            else:
+                same.add(key)
+        return changed, same
 
     def fresh(self, key: str) -> Any:
         """Return a record that was used as it was at first; None: there was none."""
@@ -195,11 +198,10 @@ class Database:
         try:
             for name, table in self.tables.items():
                 records = changed.pop(name, {})
-                for key, (record, differs) in table.take_changes().items():
-                    if differs:
-                        records[key] = record
-                    else:
-                        records.pop(key, None)
+                differing, same = table.take_changes()
+                records.update(differing)
+                for key in same.intersection(records):
+                    del records[key]
                 if records:
                     changed[name] = records
         except BaseException:
