@@ -36,8 +36,13 @@ from gapbench.suite.tasks.loader import find_builtin_task, load_task, read_task
 from gapbench.suite.tasks.schema import ParamsDocument, TaskDocument
 from gapbench.suite.tasks.task import Task
 from gapbench.suite.tasks.tool_schema import ToolsAs
+from gapbench.suite.tau2 import entry as tau2
+from gapbench.suite.tau2.conversion import load_tau2_tasks
 from gapbench.suite.tco_fields import TcoDocument
 from gapbench.values import Model, canonical_json, sha256
+
+_FOREIGN_ENTRIES = (lm_eval.is_lm_eval_entry, bfcl.is_bfcl_entry, tau2.is_tau2_entry)
+"""Tell which entries of ``tasks`` are read elsewhere."""
 
 
 class ArenaDocument(StrictModel):
@@ -154,6 +159,7 @@ class Suite(StrictModel):
         foreign = [entry.lm_eval for _, entry in lm_eval.lm_eval_entries(self._document)]
         for _, entry in bfcl.bfcl_entries(self._document):
             foreign += [bfcl.task_name(category) for category in entry.bfcl]
+        foreign += [tau2.task_name(entry) for _, entry in tau2.tau2_entries(self._document)]
         return [document.name for _, (document, _, _, _) in self._task_documents()] + foreign
 
     def load_tasks(
@@ -204,6 +210,7 @@ class Suite(StrictModel):
                 )
             )
         tasks += load_bfcl_tasks(self._document, wanted, limit, task_places=seen)
+        tasks += load_tau2_tasks(self._document, wanted, limit, task_places=seen)
         return tasks + loading.load_lm_eval_tasks(
             self._document,
             wanted,
@@ -218,7 +225,7 @@ class Suite(StrictModel):
         return [
             (index, self._read_task_entry(index, entry))
             for index, entry in enumerate(self.tasks)
-            if not lm_eval.is_lm_eval_entry(entry) and not bfcl.is_bfcl_entry(entry)
+            if not any(is_foreign(entry) for is_foreign in _FOREIGN_ENTRIES)
         ]
 
     def _read_task_entry(
@@ -367,6 +374,7 @@ def suite_json_schema() -> dict[str, Any]:
             TaskEntry.model_json_schema(),
             lm_eval.LmEvalEntry.model_json_schema(),
             bfcl.BfclEntry.model_json_schema(),
+            tau2.Tau2Entry.model_json_schema(),
             {"$ref": "#/$defs/TaskDocument"},
         ]
     }

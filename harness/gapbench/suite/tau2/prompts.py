@@ -1,0 +1,75 @@
+"""The package's own words to the agent and to a model that plays the user, taken from its source files."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from textwrap import indent
+from typing import Any
+
+from gapbench.errors import SetupError
+from gapbench.suite.tau2.package import INSTALL_HINT, Tau2Domain
+
+
+def agent_prompt(domain: Tau2Domain) -> str:
+    """Return the system prompt of the agent: its instructions and the policy.
+
+    Raises:
+        SetupError: The package's files are not as expected.
+    """
+    policy = _fill(domain, "agents", "<policy>", [domain.policy])
+    return _fill(domain, "common_agents", "<instructions>", [policy])
+
+
+def user_prompt(domain: Tau2Domain, item: Mapping[str, Any]) -> str:
+    """Return the system prompt of a model that plays the user of one task.
+
+    Raises:
+        SetupError: The package's files are not as expected.
+    """
+    return _fill(domain, "dataset", "<scenario>", [domain.user_guidelines, describe_scenario(item)])
+
+
+def describe_scenario(item: Mapping[str, Any]) -> str:
+    """Return the scenario of a task's user as the package writes it: persona and instructions, one under the other."""
+    scenario = item["user_scenario"]
+    given = scenario["instructions"]
+    instructions = given if isinstance(given, str) else _describe_instructions(given)
+    persona = [("Persona", scenario.get("persona"))] if scenario.get("persona") else []
+    return "\n".join(
+        f"{title}:\n{indent(text, chr(9))}" for title, text in [*persona, ("Instructions", instructions)]
+    )
+
+
+def _describe_instructions(given: Mapping[str, Any]) -> str:
+    parts = [
+        ("Reason for call", given["reason_for_call"]),
+        ("Known info", given.get("known_info")),
+        ("Unknown info", given.get("unknown_info")),
+        ("Task instructions", given["task_instructions"]),
+    ]
+    lines = [f"{title}:\n{indent(text, chr(9))}" for title, text in parts if text is not None]
+    return "\n".join([f"Domain: {given['domain']}", *lines])
+
+
+def _fill(domain: Tau2Domain, source: str, marker: str, values: Sequence[str]) -> str:
+    """Return the formatted string of a source file that has a marker, with values in place of its expressions."""
+    found = [
+        node
+        for node in ast.walk(domain.sources[source])
+        if isinstance(node, ast.JoinedStr) and marker in _constant_text(node)
+    ]
+    expressions = sum(isinstance(part, ast.FormattedValue) for part in found[0].values) if found else 0
+    if len(found) != 1 or expressions != len(values):
+        raise SetupError(
+            f"tau2's prompt with {marker} is not found in inspect-evals {domain.version}; install the version that fits: "
+            f"{INSTALL_HINT}"
+        )
+    rest = iter(values)
+    return "".join(
+        str(part.value) if isinstance(part, ast.Constant) else next(rest) for part in found[0].values
+    )
+
+
+def _constant_text(node: ast.JoinedStr) -> str:
+    return "".join(str(part.value) for part in node.values if isinstance(part, ast.Constant))
