@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from gapbench.execution.earlier_sessions import RequestKey, request_key
+from gapbench.execution.user_models import DEFAULT_PARAMS
 from gapbench.pricing import UnitPrices
 from gapbench.suite.plan import Plan, count_declaration_chars, count_prompt_chars, max_search_requests
 from gapbench.values import Message, Params, Sample
@@ -32,7 +33,8 @@ class CostBound:
             result of a tool.
         output_tokens: Upper bound from the token budgets.
         usd: Upper bound. None: a price is unknown.
-        requests: Requests; an episode is one.
+        requests: Requests; an episode is one. 0 for a model that plays users: its requests are not planned.
+        plays_users: Whether these are the calls of a model that plays users.
     """
 
     model_id: str
@@ -42,6 +44,12 @@ class CostBound:
     output_tokens: int
     usd: Decimal | None
     requests: int
+    plays_users: bool = False
+
+    @property
+    def label(self) -> str:
+        """The model's id, and what it does if it is not compared."""
+        return f"{self.model_id} (plays users)" if self.plays_users else self.model_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +140,15 @@ def _sum_usd(bounds: Sequence[tuple[int, _RequestBound]], unit: UnitPrices) -> D
 
 
 def _bound_request(sample: Sample, messages: tuple[Message, ...], params: Params) -> _RequestBound:
-    prompt = _estimate_prompt_tokens(messages) + _tokens_of(count_declaration_chars(sample))
+    prompt = estimate_prompt_tokens(messages) + tokens_of(count_declaration_chars(sample))
     reply = params.max_tokens or UNBOUNDED_OUTPUT_TOKENS
     if sample.episode is None:
         return _RequestBound(1, prompt, reply, prompt)
     limits = sample.episode.limits
-    result = _tokens_of(limits.result_chars) if sample.episode.tools is not None else 0
-    line = max((_tokens_of(len(user.text)) for user in sample.episode.user), default=0)
+    result = tokens_of(limits.result_chars) if sample.episode.tools is not None else 0
+    line = max((tokens_of(len(user.text)) for user in sample.episode.user), default=0)
+    if sample.episode.played_user is not None:
+        line = DEFAULT_PARAMS.max_tokens or UNBOUNDED_OUTPUT_TOKENS
     growth = reply + max(result, line)
     turns, last = limits.turns, prompt + growth * (limits.turns - 1)
     if limits.tokens is not None:
@@ -153,10 +163,12 @@ def _bound_request(sample: Sample, messages: tuple[Message, ...], params: Params
     return _RequestBound(limits.turns, tokens_in, turns * reply, last, usd)
 
 
-def _estimate_prompt_tokens(messages: tuple[Message, ...]) -> int:
+def estimate_prompt_tokens(messages: tuple[Message, ...]) -> int:
+    """Return an upper estimate of a prompt's tokens."""
     images = sum(len(message.images) for message in messages)
-    return _tokens_of(count_prompt_chars(messages)) + TOKENS_PER_IMAGE * images + 16
+    return tokens_of(count_prompt_chars(messages)) + TOKENS_PER_IMAGE * images + 16
 
 
-def _tokens_of(chars: int) -> int:
+def tokens_of(chars: int) -> int:
+    """Return an upper estimate of the tokens of a text by its length."""
     return int(chars / CHARS_PER_TOKEN)

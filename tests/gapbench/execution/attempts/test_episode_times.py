@@ -67,7 +67,7 @@ def play(
             episode = build_trajectory_row(row, completed.turn, clock)
             episodes.extend([] if episode is None else [episode])
 
-        def open_conversation(sample: Sample) -> AddingConversation:
+        def open_conversation(sample: Sample, _: User | None) -> AddingConversation:
             return kind(sample, **given)
 
         admission = AdmissionControl(
