@@ -220,7 +220,7 @@ class Conversations:
     make: Callable[[Sample, int], AddingConversation] = lambda sample, _: AddingConversation(sample)
     opened: list[AddingConversation] = field(default_factory=list)
 
-    def __call__(self, given: Sample, user: User | None = None) -> AddingConversation:  # noqa: ARG002 - as runs call it
+    def __call__(self, given: Sample, user: User | None = None) -> AddingConversation:
         self.opened.append(self.make(given, len(self.opened)))
         return self.opened[-1]
 

@@ -9,7 +9,13 @@ from decimal import Decimal
 from gapbench.execution.earlier_sessions import RequestKey, request_key
 from gapbench.execution.user_models import DEFAULT_PARAMS
 from gapbench.pricing import UnitPrices
-from gapbench.suite.plan import Plan, count_declaration_chars, count_prompt_chars, max_search_requests
+from gapbench.suite.plan import (
+    Plan,
+    count_declaration_chars,
+    count_prompt_chars,
+    max_search_requests,
+    merge_params,
+)
 from gapbench.values import Message, Params, Sample
 
 CHARS_PER_TOKEN = 3.0
@@ -104,11 +110,13 @@ def estimate_cost_bounds(
             if not finished or request_key(cell, request) not in finished
         ]
         bounds = [
-            (1, _bound_request(request.sample, cell.messages(request), cell.params_of(request)))
+            (1, _bound_request(plan, request.sample, cell.messages(request), cell.params_of(request)))
             for cell, request in left
         ]
         for search in plan.searches_of(model):
-            each = [_bound_request(sample, sample.messages, search.params) for sample in search.task.samples]
+            each = [
+                _bound_request(plan, sample, sample.messages, search.params) for sample in search.task.samples
+            ]
             bounds.append((max_search_requests(search), max(each, key=lambda bound: bound.input_tokens)))
         unit = prices.get(model.id)
         usd: Decimal | None = Decimal(0)
@@ -139,7 +147,9 @@ def _sum_usd(bounds: Sequence[tuple[int, _RequestBound]], unit: UnitPrices) -> D
     return whole + sum(limited, Decimal(0))
 
 
-def _bound_request(sample: Sample, messages: tuple[Message, ...], params: Params) -> _RequestBound:
+def _bound_request(
+    plan: Plan, sample: Sample, messages: tuple[Message, ...], params: Params
+) -> _RequestBound:
     prompt = estimate_prompt_tokens(messages) + tokens_of(count_declaration_chars(sample))
     reply = params.max_tokens or UNBOUNDED_OUTPUT_TOKENS
     if sample.episode is None:
@@ -148,7 +158,8 @@ def _bound_request(sample: Sample, messages: tuple[Message, ...], params: Params
     result = tokens_of(limits.result_chars) if sample.episode.tools is not None else 0
     line = max((tokens_of(len(user.text)) for user in sample.episode.user), default=0)
     if sample.episode.played_user is not None:
-        line = DEFAULT_PARAMS.max_tokens or UNBOUNDED_OUTPUT_TOKENS
+        user = plan.users[sample.episode.played_user.model]
+        line = merge_params(DEFAULT_PARAMS, user.params).max_tokens or UNBOUNDED_OUTPUT_TOKENS
     growth = reply + max(result, line)
     turns, last = limits.turns, prompt + growth * (limits.turns - 1)
     if limits.tokens is not None:

@@ -135,8 +135,8 @@ def adopt_suite(manifest: RunManifest, plan: Plan, content: Mapping[str, Any]) -
         manifest.models = list(entries.values())
         users = {user.id: user for user in manifest.users}
         for user in _user_models(plan):
-            entry = users.get(user.id) or entries.get(user.id)
-            users[user.id] = _model_entry(user, simulated=entry is not None and entry.simulated)
+            known_user = users.get(user.id) or entries.get(user.id)
+            users[user.id] = _model_entry(user, simulated=known_user is not None and known_user.simulated)
         manifest.users = list(users.values())
         manifest.suite_sha256 = plan.suite_sha256
     manifest.suite_content = now

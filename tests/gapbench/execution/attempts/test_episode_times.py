@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gapbench import transport
+from gapbench.agents import User
 from gapbench.errors import RunnerError
 from gapbench.execution.attempts.attempt_row import CellClock, build_attempt_row
 from gapbench.execution.attempts.episode_sender import EpisodeSender
