@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from gapbench.agents import DeadEnvironmentError, Step
+from gapbench.agents import DeadEnvironmentError, Step, User
 from gapbench.suite.plan import Load, Plan
 from gapbench.values import (
     Call,
@@ -223,7 +223,7 @@ class Conversations:
     make: Callable[[Sample, int], AddingConversation] = lambda sample, _: AddingConversation(sample)
     opened: list[AddingConversation] = field(default_factory=list)
 
-    def __call__(self, given: Sample) -> AddingConversation:
+    def __call__(self, given: Sample, user: User | None = None) -> AddingConversation:
         self.opened.append(self.make(given, len(self.opened)))
         return self.opened[-1]
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from gapbench.cli import invoke
 from gapbench.suite.tasks.loader import load_task, read_task
+from gapbench.suite.tasks.tool_schema import PlayedUserDocument
 
 TEXT = (Path(__file__).parents[1] / "docs/how-to/agents.md").read_text(encoding="utf-8")
 FILES = {
@@ -55,6 +58,47 @@ def test_own_tools_solve_the_reference(capsys: pytest.CaptureFixture[str]) -> No
 def test_the_task_with_an_mcp_server_is_valid() -> None:
     """Loading it starts no server."""
     assert 1 == len(load_task(*read_task(Path("mail.yaml")), None, allow_code=True).samples)
+
+
+def test_the_task_with_an_mcp_server_plays(capsys: pytest.CaptureFixture[str]) -> None:
+    """A server of the official library in a process of its own takes the place of the page's; its tool is called once."""
+    pytest.importorskip("mcp")
+    Path("server.py").write_text(
+        "from mcp.server.mcpserver import MCPServer\n\n"
+        'server = MCPServer("mail")\n\n\n'
+        "@server.tool()\n"
+        "def send_mail() -> str:\n"
+        '    """Send it."""\n'
+        '    return "sent to Ada"\n\n\n'
+        'server.run("stdio")\n'
+    )
+    command = json.dumps([sys.executable, "server.py"])
+    task = FILES["mail.yaml"].replace("[my-mail-server, --stdio]", command)
+    Path("mail.yaml").write_text(f'{task}reference_turns: "{{turns}}"\n')
+    turns = [{"tool_calls": [{"name": "send_mail", "arguments": {}}]}, {"text": "Done."}]
+    Path("mail.jsonl").write_text(
+        json.dumps({"request": "Write to Ada.", "expected": "sent", "turns": turns})
+    )
+    assert 0 == invoke(["try", "mail.yaml", "--model", "sim", "--allow-code", "--json"])
+
+    told = json.loads(capsys.readouterr().out)
+    assert ("correct", ["sent to Ada"]) == (
+        told["outcome"],
+        [call["result"] for turn in told["turns"] for call in turn["calls"]],
+    )
+
+
+def test_the_user_of_the_page_is_a_user() -> None:
+    """The part of the suite and the part of the task are what suites and tasks take."""
+    suite, task = re.findall(r"```yaml\n# part of a (?:suite|task)\n(.*?)```", TEXT, re.DOTALL)
+    user = PlayedUserDocument(**yaml.safe_load(task)["agent"]["user"])
+    (model,) = yaml.safe_load(suite)["users"]
+
+    assert (user.model, 12, ["It is order {order}.", "Thank you."]) == (
+        model["id"],
+        user.max_lines,
+        user.script,
+    )
 
 
 def test_the_environments_of_the_page_exist() -> None:

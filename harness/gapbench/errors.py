@@ -32,7 +32,7 @@ FailureKind = Literal[
     "not_found",  # 404: no such model or route
     "bad_request",  # any other 4xx: the provider refused these parameters
     "cancelled",  # stopped by the user or by a budget
-    "environment",  # the tools of an episode died or hung; the model is not at fault
+    "environment",  # an episode's tools died or hung, or its user failed; the model is not at fault
     "runner",  # a bug in the runner, built-in or plug-in
 ]
 

@@ -38,10 +38,15 @@ from gapbench.values import (
 _UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-def open_conversation(sample: Sample) -> Conversation:
-    """Return the conversation of a sample with an episode; it starts nothing yet."""
+def open_conversation(sample: Sample, user: User | None = None) -> Conversation:
+    """Return the conversation of a sample with an episode; it starts nothing yet.
+
+    Args:
+        sample: The sample.
+        user: Who answers the model. None: the script of the episode.
+    """
     assert sample.episode is not None, "the sample has an episode"
-    return AgentConversation(sample, environment=_environment_of(sample.episode))
+    return AgentConversation(sample, environment=_environment_of(sample.episode), user=user)
 
 
 def _environment_of(episode: Episode) -> Environment | None:
@@ -88,6 +93,8 @@ class AgentConversation:
 
         Raises:
             DeadEnvironmentError: The tools cannot be opened.
+            DeadUserError: The model that plays the user failed for good.
+            AbsentUserError: It is not asked any more.
         """
         if self._environment is not None:
             await self._environment.open(self._episode.state)
@@ -96,7 +103,7 @@ class AgentConversation:
             await asyncio.to_thread(importlib.import_module, "jsonschema")
         if all(message.role == "system" for message in self._messages):
             turn = await self._user.speak(self._messages)
-            if turn is not None:
+            if turn is not None and turn.text:
                 self._messages.append(Message("user", (Text(turn.text),)))
         return tuple(self._messages)
 
@@ -208,6 +215,13 @@ class AgentConversation:
         turn = await self._user.speak(self._messages)
         if turn is None:
             return Step(termination="done", state_changes=changes)
+        if turn.is_last:
+            return Step(
+                termination="done",
+                reason="the user ended the conversation",
+                user_s=turn.user_s,
+                state_changes=changes,
+            )
         self._calling_turns = 0
         limit = self._limit()
         if turn.tools and limit is None:

@@ -43,12 +43,18 @@ class Conversation(Protocol):
 
         Raises:
             DeadEnvironmentError: The tools cannot be started.
+            DeadUserError: The model that plays the user failed for good.
+            AbsentUserError: It is not asked any more.
         """
 
     async def follow(self, reply: Message) -> Step:
         """Run the reply's tool calls, or let the user speak, and return what follows.
 
         A tool that fails is a result with ``is_error``; tools that died end the episode with ``infra``.
+
+        Raises:
+            DeadUserError: The model that plays the user failed for good.
+            AbsentUserError: It is not asked any more.
         """
 
     async def end(self, termination: Termination | None = None, reason: str = "") -> Transcript:

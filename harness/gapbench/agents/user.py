@@ -19,19 +19,26 @@ class UserTurn:
         user_s: Seconds that a model which plays the user took. 0 for a script.
         think_s: Seconds to wait before the line is sent.
         tools: As :attr:`gapbench.values.UserLine.tools`.
+        is_last: Whether the user ends the conversation; then the model does not see the line.
     """
 
     text: str
     user_s: float = 0.0
     think_s: float = 0.0
     tools: tuple[Tool, ...] = ()
+    is_last: bool = False
 
 
 class User(Protocol):
-    """The user of one episode. A script now; a model can play it behind the same method."""
+    """The user of one episode: a script, or a model that plays it."""
 
     async def speak(self, messages: Sequence[Message]) -> UserTurn | None:
-        """Return the next line after the conversation so far. None: the user has nothing to add."""
+        """Return the next line after the conversation so far. None: the user has nothing to add.
+
+        Raises:
+            DeadUserError: The model that plays the user failed for good.
+            AbsentUserError: It is not asked any more.
+        """
 
 
 class ScriptedUser:

@@ -17,6 +17,7 @@ import pandas as pd
 from gapbench.analysis.run_folders import find_run_folders
 from gapbench.store import read_attempts, read_manifest
 from gapbench.store.manifest import RunManifest
+from gapbench.values.played_user import cell_of_user, user_cell_id
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,9 @@ def find_runs(names: Iterable[str | Path], *, keep_replaced: bool = False) -> Co
         taken: dict[str, str] = {}
         for manifest in newest_first:
             run_id = manifest.run_id
-            cells = set(map(str, read_attempts([known[run_id][0]], ["cell_id"])["cell_id"].unique()))
+            rows = read_attempts([known[run_id][0]], ["cell_id"])
+            # The rows of a cell's users go with the cell.
+            cells = {cell_of_user(str(cell_id)) for cell_id in rows["cell_id"].unique()}
             lost = cells & taken.keys()
             if lost:
                 by = ", ".join(dict.fromkeys(taken[cell_id] for cell_id in sorted(lost)))
@@ -87,7 +90,8 @@ def drop_replaced_rows(frame: pd.DataFrame, replaced: Mapping[str, frozenset[str
         return frame
     counts = np.ones(len(frame), dtype=bool)
     for run_id, cells in replaced.items():
-        counts &= ~((frame["run_id"] == run_id) & frame["cell_id"].isin(cells)).to_numpy()
+        names = {*cells, *map(user_cell_id, cells)}
+        counts &= ~((frame["run_id"] == run_id) & frame["cell_id"].isin(names)).to_numpy()
     return frame[counts].reset_index(drop=True)
 
 

@@ -28,6 +28,7 @@ TURN_TEXTS = ("messages", "reply", "reasoning", "error", "calls", "state_changes
 """Columns of the payload table that it reads."""
 ENDING_COLUMNS = (
     "trajectory_id", "termination", "reason", "wall_s", "model_s", "tool_s", "user_s", "queue_s",
+    "user_input_tokens", "user_output_tokens",
 )  # fmt: skip
 """Columns of the trajectory table that it reads."""
 PARTS = ("model", "tool", "user", "queue")
@@ -82,8 +83,17 @@ def describe_episode(
             ": ".join(filter(None, [str(ending["termination"]), str(ending["reason"] or "")]))
         )
         told["times"] = {part: _seconds(ending[f"{part}_s"]) for part in PARTS}
-        told["facts"] = [f"{formatting.format_seconds(ending['wall_s'])} in all"]
+        told["facts"] = [f"{formatting.format_seconds(ending['wall_s'])} in all", *_user_facts(ending)]
     return told
+
+
+def _user_facts(ending: Mapping[str, Any]) -> list[str]:
+    """Return the tokens of the model that played the user; [] if a script did."""
+    counts = [ending.get(f"user_{name}_tokens") for name in ("input", "output")]
+    if not all(map(formatting.is_known, counts)):
+        return []
+    tokens_in, tokens_out = map(formatting.format_count, counts)
+    return [f"a model played the user: {tokens_in} tokens in, {tokens_out} out"]
 
 
 def turn_pricer(manifest: RunManifest) -> PriceTurn:

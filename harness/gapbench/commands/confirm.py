@@ -53,21 +53,25 @@ def confirm_run(
         )
     else:
         tasks = count_of(len(setup.plan.tasks), "task")
+        compared = [bound for bound in bounds if not bound.plays_users]
+        playing = [bound.model_id for bound in bounds if bound.plays_users]
+        users = f"; users are played by {', '.join(playing)}" if playing else ""
         console.print(
-            f"{count_of(requests, 'request')} to {count_of(len(bounds), 'model')} over {tasks}",
+            f"{count_of(requests, 'request')} to {count_of(len(compared), 'model')} over {tasks}{users}",
             highlight=False,
+            markup=False,
         )
     if not paid:
         return
     known = [bound.usd for bound in paid if bound.usd is not None]
-    unknown = [bound.model_id for bound in paid if bound.usd is None]
+    unknown = [bound.label for bound in paid if bound.usd is None]
     limits = [f"at most {_format_bound(sum(known, Decimal(0)))}"] if known else []
     limits += [f"cost bound unknown for {', '.join(unknown)}, whose price is unknown"] if unknown else []
     paid_calls = str(sum(bound.calls for bound in paid))
     if any(bound.calls > bound.requests for bound in paid):
         # An episode may ask its model as often as its limits allow.
         paid_calls = f"up to {paid_calls}"
-    by_model = ", ".join(f"{bound.calls} of {bound.model_id}" for bound in paid)
+    by_model = ", ".join(f"{bound.calls} of {bound.label}" for bound in paid)
     what = (
         f"{paid_calls} paid calls left ({by_model})"
         if finished

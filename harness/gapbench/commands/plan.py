@@ -98,6 +98,7 @@ def plan_command(
         bounds = [
             {
                 "model": row.model_id,
+                "plays_users": row.plays_users,
                 "metered": row.metered,
                 "requests": row.requests,
                 "calls": row.calls,
@@ -166,7 +167,7 @@ def print_plan(setup: RunSetup, console: Console, assumed: PowerAssumptions | No
                 else f"at most ${bound.usd:.2f}"
             )
             calls = f"{'up to ' if bound.calls > bound.requests else ''}{bound.calls} paid calls"
-            console.print(f"{bound.model_id}: {calls}, {usd}", markup=False, highlight=False)
+            console.print(f"{bound.label}: {calls}, {usd}", markup=False, highlight=False)
     assumed = assumed or PowerAssumptions()
     _print_power(plan_power(setup, assumed), assumed, plan.margin_points, console)
     for model_id, problem in find_missing_requirements(setup).items():

@@ -123,7 +123,7 @@ def rebuild_manifest(setup: RunSetup, selection: Selection, folder: Path, *, acc
     from gapbench.execution.recording.run_manifest import initial_manifest, rebuild_from_rows
     from gapbench.store import RunWriter, read_attempt_values
 
-    simulated = {model_id: runner.simulated for model_id, runner in setup.runners.items()}
+    simulated = {model_id: setup.runner_of(model_id).simulated for model_id in setup.asked_models}
     with RunWriter(folder) as writer:
         manifest = initial_manifest(setup.plan, folder.name, selection.as_json(), simulated)
         manifest = rebuild_from_rows(

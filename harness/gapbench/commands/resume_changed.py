@@ -99,7 +99,7 @@ def start_changed_run(
     from gapbench.execution.recording.run_manifest import changed_tasks, initial_manifest
     from gapbench.store import RunWriter, read_manifest
 
-    simulated = {model_id: runner.simulated for model_id, runner in setup.runners.items()}
+    simulated = {model_id: setup.runner_of(model_id).simulated for model_id in setup.asked_models}
     with RunWriter(folder) as writer:
         manifest = initial_manifest(setup.plan, folder.name, selection.as_json(), simulated)
         writer.write_manifest(manifest)

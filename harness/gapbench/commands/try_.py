@@ -166,7 +166,9 @@ def _describe_turn(turn: TrialTurn) -> dict[str, Any]:
         "text": text_before_calls(response.answer, response.tool_calls),
         "reasoning": response.reasoning or None,
         "calls": calls,
+        "opening": turn.opening,
         "user": said[0] if said else None,
+        "user_s": None if step is None or not step.user_s else step.user_s,
         "state_changes": json.loads(step.state_changes) if step and step.state_changes else None,
         "model_s": None if sent_s is None else response.timing.done_s - sent_s,
         "tool_s": None if step is None else step.tool_s,
@@ -242,6 +244,9 @@ def _print_trial(report: dict[str, Any], sample: Sample, *, full: bool) -> None:
 
 
 def _print_turn(number: int, turn: Mapping[str, Any], *, full: bool) -> None:
+    if turn["opening"]:
+        _print_section("user")
+        _print(_shorten(turn["opening"], full=full))
     _print_section(f"turn {number}")
     if turn["reasoning"]:
         _print(f"[reasoning] {_shorten(turn['reasoning'], full=full)}")
@@ -258,7 +263,8 @@ def _print_turn(number: int, turn: Mapping[str, Any], *, full: bool) -> None:
         value = f" {json.dumps(change['value'], ensure_ascii=False)}" if "value" in change else ""
         _print(f"[state] {change['op']} {change['path']}{_shorten(value, full=full)}")
     if turn["user"] is not None:
-        _print(f"[user] {_shorten(turn['user'], full=full)}")
+        after = f" after {turn['user_s']:.3f} s" if turn["user_s"] is not None else ""
+        _print(f"[user{after}] {_shorten(turn['user'], full=full)}")
     facts = [
         f"model {turn['model_s']:.3f} s" if turn["model_s"] is not None else "",
         f"tools {turn['tool_s']:.3f} s" if turn["tool_s"] else "",

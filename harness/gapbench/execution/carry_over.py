@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from gapbench.execution.earlier_looks import looks_at
-from gapbench.execution.recording.run_manifest import changed_model_keys
+from gapbench.execution.recording.run_manifest import changed_model_keys, changed_user_keys
+from gapbench.execution.user_models import user_model_of
 from gapbench.store import (
     RunManifest,
     RunWriter,
@@ -26,7 +27,9 @@ from gapbench.store import (
 )
 from gapbench.store.pending_scores import PendingAnswer
 from gapbench.suite.plan import Plan
+from gapbench.suite.tasks.task import Task
 from gapbench.values import ATTEMPT_KEY_IN_RUN, Attempt, Payload, canonical_json, prompt_sha256
+from gapbench.values.played_user import cell_of_user
 
 PlannedRequestKey = tuple[str, str, int]
 _key_of = attrgetter(*ATTEMPT_KEY_IN_RUN)
@@ -49,7 +52,8 @@ def carry_over_rows(old: Path, plan: Plan, writer: RunWriter, manifest: RunManif
     carried, cells = 0, set()
     for (row, texts, trajectory), is_pending in _valid_rows(old, old_manifest, plan):
         carried += row.final
-        cells.add(row.cell_id)
+        if row.phase != "user":
+            cells.add(row.cell_id)
         run_id = writer.folder.name
         new_row = replace(row, run_id=run_id, suite=plan.suite, suite_sha256=plan.suite_sha256)
         episode = None if trajectory is None else replace(trajectory, run_id=run_id)
@@ -84,18 +88,33 @@ def final_rows_still_valid(old: Path, plan: Plan) -> Iterator[Attempt]:
 def _valid_rows(old: Path, old_manifest: RunManifest, plan: Plan) -> Iterator[tuple[PendingAnswer, bool]]:
     """Yield each row that is still valid with its texts and the episode that it ended, and whether it waits for its score."""
     changed_models = {model.id for model in plan.models if changed_model_keys(old_manifest, model)}
+    changed_cells = {cell.cell_id for cell in plan.cells if _has_another_user(old_manifest, plan, cell.task)}
     fingerprints = dict(_plan_fingerprints(plan))
+    valid: set[PlannedRequestKey] = set()
     pairs = list(_rows_with_texts(old))
     episodes = {_key_of(episode): episode for episode in read_trajectory_values(old)}
     rows = [PendingAnswer(row, texts, episodes.get(_key_of(row))) for row, texts in pairs]
     pending = read_pending_answers(old, [row for row, _ in pairs])
     for index, answer in enumerate([*rows, *pending]):
         row = answer.attempt
-        expected = fingerprints.get((row.cell_id, row.sample_id, row.repeat))
+        key = (row.cell_id, row.sample_id, row.repeat)
+        expected = fingerprints.get(key)
         found = _row_fingerprint(row, answer.payload)
-        if row.model_id in changed_models or expected is None or expected != found:
+        is_changed = row.model_id in changed_models or row.cell_id in changed_cells
+        if is_changed or expected is None or expected != found:
             continue
+        valid.add(key)
         yield answer, index >= len(rows)
+    for answer in rows:
+        row = answer.attempt
+        if row.phase == "user" and (cell_of_user(row.cell_id), row.sample_id, row.repeat) in valid:
+            yield answer, False
+
+
+def _has_another_user(old: RunManifest, plan: Plan, task: Task) -> bool:
+    """Return whether the model that plays the users of a task has changed since an old run."""
+    user = user_model_of(plan, task)
+    return user is not None and bool(changed_user_keys(old, user))
 
 
 def _plan_fingerprints(plan: Plan) -> Iterator[tuple[PlannedRequestKey, tuple[Any, ...]]]:

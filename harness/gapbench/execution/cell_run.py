@@ -22,7 +22,9 @@ from gapbench.execution.recording import run_manifest
 from gapbench.execution.recording.recorder import AttemptRecorder
 from gapbench.execution.recording.scoring_executors import ScoringExecutors
 from gapbench.execution.recording.scoring_queue import ScoringQueue
+from gapbench.execution.recording.user_rows import UserRows
 from gapbench.execution.settings import RunSettings
+from gapbench.execution.user_models import make_user_cell
 from gapbench.execution.workers.pool import scheduled_start_s
 from gapbench.execution.workers.protocol import WorkerReport
 from gapbench.runner import Runner
@@ -98,6 +100,17 @@ class CellRun:
             on_recorded=on_recorded,
             on_held=on_held,
         )
+        user, deliver_user = model_session.user_of(cell), None
+        if user is not None:
+            deliver_user = UserRows(
+                self.manifest.run_id,
+                (self.plan.suite, self.plan.suite_sha256),
+                cell,
+                make_user_cell(cell, user.model),
+                clock,
+                self.recorder,
+                user.runner.simulated,
+            ).record
         samples: list[dict[str, Any]] = []
         reports: list[WorkerReport] = []
         try:
@@ -114,6 +127,7 @@ class CellRun:
                     stop_signal,
                     seed=self.plan.seed,
                     cell_start_s=clock.start_s,
+                    deliver_user=deliver_user,
                 )
         except BaseException:
             scoring_queue.cancel()

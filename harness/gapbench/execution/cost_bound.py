@@ -7,8 +7,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from gapbench.execution.earlier_sessions import RequestKey, request_key
+from gapbench.execution.user_models import DEFAULT_PARAMS
 from gapbench.pricing import UnitPrices
-from gapbench.suite.plan import Plan, count_declaration_chars, count_prompt_chars, max_search_requests
+from gapbench.suite.plan import (
+    Plan,
+    count_declaration_chars,
+    count_prompt_chars,
+    max_search_requests,
+    merge_params,
+)
 from gapbench.values import Message, Params, Sample
 
 CHARS_PER_TOKEN = 3.0
@@ -32,7 +39,8 @@ class CostBound:
             result of a tool.
         output_tokens: Upper bound from the token budgets.
         usd: Upper bound. None: a price is unknown.
-        requests: Requests; an episode is one.
+        requests: Requests; an episode is one. 0 for a model that plays users: its requests are not planned.
+        plays_users: Whether these are the calls of a model that plays users.
     """
 
     model_id: str
@@ -42,6 +50,12 @@ class CostBound:
     output_tokens: int
     usd: Decimal | None
     requests: int
+    plays_users: bool = False
+
+    @property
+    def label(self) -> str:
+        """The model's id, and what it does if it is not compared."""
+        return f"{self.model_id} (plays users)" if self.plays_users else self.model_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +110,13 @@ def estimate_cost_bounds(
             if not finished or request_key(cell, request) not in finished
         ]
         bounds = [
-            (1, _bound_request(request.sample, cell.messages(request), cell.params_of(request)))
+            (1, _bound_request(plan, request.sample, cell.messages(request), cell.params_of(request)))
             for cell, request in left
         ]
         for search in plan.searches_of(model):
-            each = [_bound_request(sample, sample.messages, search.params) for sample in search.task.samples]
+            each = [
+                _bound_request(plan, sample, sample.messages, search.params) for sample in search.task.samples
+            ]
             bounds.append((max_search_requests(search), max(each, key=lambda bound: bound.input_tokens)))
         unit = prices.get(model.id)
         usd: Decimal | None = Decimal(0)
@@ -131,14 +147,19 @@ def _sum_usd(bounds: Sequence[tuple[int, _RequestBound]], unit: UnitPrices) -> D
     return whole + sum(limited, Decimal(0))
 
 
-def _bound_request(sample: Sample, messages: tuple[Message, ...], params: Params) -> _RequestBound:
-    prompt = _estimate_prompt_tokens(messages) + _tokens_of(count_declaration_chars(sample))
+def _bound_request(
+    plan: Plan, sample: Sample, messages: tuple[Message, ...], params: Params
+) -> _RequestBound:
+    prompt = estimate_prompt_tokens(messages) + tokens_of(count_declaration_chars(sample))
     reply = params.max_tokens or UNBOUNDED_OUTPUT_TOKENS
     if sample.episode is None:
         return _RequestBound(1, prompt, reply, prompt)
     limits = sample.episode.limits
-    result = _tokens_of(limits.result_chars) if sample.episode.tools is not None else 0
-    line = max((_tokens_of(len(user.text)) for user in sample.episode.user), default=0)
+    result = tokens_of(limits.result_chars) if sample.episode.tools is not None else 0
+    line = max((tokens_of(len(user.text)) for user in sample.episode.user), default=0)
+    if sample.episode.played_user is not None:
+        user = plan.users[sample.episode.played_user.model]
+        line = merge_params(DEFAULT_PARAMS, user.params).max_tokens or UNBOUNDED_OUTPUT_TOKENS
     growth = reply + max(result, line)
     turns, last = limits.turns, prompt + growth * (limits.turns - 1)
     if limits.tokens is not None:
@@ -153,10 +174,12 @@ def _bound_request(sample: Sample, messages: tuple[Message, ...], params: Params
     return _RequestBound(limits.turns, tokens_in, turns * reply, last, usd)
 
 
-def _estimate_prompt_tokens(messages: tuple[Message, ...]) -> int:
+def estimate_prompt_tokens(messages: tuple[Message, ...]) -> int:
+    """Return an upper estimate of a prompt's tokens."""
     images = sum(len(message.images) for message in messages)
-    return _tokens_of(count_prompt_chars(messages)) + TOKENS_PER_IMAGE * images + 16
+    return tokens_of(count_prompt_chars(messages)) + TOKENS_PER_IMAGE * images + 16
 
 
-def _tokens_of(chars: int) -> int:
+def tokens_of(chars: int) -> int:
+    """Return an upper estimate of the tokens of a text by its length."""
     return int(chars / CHARS_PER_TOKEN)

@@ -27,6 +27,7 @@ from gapbench.execution.failure_words import describe_failure, quote_reply
 from gapbench.execution.run_pricing import paid_models, price_usage
 from gapbench.execution.settings import policies_from_suite
 from gapbench.execution.setup import RunSetup, build_runner
+from gapbench.execution.user_models import first_user_sample, make_user_cell, user_model_of
 from gapbench.runner import Runner, owns_server
 from gapbench.store.first_call_entry import FirstCallEntry
 from gapbench.suite.plan import Cell, request_of
@@ -84,7 +85,8 @@ class FirstCallError(SetupError):
 
 def needs_first_calls(setup: RunSetup) -> bool:
     """Return whether a run has a model that is paid or needs a key, so that a mistake in any of its models costs money."""
-    return bool(paid_models(setup)) or any(runner.metered for runner in setup.runners.values())
+    every = (*setup.runners.values(), *setup.user_runners.values())
+    return bool(paid_models(setup)) or any(runner.metered for runner in every)
 
 
 def make_first_calls(setup: RunSetup, finished: Collection[RequestKey] = ()) -> list[FirstCall]:
@@ -107,7 +109,7 @@ def make_first_calls(setup: RunSetup, finished: Collection[RequestKey] = ()) -> 
 def ask_models(
     setup: RunSetup, finished: Collection[RequestKey] = (), leave_out: Collection[str] = ()
 ) -> list[FirstCall]:
-    """Send one small call to each model that has requests left, and return how each answered.
+    """Send one small call to each model that has requests left or plays a user in them, and return how each answered.
 
     Simulated models and models whose server starts with the run are not asked.
 
@@ -123,12 +125,16 @@ def ask_models(
         )
         if is_left:
             cells.setdefault(cell.model.id, []).append(cell)
+            user = user_model_of(setup.plan, cell.task)
+            if user is not None:
+                task = replace(cell.task, samples=(first_user_sample(cell.task),), working_order=())
+                cells.setdefault(user.id, []).append(make_user_cell(replace(cell, task=task), user))
     models = [
         model
-        for model in setup.plan.models
+        for model in setup.asked_models.values()
         if model.id in cells
         and model.id not in leave_out
-        and not setup.runners[model.id].simulated
+        and not setup.runner_of(model.id).simulated
         and not owns_server(model)
     ]
 

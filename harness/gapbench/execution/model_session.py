@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from gapbench import transport
 from gapbench.agents import open_conversation
@@ -17,6 +17,8 @@ from gapbench.execution.attempts.response_cache import ResponseCache
 from gapbench.execution.limits.admission import AdmissionControl
 from gapbench.execution.limits.retry import RetryBudget
 from gapbench.execution.limits.stop_signal import StopSignal
+from gapbench.execution.user_models import played_user_of
+from gapbench.execution.user_session import UserSession
 from gapbench.execution.workers.pool import WorkerPool, worker_count
 from gapbench.execution.workers.protocol import WorkerReport
 from gapbench.runner import Runner
@@ -36,6 +38,7 @@ class ModelSession:
         admission: Admission control for all processes that send to the model.
         notify: Receives one line for the user.
         open_conversation: Opens the conversation of an episode; worker processes have their own.
+        users: The models that play users, by the name that tasks give them, not open yet.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class ModelSession:
         admission: AdmissionControl,
         notify: Callable[[str], None],
         open_conversation: OpenConversation = open_conversation,
+        users: Mapping[str, UserSession] | None = None,
     ) -> None:
         self.model = model
         self.runner = runner
@@ -55,19 +59,29 @@ class ModelSession:
         self.admission = admission
         self._notify = notify
         self._open_conversation = open_conversation
+        self.users = users or {}
+        self._open_users: list[UserSession] = []
         self._pool: WorkerPool | None = None
         self._pool_size = 0
 
     async def open(self) -> None:
-        """Open the runner after checking that its address accepts connections.
+        """Open the runner after checking that its address accepts connections, and the models that play users.
 
         Raises:
-            SetupError: It does not, or the runner cannot be made ready.
+            SetupError: It does not, or a runner cannot be made ready.
         """
         address = self.runner.endpoint()
         if address is not None:
             await transport.check_reachable(address, self._session)
         await self.runner.open(self._session)
+        for user in self.users.values():
+            self._open_users.append(user)
+            await user.open()
+
+    def user_of(self, cell: Cell) -> UserSession | None:
+        """Return the model that plays the users of a cell. None: they are scripted."""
+        user = played_user_of(cell.task)
+        return None if user is None else self.users[user.model]
 
     async def ensure_worker_pool(self, cell: Cell) -> WorkerPool | None:
         """Return at least as many workers as a cell needs. None: this process sends."""
@@ -77,7 +91,7 @@ class ModelSession:
         if count == 1 or model is None:
             return None
         if self._pool_size < count:
-            await self.close()
+            await self._close_pool()
             self._notify(f"{self.model.id}: {count} worker processes send")
             self._pool = await WorkerPool.open(count, model, self._session, self._policies)
             self._pool_size = count
@@ -98,6 +112,7 @@ class ModelSession:
         *,
         seed: int,
         cell_start_s: float,
+        deliver_user: Deliver | None = None,
     ) -> list[WorkerReport]:
         """Send a cell's requests, from this process or from workers.
 
@@ -109,6 +124,7 @@ class ModelSession:
             stop_signal: Stops new sends.
             seed: Seed of the back-off's jitter.
             cell_start_s: The cell's start on :data:`gapbench.transport.now`.
+            deliver_user: Receives each attempt at asking a model that plays users. None: all users are scripted.
 
         Returns:
             One report for each process that sent.
@@ -118,15 +134,25 @@ class ModelSession:
             admission = AdmissionControl(
                 self.model, policies, RetryBudget(policies.retries), None, stop_signal, self._notify
             )
+        meter = LagMeter.start()
+        user, ask_user = self.user_of(cell), None
+        if user is not None and deliver_user is not None:
+            ask_user = user.make_sender(
+                cell, deliver_user, meter, stop_signal, seed=seed, on_given_up=admission.breaker.give_up
+            ).ask
         if pool is not None:
             count = worker_count(cell.load, usable_cpus())
-            return await pool.run_cell(
-                cell, count, remaining, deliver, stop_signal, admission, seed=seed, cell_start_s=cell_start_s
-            )
+            try:
+                return await pool.run_cell(
+                    cell, count, remaining, deliver, stop_signal, admission, seed=seed,
+                    cell_start_s=cell_start_s, ask_user=ask_user,
+                )  # fmt: skip
+            finally:
+                meter.stop()
         cache = None if policies.cache is None else ResponseCache.open(policies.cache)
-        meter = LagMeter.start()
         sender = RequestSender(cell, self.runner, policies.timeouts, meter, deliver, admission, cache=cache)
-        episodes = EpisodeSender(sender, usage_pricer(self.runner, self.model), self._open_conversation)
+        price = usage_pricer(self.runner, self.model)
+        episodes = EpisodeSender(sender, price, self._open_conversation, ask_user)
         cpu_s = time.process_time()
         requests = cell.requests
         try:
@@ -150,7 +176,15 @@ class ModelSession:
         ]
 
     async def close(self) -> None:
-        """Stop the workers."""
+        """Stop the workers, and close the models that play users."""
+        try:
+            await self._close_pool()
+        finally:
+            users, self._open_users = self._open_users, []
+            for user in users:
+                await user.close()
+
+    async def _close_pool(self) -> None:
         if self._pool is not None:
             await self._pool.close()
             self._pool, self._pool_size = None, 0

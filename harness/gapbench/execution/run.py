@@ -38,6 +38,7 @@ from gapbench.execution.recording.scoring_executors import ScoringExecutors
 from gapbench.execution.recording.scoring_queue import score_pending
 from gapbench.execution.search_run import OUT_OF_REACH, SearchRun
 from gapbench.execution.settings import RunSettings
+from gapbench.execution.user_session import make_user_sessions
 from gapbench.execution.watched_cells import WatchedCells
 from gapbench.runner import Runner, account_of
 from gapbench.store import RunManifest, RunWriter, provenance
@@ -138,7 +139,10 @@ class _RunExecution:
     ) -> Self:
         """Read what earlier sessions left, count it, and write the manifest of this one."""
         credentials.remember_environment_keys()
-        simulated = {model_id: runner.simulated for model_id, runner in runners.items()}
+        simulated = {
+            **{user.id: settings.make_user_runner(user).simulated for user in plan.users.values()},
+            **{model_id: runner.simulated for model_id, runner in runners.items()},
+        }
         manifest = resumed_manifest
         if manifest is None:
             manifest = run_manifest.initial_manifest(plan, writer.folder.name, settings.selection, simulated)
@@ -161,7 +165,7 @@ class _RunExecution:
 
     def _count_earlier_rows(self, rows: Sequence[Attempt]) -> None:
         """Count what earlier sessions finished, retried and spent."""
-        models = {model.id: model for model in self.plan.models}
+        models = {model.id: model for model in (*self.plan.users.values(), *self.plan.models)}
         self.recorder.finished_by_cell.update(cell_id for cell_id, _, _ in self.earlier.finished)
         retries = self.settings.policies.retries
         # Repeating what a quota refused is not a retry, see decide_retry.
@@ -177,6 +181,8 @@ class _RunExecution:
             (row.cell_id, row.sample_id, row.repeat, row.attempt) for row in rows if row.failure_kind is None
         }
         for row in rows:
+            if row.phase == "user":
+                self.recorder.next_user_attempt((row.cell_id, row.sample_id, row.repeat))
             before = (row.cell_id, row.sample_id, row.repeat, row.attempt - 1)
             # The next turn of an episode is no retry, and neither is one that starts again after an interruption.
             is_retry = row.attempt > 1 and before not in refused and before not in answered
@@ -300,22 +306,16 @@ class _RunExecution:
             notify=self.observer.notify,
         )
         self.observer.model_opening(model)
-        admission = AdmissionControl(
-            model,
-            policies,
-            self.retry_budget,
-            self._rate_limiter(model),
-            self.stop_signal,
-            self.observer.notify,
-        )
+        make_runner = self.settings.make_user_runner
         model_session = ModelSession(
             model,
             runner,
             session,
             policies,
-            admission,
+            self._make_admission(model),
             self.observer.notify,
             self.settings.open_conversation,
+            make_user_sessions(self.plan, model, session, policies, make_runner, self._make_admission),
         )
         try:
             await model_session.open()
@@ -328,6 +328,11 @@ class _RunExecution:
             finally:
                 await runner.close()
                 credentials.redact_files_in(log_dir)  # no other file that we write can hold a key
+
+    def _make_admission(self, model: Model) -> AdmissionControl:
+        limiter = self._rate_limiter(model)
+        notify, policies = self.observer.notify, self.settings.policies
+        return AdmissionControl(model, policies, self.retry_budget, limiter, self.stop_signal, notify)
 
     def _rate_limiter(self, model: Model) -> RateLimiter | None:
         """Return the rate limiter of a model, or None without limits. Models of one account share a limiter."""

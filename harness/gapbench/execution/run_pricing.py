@@ -11,6 +11,7 @@ from gapbench.execution.attempts.reply_price import quote_model, usage_pricer
 from gapbench.execution.cost_bound import CostBound, estimate_cost_bounds
 from gapbench.execution.earlier_sessions import RequestKey
 from gapbench.execution.setup import RunSetup
+from gapbench.execution.user_cost_bound import estimate_user_bounds
 from gapbench.pricing import GpuPrice, Quote, UnitPrices, Unpriced
 from gapbench.runner import Runner
 from gapbench.values import Model, Usage
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
 
 
 def _price_of(setup: RunSetup, model: Model, served: str | None = None) -> Quote:
-    return quote_model(setup.runners[model.id], model, served)
+    return quote_model(setup.runner_of(model.id), model, served)
 
 
 def model_quotes(setup: RunSetup) -> dict[str, Quote]:
-    """Return the price of each model today, as the suite asks for it."""
-    return {model.id: _price_of(setup, model) for model in setup.plan.models}
+    """Return the price of each model today, as the suite asks for it; those that play users too."""
+    return {model.id: _price_of(setup, model) for model in setup.asked_models.values()}
 
 
 def paid_models(setup: RunSetup) -> frozenset[str]:
@@ -37,7 +38,9 @@ def paid_models(setup: RunSetup) -> frozenset[str]:
     """
     found = model_quotes(setup)
     return frozenset(
-        model.id for model in setup.plan.models if _is_paid(model, setup.runners[model.id], found[model.id])
+        model_id
+        for model_id, model in setup.asked_models.items()
+        if _is_paid(model, setup.runner_of(model_id), found[model_id])
     )
 
 
@@ -61,7 +64,7 @@ def unpriced_models(setup: RunSetup) -> dict[str, str]:
 
 def attempt_pricer(setup: RunSetup) -> AttemptPricer:
     """Return a function that prices one attempt while the run is running."""
-    models = {model.id: model for model in setup.plan.models}
+    models = setup.asked_models
     return pricing.make_attempt_pricer(lambda model_id, served: _price_of(setup, models[model_id], served))
 
 
@@ -74,11 +77,13 @@ def price_usage(setup: RunSetup, model: Model, usage: Usage, served: str | None)
         usage: The token counts of the reply.
         served: The model id that the reply names. None: it names none.
     """
-    return usage_pricer(setup.runners[model.id], model)(usage, served)
+    return usage_pricer(setup.runner_of(model.id), model)(usage, served)
 
 
 def cost_bounds(setup: RunSetup, finished: Collection[RequestKey] = ()) -> list[CostBound]:
-    """Return the most that each model can cost; a model priced by GPU hour is not billed per call.
+    """Return the most that each model can cost, and that each can cost which plays users.
+
+    A model priced by GPU hour is not billed per call.
 
     Args:
         setup: The run.
@@ -87,6 +92,8 @@ def cost_bounds(setup: RunSetup, finished: Collection[RequestKey] = ()) -> list[
     quotes = model_quotes(setup)
     paid = paid_models(setup)
     units = {key: quote if isinstance(quote, UnitPrices) else None for key, quote in quotes.items()}
-    return estimate_cost_bounds(
-        setup.plan, {model_id: model_id in paid for model_id in quotes}, units, finished
-    )
+    metered = {model_id: model_id in paid for model_id in quotes}
+    return [
+        *estimate_cost_bounds(setup.plan, metered, units, finished),
+        *estimate_user_bounds(setup.plan, metered, units, finished),
+    ]

@@ -15,9 +15,12 @@ from gapbench.execution.attempts.episode_sender import OpenConversation
 from gapbench.execution.limits.unusable_answers import ShouldContinue, never_continue
 from gapbench.execution.recording.cell_scorer import CellScorer, make_cell_scorer
 from gapbench.execution.recording.observer import AttemptPricer
+from gapbench.execution.setup import build_runner
+from gapbench.runner import Runner
 from gapbench.store.first_call_entry import FirstCallEntry
 from gapbench.suite.plan import Cell
 from gapbench.suite.suite import Suite
+from gapbench.values import Model
 from gapbench.values.policies import RunPolicies
 
 
@@ -40,6 +43,7 @@ class RunSettings:
         while_sending: Entered while a cell's requests are in flight; it pauses what would take CPU time from the client.
         make_scoring_executor: Returns what runs slow scorers, with so many threads; the run shuts it down.
         open_conversation: Opens the conversation of an episode.
+        make_user_runner: Returns the runner of a model that plays users, not open yet.
     """
 
     policies: RunPolicies = field(default_factory=RunPolicies)
@@ -56,6 +60,7 @@ class RunSettings:
     while_sending: Callable[[], AbstractContextManager[None]] = nullcontext
     make_scoring_executor: Callable[[int], Executor] = ThreadPoolExecutor
     open_conversation: OpenConversation = open_conversation
+    make_user_runner: Callable[[Model], Runner] = build_runner
 
 
 def policies_from_suite(suite: Suite, cache: Path | None = None) -> RunPolicies:
@@ -70,6 +75,8 @@ def policies_from_suite(suite: Suite, cache: Path | None = None) -> RunPolicies:
         retries=suite.retries.to_policy(),
         timeouts=suite.timeouts.to_policy(),
         breaker=suite.breaker.to_policy(),
-        limits={model.id: model.limits.to_rate_limits() for model in suite.models if model.limits},
+        limits={
+            model.id: model.limits.to_rate_limits() for model in (*suite.models, *suite.users) if model.limits
+        },
         cache=cache or suite_cache,
     )

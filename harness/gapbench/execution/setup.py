@@ -6,13 +6,14 @@ import dataclasses
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from gapbench import runner as runners
 from gapbench.errors import InputError
-from gapbench.runner import Runner
+from gapbench.execution.user_models import played_user_of, user_model_of
+from gapbench.runner import Runner, owns_server
 from gapbench.scoring.task_scorer import make_task_scorer
 from gapbench.suite.data_policy import refuse_private_tasks
 from gapbench.suite.documents.addresses import validate_address
@@ -94,12 +95,30 @@ class Selection:
 
 @dataclass(frozen=True)
 class RunSetup:
-    """A suite ready to run."""
+    """A suite ready to run.
+
+    Attributes:
+        suite: The suite.
+        plan: What to run.
+        runners: Those of the models to compare, by model id.
+        warnings: What the user should know.
+        user_runners: Those of the models that play users, by model id.
+    """
 
     suite: Suite
     plan: Plan
     runners: Mapping[str, Runner]
     warnings: tuple[str, ...] = ()
+    user_runners: Mapping[str, Runner] = field(default_factory=dict)
+
+    @property
+    def asked_models(self) -> dict[str, Model]:
+        """Every model that gets requests, by id: those to compare, and those that play users."""
+        return {model.id: model for model in (*self.plan.models, *self.plan.users.values())}
+
+    def runner_of(self, model_id: str) -> Runner:
+        """Return the runner of a model that gets requests."""
+        return self.runners.get(model_id) or self.user_runners[model_id]
 
 
 def build_run_setup(selection: Selection) -> RunSetup:
@@ -128,9 +147,39 @@ def build_run_setup(selection: Selection) -> RunSetup:
         loads=[load for document in suite.loads for load in document.to_loads(suite.path.parent)],
         searches=[search for document in suite.loads if (search := document.to_search()) is not None],
     )
+    plan = replace(plan, users=_find_users(suite, tasks, models))
     runners_by_model = {model.id: _build_suite_runner(suite, model) for model in models}
     _refuse_missing_logprobs(suite, plan, runners_by_model)
-    return RunSetup(suite, plan, runners_by_model)
+    user_runners = {model.id: _build_suite_runner(suite, model) for model in plan.users.values()}
+    for model in plan.users.values():
+        if owns_server(model) and not user_runners[model.id].simulated:
+            raise InputError(
+                f"{suite.model_location(model.id)}: model {model.id!r} plays users and would start its own server beside that "
+                "of the model under test; start the server yourself and give its base_url"
+            )
+    return RunSetup(suite, plan, runners_by_model, user_runners=user_runners)
+
+
+def _find_users(suite: Suite, tasks: Sequence[Task], models: Sequence[Model]) -> dict[str, Model]:
+    """Return the models that play users, by the name that the tasks give them.
+
+    Raises:
+        InputError: The suite has no such model, or it has the id of another one.
+    """
+    known = {**suite.users_by_id(), **{model.id: model for model in models}}
+    found: dict[str, Model] = {}
+    for task in tasks:
+        user = played_user_of(task)
+        if user is None:
+            continue
+        problem = f"{task.source or suite.path}: agent: user: model: {user.model!r} is not among the users or models of {suite.path}"
+        model = found[user.model] = resolve_model(user.model, known, problem)
+        if known.setdefault(model.id, model) != model:
+            raise InputError(
+                f"{task.source or suite.path}: agent: user: model: {user.model!r} has the id of another model, {model.id!r}; "
+                "list it under users with an id of its own"
+            )
+    return found
 
 
 def _refuse_missing_logprobs(suite: Suite, plan: Plan, runners_by_model: Mapping[str, Runner]) -> None:
@@ -147,7 +196,8 @@ def _refuse_missing_logprobs(suite: Suite, plan: Plan, runners_by_model: Mapping
 
 def find_missing_requirements(setup: RunSetup) -> dict[str, str]:
     """Return what each model lacks to be called, by model id; {} when all can be called."""
-    reasons = {model_id: runner.missing_requirement() for model_id, runner in setup.runners.items()}
+    every = {**setup.user_runners, **setup.runners}
+    reasons = {model_id: runner.missing_requirement() for model_id, runner in every.items()}
     return {model_id: reason for model_id, reason in reasons.items() if reason}
 
 
@@ -159,6 +209,10 @@ def enforce_data_policy(setup: RunSetup) -> None:
     """
     for model in setup.plan.models:
         refuse_private_tasks(model, setup.runners[model.id], setup.plan.tasks, suite=setup.suite.path)
+    for task in setup.plan.tasks:
+        user = user_model_of(setup.plan, task)
+        if user is not None:
+            refuse_private_tasks(user, setup.user_runners[user.id], [task], suite=setup.suite.path)
 
 
 def _select_models(suite: Suite, wanted: Sequence[str]) -> list[Model]:

@@ -10,19 +10,31 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 
-from gapbench import runner as runners
-from gapbench.agents import DeadEnvironmentError, Step, open_conversation
+from gapbench.agents import (
+    Conversation,
+    DeadEnvironmentError,
+    DeadUserError,
+    ModelUser,
+    Step,
+    open_conversation,
+)
 from gapbench.errors import DocumentError, InputError, SetupError
 from gapbench.execution.attempts.attempt_row import outcome_of_episode, outcome_of_reply, outcome_of_response
-from gapbench.execution.attempts.episode_sender import exceeded_limit
 from gapbench.execution.attempts.measure import measure
+from gapbench.execution.attempts.open_episode import exceeded_limit
 from gapbench.execution.attempts.reply_price import usage_pricer
 from gapbench.execution.recording.cell_scorer import score_with
 from gapbench.execution.recording.stored_episodes import last_text, single_reply_transcript
 from gapbench.execution.setup import AD_HOC_PATTERN, make_ad_hoc_model
+from gapbench.execution.trial_user import (
+    SIMULATED_MODEL,
+    TrialUser,
+    find_trial_user,
+    make_trial_runner,
+    make_trial_user,
+)
 from gapbench.pricing import UsagePricer
 from gapbench.scoring.task_scorer import make_task_scorer
-from gapbench.suite.data_policy import refuse_private_tasks
 from gapbench.suite.documents import read_document
 from gapbench.suite.plan import Load, Plan, build_plan, request_of
 from gapbench.suite.suite import Suite, load_suite
@@ -46,15 +58,6 @@ from gapbench.values import (
 )
 from gapbench.values.thinking import thinking_rules_for
 
-SIMULATED_MODEL = Model(
-    "sim",
-    "sim",
-    "sim",
-    "open",
-    options={"sim": {"protocol": "openai", "skill": 1.0, "ttft_s": 0.01, "gap_s": 0.0}},
-)
-"""The model of ``--model sim``: it answers correctly."""
-
 
 @dataclass(frozen=True)
 class TrialTask:
@@ -65,12 +68,14 @@ class TrialTask:
         models: Models of the suite by id; {} without a suite.
         params: The suite's parameters; the task's take precedence.
         total_s: Deadline of one call in seconds.
+        users: Models of the suite that may play users, by id.
     """
 
     task: Task
     models: Mapping[str, Model] = field(default_factory=dict)
     params: Params = field(default_factory=Params)
     total_s: float = 600.0
+    users: Mapping[str, Model] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -80,10 +85,12 @@ class TrialTurn:
     Attributes:
         response: What came back.
         step: What followed. None: the request failed.
+        opening: What the user said before the first reply. None: nothing, or this is a later one.
     """
 
     response: Response
     step: Step | None
+    opening: str | None = None
 
 
 @dataclass(frozen=True)
@@ -149,7 +156,7 @@ def _trial_task_of_suite(suite: Suite, task: str | None, *, allow_code: bool) ->
         raise InputError(f"--task {wanted!r} is not in {suite.path}; it has: {', '.join(names)}")
     found = suite.load_tasks(only=[wanted], allow_code=allow_code)[0]
     models = suite.models_by_id()
-    return TrialTask(found, models, suite.params.to_params(), suite.timeouts.total_s)
+    return TrialTask(found, models, suite.params.to_params(), suite.timeouts.total_s, suite.users_by_id())
 
 
 def find_trial_sample(task: Task, sample_id: str | None) -> Sample:
@@ -228,11 +235,8 @@ async def run_trial(
         InputError: The task is private and the model is a third-party API.
     """
     task = replace(trial_task.task, samples=(sample,))
-    runner = runners.load_runner_class(model.runner)(model)
-    refuse_private_tasks(model, runner, [task])
-    missing = runner.missing_requirement()
-    if missing:
-        raise SetupError(f"model {model.id!r}: {missing}")
+    runner = make_trial_runner(model, task)
+    user = make_trial_user(find_trial_user(trial_task.users, task, sample, model), task, trial_task.total_s)
     plan = _build_trial_plan(trial_task, task, model)
     params = plan.cells[0].params
     max_tokens = None if sample.needs_logprobs else params.max_tokens
@@ -243,18 +247,22 @@ async def run_trial(
 
     turns: tuple[TrialTurn, ...] = ()
     episode: Transcript | None = None
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as user_folder:
         try:
             await runner.open(
                 Session(log_dir=Path(folder), connections=1, truths=plan.truths, transport=model.transport)
             )
+            if user is not None:
+                await user.runner.open(Session(Path(user_folder), connections=1, truths=plan.truths))
             if sample.episode is None:
                 call, response = await ask(sample.messages, sample.tools)
             else:
                 price = usage_pricer(runner, model)
-                call, turns, episode = await _play(sample, sample.episode.limits, ask, price, on_turn)
+                call, turns, episode = await _play(sample, sample.episode.limits, ask, price, on_turn, user)
                 response = turns[-1].response
         finally:
+            if user is not None:
+                await user.runner.close()
             await runner.close()
     score: Score | None = None
     scorer = make_task_scorer(task)
@@ -275,19 +283,24 @@ async def _play(
     ask: Callable[[tuple[Message, ...], ToolSet | None], Awaitable[tuple[Call, Response]]],
     price: UsagePricer,
     on_turn: Callable[[TrialTurn], None],
+    user: TrialUser | None,
 ) -> tuple[Call, tuple[TrialTurn, ...], Transcript]:
     """Play an episode, and return the last call, the turns and the whole.
 
     Raises:
-        SetupError: Its tools cannot be started.
+        SetupError: Its tools cannot be started, or the model that plays its user fails before the first reply.
     """
-    conversation = open_conversation(sample)
+    played = None if sample.episode is None else sample.episode.played_user
+    speaker = None if played is None or user is None else ModelUser(played, user.ask)
+    conversation = open_conversation(sample, speaker)
     termination: Termination = "infra"
     reason = "not finished"
     turns: list[TrialTurn] = []
     tokens, usd = 0, Decimal(0)
     try:
         messages, tools = await conversation.begin(), sample.tools
+        begun = len(messages) > len(sample.messages)
+        opening = messages[-1].text if begun else None
         while True:
             call, response = await ask(messages, tools)
             reply, step = response.to_message(), None
@@ -296,14 +309,14 @@ async def _play(
                 step = (
                     Step(termination="done", reason="the provider refused to answer")
                     if refused
-                    else await conversation.follow(reply)
+                    else await _follow(conversation, reply)
                 )
                 usage = response.usage
                 tokens += (usage.input_tokens or 0) + (usage.output_tokens or 0)
                 usd += price(usage, response.model_served) or Decimal(0)
             if step is not None and step.termination == "infra":
                 response = replace(response, failure=Failure("environment", step.reason))
-            turns.append(TrialTurn(response, step))
+            turns.append(TrialTurn(response, step, opening if not turns else None))
             on_turn(turns[-1])
             if step is None or response.failure is not None:
                 failure = response.failure
@@ -318,9 +331,19 @@ async def _play(
             messages, tools = (*messages, reply, *step.messages), step.tools or tools
     except DeadEnvironmentError as exc:
         raise SetupError(f"the tools of {sample.sample_id} do not work: {exc}") from exc
+    except DeadUserError as exc:
+        raise SetupError(str(exc)) from exc
     finally:
         transcript = await conversation.end(termination, reason)
     return call, tuple(turns), replace(transcript, termination=termination, reason=reason)
+
+
+async def _follow(conversation: Conversation, reply: Message) -> Step:
+    """Return what follows a reply; a user that fails ends the episode as ``infra``."""
+    try:
+        return await conversation.follow(reply)
+    except DeadUserError as exc:
+        return Step(termination="infra", reason=str(exc))
 
 
 def _build_trial_plan(trial_task: TrialTask, task: Task, model: Model) -> Plan:

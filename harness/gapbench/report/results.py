@@ -102,7 +102,7 @@ class ResultTables:
     def unanswered_models(self) -> dict[str, str]:
         """Return each model that answered no request, with the kinds of failure it had instead."""
         frame = self.runs.frame[["model_id", "phase", "final", "outcome", "failure_kind"]]
-        frame = frame[frame["final"] & (frame["phase"] != "judge")]
+        frame = frame[frame["final"] & ~frame["phase"].isin(["judge", "user"])]
         return {
             str(model_id): ", ".join(sorted({str(kind) for kind in rows["failure_kind"]}))
             for model_id, rows in frame.groupby("model_id", observed=True)

@@ -251,6 +251,7 @@ class RunManifest(Entry):
         continues: Id of the run whose rows were carried over. None: none.
         origin: Id of the first run of that chain. None: the run continues none, or an older gapbench wrote it.
         remade_at: When the file was rebuilt from the rows. None: it was never lost.
+        users: The models that play users of episodes, which may be among ``models`` too. []: there are none.
     """
 
     schema_version: int = Field(alias="schema")
@@ -282,6 +283,7 @@ class RunManifest(Entry):
     continues: str | None = None
     origin: str | None = None
     remade_at: str | None = None
+    users: list[ModelEntry] = Field(default_factory=list)
 
     @classmethod
     def from_json(cls, value: Any) -> Self:
@@ -318,6 +320,11 @@ class RunManifest(Entry):
     def find_model(self, model_id: str) -> ModelEntry | None:
         """Return a model's entry, or None if the run has no such model."""
         return next((model for model in self.models if model.id == model_id), None)
+
+    @property
+    def models_and_users(self) -> dict[str, ModelEntry]:
+        """Every model that was asked in the run, by id."""
+        return {model.id: model for model in (*self.users, *self.models)}
 
     def model(self, model_id: str) -> ModelEntry:
         """Return the entry of a model that the run has."""

@@ -38,6 +38,7 @@ from gapbench.values import (
     sha256,
     vendor_neutral,
 )
+from gapbench.values.played_user import user_truth
 
 __all__ = [
     "DEFAULT_DECOY",
@@ -203,6 +204,7 @@ class Plan:
     cells: tuple[Cell, ...]
     notes: tuple[str, ...] = field(default=())
     searches: tuple[PlannedSearch, ...] = ()
+    users: Mapping[str, Model] = field(default_factory=dict)
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -252,6 +254,9 @@ class Plan:
                     () if sample.episode is None else tuple(line.text for line in sample.episode.user),
                     () if sample.tools is None else tuple(tool.name for tool in sample.tools.tools),
                 )
+                user = sample.episode and sample.episode.played_user
+                if user:
+                    yield user_truth(user, sample.messages, task.category)
 
 
 def build_plan(

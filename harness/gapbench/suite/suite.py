@@ -98,6 +98,9 @@ class Suite(StrictModel):
     judges: list[ModelDocument] = Field(
         default_factory=list, description="models that judge answers and are not compared themselves"
     )
+    users: list[ModelDocument] = Field(
+        default_factory=list, description="models that play users of episodes and are not compared themselves"
+    )
     arena: ArenaDocument | None = Field(None, description="how `bench arena` compares answers")
     cache: str | None = Field(
         None,
@@ -138,8 +141,11 @@ class Suite(StrictModel):
 
     def model_location(self, model_id: str) -> str:
         """Return ``file:line`` of a model, or the file alone for one that is not in it."""
-        at = next((index for index, model in enumerate(self.models) if model.id == model_id), None)
-        return str(self.path) if at is None else f"{self.path}:{self._document.line(('models', at))}"
+        for section, listed in (("models", self.models), ("users", self.users)):
+            for at, model in enumerate(listed):
+                if model.id == model_id:
+                    return f"{self.path}:{self._document.line((section, at))}"
+        return str(self.path)
 
     def models_by_id(self) -> dict[str, Model]:
         """Return the models to compare, by id."""
@@ -148,6 +154,11 @@ class Suite(StrictModel):
     def judges_by_id(self) -> dict[str, Model]:
         """Return the judges, by id."""
         return {document.id: document.to_model(self.transport) for document in self.judges}
+
+    def users_by_id(self) -> dict[str, Model]:
+        """Return the models that may play a user, by id: those to compare, and those of ``users``."""
+        own = {document.id: document.to_model(self.transport) for document in self.users}
+        return {**self.models_by_id(), **own}
 
     def refuse_programs(self) -> None:
         """Refuse programs that the suite starts for its models, unless the suite is built in. Raises ``DocumentError``."""
@@ -289,8 +300,13 @@ def load_suite(path: Path) -> Suite:
     document = read_document(path)
     refuse_secrets(document)
     suite = validate_document(document, Suite)
-    _refuse_duplicates(document, "models", "id", [model.id for model in suite.models])
-    _refuse_duplicates(document, "judges", "id", [judge.id for judge in suite.judges])
+    for section, listed in (("models", suite.models), ("judges", suite.judges), ("users", suite.users)):
+        _refuse_duplicates(document, section, "id", [model.id for model in listed])
+    for index, user in enumerate(suite.users):
+        if user.id in {model.id for model in suite.models}:
+            raise document.error(
+                ("users", index, "id"), f"{user.id!r} is also one of the models; list it once"
+            )
     if suite.arena and suite.arena.judge and suite.arena.judge not in {judge.id for judge in suite.judges}:
         there = ", ".join(judge.id for judge in suite.judges) or "none; list one under judges"
         raise document.error(
@@ -343,7 +359,7 @@ def _refuse_unquoted_booleans(document: Document) -> None:
     """Refuse an unquoted `off` and similar where any value is accepted: it may mean the word or the boolean."""
     for path in document.unquoted_booleans:
         is_runner_setting = (
-            path[0] == "models"
+            path[0] in {"models", "users"}
             and len(path) > 2
             and (path[2] == "options" or path[2] not in ModelDocument.model_fields)
         )

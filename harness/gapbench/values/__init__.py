@@ -35,6 +35,7 @@ from gapbench.values.messages import (
     sha256,
     vendor_neutral,
 )
+from gapbench.values.played_user import PlayedUser
 from gapbench.values.requests import (
     Call,
     Channel,
@@ -99,6 +100,7 @@ __all__ = [
     "Part",
     "Payload",
     "Phase",
+    "PlayedUser",
     "PythonTools",
     "ReasoningState",
     "RecordedTools",

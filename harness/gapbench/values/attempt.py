@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from gapbench.values.requests import Disclosure, Weights
 
-Phase = Literal["warmup", "measure", "judge"]
+Phase = Literal["warmup", "measure", "judge", "user"]
 Outcome = Literal["correct", "wrong", "unparsed", "truncated", "refused", "infra", "unscored"]
 
 
@@ -73,7 +73,9 @@ class Attempt:
         bool,
         "the last attempt of the request, or the last of an episode's turns, which counts; exactly one each",
     ]
-    phase: Annotated[Phase, "warmup, measure or judge"]
+    phase: Annotated[
+        Phase, "warmup, measure, judge, or user: a model that plays the user of an episode was asked"
+    ]
     model_id: Annotated[Label, "the suite's name of the model"]
     runner: Annotated[Label, "the runner that sent the request"]
     model_asked: Annotated[Label, "the model id that was sent"]

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from gapbench.values.attempt import Int32, Label, Outcome, Phase
 from gapbench.values.messages import Message
+from gapbench.values.played_user import PlayedUser
 from gapbench.values.requests import Weights
 from gapbench.values.tools import Tool
 
@@ -113,7 +114,8 @@ class Episode:
     """What makes a sample a conversation that goes on after the first reply.
 
     After a reply with tool calls the tools run, and their results follow. After a reply without one the scripted user
-    says the first unused line whose ``when`` matches; if there is none, the episode is done.
+    says the first unused line whose ``when`` matches, or a model that plays the user is asked; if it has nothing to add,
+    the episode is done.
 
     Attributes:
         tools: Where the sample's tools run. None: it has no tools that run; then a call ends the episode.
@@ -122,6 +124,7 @@ class Episode:
         think_time_s: Seconds that the user waits before a line.
         limits: See :class:`EpisodeLimits`.
         invalid_calls: See :data:`InvalidCalls`.
+        played_user: The user that a model plays, in place of ``user``. None: the user is scripted.
     """
 
     tools: ToolSource | None = None
@@ -130,6 +133,7 @@ class Episode:
     think_time_s: float = 0.0
     limits: EpisodeLimits = field(default_factory=EpisodeLimits)
     invalid_calls: InvalidCalls = "answer"
+    played_user: PlayedUser | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,3 +232,7 @@ class Trajectory:
     output_tokens: Annotated[int | None, "generated tokens of all turns"]
     reasoning_tokens: Annotated[int | None, "part of output_tokens spent on reasoning"]
     state_sha256: Annotated[str | None, "hash of the final state; null: there is none"]
+    user_input_tokens: Annotated[
+        int | None, "prompt tokens of the model that played the user; null: scripted, or not reported"
+    ] = None
+    user_output_tokens: Annotated[int | None, "tokens that it generated"] = None

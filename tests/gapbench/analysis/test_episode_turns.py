@@ -104,3 +104,14 @@ def test_a_failed_try_is_counted_and_its_wait_is_the_queue_s() -> None:
 
     assert "2 tries" in turn["facts"]
     assert 11.0 == turn["times"]["queue"]
+
+
+def test_the_tokens_of_a_played_user_are_told() -> None:
+    """Apart from those of the turns; a scripted user has none."""
+    ending = {
+        "termination": "done", "reason": "", "wall_s": 14.0, "model_s": 6.0, "tool_s": 2.0, "user_s": 1.5, "queue_s": 4.5,
+        "user_input_tokens": 1200, "user_output_tokens": 30,
+    }  # fmt: skip
+
+    assert "a model played the user: 1,200 tokens in, 30 out" == shown(two_turns(), ending)["facts"][1]
+    assert 1 == len(shown(two_turns(), {**ending, "user_input_tokens": None})["facts"])

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from gapbench.agents import Step
+from gapbench.agents import Step, User
 from gapbench.errors import RunnerError
 from gapbench.execution.carry_over import carry_over_rows
 from gapbench.execution.limits.stop_signal import StopSignal
@@ -501,9 +501,9 @@ def test_concurrency_counts_episodes(tmp_path: Path) -> None:
     most = 0
 
     class Counting(Conversations):
-        def __call__(self, given: Sample) -> AddingConversation:
+        def __call__(self, given: Sample, user: User | None = None) -> AddingConversation:
             nonlocal most
-            made = super().__call__(given)
+            made = super().__call__(given, user)
             most = max(most, sum(not conversation.is_closed for conversation in self.opened))
             return made
 

@@ -113,10 +113,8 @@ def _model(runs: Runs, row: pd.Series[Any]) -> ModelEntry:
     """Return the manifest entry of a row's model. A judge may be missing from the suite; it gets a minimal entry."""
     run_id, model_id = str(row["run_id"]), str(row["model_id"])
     for manifest in (*runs.manifests, *runs.judgings):
-        if manifest.run_id == run_id:
-            for model in manifest.models:
-                if model.id == model_id:
-                    return model
+        if manifest.run_id == run_id and model_id in manifest.models_and_users:
+            return manifest.models_and_users[model_id]
     if model_id in runs.models:
         return runs.model(model_id)
     # Only the price is asked of it, which does not depend on the weights.

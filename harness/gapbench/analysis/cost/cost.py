@@ -35,7 +35,7 @@ Columns of :attr:`CostTable.frame`, one row for each model and category (``all``
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -50,6 +50,7 @@ from gapbench.analysis.cost.attempt_costs import Bill, bill, has_possible_counts
 from gapbench.analysis.cost.deployment_options import deployment_options
 from gapbench.analysis.cost.first_call_costs import first_calls_note
 from gapbench.analysis.cost.gpu_token_cost import MIN_SHAPES, fit_token_cost, request_shapes
+from gapbench.analysis.cost.user_costs import user_usd
 from gapbench.analysis.frames import Runs, as_floats, group_codes, load_runs
 from gapbench.analysis.notebook_html import count_noun, table_html
 from gapbench.errors import InputError
@@ -78,7 +79,9 @@ COLUMNS = (
     "usd_retries",
     "usd_warmup",
     "usd_judge",
+    "usd_user",
     "usd_spent",
+    "usd_user_per_task",
     "usd_per_task",
     "usd_per_task_low",
     "usd_per_task_high",
@@ -168,14 +171,15 @@ def cost(runs: Runs | Sequence[Path], billed: Bill | None = None) -> CostTable:
     )
     measured = priced[(frame["phase"] == "measure").to_numpy()]
     by_model = {str(key): part for key, part in measured.groupby("model_id", observed=True)}
+    users = user_usd(read_runs, account)
     categories = read_runs.categories
     for model_id in _paid_models(read_runs):
         part = by_model.get(model_id, measured.iloc[:0])
-        row = _row(read_runs, account, model_id, ALL, part)
+        row = _row(read_runs, account, model_id, ALL, part, users)
         exact[model_id] = row["usd"]
         parts = [part[part["category"] == category] for category in categories]
         found = [
-            _row(read_runs, account, model_id, category, rows_of)
+            _row(read_runs, account, model_id, category, rows_of, users)
             for category, rows_of in zip(categories, parts, strict=True)
         ]
         rows += [*found, row] if len(categories) > 1 else [{**row, "category": categories[0]}]
@@ -203,7 +207,7 @@ def _token_costs(runs: Runs, account: Bill) -> dict[str, dict[str, float]]:
 
 
 def _paid_models(runs: Runs) -> list[str]:
-    """Return the suite's models, followed by judges that are not among them."""
+    """Return the suite's models, followed by judges and models that play users that are not among them."""
     return list(dict.fromkeys([*runs.models, *map(str, runs.frame["model_id"].unique())]))
 
 
@@ -212,7 +216,14 @@ def cost_json(runs: Runs | Sequence[Path]) -> dict[str, Any]:
     return cost(runs).to_json()
 
 
-def _row(runs: Runs, account: Bill, model_id: str, category: str, part: pd.DataFrame) -> dict[str, Any]:
+def _row(
+    runs: Runs,
+    account: Bill,
+    model_id: str,
+    category: str,
+    part: pd.DataFrame,
+    users: Mapping[tuple[str, str, str], float],
+) -> dict[str, Any]:
     model = runs.model(model_id) if model_id in runs.models else None
     quote = account.quotes.get(model_id)
     finals = part[part["final"]]
@@ -242,6 +253,12 @@ def _row(runs: Runs, account: Bill, model_id: str, category: str, part: pd.DataF
     if not len(part):
         row["usd"] = None
         return row
+    paid = [
+        usd
+        for (model, of_category, _), usd in users.items()
+        if model == model_id and category in {ALL, of_category}
+    ]
+    row["usd_user_per_task"] = _per_unit(sum(paid), tasks) if paid and not np.isnan(paid).any() else None
     if isinstance(quote, UnitPrices):
         # The mean over the tasks with known cost is valid even if the total is unknown.
         known = part["answer_usd"].dropna()
@@ -299,6 +316,7 @@ def _api_row(lines: pd.DataFrame, model_id: str, category: str) -> dict[str, Any
         "usd_retries": _total(measured.loc[measured["retried"].astype(bool), "usd"]),
         "usd_warmup": _total(rows.loc[rows["phase"] == "warmup", "usd"]),
         "usd_judge": _total(rows.loc[rows["phase"] == "judge", "usd"]),
+        "usd_user": _total(rows.loc[rows["phase"] == "user", "usd"]),
         "usd_spent": _total(rows["usd"]),
     }
 

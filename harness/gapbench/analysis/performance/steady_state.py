@@ -104,8 +104,8 @@ def steady_throughput(frame: pd.DataFrame, folders: Sequence[Path]) -> pd.DataFr
             :func:`gapbench.analysis.frames.load_runs`.
         folders: Run folders, to read the chunks of requests that straddle an edge of the window.
     """
-    # Calls of judges are not load on the model.
-    frame = frame[_NEEDED][(frame["phase"] != "judge").to_numpy()]
+    # Calls of judges, and of models that play users, are not load on the model.
+    frame = frame[_NEEDED][~frame["phase"].isin(["judge", "user"]).to_numpy()]
     found = steady_windows(frame)
     code = found.code
     start_s, end_s = found.start_s[code], found.end_s[code]

@@ -13,6 +13,7 @@ import pandas as pd
 from gapbench.analysis.frames import Runs
 from gapbench.analysis.quality.model_pairs import ModelPairs
 from gapbench.analysis.quality.tool_fairness import different_tools, group_tool_changes, tool_conditions
+from gapbench.analysis.quality.user_fairness import USER_COLUMNS, different_users, users_by_model
 from gapbench.formatting import format_percent
 
 Hashes = np.ndarray[Any, np.dtype[np.uint64]]
@@ -46,7 +47,7 @@ _NEEDED = [
     "transport",
     "timed",
 ]
-FAIRNESS_COLUMNS = (*_NEEDED, "prompt_sha256")
+FAIRNESS_COLUMNS = (*_NEEDED, *USER_COLUMNS, "prompt_sha256")
 """Columns of the runs' frame that this module uses."""
 _RENAMED = re.compile(r" renamed\b|^max_tokens sent as [a-zA-Z_]+$")
 
@@ -83,6 +84,7 @@ def violations_by_pair(
     own = {
         name: [*_changed_settings(name, of_replies[name]), *_transports(name, parts[name])] for name in models
     }
+    users = users_by_model(runs)
     found: dict[tuple[str, str], list[str]] = {}
     for (one, other), shared in pairs.items():
         violations = found[one, other] = [*own[one], *own[other]]
@@ -97,6 +99,7 @@ def violations_by_pair(
         ):
             violations += compare(one, other, parts[one], parts[other])
         violations += different_tools(one, other, tools[one], tools[other])
+        violations += different_users(one, other, users.get(one, {}), users.get(other, {}))
         most = min(MAX_SHARE_DIFFERENCE_POINTS, margin)
         violations += _different_outcome_shares(one, other, parts[one], parts[other], most)
     return found
@@ -109,10 +112,12 @@ def request_conditions(runs: Runs, models: Sequence[str]) -> list[dict[str, Any]
     for two models that were sent the same prompts equally often), ``images`` (``count``, ``bytes_mean``, ``detail``),
     ``asked`` (requested values of each setting), ``changed`` (settings that the provider's rules dropped or changed),
     ``tools`` (see :func:`gapbench.analysis.quality.tool_fairness.tool_conditions`; null without tools),
+    ``users`` (the models that played the users of its episodes; [] if they were scripted),
     ``truncated`` ``refused`` ``infra`` (shares, 0 to 1), ``reasoning`` (``disclosure``, ``tokens_mean``),
     ``first_day`` and ``last_day``, ``loads``.
     """
-    frame = runs.frame[list(FAIRNESS_COLUMNS)]
+    frame = runs.frame[list(dict.fromkeys(FAIRNESS_COLUMNS))]
+    users = users_by_model(runs)
     prompts = _hashes(frame["prompt_sha256"])
     measured = (frame["final"] & (frame["phase"] == "measure")).to_numpy()
     rows: list[dict[str, Any]] = []
@@ -140,6 +145,7 @@ def request_conditions(runs: Runs, models: Sequence[str]) -> list[dict[str, Any]
                 },
                 "changed": list(_changed_settings(name, part)),
                 "tools": tool_conditions(runs, name, part),
+                "users": sorted({name for names in users.get(name, {}).values() for name in names}),
                 **{
                     outcome: float((part["outcome"] == outcome).mean()) if len(part) else None
                     for outcome in ("truncated", "refused", "infra")

@@ -27,7 +27,7 @@ counts if it is measured, and a load search's probes are left out.
 ``usd``                 dollars of the model: all attempts of measured requests, retries and lost episodes included
 ``usd_per_episode``     ``usd`` over the episodes without ``infra``
 ``usd_per_solved``      ``usd`` over ``solved``, with ``usd_per_solved_low`` and ``usd_per_solved_high`` (95 %, clustered)
-``usd_user``            dollars of a model that plays the user; null: the user is scripted
+``usd_user``            dollars of the model that played the users, in no other column; null: scripted, or unknown
 ``usd_judge``           dollars of judges for these episodes; null: none judged them
 ======================= ===================================================================================
 """
@@ -45,6 +45,7 @@ import pandas as pd
 from gapbench.analysis.continued_runs import drop_replaced_rows
 from gapbench.analysis.cost.answer_costs import usd_per_answer
 from gapbench.analysis.cost.attempt_costs import Bill, bill
+from gapbench.analysis.cost.user_costs import user_usd
 from gapbench.analysis.frames import Folders, Runs, as_floats, group_codes, load_runs
 from gapbench.stats import Floats, mean_interval, ratio_interval
 from gapbench.store.json_records import records
@@ -91,6 +92,11 @@ def summarize_trajectories(runs: Runs | Folders, billed: Bill | None = None) -> 
     account = bill(read_runs) if billed is None else billed
     episodes = _measured_episodes(read_runs)
     of_judges = _judge_usd(read_runs, account)
+    of_users = {
+        (model_id, task): usd
+        for (model_id, _, task), usd in user_usd(read_runs, account).items()
+        if not np.isnan(usd)
+    }
     attempts = frame.assign(usd=account.usd, answer_usd=usd_per_answer(frame, account.usd))
     attempts = attempts[((frame["phase"] == "measure") & frame["turn"].notna()).to_numpy()]
     by = ["model_id", "category", "task"]
@@ -111,7 +117,7 @@ def summarize_trajectories(runs: Runs | Folders, billed: Bill | None = None) -> 
                 **_times(part, attempts[(of_both & attempts["timed"]).to_numpy()]),
                 **_tokens(part),
                 **_money(attempts[of_both.to_numpy()]),
-                "usd_user": None,
+                "usd_user": of_users.get((model_id, task)),
                 "usd_judge": of_judges.get((model_id, task)),
             }
         )

@@ -7,146 +7,49 @@ conversation's business, see :mod:`gapbench.agents`; the limits on tokens and do
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
 
 from gapbench import credentials, transport
-from gapbench.agents import Conversation, DeadEnvironmentError, Step, open_conversation
+from gapbench.agents import (
+    AbsentUserError,
+    Conversation,
+    DeadEnvironmentError,
+    DeadUserError,
+    ModelUser,
+    Step,
+    User,
+    UserReply,
+    open_conversation,
+)
 from gapbench.execution.attempts.attempt_row import AttemptContext
 from gapbench.execution.attempts.context_overflow import is_context_overflow
-from gapbench.execution.attempts.episode_turn import (
-    EpisodeEnd,
-    EpisodeTurn,
-    add_usages,
-    count_invalid_calls,
-)
+from gapbench.execution.attempts.episode_turn import EpisodeEnd, EpisodeTurn, count_invalid_calls
 from gapbench.execution.attempts.load_generator import AttemptRequest, AttemptResult
+from gapbench.execution.attempts.open_episode import OpenEpisode
 from gapbench.execution.attempts.request_sender import CompletedAttempt, Exchange, RequestSender
 from gapbench.pricing import UsagePricer
 from gapbench.suite.plan import PlannedRequest, count_prompt_chars
 from gapbench.values import (
-    Episode,
-    EpisodeLimits,
     Failure,
     Message,
     Response,
     Sample,
     Termination,
     Timing,
-    ToolSet,
     Transcript,
     Usage,
 )
 
-OpenConversation = Callable[[Sample], Conversation]
-"""Opens the conversation of a sample that is an episode; it has not started yet."""
+OpenConversation = Callable[[Sample, User | None], Conversation]
+"""Opens the conversation of a sample that is an episode, with its user (None: the script's); it has not started yet."""
+AskUserOf = Callable[[PlannedRequest, tuple[Message, ...]], Awaitable[UserReply]]
+"""Asks the model that plays the user of a request; see :data:`gapbench.agents.AskUser`."""
 MAX_RESTARTS = 1
 """How often an episode whose tools died starts again in one session, before it counts as ``infra``."""
 RequestName = tuple[str, int]
 """Identifies a request of a cell: sample_id, repeat."""
-
-
-def exceeded_limit(
-    limits: EpisodeLimits, turns: int, tokens: int, usd: Decimal
-) -> tuple[Termination, str] | None:
-    """Return how a limit ends an episode after a reply, and in words which. None: it may go on.
-
-    Args:
-        limits: The limits.
-        turns: Replies so far.
-        tokens: Tokens of all replies so far, input and output.
-        usd: Dollars of all replies so far.
-    """
-    if turns >= limits.turns:
-        return "max_turns", f"{turns} replies, the limit"
-    if limits.tokens is not None and tokens >= limits.tokens:
-        return "budget", f"{tokens} tokens used of {limits.tokens}"
-    if limits.usd is not None and usd >= Decimal(str(limits.usd)):
-        return "budget", f"${usd:.4f} spent of ${limits.usd:g}"
-    return None
-
-
-@dataclass
-class _OpenEpisode:
-    """An episode in progress.
-
-    Attributes:
-        conversation: Says what follows a reply.
-        first_attempt: Number of its first attempt.
-        messages: The prompt of the present turn.
-        added: What was added to it since the turn before.
-        tools: The tools that the model may call in the present turn.
-        new_tools: Names of those that were added since the turn before.
-        start_s: When its first request was due; set by its first exchange.
-    """
-
-    conversation: Conversation
-    first_attempt: int
-    messages: tuple[Message, ...]
-    added: tuple[Message, ...]
-    tools: ToolSet | None
-    new_tools: tuple[str, ...] = ()
-    start_s: float | None = None
-    turns: int = 0
-    model_s: float = 0.0
-    tool_s: float = 0.0
-    user_s: float = 0.0
-    calls: int = 0
-    calls_invalid: int = 0
-    calls_failed: int = 0
-    retries: int = 0
-    tokens: int = 0
-    usd: Decimal = Decimal(0)
-    usages: list[Usage] = field(default_factory=list)
-
-    def add_reply(self, exchange: Exchange, price: UsagePricer) -> None:
-        """Count a reply: its time, tokens, dollars and calls."""
-        response = exchange.response
-        self.turns += 1
-        if response.timing.sent_s is not None:
-            self.model_s += response.timing.done_s - response.timing.sent_s
-        self.calls += len(response.tool_calls)
-        self.usages.append(response.usage)
-        self.tokens += (response.usage.input_tokens or 0) + (response.usage.output_tokens or 0)
-        if not exchange.context.from_cache:
-            self.usd += price(response.usage, response.model_served) or Decimal(0)
-
-    def add_step(self, step: Step, elapsed_s: float) -> None:
-        """Count what followed a reply; its parts cannot be longer than the time that passed."""
-        tool_s = min(step.tool_s, elapsed_s)
-        self.tool_s += tool_s
-        self.user_s += min(step.user_s, elapsed_s - tool_s)
-        self.calls_failed += sum(record.is_error for record in step.records)
-
-    def change_tools(self, tools: ToolSet | None) -> None:
-        """Set the tools of the next turn. None: they stay as they are."""
-        known = () if self.tools is None else self.tools.tools
-        self.new_tools = (
-            () if tools is None else tuple(tool.name for tool in tools.tools if tool not in known)
-        )
-        self.tools = tools or self.tools
-
-    def exceeded_limit(self, episode: Episode) -> tuple[Termination, str] | None:
-        """Return how a limit ends the episode after a reply, and in words which. None: it may go on."""
-        return exceeded_limit(episode.limits, self.turns, self.tokens, self.usd)
-
-    def end(self, transcript: Transcript, end_s: float) -> EpisodeEnd:
-        """Return the episode as it has ended."""
-        return EpisodeEnd(
-            transcript=transcript,
-            start_s=end_s if self.start_s is None else self.start_s,
-            end_s=end_s,
-            model_s=self.model_s,
-            tool_s=self.tool_s,
-            user_s=self.user_s,
-            turns=self.turns,
-            calls=self.calls,
-            calls_invalid=self.calls_invalid,
-            calls_failed=self.calls_failed,
-            retries=self.retries,
-            usage=add_usages(self.usages),
-        )
 
 
 class EpisodeSender:
@@ -156,6 +59,7 @@ class EpisodeSender:
         sender: Sends each prompt.
         price: Prices a reply, for an episode's limit in dollars.
         open_conversation: See :data:`OpenConversation`.
+        ask_user: See :data:`AskUserOf`. None: all users are scripted.
     """
 
     def __init__(
@@ -163,11 +67,13 @@ class EpisodeSender:
         sender: RequestSender,
         price: UsagePricer,
         open_conversation: OpenConversation = open_conversation,
+        ask_user: AskUserOf | None = None,
     ) -> None:
         self._sender = sender
         self._price = price
         self._open_conversation = open_conversation
-        self._open: dict[RequestName, _OpenEpisode] = {}
+        self._ask_user = ask_user
+        self._open: dict[RequestName, OpenEpisode] = {}
         self._restarts: dict[RequestName, int] = {}
 
     async def send(self, attempt: AttemptRequest) -> AttemptResult:
@@ -180,15 +86,16 @@ class EpisodeSender:
         if episode is None:
             try:
                 episode = await self._begin(attempt)
-            except DeadEnvironmentError as exc:
+            except AbsentUserError:
+                return AttemptResult(None, should_retry=False)
+            except (DeadEnvironmentError, DeadUserError) as exc:
                 return await self._deliver_dead_start(attempt, str(exc))
         sent = self._sender.cell.with_salt(planned, episode.messages)
         exchange = await self._sender.exchange(attempt.with_tools(episode.tools), sent)
         if exchange is None:
             await self._abandon(name)
             return AttemptResult(None, should_retry=False)
-        if episode.start_s is None:
-            episode.start_s = exchange.context.scheduled_s
+        episode.start(exchange.context.scheduled_s)
         turn = EpisodeTurn(
             episode.first_attempt,
             episode.turns,
@@ -205,30 +112,47 @@ class EpisodeSender:
         for name in list(self._open):
             await self._abandon(name)
 
-    async def _begin(self, attempt: AttemptRequest) -> _OpenEpisode:
+    async def _begin(self, attempt: AttemptRequest) -> OpenEpisode:
         """Start the conversation of a request.
 
         Raises:
             DeadEnvironmentError: Its tools cannot be started, also on a second try.
+            DeadUserError: The model that plays its user failed for good.
+            AbsentUserError: That model is not asked any more.
         """
         name = _name_of(attempt.planned)
         while True:
-            conversation = self._open_conversation(attempt.planned.sample)
+            user = self._user_of(attempt.planned)
+            conversation = self._open_conversation(attempt.planned.sample, user)
+            began_s = transport.now()
             try:
                 messages = await conversation.begin()
+            except (DeadUserError, AbsentUserError) as exc:
+                await _close(conversation, "infra", str(exc))
+                raise
             except Exception as exc:
                 await _close(conversation, "infra", _words(exc))
                 if self._may_restart(name):
                     continue
                 raise DeadEnvironmentError(_words(exc)) from exc
             tools = attempt.planned.sample.tools
-            episode = _OpenEpisode(conversation, attempt.number, messages, messages, tools)
+            episode = OpenEpisode(conversation, attempt.number, messages, messages, tools)
             episode.retries = self._restarts.get(name, 0)
+            if user is not None:
+                episode.user, episode.user_s = user, user.reply_s
+                episode.began_s = began_s if user.reply_s else None
             self._open[name] = episode
             return episode
 
+    def _user_of(self, planned: PlannedRequest) -> ModelUser | None:
+        """Return the model that plays the user of a request. None: its user is scripted."""
+        episode = planned.sample.episode
+        if episode is None or episode.played_user is None or self._ask_user is None:
+            return None
+        return ModelUser(episode.played_user, partial(self._ask_user, planned), episode.think_time_s)
+
     async def _deliver_dead_start(self, attempt: AttemptRequest, problem: str) -> AttemptResult:
-        """Deliver the row of an episode whose tools could not be started: nothing was sent."""
+        """Deliver the row of an episode whose tools or user could not be started: nothing was sent to the model."""
         planned, now_s = attempt.planned, transport.now()
         sample = planned.sample
         retries = self._restarts.pop(_name_of(planned), 0)
@@ -255,7 +179,7 @@ class EpisodeSender:
     async def _follow_failure(
         self,
         planned: PlannedRequest,
-        episode: _OpenEpisode,
+        episode: OpenEpisode,
         exchange: Exchange,
         turn: EpisodeTurn,
         failure: Failure,
@@ -272,16 +196,24 @@ class EpisodeSender:
         return AttemptResult(failure, exchange.should_retry)
 
     async def _follow_reply(
-        self, planned: PlannedRequest, episode: _OpenEpisode, exchange: Exchange, turn: EpisodeTurn
+        self, planned: PlannedRequest, episode: OpenEpisode, exchange: Exchange, turn: EpisodeTurn
     ) -> AttemptResult:
         """Let the conversation follow a reply, and deliver the reply with what followed."""
         reply, sample = exchange.response.to_message(), planned.sample
         episode.add_reply(exchange, self._price)
         began_s = transport.now()
+        has_dead_user = False
         if exchange.response.finish_reason == "refusal":
             step = Step(termination="done", reason="the provider refused to answer")
         else:
-            step = await _follow(episode.conversation, reply)
+            try:
+                step = await _follow(episode.conversation, reply)
+            except DeadUserError as exc:
+                has_dead_user, step = True, Step(termination="infra", reason=str(exc))
+            except AbsentUserError:
+                await self._abandon(_name_of(planned))
+                await self._deliver(planned, exchange, turn)
+                return AttemptResult(None, should_retry=False)
         episode.add_step(step, transport.now() - began_s)
         invalid = count_invalid_calls(reply.tool_calls, episode.tools, step.records)
         episode.calls_invalid += invalid
@@ -296,7 +228,9 @@ class EpisodeSender:
         if step.termination is None and sample.episode is not None:
             exceeded = episode.exceeded_limit(sample.episode)
         if step.termination == "infra":
-            return await self._follow_dead_tools(planned, exchange, turn, step.reason)
+            return await self._follow_death(
+                planned, exchange, turn, step.reason, may_restart=not has_dead_user
+            )
         if step.termination is not None:
             return await self._end(planned, exchange, turn, step.termination, step.reason)
         if exceeded is not None:
@@ -308,11 +242,17 @@ class EpisodeSender:
         await self._deliver(planned, exchange, turn)
         return AttemptResult(None, should_retry=False, goes_on=True, wait_s=step.think_s)
 
-    async def _follow_dead_tools(
-        self, planned: PlannedRequest, exchange: Exchange, turn: EpisodeTurn, problem: str
+    async def _follow_death(
+        self,
+        planned: PlannedRequest,
+        exchange: Exchange,
+        turn: EpisodeTurn,
+        problem: str,
+        *,
+        may_restart: bool = True,
     ) -> AttemptResult:
-        """Start an episode whose tools died once more; the second time it ends as ``infra``."""
-        if self._may_restart(_name_of(planned)):
+        """Start an episode whose tools died once more; the second time, and without its user, it ends as ``infra``."""
+        if may_restart and self._may_restart(_name_of(planned)):
             await self._abandon(_name_of(planned))
             await self._deliver(planned, exchange, turn)
             return AttemptResult(None, should_retry=False, goes_on=True)
@@ -342,7 +282,7 @@ class EpisodeSender:
         transcript = await _close(episode.conversation, termination, reason)
         if transcript is None and termination != "infra":
             # The score needs the final state.
-            return await self._follow_dead_tools(planned, exchange, turn, "the tools died before the end")
+            return await self._follow_death(planned, exchange, turn, "the tools died before the end")
         if transcript is None:
             transcript = Transcript(episode.messages, (), None, None, termination, reason)
         # Whatever ended it stands, also where the conversation has not noticed.
@@ -367,9 +307,16 @@ class EpisodeSender:
 
 
 async def _follow(conversation: Conversation, reply: Message) -> Step:
-    """Return what follows a reply; an error of the tools' process or server ends the episode as ``infra``."""
+    """Return what follows a reply; an error of the tools' process or server ends the episode as ``infra``.
+
+    Raises:
+        DeadUserError: The model that plays the user failed for good.
+        AbsentUserError: It is not asked any more.
+    """
     try:
         return await conversation.follow(reply)
+    except (DeadUserError, AbsentUserError):
+        raise
     except Exception as exc:  # noqa: BLE001 - a tool's bug must become a row, or the run is lost
         return Step(termination="infra", reason=_words(exc))
 

@@ -29,6 +29,7 @@ class EpisodeEnd:
         calls_failed: Those whose result is an error.
         retries: Attempts that failed and were made again, and restarts of the episode.
         usage: Tokens of all replies; None where a reply reports none.
+        user_usage: Tokens of the model that played the user, as ``usage``. None: the user was scripted.
     """
 
     transcript: Transcript
@@ -43,6 +44,7 @@ class EpisodeEnd:
     calls_failed: int
     retries: int
     usage: Usage
+    user_usage: Usage | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,8 @@ def build_trajectory_row(row: Attempt, turn: EpisodeTurn | None, clock: CellCloc
         output_tokens=usage.output_tokens,
         reasoning_tokens=usage.reasoning_tokens,
         state_sha256=sha256(canonical_json(transcript.final_state)) if has_state else None,
+        user_input_tokens=None if end.user_usage is None else end.user_usage.input_tokens,
+        user_output_tokens=None if end.user_usage is None else end.user_usage.output_tokens,
     )
 
 

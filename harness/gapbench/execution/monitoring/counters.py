@@ -96,6 +96,9 @@ class RunCounts:
             row: The attempt.
             usd: Its price. None: unknown, or not billed by the call.
         """
+        if row.phase == "user":
+            self._count_user(row, usd)
+            return
         model, task = row.model_id, row.task
         cell = (model, task, _load_label(row.cell_id))
         values = self.values
@@ -116,15 +119,27 @@ class RunCounts:
             # Another run sent and paid for it; it took no time in this one.
             values["bench_cache_hits", (model,)] += 1
             return
-        if usd is not None:
-            values["bench_spend_usd", (model,)] += float(usd)
-        for direction, count in (("input", row.input_tokens), ("output", row.output_tokens)):
-            if count is not None:
-                values["bench_tokens", (model, direction)] += count
+        self._count_spending(row, usd)
         if row.first_token_s is not None and row.sent_s is not None:
             self.times["bench_first_token_seconds", model].observe(row.first_token_s - row.sent_s)
         if row.done_s is not None and row.scheduled_s is not None and row.outcome != "infra":
             self.times["bench_response_seconds", model].observe(row.done_s - row.scheduled_s)
+
+    def _count_user(self, row: Attempt, usd: Decimal | None) -> None:
+        """Count an attempt at asking a model that plays users: its dollars, tokens and failures."""
+        self.values["bench_simulated", (row.model_id,)] = float(row.simulated)
+        if row.failure_kind is not None:
+            self.values["bench_failures", (row.model_id, row.failure_kind)] += 1
+        self._count_spending(row, usd)
+
+    def _count_spending(self, row: Attempt, usd: Decimal | None) -> None:
+        if row.from_cache:
+            return
+        if usd is not None:
+            self.values["bench_spend_usd", (row.model_id,)] += float(usd)
+        for direction, count in (("input", row.input_tokens), ("output", row.output_tokens)):
+            if count is not None:
+                self.values["bench_tokens", (row.model_id, direction)] += count
 
 
 def _load_label(cell_id: str) -> str:

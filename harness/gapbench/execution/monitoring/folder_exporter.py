@@ -77,7 +77,7 @@ class _FollowedRun:
 
 def _make_quote(manifest: RunManifest) -> Callable[[str, str | None], Quote]:
     """Return a function that gives the price of a model on the day the run started, by served or requested name."""
-    models = {model.id: model for model in manifest.models}
+    models = manifest.models_and_users
     day = datetime.fromisoformat(manifest.started_at).date()
 
     def quote(model_id: str, served: str | None) -> Quote:

@@ -96,6 +96,10 @@ class PlainView(QuietView):
         progress.record_waiting()
         self._note_end(progress)
 
+    def user_asked(self, cell: Cell, row: Attempt, usd: Decimal | None) -> None:  # noqa: ARG002 - as observers have it
+        """Count what asking a model that plays a user cost."""
+        self.cells[cell.cell_id].record_spending(usd)
+
     def total_line(self) -> str:
         """Return the progress of the whole run."""
         return describe_total(self.cells.values(), self._planned, self._max_usd, time.monotonic())

@@ -60,8 +60,7 @@ class CellProgress:
 
     def record(self, row: Attempt, usd: Decimal | None) -> None:
         """Count one attempt."""
-        if usd is not None:
-            self.usd = (self.usd or Decimal(0)) + usd
+        self.record_spending(usd)
         if not row.final:
             if is_reply_within_episode(row):
                 self.turns += 1
@@ -79,6 +78,11 @@ class CellProgress:
             self._score_sum += row.score
             self.scored += 1
         self._count_first_token(row)
+
+    def record_spending(self, usd: Decimal | None) -> None:
+        """Count dollars of the cell, its users' included. None: unknown."""
+        if usd is not None:
+            self.usd = (self.usd or Decimal(0)) + usd
 
     def _count_first_token(self, row: Attempt) -> None:
         if row.phase == "measure" and row.first_token_s is not None and row.sent_s is not None:

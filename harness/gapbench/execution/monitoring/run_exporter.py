@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from gapbench.execution.monitoring.counters import RunCounts
-from gapbench.execution.recording.observer import RunObserver, WaitingObserver
+from gapbench.execution.recording.observer import RunObserver, UserObserver, WaitingObserver
 from gapbench.suite.plan import Cell
 from gapbench.values import Attempt, Model
 
@@ -46,6 +46,12 @@ class MetricsObserver:
         """Forward to an observer that shows it."""
         if isinstance(self._inner, WaitingObserver):
             self._inner.answer_waiting(cell)
+
+    def user_asked(self, cell: Cell, row: Attempt, usd: Decimal | None) -> None:
+        """Count what the user's model was asked, and forward to an observer that shows it."""
+        self.counts.record(row, usd)
+        if isinstance(self._inner, UserObserver):
+            self._inner.user_asked(cell, row, usd)
 
     def cell_ended(self, cell: Cell) -> None:
         """Forward."""

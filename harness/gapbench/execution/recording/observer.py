@@ -38,3 +38,11 @@ class WaitingObserver(Protocol):
 
     def answer_waiting(self, cell: Cell) -> None:
         """An answer is on disk and waits for its score; :meth:`RunObserver.attempt_done` follows."""
+
+
+@runtime_checkable
+class UserObserver(Protocol):
+    """An observer that is also told of the requests to a model that plays users."""
+
+    def user_asked(self, cell: Cell, row: Attempt, usd: Decimal | None) -> None:
+        """An attempt at asking the user of one of the cell's episodes is on disk; ``usd`` is its price, as above."""

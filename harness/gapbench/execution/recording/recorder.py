@@ -9,14 +9,15 @@ from decimal import Decimal
 
 from gapbench.execution.attempts.attempt_row import build_payload_row
 from gapbench.execution.attempts.request_sender import CompletedAttempt
+from gapbench.execution.earlier_sessions import RequestKey
 from gapbench.execution.limits.budgets import SpendBudget
 from gapbench.execution.limits.stop_signal import StopSignal
-from gapbench.execution.recording.observer import RunObserver, WaitingObserver
+from gapbench.execution.recording.observer import RunObserver, UserObserver, WaitingObserver
 from gapbench.execution.settings import RunSettings
 from gapbench.store import RunWriter
 from gapbench.store.first_call_entry import FirstCallEntry
 from gapbench.suite.plan import Cell
-from gapbench.values import Attempt, Score, Trajectory
+from gapbench.values import Attempt, Payload, Score, Trajectory
 
 
 class AttemptRecorder:
@@ -33,12 +34,15 @@ class AttemptRecorder:
 
     Attributes:
         finished_by_cell: By cell id, the number of requests that have their final row.
+        user_attempts: By cell id, sample and repeat, the attempts that the model that plays the user was asked, in all
+            sessions.
     """
 
     def __init__(
         self, writer: RunWriter, settings: RunSettings, observer: RunObserver, stop_signal: StopSignal
     ) -> None:
         self.finished_by_cell: Counter[str] = Counter()
+        self.user_attempts: Counter[RequestKey] = Counter()
         self._writer = writer
         self._price_attempt = settings.price_attempt
         self._spend_budget = SpendBudget(settings.max_usd)
@@ -64,6 +68,34 @@ class AttemptRecorder:
         self._spend_budget.known_usd += sum(
             (Decimal(str(call.usd)) for call in calls if call.usd is not None), Decimal(0)
         )
+
+    def next_user_attempt(self, key: RequestKey) -> int:
+        """Return the number of the next attempt at asking the user of a request."""
+        self.user_attempts[key] += 1
+        return self.user_attempts[key]
+
+    async def record_user(self, cell: Cell, row: Attempt, payload: Payload) -> None:
+        """Write one attempt at asking the model that plays a user to disk, and charge its cost.
+
+        Args:
+            cell: The cell whose user it plays.
+            row: The attempt.
+            payload: Its texts.
+
+        Raises:
+            DiskError: The disk is full or gone.
+        """
+        self._writer.add(row, payload)
+        usd = self.charge(row)
+        if isinstance(self._observer, UserObserver):
+            self._observer.user_asked(cell, row, usd)
+        await self._wait_for_disk()
+
+    async def _wait_for_disk(self) -> None:
+        """Make the sender of a row wait while the disk is behind."""
+        if self._writer.is_behind:
+            async with self._catch_up_lock:
+                await asyncio.to_thread(self._writer.catch_up)
 
     async def add_pending(
         self, cell: Cell, row: Attempt, completed: CompletedAttempt, trajectory: Trajectory | None = None
@@ -119,6 +151,4 @@ class AttemptRecorder:
             self._writer.pending.remove(pending_number)
             usd = self._price_attempt(row)
         self._observer.attempt_done(cell, row, usd)
-        if self._writer.is_behind:
-            async with self._catch_up_lock:
-                await asyncio.to_thread(self._writer.catch_up)
+        await self._wait_for_disk()

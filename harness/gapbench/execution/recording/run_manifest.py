@@ -46,7 +46,9 @@ def initial_manifest(
         state="running",
         reason=None,
         versions=package_versions(
-            package for model in plan.models for package in runner_info_or_default(model.runner).packages
+            package
+            for model in (*plan.models, *plan.users.values())
+            for package in runner_info_or_default(model.runner).packages
         ),
         machine=machine_info(),
         calibration=None,
@@ -67,7 +69,13 @@ def initial_manifest(
         cells=[cell_entry(cell) for cell in plan.cells],
         searches=[_search_entry(search) for search in plan.searches],
         failures=[],
+        users=[_model_entry(model, simulated=simulated[model.id]) for model in _user_models(plan)],
     )
+
+
+def _user_models(plan: Plan) -> list[Model]:
+    """Return the models that play users, each once."""
+    return list({model.id: model for model in plan.users.values()}.values())
 
 
 def start_session(
@@ -125,6 +133,11 @@ def adopt_suite(manifest: RunManifest, plan: Plan, content: Mapping[str, Any]) -
                 entry = _model_entry(model, simulated=known.simulated)
                 entries[model.id] = entry.model_copy(update={"facts": facts})
         manifest.models = list(entries.values())
+        users = {user.id: user for user in manifest.users}
+        for user in _user_models(plan):
+            known_user = users.get(user.id) or entries.get(user.id)
+            users[user.id] = _model_entry(user, simulated=known_user is not None and known_user.simulated)
+        manifest.users = list(users.values())
         manifest.suite_sha256 = plan.suite_sha256
     manifest.suite_content = now
 
@@ -155,6 +168,8 @@ def rebuild_from_rows(
     _check_suite_of_rows(run_id, plan, rows, accept_changes=accept_changes)
     reached_s: dict[str, dict[datetime, float]] = {}
     for row in rows:
+        if row.phase == "user":
+            continue
         if row.run_id != run_id:
             raise ResultsError(f"the rows belong to run {row.run_id!r}; rename the folder {run_id!r} to it")
         if row.load_kind != "search" and (row.cell_id, row.sample_id, row.repeat) not in planned:
@@ -309,6 +324,8 @@ def describe_changes(manifest: RunManifest, plan: Plan) -> list[str]:
     if is_other_suite:
         models = ((model, changed_model_keys(manifest, model)) for model in plan.models)
         differences += [f"model {model.id} ({', '.join(keys)})" for model, keys in models if keys]
+        users = ((user, changed_user_keys(manifest, user)) for user in _user_models(plan))
+        differences += [f"user {user.id} ({', '.join(keys)})" for user, keys in users if keys]
         differences += [
             f"{name} (was {getattr(manifest, name)})"
             for name in ("seed", "repeats", "margin_points")
@@ -346,7 +363,15 @@ _IDENTITY_KEYS = ("runner", "name", "weights", "base_url", "params", "options")
 
 def changed_model_keys(manifest: RunManifest, model: Model) -> list[str]:
     """Return the suite's keys whose value for a model differs from a run; [] if none, or if the run has no such model."""
-    before = manifest.find_model(model.id)
+    return _changed_keys(manifest.find_model(model.id), model)
+
+
+def changed_user_keys(manifest: RunManifest, user: Model) -> list[str]:
+    """Return :func:`changed_model_keys` of a model that plays users."""
+    return _changed_keys(next((entry for entry in manifest.users if entry.id == user.id), None), user)
+
+
+def _changed_keys(before: ModelEntry | None, model: Model) -> list[str]:
     if before is None:
         return []
     now = _json_roundtrip(_model_entry(model, simulated=False).as_json())

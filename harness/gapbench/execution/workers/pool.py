@@ -20,11 +20,13 @@ from typing import Self
 
 from gapbench import transport
 from gapbench.errors import BenchError
+from gapbench.execution.attempts.episode_sender import AskUserOf
 from gapbench.execution.attempts.request_sender import CompletedAttempt, Deliver
 from gapbench.execution.limits.admission import AdmissionControl
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.workers import protocol
 from gapbench.execution.workers.remote_admission import AdmissionServer, SendMessage
+from gapbench.execution.workers.remote_user import UserServer
 from gapbench.suite.loads.load import Load
 from gapbench.suite.plan import Cell
 from gapbench.values import Call, Model, Session
@@ -115,6 +117,7 @@ class WorkerPool:
         *,
         seed: int,
         cell_start_s: float,
+        ask_user: AskUserOf | None = None,
     ) -> list[protocol.WorkerReport]:
         """Let workers send a cell, and deliver every attempt in this process.
 
@@ -127,6 +130,7 @@ class WorkerPool:
             admission: Admission control for the requests of all workers.
             seed: Seed of the back-off's jitter.
             cell_start_s: The cell's start; ``START_LEAD_S`` from now.
+            ask_user: Asks the model that plays users, in this process. None: all users are scripted.
 
         Returns:
             One report for each worker.
@@ -159,6 +163,7 @@ class WorkerPool:
                 worker.send(message)
 
         admission_server = AdmissionServer(admission, broadcast)
+        user_server = UserServer(ask_user, requests)
         stop_task = asyncio.create_task(self._broadcast_stop(broadcast, stop_signal))
         reports: list[protocol.WorkerReport] = []
         problems: list[str] = []
@@ -182,6 +187,8 @@ class WorkerPool:
                         )
                 elif isinstance(message, protocol.AcquireRequest | protocol.FinishRequest):
                     admission_server.handle_request(message, worker.send)
+                elif isinstance(message, protocol.UserQuestion):
+                    user_server.handle_question(message, worker.send)
                 elif isinstance(message, protocol.CellDone):
                     reports.append(message.report)
                     if message.problem:
@@ -192,6 +199,7 @@ class WorkerPool:
                     problems.append(f"worker {worker.number} ended with code {code}")
                     broadcast(protocol.StopSending("a worker died"))
                     admission_server.close()
+                    user_server.close()
                     return
 
         receive_tasks = [asyncio.create_task(receive_messages(member)) for member in workers]
@@ -199,6 +207,7 @@ class WorkerPool:
             await asyncio.gather(*receive_tasks)
         finally:
             admission_server.close()
+            user_server.close()
             for task in (stop_task, *receive_tasks):
                 task.cancel()
         if problems:

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gapbench.agents import UserReply
 from gapbench.execution.attempts.attempt_row import AttemptContext
 from gapbench.execution.attempts.episode_turn import EpisodeTurn
 from gapbench.execution.limits.admission import Permit
 from gapbench.suite.plan import Cell
-from gapbench.values import Failure, Model, Response, Usage
+from gapbench.values import Failure, Message, Model, Response, Usage
 from gapbench.values.policies import RunPolicies
 
 _LENGTH_PREFIX_BYTES = 4
@@ -129,6 +130,36 @@ class AdmissionReply:
 
     number: int
     value: Permit | tuple[bool, bool] | None
+
+
+@dataclass(frozen=True, slots=True)
+class UserQuestion:
+    """Worker to parent: ask the model that plays the user of a request; the parent has its only client.
+
+    Attributes:
+        number: Number of the question.
+        request: Number of the request in the cell.
+        messages: The prompt.
+    """
+
+    number: int
+    request: int
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UserAnswer:
+    """Parent to worker: what the user said.
+
+    Attributes:
+        number: Number of the question.
+        reply: The reply. None: there is none.
+        problem: Why the model failed for good. None: it did not, or it is not asked any more.
+    """
+
+    number: int
+    reply: UserReply | None
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

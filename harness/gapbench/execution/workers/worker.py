@@ -30,6 +30,7 @@ from gapbench.execution.event_loop import run_on_event_loop
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.workers import protocol
 from gapbench.execution.workers.remote_admission import AdmissionProxy
+from gapbench.execution.workers.remote_user import UserProxy
 from gapbench.runner import Runner
 
 FLUSH_INTERVAL_S = 0.05
@@ -47,6 +48,7 @@ class WorkerProcess:
         self._batch: protocol.AttemptBatch = []
         self._stop_signal = StopSignal()
         self._admission = AdmissionProxy(self._send_after_attempts, is_unrestricted=False)
+        self._user = UserProxy(self._send_after_attempts, {})
 
     async def run(self) -> None:
         """Run jobs until the parent closes the socket."""
@@ -85,6 +87,8 @@ class WorkerProcess:
                 self._admission.is_unrestricted = message.is_unrestricted
             elif isinstance(message, protocol.AdmissionReply):
                 self._admission.receive_reply(message)
+            elif isinstance(message, protocol.UserAnswer):
+                self._user.receive_answer(message)
             elif isinstance(message, protocol.CellJob):
                 self._stop_signal = StopSignal()
                 self._admission = AdmissionProxy(
@@ -95,6 +99,7 @@ class WorkerProcess:
     async def _run_job(self, job: protocol.CellJob, runner: Runner, opening: protocol.OpenRunner) -> None:
         requests = job.cell.requests
         numbers = {(requests[k].sample.sample_id, requests[k].repeat): k for k, _ in job.remaining}
+        self._user = UserProxy(self._send_after_attempts, numbers)
 
         async def deliver(completed: CompletedAttempt) -> None:
             number = numbers[completed.planned.sample.sample_id, completed.planned.repeat]
@@ -125,7 +130,8 @@ class WorkerProcess:
             cache=cache,
             worker=opening.worker,
         )
-        episodes = EpisodeSender(sender, usage_pricer(runner, opening.model))
+        price = usage_pricer(runner, opening.model)
+        episodes = EpisodeSender(sender, price, ask_user=self._user.ask)
         began_s, cpu_s = transport.now(), time.process_time()
         flushing = asyncio.create_task(self._flush_periodically())
         problem: str | None = None

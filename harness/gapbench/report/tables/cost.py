@@ -58,11 +58,21 @@ _MODEL = Column("model_id", "model", lambda row: str(row["model_id"]), is_text=T
 
 def cost_table(cost: CostTable) -> Table:
     """Return cost per task and per correct task, with where each price comes from."""
+    rows = records(cost.frame)
+    columns = list(COLUMNS)
+    if any(formatting.is_known(row["usd_user_per_task"]) for row in rows):
+        users = Column(
+            "usd_user_per_task",
+            "user simulator $/1k",
+            partial(_format_usd_per_1000, key="usd_user_per_task"),
+            2,
+        )
+        columns.insert(7, users)
     return Table(
         "cost",
         "Cost, retries included",
-        COLUMNS,
-        records(cost.frame),
+        tuple(columns),
+        rows,
         Sections(lambda row: row["model_id"], _heading, (_MODEL,)),
         simulated=cost.simulated,
         warnings=tuple(cost.warnings),

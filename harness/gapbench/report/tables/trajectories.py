@@ -37,6 +37,10 @@ def trajectory_table(trajectories: TrajectoryTable) -> Table | None:
     ]  # fmt: skip
     if any(formatting.is_known(row["partial"]) for row in rows):
         columns.insert(3, Column("partial", "partial", partial(_percent, key="partial"), 11))
+    if any(formatting.is_known(row["usd_user"]) for row in rows):
+        columns.insert(
+            -2, Column("usd_user", "user $", lambda row: formatting.format_usd(row["usd_user"]), 13)
+        )
     if any(formatting.is_known(row["usd_judge"]) for row in rows):
         columns.insert(
             -2, Column("usd_judge", "judge $", lambda row: formatting.format_usd(row["usd_judge"]), 12)

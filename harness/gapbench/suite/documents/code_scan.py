@@ -27,7 +27,7 @@ def refuse_programs(document: Document) -> None:
 
 
 def _program_paths(suite: dict[str, Any]) -> Iterator[KeyPath]:
-    for section in ("models", "judges"):
+    for section in ("models", "judges", "users"):
         for index, model in enumerate(suite.get(section) or []):
             for at, settings in _runner_settings(model):
                 here = (section, index, *at)

@@ -32,7 +32,7 @@ _ARGUMENT = re.compile(
 )
 """In a command line: an option with its value, or a variable assignment."""
 
-_SECTIONS_WITH_NAME_CHECK = ("models", "judges")
+_SECTIONS_WITH_NAME_CHECK = ("models", "judges", "users")
 _REMEDY = "export it in the environment and name the variable with key_env (the value is not shown here)"
 
 
@@ -40,7 +40,7 @@ def refuse_secrets(document: Document) -> None:
     """Refuse a document that holds a key, without echoing it.
 
     A value that looks like a vendor's key is refused everywhere. A name such as ``api_key`` or ``--api-key`` is enough
-    in models, judges and extra request parameters; elsewhere, a column or an option may have that name.
+    in models, judges, users and extra request parameters; elsewhere, a column or an option may have that name.
 
     Args:
         document: The document.

@@ -135,7 +135,7 @@ class TaskDocument(StrictModel):
     )
     agent: AgentDocument | None = Field(
         None,
-        description="makes each sample an episode of several turns, with tools that run and a scripted user",
+        description="makes each sample an episode of several turns, with tools that run and a user",
     )
     images: list[str] = Field(
         default_factory=list,

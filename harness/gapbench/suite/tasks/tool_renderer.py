@@ -22,11 +22,12 @@ from gapbench.suite.tasks.tool_declarations import (
     read_tools,
 )
 from gapbench.suite.tasks.tool_files import check_tools_file
-from gapbench.suite.tasks.tool_schema import AgentDocument, UserLineDocument
+from gapbench.suite.tasks.tool_schema import AgentDocument, PlayedUserDocument, UserLineDocument
 from gapbench.suite.tasks.user_code import ALLOW_CODE_HINT
 from gapbench.values import (
     Episode,
     McpTools,
+    PlayedUser,
     PythonTools,
     ResponseSchema,
     Tool,
@@ -119,6 +120,7 @@ class ToolRenderer:
             user=tuple(self._render_user(agent, row)),
             think_time_s=agent.think_time_s,
             limits=agent.limits.to_limits(),
+            played_user=self._render_played_user(agent, row),
         )
 
     def _fixed_tools(self) -> tuple[Tool, ...] | None:
@@ -215,7 +217,7 @@ class ToolRenderer:
 
     def _check_user(self) -> None:
         user = () if self._task.agent is None else self._task.agent.user
-        for place, line in enumerate(() if isinstance(user, str) else user):
+        for place, line in enumerate(user if isinstance(user, list) else ()):
             if isinstance(line, UserLineDocument):
                 self._check_pattern(("agent", "user", place, "when"), line.when, in_row=False)
 
@@ -226,9 +228,25 @@ class ToolRenderer:
             make = self._templates.row_error if in_row else self._templates.error
             raise make(key, f"{pattern!r} is not a regular expression: {exc}") from exc
 
+    def _render_played_user(self, agent: AgentDocument, row: Row) -> PlayedUser | None:
+        user = agent.user
+        if not isinstance(user, PlayedUserDocument):
+            return None
+        key = ("agent", "user", "script")
+        if isinstance(user.script, str):
+            script = [line.text for line in self._lines_of_column(key, user.script, row)]
+        else:
+            script = [
+                self._templates.fill_text((*key, place), line, row) for place, line in enumerate(user.script)
+            ]
+        instructions = self._templates.fill_text(("agent", "user", "instructions"), user.instructions, row)
+        return PlayedUser(user.model, instructions, user.stop, user.max_lines, tuple(script))
+
     def _render_user(self, agent: AgentDocument, row: Row) -> list[UserLine]:
+        if isinstance(agent.user, PlayedUserDocument):
+            return []
         if isinstance(agent.user, str):
-            return self._user_of_column(agent.user, row)
+            return self._lines_of_column(("agent", "user"), agent.user, row)
         lines = []
         for place, line in enumerate(agent.user):
             given = UserLineDocument(text=line) if isinstance(line, str) else line
@@ -236,8 +254,7 @@ class ToolRenderer:
             lines.append(UserLine(text, given.when))
         return lines
 
-    def _user_of_column(self, template: str, row: Row) -> list[UserLine]:
-        key = ("agent", "user")
+    def _lines_of_column(self, key: Key, template: str, row: Row) -> list[UserLine]:
         value = self._templates.fill_value(key, template, row)
         if isinstance(value, str) and value.lstrip().startswith("["):
             value = self._parsed(key, value)

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from gapbench.suite.documents import StrictModel
 from gapbench.values import EpisodeLimits
+from gapbench.values.played_user import STOP_WORD
 
 ToolsAs = Literal["native", "prompt"]
 MessagesMode = Literal["last", "forced", "free"]
@@ -40,6 +41,26 @@ class UserLineDocument(StrictModel):
         None,
         min_length=1,
         description="regular expression that must match in the model's last text, whatever the case; default: the line needs none",
+    )
+
+
+class PlayedUserDocument(StrictModel):
+    """A user that a model plays."""
+
+    model: str = Field(
+        min_length=1,
+        description="id of one of the suite's users or models, or runner:model[@url]; its dollars and errors are kept apart",
+    )
+    instructions: str = Field(
+        min_length=1, description="template of who the user is, what it wants, and what it may say"
+    )
+    stop: str = Field(STOP_WORD, min_length=1, description="word by which the user ends the conversation")
+    max_lines: int = Field(
+        40, ge=1, le=1_000, description="most lines of the user; after them it has nothing to add"
+    )
+    script: str | list[str] = Field(
+        default_factory=list,
+        description="what a simulated provider says as the user before the stop word: templates, or a column with a list of them",
     )
 
 
@@ -83,7 +104,7 @@ class EpisodeLimitsDocument(StrictModel):
 
 
 class AgentDocument(StrictModel):
-    """What makes a sample an episode of several turns: tools that run, and a scripted user."""
+    """What makes a sample an episode of several turns: tools that run, and a user, scripted or played by a model."""
 
     tools_file: str | None = Field(
         None,
@@ -95,9 +116,10 @@ class AgentDocument(StrictModel):
         None,
         description="the JSON state at the start of an episode: a mapping, a .json next to this file, or a column, as {state}",
     )
-    user: str | list[str | UserLineDocument] = Field(
+    user: str | list[str | UserLineDocument] | PlayedUserDocument = Field(
         default_factory=list,
-        description="what the user says after the prompt, each line once: templates, {text, when}, or a column with a list of them",
+        description="what the user says after the prompt, each line once: templates, {text, when}, or a column with a list of "
+        "them; or {model, instructions}, a model that plays the user",
     )
     think_time_s: float = Field(0.0, ge=0, le=3_600, description="seconds that the user waits before a line")
     limits: EpisodeLimitsDocument = Field(

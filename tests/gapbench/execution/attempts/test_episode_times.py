@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from gapbench import transport
+from gapbench.agents import Conversation, User, UserReply, open_conversation
 from gapbench.errors import RunnerError
 from gapbench.execution.attempts.attempt_row import CellClock, build_attempt_row
-from gapbench.execution.attempts.episode_sender import EpisodeSender
+from gapbench.execution.attempts.episode_sender import AskUserOf, EpisodeSender
 from gapbench.execution.attempts.lag_meter import LagMeter
 from gapbench.execution.attempts.load_generator import run_load
 from gapbench.execution.attempts.reply_price import usage_pricer
@@ -21,8 +22,17 @@ from gapbench.execution.attempts.trajectory_row import build_trajectory_row
 from gapbench.execution.limits.admission import AdmissionControl
 from gapbench.execution.limits.retry import RetryBudget
 from gapbench.execution.limits.stop_signal import StopSignal
-from gapbench.suite.plan import Load, Plan
-from gapbench.values import Attempt, Sample, Trajectory
+from gapbench.suite.plan import Load, Plan, PlannedRequest
+from gapbench.values import (
+    Attempt,
+    Episode,
+    Message,
+    PlayedUser,
+    Sample,
+    Text,
+    Trajectory,
+    Usage,
+)
 from gapbench.values.policies import RetryPolicy, RunPolicies, Timeouts
 from tests.episodes import AddingConversation, TurnRunner, adding, episode_plan, saying
 from tests.makers import model
@@ -47,7 +57,11 @@ class Timeless(AddingConversation):
 
 
 def play(
-    made: Plan, runner: TurnRunner, kind: type[AddingConversation] = AddingConversation, **given: Any
+    made: Plan,
+    runner: TurnRunner,
+    kind: type[AddingConversation] = AddingConversation,
+    ask_user: AskUserOf | None = None,
+    **given: Any,
 ) -> tuple[list[Attempt], list[Trajectory]]:
     """Send one cell in virtual time and return its rows and its episodes."""
     rows: list[Attempt] = []
@@ -67,15 +81,15 @@ def play(
             episode = build_trajectory_row(row, completed.turn, clock)
             episodes.extend([] if episode is None else [episode])
 
-        def open_conversation(sample: Sample) -> AddingConversation:
-            return kind(sample, **given)
+        def opened(sample: Sample, user: User | None) -> Conversation:
+            return kind(sample, **given) if user is None else open_conversation(sample, user)
 
         admission = AdmissionControl(
             cell.model, POLICIES, RetryBudget(POLICIES.retries), None, stop_signal, lambda _: None
         )
         meter = LagMeter.start()
         sender = RequestSender(cell, runner, Timeouts(), meter, deliver, admission)
-        episode_sender = EpisodeSender(sender, usage_pricer(runner, cell.model), open_conversation)
+        episode_sender = EpisodeSender(sender, usage_pricer(runner, cell.model), opened, ask_user)
         await run_load(
             cell.load, [(planned, 0) for planned in cell.requests], episode_sender.send,
             retries=POLICIES.retries, stop_signal=stop_signal, seed=1, cell_start_s=clock.start_s,
@@ -156,3 +170,43 @@ def test_tools_cannot_take_longer_than_the_episode() -> None:
 
     assert (4.0, 4.0, 0.0, 0.0, 0.0) == parts(episode)
     assert model().id == episode.model_id
+
+
+class Speaking:
+    """Plays the user: says each line after seven seconds, three of which it waited in a queue."""
+
+    def __init__(self, *lines: str) -> None:
+        self._lines = list(lines)
+
+    async def __call__(self, planned: PlannedRequest, messages: tuple[Message, ...]) -> UserReply:
+        await asyncio.sleep(7)
+        return UserReply(self._lines.pop(0), 4.0, Usage(10, output_tokens=1))
+
+
+def played_plan(*roles: str) -> Plan:
+    """Return one episode, whose user a model plays and who thinks for five seconds."""
+    prompt = tuple(Message(role, (Text(role),)) for role in roles)  # type: ignore[arg-type]
+    made = episode_plan(
+        messages=prompt, tools=None, episode=Episode(played_user=PlayedUser("u", "x"), think_time_s=5.0)
+    )
+    return replace(made, users={"u": model("u")})
+
+
+def test_a_played_user_has_its_own_time() -> None:
+    """Replies of 2 s; lines of 7 s, 4 of them the user's and 3 the queue's; 5 s of thought before the one that goes on.
+
+    2 + 7 + 5 + 2 + 7 = 23 s: the model has 4, the user 4 + 5 + 4, and the queue twice 3.
+    """
+    runner = TurnRunner(None, [[saying("What?")], [saying("Here.")]], reply_s=2.0)
+    _, (episode,) = play(played_plan("user"), runner, ask_user=Speaking("Tea.", "###STOP###"))
+
+    assert (23.0, 4.0, 0.0, 13.0, 6.0) == parts(episode)
+    assert (20, 2) == (episode.user_input_tokens, episode.user_output_tokens)
+
+
+def test_the_wait_for_the_users_first_line_counts() -> None:
+    """The user speaks first: 7 + 2 + 7 = 16 s, of which the user has 8 and the queue 6."""
+    runner = TurnRunner(None, [[saying("Here.")]], reply_s=2.0)
+    _, (episode,) = play(played_plan("system"), runner, ask_user=Speaking("Tea.", "###STOP###"))
+
+    assert (16.0, 2.0, 0.0, 8.0, 6.0) == parts(episode)

@@ -1,0 +1,104 @@
+"""A user that a model plays: what it is told, what it sees of a conversation, and where its rows stand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gapbench.values.messages import Message, Text, prompt_sha256, vendor_neutral
+from gapbench.values.requests import GroundTruth
+
+STOP_WORD = "###STOP###"
+"""The stop word where a task names none."""
+OPENING = "Hi! How can I help you today?"
+"""What the user sees before it has said anything; providers want a message to answer."""
+_SILENCE = "(no text)"
+_CELL_SUFFIX = "|user"
+
+
+@dataclass(frozen=True, slots=True)
+class PlayedUser:
+    """A user that a model plays.
+
+    Attributes:
+        model: Id of the model.
+        instructions: Who the user is, what it wants, and what it may say.
+        stop: The word by which it ends the conversation.
+        max_lines: Most lines that it says; after them it has nothing to add.
+        script: What a simulated provider says in its place, line by line, before the stop word.
+    """
+
+    model: str
+    instructions: str
+    stop: str = STOP_WORD
+    max_lines: int = 40
+    script: tuple[str, ...] = ()
+
+
+def user_prompt(user: PlayedUser, conversation: Sequence[Message]) -> tuple[Message, ...]:
+    """Return what the model that plays the user is asked, after a conversation.
+
+    The roles are swapped: what the assistant wrote is a user's message, and the user's lines are the assistant's. Calls,
+    their results and the system prompt are not shown.
+
+    Args:
+        user: The user.
+        conversation: The messages so far.
+    """
+    prompt = [Message("system", (Text(_instructions(user)),)), Message("user", (Text(OPENING),))]
+    heard: list[str] = []
+    for message in conversation:
+        if message.role == "assistant" and message.text.strip():
+            heard.append(message.text)
+        elif message.role == "user":
+            if len(prompt) > 2:
+                prompt.append(_heard(heard))
+            heard = []
+            prompt.append(Message("assistant", (Text(message.text),)))
+    if len(prompt) > 2:
+        prompt.append(_heard(heard))
+    return tuple(prompt)
+
+
+def split_line(user: PlayedUser, reply: str) -> tuple[str, bool]:
+    """Return what a reply of the user says, without the stop word, and whether it ends the conversation."""
+    text, stop, _ = reply.partition(user.stop)
+    return text.strip(), bool(stop)
+
+
+def user_truth(user: PlayedUser, messages: Sequence[Message], category: str) -> GroundTruth:
+    """Return what a simulated provider needs to play a user: its script, then the stop word.
+
+    Args:
+        user: The user.
+        messages: The first prompt of the sample, whose lines of the user count as said.
+        category: The task's.
+    """
+    said = [message.text for message in messages if message.role == "user"]
+    lines = tuple(Message("assistant", (Text(line),)) for line in (*said, *user.script, user.stop))
+    prompt = prompt_sha256(vendor_neutral(user_prompt(user, ())))
+    return GroundTruth(prompt, category, user.stop, user.stop, lines, lines)
+
+
+def user_cell_id(cell_id: str) -> str:
+    """Return the cell id of the rows of a cell's users; they are no cell of the plan."""
+    return f"{cell_id}{_CELL_SUFFIX}"
+
+
+def cell_of_user(cell_id: str) -> str:
+    """Return the cell whose users have rows with a cell id."""
+    return cell_id.removesuffix(_CELL_SUFFIX)
+
+
+def _heard(texts: Sequence[str]) -> Message:
+    return Message("user", (Text("\n\n".join(texts) or _SILENCE),))
+
+
+def _instructions(user: PlayedUser) -> str:
+    return (
+        "You play a user who talks to an assistant. Write the user's next message, and nothing else: no notes, no quotes, "
+        "no name before it. Say one thing at a time, in a few words, as a person would. Give only what you know from the "
+        "instructions below; make nothing up, and do not tell everything at once. You cannot use tools: the assistant "
+        f"has them.\nWhen what you want is done, or cannot be done, write {user.stop} and nothing else.\n\n"
+        f"Instructions:\n{user.instructions}"
+    )

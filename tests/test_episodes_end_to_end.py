@@ -1,0 +1,125 @@
+"""Suites of episodes through `bench` over real HTTP: a policy of known skill, a killed run, and a judge."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from math import comb
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gapbench.cli import invoke
+from gapbench.store import read_attempts, read_trajectories
+from gapbench.store.verify import verify_run
+from tests.two_models import command_output
+from tests.user_suites import QUIET, user_suite, write_user_suite
+
+SKILL = 0.7
+
+
+def one_reply_suite(folder: Path, count: int, repeats: int) -> None:
+    """Write a suite of one model of known skill, whose episodes are a single reply."""
+    suite = user_suite()
+    persona = {"protocol": "openai", "skill": SKILL, "rho": 0.3, "seed": 5, **QUIET}
+    models = [{"id": "policy", "runner": "sim", "weights": "open", "sim": persona}]
+    task = {**suite["tasks"][0], "agent": {"limits": {"turns": 3}}, "reference_turns": "{reply}"}
+    rows = [{"id": f"r{n}", "drink": "tea", "reply": [{"text": "Here is your tea."}]} for n in range(count)]
+    write_user_suite(folder, models=models, users=[], tasks=[task], repeats=repeats)
+    (folder / "orders.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def finished_run(folder: Path) -> Path:
+    (run,) = (folder / "results").iterdir()
+    return run
+
+
+def test_a_policy_of_known_skill(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """60 tasks, 4 tries each: 0.7 lies in the interval of solved episodes, and pass^k is the mean of C(c,k) / C(4,k)."""
+    monkeypatch.chdir(tmp_path)
+    one_reply_suite(tmp_path, 60, 4)
+    assert 0 == invoke(["run", "suite.yaml", "--yes", "--quiet"])
+    run = finished_run(tmp_path)
+    capsys.readouterr()
+    report = json.loads(command_output(capsys, "report", str(run), "--json"))
+    episodes = read_trajectories([run])
+    right = episodes.groupby("sample_id")["success"].sum()
+
+    assert (240, 60) == (len(episodes), len(right))
+    (table,) = report["episodes"]
+    assert table["success_low"] <= SKILL <= table["success_high"]
+    assert pytest.approx(right.sum() / 240) == table["success"]
+    (passes,) = report["passes"]
+    for k in (2, 3):
+        by_hand = sum(comb(int(count), k) / comb(4, k) for count in right) / 60
+        assert pytest.approx(by_hand) == passes[f"pass_hat_{k}"]
+
+
+def outcomes(run: Path) -> list[tuple[Any, ...]]:
+    """Return how each episode ended."""
+    columns = ["model_id", "sample_id", "success", "termination", "turns", "calls"]
+    found = read_trajectories([run])[columns].sort_values(columns[:2])
+    return list(found.itertuples(index=False, name=None))
+
+
+def bench(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "gapbench.cli", *arguments, "--yes", "--quiet"]
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def test_a_killed_run_of_episodes_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
+    """Killed after ten rows, in the middle of episodes: each ends once, as in a run that was left alone."""
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    for folder in (whole, killed):
+        folder.mkdir()
+        write_user_suite(folder, loads=[{"concurrency": 2}])
+    assert 0 == bench(whole, "run", "suite.yaml").wait()
+    process = bench(killed, "run", "suite.yaml")
+    while process.poll() is None:
+        journals = killed.glob("results/*/journal-*.jsonl")
+        if sum(path.read_bytes().count(b"\n") for path in journals) >= 10:
+            process.send_signal(signal.SIGKILL)
+        time.sleep(0.005)
+    assert -signal.SIGKILL == process.returncode
+    run = finished_run(killed)
+    before = read_attempts([run])
+    assert 0 == bench(killed, "run", "--resume", run.name).wait()
+
+    after = read_attempts([run])
+    assert outcomes(finished_run(whole)) == outcomes(run)
+    assert [] == verify_run(run)
+    # What the first session was billed for is still there, turn by turn and line by line.
+    key = ["cell_id", "sample_id", "repeat", "attempt", "input_tokens", "output_tokens"]
+    assert len(before) == len(after.merge(before[key], on=key))
+    assert not after.duplicated(key[:4]).any()
+
+
+def test_a_judge_reads_the_whole_episode(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its dollars stand apart from those of the model and of the user."""
+    monkeypatch.chdir(tmp_path)
+    suite = user_suite()
+    critic = {**suite["users"][0], "id": "critic", "model": "critic-model"}
+    critic["sim"] = {**critic["sim"], "skill": 1.0}
+    judged = {"name": "judge", "model": "critic", "rubric": "The order is served."}
+    task = {**suite["tasks"][0], "scorer": judged}
+    write_user_suite(tmp_path, 2, models=suite["models"][:1], judges=[critic], tasks=[task])
+    assert 0 == invoke(["run", "suite.yaml", "--yes", "--quiet"])
+    run = finished_run(tmp_path)
+    assert 0 == invoke(["judge", str(run), "--yes", "--quiet"])
+    capsys.readouterr()
+    (table,) = json.loads(command_output(capsys, "report", str(run), "--json"))["episodes"]
+
+    # The user ends the conversation after the drink is served, and both answers hold it.
+    assert (2, 2) == (table["scored"], table["solved"])
+    assert table["usd_user"] > 0
+    assert table["usd_judge"] > 0
+    judging = next(path for path in run.iterdir() if path.name.startswith("judge-"))
+    assert 2 == len(read_attempts([judging]))
