@@ -134,6 +134,7 @@ class AddingConversation:
         tool_s: Seconds that a tool takes.
         think_s: Seconds that the user thinks.
         raises: An error that following a reply raises.
+        new_tools: All tools from the first line of the user on. None: those of the sample.
     """
 
     sample: Sample
@@ -142,6 +143,7 @@ class AddingConversation:
     tool_s: float = 0.0
     think_s: float = 0.0
     raises: Exception | None = None
+    new_tools: ToolSet | None = None
     sum: int = 0
     turn: int = 0
     is_closed: bool = False
@@ -185,7 +187,8 @@ class AddingConversation:
         line, self.lines = self.lines[0], self.lines[1:]
         added = Message("user", (Text(line),))
         self.messages.append(added)
-        return Step((added,), think_s=self.think_s, state_changes="[]")
+        new_tools, self.new_tools = self.new_tools, None
+        return Step((added,), think_s=self.think_s, state_changes="[]", tools=new_tools)
 
     def _run(self, turn: int, call_id: str, name: str, arguments_json: str) -> StepRecord:
         arguments: dict[str, Any] = json.loads(arguments_json)

@@ -10,7 +10,7 @@ from gapbench.errors import InputError
 from gapbench.values import Tool, ToolCall, ToolSet
 
 MAX_PROBLEM_CHARS = 300
-MAX_SETS = 256
+MAX_TOOLS = 1024
 
 
 def check_call(call: ToolCall, tools: ToolSet | None) -> str | None:
@@ -33,7 +33,7 @@ def check_call(call: ToolCall, tools: ToolSet | None) -> str | None:
         arguments = parse_arguments(call.arguments_json)
     except ValueError as exc:
         return _one_line(str(exc))
-    return _schema_problem(_validators.validator(tools, tool), arguments)
+    return _schema_problem(_validators.validator(tool), arguments)
 
 
 def check_tools(tools: ToolSet) -> None:
@@ -43,7 +43,7 @@ def check_tools(tools: ToolSet) -> None:
         InputError: One is invalid; the message names the tool.
     """
     for tool in tools.tools:
-        _validators.validator(tools, tool)
+        _validators.validator(tool)
 
 
 def parse_arguments(text: str) -> dict[str, Any]:
@@ -93,29 +93,27 @@ def _one_line(text: str) -> str:
 
 
 class _ValidatorCache:
-    """The validators of the tool sets used last.
+    """The validators of the tools used last.
 
-    The key is the ``id()`` of a set, because hashing its content would cost more than a check. Each entry keeps its set
-    alive, so that no other set can get the same ``id()``.
+    The key is the ``id()`` of a tool, because hashing its content would cost more than a check. Each entry keeps its tool
+    alive, so that no other tool can get the same ``id()``. Many samples, and the sets of an episode, share their tools.
     """
 
     def __init__(self) -> None:
-        self._sets: OrderedDict[int, tuple[ToolSet, dict[str, Any]]] = OrderedDict()
+        self._tools: OrderedDict[int, tuple[Tool, Any]] = OrderedDict()
 
-    def validator(self, tools: ToolSet, tool: Tool) -> Any:
-        """Return the validator of one tool of a set.
+    def validator(self, tool: Tool) -> Any:
+        """Return the validator of a tool.
 
         Raises:
             InputError: Its schema is invalid.
         """
-        kept, validators = self._sets.setdefault(id(tools), (tools, {}))
-        assert kept is tools
-        self._sets.move_to_end(id(tools))
-        if len(self._sets) > MAX_SETS:
-            self._sets.popitem(last=False)
-        if tool.name not in validators:
-            validators[tool.name] = _make_validator(tool)
-        return validators[tool.name]
+        if id(tool) not in self._tools:
+            self._tools[id(tool)] = (tool, _make_validator(tool))
+        self._tools.move_to_end(id(tool))
+        if len(self._tools) > MAX_TOOLS:
+            self._tools.popitem(last=False)
+        return self._tools[id(tool)][1]
 
 
 _validators = _ValidatorCache()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -293,3 +293,71 @@ def test_a_recorded_conversation_is_opened_from_its_sample() -> None:
         ("two", False),
         (missing, True),
     ]
+
+
+def with_episode(sample: Sample, **changes: Any) -> Sample:
+    assert sample.episode is not None
+    return replace(sample, episode=replace(sample.episode, **changes))
+
+
+def test_a_line_of_the_user_brings_tools() -> None:
+    """A call of the new one is invalid before the line and valid after it; the step has all tools, in order."""
+    new = Tool("double", "", {"type": "object"})
+    given = make_sample(user=[UserLine("Now you can double."), UserLine("And?", tools=(new,))])
+    steps, transcript = play(
+        given, called(("double", "{}")), said("No."), said("No."), called(("double", "{}"))
+    )
+    assert given.tools is not None
+    assert [step.tools for step in steps] == [
+        None,
+        None,
+        replace(given.tools, tools=(*TOOLS.tools, new)),
+        None,
+    ]
+    assert [record.problem for record in transcript.steps] == [
+        "there is no tool 'double'; the tools are: add, fail, die",
+        None,
+    ]
+
+
+def test_an_invalid_call_runs_where_the_episode_says_so() -> None:
+    """It is still counted as invalid."""
+    environment = Counter()
+    given = with_episode(make_sample(), invalid_calls="run")
+    (step,), _ = play(
+        given, called(("add", '{"n": 2.0}'), ("fail", "{}"), ("sub", '{"n": 1}')), environment=environment
+    )
+    assert environment.calls == ["add", "fail", "sub"]
+    assert [record.problem for record in step.records] == [
+        None,
+        None,
+        "there is no tool 'sub'; the tools are: add, fail, die",
+    ]
+
+
+def test_nothing_of_a_reply_runs_where_one_call_cannot_be_read_and_the_user_speaks() -> None:
+    """Each call has a result, and the line follows; without a line the episode is done."""
+    environment = Counter()
+    given = with_episode(make_sample(user=[UserLine("Go on.")]), invalid_calls="run")
+    reply = called(("add", '{"n": 1}'), ("add", "[1]"))
+    (first, second), transcript = play(given, reply, reply, environment=environment)
+    assert environment.calls == []
+    assert [message.role for message in first.messages] == ["tool", "user"]
+    assert [result.content for result in first.messages[0].tool_results] == [
+        "not run: another call of this reply has arguments that cannot be read",
+        "not run: the arguments are JSON, but an array; expected an object",
+    ]
+    assert (second.messages, second.termination) == ((), "done")
+    assert [record.is_error for record in transcript.steps] == [True] * 4
+
+
+def test_replies_with_calls_between_two_lines_are_limited() -> None:
+    """Two are allowed, then a line, two more, and the third ends the episode after its calls ran: 5 calls."""
+    environment = Counter()
+    limits = EpisodeLimits(calling_turns=2)
+    given = make_sample(user=[UserLine("More."), UserLine("More.")], limits=limits)
+    add = called(("add", '{"n": 1}'))
+    steps, transcript = play(given, add, add, said("Done."), add, add, add, environment=environment)
+    assert [step.termination for step in steps] == [None] * 5 + ["max_turns"]
+    assert transcript.reason == "3 replies with calls after one line of the user; the task allows 2"
+    assert transcript.final_state == {"sum": 1 + 5}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gapbench.agents import check_call, check_tools
-from gapbench.agents.call_check import MAX_PROBLEM_CHARS, MAX_SETS, _validators
+from gapbench.agents import call_check, check_call, check_tools
+from gapbench.agents.call_check import MAX_PROBLEM_CHARS
 from gapbench.errors import InputError
 from gapbench.values import Tool, ToolCall, ToolSet
 
@@ -82,13 +82,12 @@ def test_a_tool_whose_schema_is_invalid_is_named() -> None:
         check_tools(tools)
 
 
-def test_two_sets_with_one_tool_name_keep_their_own_schemas() -> None:
-    """Validators belong to the set; more sets than are kept do not mix them up."""
-    sets = [
-        ToolSet((Tool("a", "", {"properties": {"x": {"const": number}}}),)) for number in range(MAX_SETS + 5)
-    ]
+def test_two_tools_of_one_name_keep_their_own_schemas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Validators belong to the tool; more tools than are kept do not mix them up."""
+    monkeypatch.setattr(call_check, "MAX_TOOLS", 20)
+    sets = [ToolSet((Tool("a", "", {"properties": {"x": {"const": number}}}),)) for number in range(20 + 5)]
     for _ in range(2):
         assert [check(f'{{"x": {number}}}', "a", tools) for number, tools in enumerate(sets)] == [None] * len(
             sets
         )
-    assert len(_validators._sets) == MAX_SETS
+    assert len(call_check._validators._tools) == 20

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gapbench.agents import DeadEnvironmentError, SandboxEnvironment, ToolOutcome, check_python_tools
-from gapbench.errors import InputError
+from gapbench.errors import InputError, SetupError
 from gapbench.values import EpisodeLimits, PythonTools, Tool, ToolSet
 
 TOOLS_FILE = """
@@ -172,3 +172,32 @@ def test_before_a_run_the_module_is_loaded_and_compared_with_the_declared_tools(
         InputError, match=r"tools_file: shop_tools.py: line 1: SyntaxError: .*; correct the module"
     ):
         asyncio.run(check_python_tools(tools, declared("add")))
+
+
+def test_a_dispatcher_gets_every_call(tmp_path: Path) -> None:
+    """With the name as the model wrote it, also one that no function has."""
+    file = tmp_path / "desk.py"
+    file.write_text("def run(state, *, name, arguments):\n    return [name, arguments]\n")
+    tools = PythonTools(file, dispatcher="run")
+
+    async def body(environment: SandboxEnvironment) -> ToolOutcome:
+        return await environment.call("sell out", {"state": 1, "name": 2})
+
+    assert with_tools(tools, body).content == '["sell out", {"state": 1, "name": 2}]'
+    asyncio.run(check_python_tools(tools, declared("sell", "buy")))
+    with pytest.raises(InputError, match=r"desk.py has no function 'walk'"):
+        asyncio.run(check_python_tools(PythonTools(file, dispatcher="walk"), declared("sell")))
+
+
+def test_a_package_that_is_not_installed_is_refused_before_a_run(tools: PythonTools) -> None:
+    """And ends an episode that was started without the check as infra."""
+    lacking = PythonTools(tools.file, ("no_such_package",))
+    problem = "the tools need the package 'no_such_package', which is not installed; install it"
+    with pytest.raises(SetupError, match=problem):
+        asyncio.run(check_python_tools(lacking, declared("add")))
+
+    async def body(environment: SandboxEnvironment) -> None:
+        await environment.call("add", {"n": 1})
+
+    with pytest.raises(DeadEnvironmentError, match=f"the tools of shop_tools.py do not start: {problem}"):
+        with_tools(lacking, body)

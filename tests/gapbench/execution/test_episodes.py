@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from gapbench.agents import Step
 from gapbench.errors import RunnerError
 from gapbench.execution.carry_over import carry_over_rows
 from gapbench.execution.limits.stop_signal import StopSignal
@@ -42,11 +43,14 @@ from gapbench.values import (
     Score,
     StepRecord,
     Text,
+    Tool,
     ToolCallPiece,
     Transcript,
+    Usage,
     sha256,
 )
 from tests.episodes import (
+    TOOLS,
     AddingConversation,
     Conversations,
     TurnRunner,
@@ -623,3 +627,44 @@ def test_documents_of_a_prompt_are_kept_with_the_run(tmp_path: Path) -> None:
     go(tmp_path, replace(made, cells=(replace(made.cells[0], task=task),)), TurnRunner(None, SOLVED))
 
     assert b"%PDF-1.7" == (tmp_path / "media" / pdf.sha256).read_bytes()
+
+
+def test_tools_that_come_with_a_line_are_declared_from_then_on_and_noted(tmp_path: Path) -> None:
+    """The prompt of turn 1 has one more tool, and its payload says which; a retry and turn 2 have it too."""
+    more = Tool("sub", "takes n off", {"type": "object"})
+    both = replace(TOOLS, tools=(*TOOLS.tools, more))
+    opened = Conversations(lambda sample, _: AddingConversation(sample, lines=("Go on.",), new_tools=both))
+    busy = RunnerError("overloaded", "busy", http_status=503)
+    runner = TurnRunner(None, [[saying("What?")], [busy, adding(3)], [saying("3")]])
+    go(tmp_path, episode_plan(), runner, opened)
+
+    declared = [[tool.name for tool in request.tools.tools] for request in runner.requests if request.tools]
+    assert [["add"], ["add", "sub"], ["add", "sub"], ["add", "sub"]] == declared
+    notes = [
+        [
+            part["new_tools"]
+            for message in json.loads(stored)
+            for part in message["parts"]
+            if "new_tools" in part
+        ]
+        for stored in texts(tmp_path)["messages"]
+    ]
+    assert [[], [["sub"]], [["sub"]], []] == notes
+    assert [("correct", 1.0)] == rows(tmp_path, "outcome", "score")[-1:]
+
+
+def test_a_new_tool_s_call_is_valid_once_it_is_declared(tmp_path: Path) -> None:
+    """Counted against the tools of the turn, where the conversation does not say: 1 invalid, then 0."""
+    both = replace(TOOLS, tools=(*TOOLS.tools, Tool("sub", "", {"type": "object"})))
+    call = [Chunk(tool_call=ToolCallPiece(0, "c", "sub", "{}")), Chunk(finish_reason="tool", usage=Usage(1))]
+
+    class Silent(AddingConversation):
+        async def follow(self, reply: Message) -> Step:
+            self.messages.append(reply)
+            if len(self.messages) > 2:
+                return Step(termination="done")
+            return Step((Message("user", (Text("Go on."),)),), tools=both)
+
+    opened = Conversations(lambda sample, _: Silent(sample))
+    go(tmp_path, episode_plan(), TurnRunner(None, [[call], [call]]), opened)
+    assert [(1, 1), (1, 0)] == rows(tmp_path, "tool_calls", "tool_calls_invalid")

@@ -94,3 +94,13 @@ def test_a_part_of_an_unknown_kind_is_shown_as_it_is() -> None:
 def test_half_a_character_in_json_stays_as_it_is_written() -> None:
     """Decoded, no file could hold it."""
     assert '{"a":"\\ud800"}' == indent_json('{"a":"\\ud800"}')
+
+
+def test_a_note_on_new_tools_is_stored_and_is_no_part_of_the_prompt() -> None:
+    """It stands in the last message, and a reader sees the names."""
+    prompt = (Message("user", (Text("Hi."),)), Message("user", (Text("Go on."),)))
+    stored = messages_as_json(prompt, ("find", "ls"))
+    assert stored[0] == {"role": "user", "parts": [{"text": "Hi."}]}
+    assert stored[1]["parts"] == [{"text": "Go on."}, {"new_tools": ["find", "ls"]}]
+    assert messages_from_json(stored, lambda _: None) == prompt
+    assert describe_part(stored[1]["parts"][1]) == {"kind": "new tools", "text": "find, ls"}

@@ -18,7 +18,9 @@ from gapbench.values import (
     PythonTools,
     Sample,
     Text,
+    Tool,
     ToolCall,
+    ToolSet,
     UserLine,
     canonical_json,
 )
@@ -29,11 +31,12 @@ TOOLS = PythonTools(Path(stateful.__file__), PACKAGES, dispatcher=stateful.run_c
 MAX_CALLING_TURNS = 20
 """As ``MAXIMUM_STEP_LIMIT`` of the package; one more reply with calls ends the conversation."""
 MAX_RESULT_CHARS = 200_000
-"""The package cuts nothing; the longest result of its right calls has 8,000 characters."""
+"""The package cuts nothing; the longest result of its right calls has 32,000 characters."""
 NEW_FUNCTIONS_LINE = "I have updated some more functions you can choose from. What about now?"
 """``DEFAULT_USER_PROMPT_FOR_ADDITIONAL_FUNCTION_FC`` of the package."""
 _DONE = Message("assistant", (Text("Done."),))
-_NO_CALL = Message("assistant", (Text("I cannot do that."),))
+_NO_CALL = Message("assistant", (Text("Something is missing for that."),))
+_DECOY = Message("assistant", (Text("I cannot do that."),))
 
 Function = Mapping[str, Any]
 
@@ -51,21 +54,20 @@ def convert_conversations(rows: BfclRows, category: str) -> list[Sample]:
     find_packages(PACKAGES)
     long_context = category == "multi_turn_long_context"
     return [
-        _convert_row(question, answer["ground_truth"], category, long_context=long_context)
+        _convert_row(question, answer["ground_truth"], long_context=long_context)
         for question, answer in zip(rows.questions, rows.answers, strict=True)
     ]
 
 
 def _convert_row(
-    question: Mapping[str, Any], expected: Sequence[Sequence[str]], category: str, *, long_context: bool
+    question: Mapping[str, Any], expected: Sequence[Sequence[str]], *, long_context: bool
 ) -> Sample:
     classes, config = question["involved_classes"], question["initial_config"]
-    functions, held_back = _split_functions(classes, question.get("missed_function", {}))
+    tools, held_back = _split_tools(classes, question.get("missed_function", {}))
     lines = []
     for number, messages in enumerate(question["question"]):
-        new = make_tool_set(held_back.get(number, ()), category).tools
         text = messages[0]["content"] if messages else NEW_FUNCTIONS_LINE
-        lines.append(UserLine(text, tools=new))
+        lines.append(UserLine(text, tools=held_back.get(number, ())))
     reference = _reference_turns(expected, _parameters_by_name(classes))
     return Sample(
         sample_id=question["id"],
@@ -74,11 +76,11 @@ def _convert_row(
         # The categories are variants of the same items.
         cluster_id=f"multi_turn:{question['id'].rpartition('_')[2]}",
         columns={"classes": classes, "config": config, "expected": expected, "long_context": long_context},
-        tools=make_tool_set(functions, category),
+        tools=ToolSet(tools),
         reference=reference[-1].text,
-        decoy=_NO_CALL.text,
+        decoy=_DECOY.text,
         reference_turns=reference,
-        decoy_turns=(_NO_CALL,),
+        decoy_turns=(_DECOY,),
         episode=Episode(
             tools=TOOLS,
             state={"classes": classes, "config": config, "long_context": long_context, "calls": []},
@@ -93,17 +95,23 @@ def _convert_row(
     )
 
 
-def _split_functions(
+def _split_tools(
     classes: Sequence[str], missed: Mapping[str, Sequence[str]]
-) -> tuple[list[Function], dict[int, list[Function]]]:
-    """Return the functions from the start, and those that come with a later turn of the user."""
-    functions = [function for name in classes for function in _functions_of(name)]
+) -> tuple[tuple[Tool, ...], dict[int, tuple[Tool, ...]]]:
+    """Return the tools from the start, and those that come with a later turn of the user."""
+    tools = [tool for name in classes for tool in _tools_of(name)]
     held_back = {
-        int(turn): [function for name in names for function in functions if function["name"] == name]
+        int(turn): tuple(tool for name in names for tool in tools if tool.name == name)
         for turn, names in missed.items()
     }
-    away = [function for later in held_back.values() for function in later]
-    return [function for function in functions if function not in away], held_back
+    away = {tool.name for later in held_back.values() for tool in later}
+    return tuple(tool for tool in tools if tool.name not in away), held_back
+
+
+@cache
+def _tools_of(class_name: str) -> tuple[Tool, ...]:
+    """Return the tools of a class, the same values for all samples: so their schemas are checked once."""
+    return make_tool_set(_functions_of(class_name), "multi_turn").tools
 
 
 @cache

@@ -15,7 +15,9 @@ from gapbench.values import sha256
 
 PACKAGE = "bfcl-eval"
 DATA_VERSION = "BFCL_v4"
-INSTALL_HINT = "pip install --no-deps bfcl-eval (without its dependencies: only its data and checks are used)"
+INSTALL_HINT = (
+    "pip install --no-deps bfcl-eval (without its dependencies: only its data, checks and classes are used)"
+)
 
 
 @dataclass(frozen=True, slots=True)

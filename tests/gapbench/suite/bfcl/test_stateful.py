@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from gapbench.suite.bfcl import stateful
 from gapbench.suite.bfcl.package import read_category
 from gapbench.suite.bfcl.stateful import Instances, find_mismatch, parse_call
 
@@ -159,3 +160,23 @@ def test_verdicts_on_mutated_conversations_equal_the_package_s(name: str, packag
             assert number > 0 or ours is None
             verdicts[theirs["valid"]] += 1
     assert min(verdicts.values()) > 0
+
+
+def test_a_process_that_is_started_again_has_what_the_calls_before_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The state has the calls: cd in one process, pwd in the next."""
+    monkeypatch.setattr(stateful, "_objects", [])
+    root = {
+        "root": {"w": {"type": "directory", "contents": {"inner": {"type": "directory", "contents": {}}}}}
+    }
+    state: dict[str, Any] = {
+        "classes": CLASSES, "config": {"GorillaFileSystem": root}, "long_context": False, "calls": [],
+    }  # fmt: skip
+    stateful.run_call(state, name="cd", arguments={"folder": "inner"})
+    stateful._objects.clear()
+    assert (
+        json.loads(stateful.run_call(state, name="pwd", arguments={}))["current_working_directory"]
+        == "/w/inner"
+    )
+    assert state["calls"] == [["cd", {"folder": "inner"}], ["pwd", {}]]

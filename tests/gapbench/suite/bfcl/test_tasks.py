@@ -67,6 +67,24 @@ def test_a_category_that_bfcl_does_not_have_is_refused(tmp_path: Path) -> None:
         suite.load_tasks()
 
 
+@pytest.mark.parametrize(
+    ("category", "reason"),
+    [
+        ("memory_kv", "it needs a store that lasts from one item to the next"),
+        ("memory", "it needs a store that lasts from one item to the next"),
+        ("web_search_base", "it needs a network and a key for a search engine"),
+        ("format_sensitivity", "it asks for calls as text in several forms, and here calls are native"),
+    ],
+)
+def test_a_category_that_cannot_run_here_says_why(tmp_path: Path, category: str, reason: str) -> None:
+    suite = load_suite(write_suite(tmp_path, f"{{bfcl: [parallel, {category}]}}"))
+    with pytest.raises(DocumentError) as raised:
+        suite.load_tasks()
+    assert str(raised.value) == (
+        f"{tmp_path / 'suite.yaml'}:3: tasks[0].bfcl[1]: {category!r} is not offered: {reason}; remove it"
+    )
+
+
 def test_a_category_that_is_listed_twice_is_refused(tmp_path: Path) -> None:
     suite = load_suite(write_suite(tmp_path, "{bfcl: [parallel]}, {bfcl: [parallel]}"))
     with pytest.raises(DocumentError, match="'bfcl-parallel' is listed twice"):
