@@ -1,4 +1,4 @@
-"""The scorer ``tau2``: the reward of tau2-bench, by the database and by what the agent told the user."""
+"""The scorer ``tau2``: the reward of tau2-bench, by the database and by what the agent wrote to the user."""
 
 from __future__ import annotations
 
@@ -23,15 +23,17 @@ SCORED_BASIS = frozenset({"DB", "COMMUNICATE"})
 class Tau2(TranscriptScorer):
     """Accepts an episode as tau2's own rules for its airline and retail domains do; tasks of ``tau2:`` entries set it.
 
-    The database must be as after the actions of the reference on a fresh database, and the agent must have said all
-    that the task lists. Both count in every task, as in the package. The reference's own calls are not asked for.
+    The database must be as after the actions of the reference on a fresh database, and the agent must have written all
+    texts that the task lists. Both count in every task, as in the package. The reference's own calls are not asked for.
 
     Attributes:
         domain: tau2's name of the domain.
     """
 
     name: ClassVar[str] = "tau2"
-    description: ClassVar[str] = "tau2's reward: final database and what was said; set by `tau2:` entries"
+    description: ClassVar[str] = (
+        "tau2's reward: final database and required statements; set by `tau2:` entries"
+    )
     is_slow: ClassVar[bool] = True
 
     domain: str = "airline"
@@ -71,7 +73,12 @@ class Tau2(TranscriptScorer):
         if failed:
             return Score(0.0, "wrong", None, shorten(failed[0], 150) + note, self.box.level, share)
         return Score(
-            1.0, "correct", None, f"the database is right, and all is said{note}", self.box.level, 1.0
+            1.0,
+            "correct",
+            None,
+            f"the database is right, and so are the statements{note}",
+            self.box.level,
+            1.0,
         )
 
     def _find_database_fault(

@@ -40,10 +40,10 @@ PACKAGES = (
 TOOLS_FILE = Path(__file__).with_name("sandbox_tools.py")
 TOOLS = PythonTools(TOOLS_FILE, PACKAGES, dispatcher="run_call")
 MAX_RESULT_CHARS = 200_000
-"""tau2 cuts nothing; a search of flights can bring 30,000 characters."""
+"""tau2 cuts nothing; a search of flights brought 15,000 characters."""
 REQUEST = (
-    "I am a customer. I have written down here who I am, what I want and what I know; you is me. I can answer no questions "
-    "beyond that, only confirm. Help me as far as your policy allows, and then tell me the results in one message.\n\n"
+    'I am a customer. Below is who I am, what I want and what I know; there, "you" means me. I can confirm things, but '
+    "not answer other questions. Help me as far as your policy allows, and then tell me the results in one message.\n\n"
 )
 CONFIRMATION = UserLine("Yes, I confirm. Please go ahead as far as it is what I have written.", when=r"\?")
 CONFIRMATIONS = 5

@@ -83,11 +83,13 @@ def changed_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {**arguments, name: other}
 
 
-@pytest.mark.parametrize("domain", DOMAINS)
-def test_mutated_actions_score_by_the_package_s_hash(domain: str, scorers: dict[str, Tau2]) -> None:
-    """In every tenth task, each action dropped and each changed: 0 exactly where the package's hash differs."""
+@pytest.mark.parametrize(("domain", "step"), [("airline", 10), ("retail", 25)])
+def test_mutated_actions_score_by_the_package_s_hash(
+    domain: str, step: int, scorers: dict[str, Tau2]
+) -> None:
+    """In some tasks, each action dropped and each changed: 0 exactly where the package's hash differs."""
     verdicts = []
-    for sample in task(domain).samples[::10]:
+    for sample in task(domain).samples[::step]:
         right = package_hash(replayed(domain, actions_of(sample)))
         for mutated in mutations(actions_of(sample)):
             transcript = played(sample, mutated)
@@ -160,7 +162,7 @@ def test_a_basis_that_needs_a_judge_is_left_out_and_named(scorers: dict[str, Tau
     score = score_of(sample, "1628", scorers=scorers)
     assert (score.value, score.reason) == (
         1.0,
-        "the database is right, and all is said; not judged: NL_ASSERTION",
+        "the database is right, and so are the statements; not judged: NL_ASSERTION",
     )
 
 
