@@ -37,6 +37,6 @@ def _find_package(name: str) -> Path:
         path = path.parent
     if not spec.has_location or not path.exists():
         raise SetupError(
-            f"the tools need the package {name!r}, which is no folder or file of its own; install it as one"
+            f"the tools need the package {name!r}, which is not a folder or file; install it as one"
         )
     return path

@@ -615,8 +615,8 @@ def test_sessions_of_one_template_have_their_own_packages(packages: Path) -> Non
         ("no_such_package", "which is not installed; install it"),
         ("a.b", "which is not installed; install it"),
         ("../x", "which is not installed; install it"),
-        ("sys", "which is no folder or file of its own; install it as one"),
-        ("namespace", "which is no folder or file of its own; install it as one"),
+        ("sys", "which is not a folder or file; install it as one"),
+        ("namespace", "which is not a folder or file; install it as one"),
     ],
 )
 def test_a_package_that_cannot_be_mounted_is_refused(name: str, reason: str, packages: Path) -> None:
