@@ -15,6 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 MODEL = Path(__file__).parent / "model"
+TOOL_MODEL = Path(__file__).parent / "tool_model"
 VLLM_PYTHON = ROOT / ".venv-vllm" / "bin" / "python"
 LITELLM = ROOT / ".venv-litellm" / "bin" / "litellm"
 READY_S = 300.0

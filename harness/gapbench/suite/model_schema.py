@@ -182,4 +182,6 @@ def add_runner_options(schema: dict[str, Any]) -> None:
             added = _runner_options_model(runner).model_json_schema()
             schema["$defs"].update(added.get("$defs", {}))
             for name, option in added["properties"].items():
-                properties.setdefault(name, option)
+                known = properties.setdefault(name, option)
+                if known is not option:
+                    known["description"] += f"; {option['description']}"
