@@ -26,7 +26,7 @@ from gapbench_runners.anthropic import AnthropicRunner
 from gapbench_runners.openai import OpenAIRunner
 from gapbench_runners.vllm.runner import VllmRunner
 from tests.gapbench_runners.replay import Replay, ask
-from tests.vllm.library.episodes import FOLDER, TOOLS, Play, draw_episode, run_tool
+from tests.vllm.library.episodes import FOLDER, Play, draw_episode, run_tool
 
 pytestmark = pytest.mark.vllm
 APIS = ("chat", "messages", "responses")
@@ -55,7 +55,13 @@ def write_task(folder: Path) -> Path:
     for name in ("task.yaml", "tools.py"):
         (folder / name).write_text((FOLDER / name).read_text())
     rows = [
-        {"id": name, "request": play.request, "state": play.state, "turns": play.turns, "expected": play.expected}
+        {
+            "id": name,
+            "request": play.request,
+            "state": play.state,
+            "turns": play.turns,
+            "expected": play.expected,
+        }
         for name, play in PLAYS.items()
     ]
     (folder / "episodes.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -79,25 +85,31 @@ def run(tools_url: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
     """A finished run over the three APIs, and what it added to the server's counters."""
     folder = tmp_path_factory.mktemp("tools")
     write_task(folder)
-    attached = {"model": "tiny", "weights": "open", "tool_parser": "hermes"}
-    suite = {
-        "name": "tools", "params": PARAMS, "tasks": ["task.yaml"], "loads": [{"concurrency": 3}],
-        "models": [
-            {"id": "chat", "runner": "vllm", "base_url": f"{tools_url}/v1", **attached},
-            {"id": "messages", "runner": "anthropic", "base_url": tools_url, **attached},
-            {"id": "responses", "runner": "openai", "api": "responses", "base_url": f"{tools_url}/v1", **attached},
-        ],
-    }  # fmt: skip
-    (folder / "suite.yaml").write_text(yaml.safe_dump(suite))
     before = server_counts(tools_url)
-    ended = bench_run(folder)
+    ended = bench_run(folder, suite_of(tools_url))
     assert ended.returncode == 0, ended.stdout + ended.stderr
     after = server_counts(tools_url)
-    return folder / ended.stdout.strip().splitlines()[-1], {name: grown(before, after, name) for name in after}
+    return folder / ended.stdout.strip().splitlines()[-1], {
+        name: grown(before, after, name) for name in after
+    }
 
 
-def bench_run(folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run the suite of a folder."""
+def suite_of(url: str, **settings: Any) -> dict[str, Any]:
+    """Return a suite that plays the task over the three APIs of one server."""
+    attached = {"model": "tiny", "weights": "open", "tool_parser": "hermes"}
+    return {
+        "name": "tools", "params": PARAMS, "tasks": [{"task": "task.yaml", **settings}], "loads": [{"concurrency": 3}],
+        "models": [
+            {"id": "chat", "runner": "vllm", "base_url": f"{url}/v1", **attached},
+            {"id": "messages", "runner": "anthropic", "base_url": url, **attached},
+            {"id": "responses", "runner": "openai", "api": "responses", "base_url": f"{url}/v1", **attached},
+        ],
+    }  # fmt: skip
+
+
+def bench_run(folder: Path, suite: Mapping[str, Any]) -> subprocess.CompletedProcess[str]:
+    """Run a suite in a folder."""
+    (folder / "suite.yaml").write_text(yaml.safe_dump(suite))
     command = [
         sys.executable, "-m", "gapbench.cli", "run", "suite.yaml", "--yes", "--quiet", "--allow-code", "--out", "results",
     ]  # fmt: skip
@@ -311,9 +323,7 @@ def test_our_parser_reads_the_streamed_calls_as_they_are(
     reply = json.loads(post(tools_url + route, {**whole, "stream": False}))
 
     replay = Replay(stream, pieces=[size] * (len(stream) // size))
-    ours: Response = ask(
-        runner, replay, model=model, path=path, messages=sample.messages, tools=sample.tools
-    )
+    ours: Response = ask(runner, replay, model=model, path=path, messages=sample.messages, tools=sample.tools)
     streamed = {place: "".join(pieces) for place, pieces in deltas_of(api, stream).items()}
 
     assert ours.failure is None
@@ -328,12 +338,31 @@ def test_our_parser_reads_the_streamed_calls_as_they_are(
 # ------------------------------------------------------------------ a server without a parser
 
 
-@pytest.mark.parametrize("api", APIS)
-def test_a_server_without_a_parser_is_told_in_one_line(api: str, vllm_url: str, tmp_path: Path) -> None:
-    """The model without tools was started without the flags; its server refuses declared tools."""
-    runner, model, path, _ = DOORS[api]
-    sample = first_sample(tmp_path)
-    attached = Model(
-        model.id, model.runner, model.name, "open", base_url=vllm_url + path, options=model.options
+@pytest.fixture(scope="module")
+def refused(vllm_url: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, pd.DataFrame]:
+    """What a run prints against a vLLM without a parser (that of the other model), and its rows."""
+    folder = tmp_path_factory.mktemp("refused")
+    write_task(folder)
+    ended = bench_run(folder, suite_of(vllm_url, limit=1))
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    run_folder = next(line for line in ended.stdout.splitlines() if line.startswith("results/"))
+    return " ".join(ended.stdout.split()), read_attempts([folder / run_folder]).set_index("model_id")
+
+
+@pytest.mark.parametrize("api", ["chat", "messages"])
+def test_a_server_without_a_parser_is_told_in_one_line(refused: tuple[str, pd.DataFrame], api: str) -> None:
+    """The line says what to add; the episodes count for nothing."""
+    line = (
+        f"{api}: no request was answered (bad_request: the server has no parser of tool calls; start vLLM with "
+        "--enable-auto-tool-choice and --tool-call-parser hermes, or the parser of the model's family"
     )
-    ...
+
+    assert line in refused[0]
+    assert refused[1].loc[api, "outcome"] == "infra"
+
+
+def test_responses_without_a_parser_loses_calls_in_silence(refused: tuple[str, pd.DataFrame]) -> None:
+    """There vLLM 0.32 answers with text, so nothing tells a lost call from a model that calls none (docs/how-to/tools.md)."""
+    row = refused[1].loc["responses"]
+
+    assert (row["outcome"], row["tool_calls"]) == ("wrong", 0)
