@@ -360,11 +360,11 @@ def test_a_server_without_a_parser_is_told_in_one_line(refused: tuple[str, pd.Da
     )
 
     assert line in refused[0]
-    assert refused[1].loc[api, "outcome"] == "infra"
+    assert set(refused[1].loc[[api], "outcome"]) == {"infra"}
 
 
 def test_responses_without_a_parser_loses_calls_in_silence(refused: tuple[str, pd.DataFrame]) -> None:
     """There vLLM 0.32 answers with text, so nothing tells a lost call from a model that calls none (docs/how-to/tools.md)."""
-    row = refused[1].loc["responses"]
+    turns = refused[1].loc[["responses"]].sort_values("turn")
 
-    assert (row["outcome"], row["tool_calls"]) == ("wrong", 0)
+    assert ("wrong", 0) == (turns["outcome"].iloc[-1], turns["tool_calls"].sum())
