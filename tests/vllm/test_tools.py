@@ -348,7 +348,9 @@ def refused(vllm_url: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[st
     ended = bench_run(folder, suite_of(vllm_url, limit=1))
     assert ended.returncode == 1, ended.stdout + ended.stderr
     run_folder = next(line for line in ended.stdout.splitlines() if line.startswith("results/"))
-    return " ".join(ended.stdout.split()), read_attempts([folder / run_folder]).set_index("model_id")
+    return " ".join((ended.stdout + ended.stderr).split()), read_attempts([folder / run_folder]).set_index(
+        "model_id"
+    )
 
 
 @pytest.mark.parametrize("api", ["chat", "messages"])
