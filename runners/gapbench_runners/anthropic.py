@@ -27,6 +27,7 @@ from gapbench_runners.support.messages_form import anthropic_messages, anthropic
 from gapbench_runners.support.messages_stream import read_anthropic_stream
 from gapbench_runners.support.model_rules import ModelRule, ParamMapper, default_max_tokens, rule_for
 from gapbench_runners.support.request_builder import MappedParams, RequestBuilder, refuse, restored
+from gapbench_runners.support.server_tool_parser import SERVERS_TOOL_PARSER, servers_tool_parser
 from gapbench_runners.support.stream_errors import error_text, status_error
 from gapbench_runners.support.tool_declarations import (
     declare_reply,
@@ -57,6 +58,7 @@ class AnthropicRunner(Runner):
         key_check=KeyCheck(
             f"{OFFICIAL_URL}/v1/models?limit=1", "x-api-key", headers={"anthropic-version": "2023-06-01"}
         ),
+        options={"tool_parser": SERVERS_TOOL_PARSER},
     )
     base_url: str
 
@@ -238,6 +240,7 @@ class AnthropicRunner(Runner):
             "sdk": f"anthropic {version('anthropic')}",
             "base_url": self.base_url,
             "rule": self.rule.model,
+            **servers_tool_parser(self.model),
         }
 
     async def close(self) -> None:

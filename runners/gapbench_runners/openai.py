@@ -41,6 +41,7 @@ from gapbench_runners.support.responses_form import (
     responses_tools,
 )
 from gapbench_runners.support.responses_stream import read_responses_stream
+from gapbench_runners.support.server_tool_parser import SERVERS_TOOL_PARSER, servers_tool_parser
 from gapbench_runners.support.stream_errors import error_text, status_error
 from gapbench_runners.support.tool_declarations import (
     declare_reply,
@@ -71,6 +72,7 @@ class OpenAIRunner(Runner):
         key_check=KeyCheck(f"{OFFICIAL_URL}/models", "authorization", "Bearer "),
         options={
             "api": RunnerOption(Literal["chat", "responses"], "which API; default: chat"),
+            "tool_parser": SERVERS_TOOL_PARSER,
         },
     )
     base_url: str
@@ -281,6 +283,7 @@ class OpenAIRunner(Runner):
             "base_url": self.base_url,
             "api": self.api,
             "rule": self.rule.model,
+            **servers_tool_parser(self.model),
         }
 
     async def close(self) -> None:

@@ -428,7 +428,7 @@ def test_an_endpoint_that_answers_nothing_is_infra_and_exit_1(
     output = capsys.readouterr().out
     run = next((here / "results").iterdir())
 
-    assert "x: no request was answered (cut_stream)" in output.replace("\n", " ")
+    assert "x: no request was answered (cut_stream: " in output.replace("\n", " ")
     assert ["infra"] * 4 == list(read_attempts([run])["outcome"])
     assert "cut_stream" in command_output(capsys, "report", str(run), "--errors")
 

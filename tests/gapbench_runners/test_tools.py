@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import json
 from collections.abc import Mapping
@@ -528,20 +527,6 @@ def test_prompts_of_one_task_share_a_template() -> None:
     assert first.template_key != other.template_key
 
 
-def test_an_owned_vllm_without_a_tool_parser_is_a_problem() -> None:
-    """Each request would be refused; a call that is forced needs no parser."""
-    serve = {"args": ["--max-model-len", "512"]}
-    with_parser = {"args": ["--enable-auto-tool-choice", "--tool-call-parser=hermes"]}
-    for options, choice, has_problem in (
-        (serve, "auto", True),
-        (serve, "required", False),
-        (with_parser, "auto", False),
-    ):
-        model = Model("m", "vllm", "q", "open", options={"serve": options})
-        call = prepare(model, (user("a"),), tools=dataclasses.replace(TOOLS, choice=choice))
-        assert has_problem == ("no --tool-call-parser" in (call.problem or ""))
-
-
 @pytest.mark.parametrize(
     ("request_parts", "found"),
     [
@@ -595,16 +580,3 @@ def test_the_phase_of_a_message_goes_back() -> None:
         {"role": "assistant", "content": "I look.", "phase": "commentary"},
         {"type": "function_call", "call_id": "c0", "name": "book", "arguments": "{}"},
     ] == sent["input"][1:3]
-
-
-def test_run_json_names_the_parser_of_an_owned_vllm() -> None:
-    """No route of the server tells it, so it is known only where gapbench started the server."""
-    for args, parser in (
-        (["--tool-call-parser", "hermes"], "hermes"),
-        (["--tool-call-parser=qwen3"], "qwen3"),
-        ([], None),
-    ):
-        runner = VllmRunner(Model("m", "vllm", "q", "open", options={"serve": {"args": args}}))
-        runner.base_url = "http://127.0.0.1:9/v1"
-
-        assert parser == asyncio.run(runner.facts())["tool_call_parser"]

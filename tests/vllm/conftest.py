@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from tests.vllm.real import (
     READY_S,
     SERVE_ARGS,
     SERVE_ENV,
+    TOOL_MODEL,
     VISION_ARGS,
     VLLM_PYTHON,
     free_port,
@@ -59,12 +61,25 @@ def vision_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def vision_url(vision_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a real vLLM with that model as `tiny`, started, owned and stopped by our runner."""
-    serve = {
-        "python": str(VLLM_PYTHON), "args": list(VISION_ARGS), "env": SERVE_ENV, "ready_timeout_s": READY_S,
-    }  # fmt: skip
-    owner = VllmRunner(Model("owned", "vllm", str(vision_model), "open", options={"serve": serve}))
+    with owned_server(vision_model, VISION_ARGS, tmp_path_factory.mktemp("vision-log")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def tools_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a real vLLM with the tool model as `tiny`; `tool_parser` alone makes it read calls."""
+    log = tmp_path_factory.mktemp("tools-log")
+    with owned_server(TOOL_MODEL, SERVE_ARGS, log, tool_parser="hermes") as url:
+        yield url
+
+
+@contextmanager
+def owned_server(model: Path, args: Sequence[str], log: Path, **options: str) -> Iterator[str]:
+    """Start a vLLM as our runner does, yield its address, and have the runner stop it."""
+    serve = {"python": str(VLLM_PYTHON), "args": list(args), "env": SERVE_ENV, "ready_timeout_s": READY_S}
+    owner = VllmRunner(Model("owned", "vllm", str(model), "open", options={"serve": serve, **options}))
     with asyncio.Runner() as loop:
-        loop.run(owner.open(Session(tmp_path_factory.mktemp("vision-log"))))
+        loop.run(owner.open(Session(log)))
         try:
             attached = owner.model_for_workers()
             assert attached is not None

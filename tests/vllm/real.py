@@ -15,9 +15,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 MODEL = Path(__file__).parent / "model"
+TOOL_MODEL = Path(__file__).parent / "tool_model"
 VLLM_PYTHON = ROOT / ".venv-vllm" / "bin" / "python"
 LITELLM = ROOT / ".venv-litellm" / "bin" / "litellm"
-READY_S = 300.0
+READY_S = 600.0
 SERVE_ARGS = (
     "--served-model-name", "tiny", "--max-model-len", "512", "--dtype", "float32", "--enforce-eager",
     "--enable-prompt-tokens-details", "--enable-tokenizer-info-endpoint",

@@ -6,7 +6,7 @@ the training, and every draw is seeded.
 
 Run with the environment that scripts/setup_vllm_cpu.sh makes::
 
-    .venv-vllm/bin/python tests/vllm/train_model.py
+    .venv-vllm/bin/python -m tests.vllm.train_model
 
 It takes about seven minutes on two cores and writes tests/vllm/model/.
 """
@@ -16,18 +16,17 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import time
 from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from tests.vllm.training import Row, train
+
 SEED = 20261124
 STEPS = 1_600
 BATCH = 128
-PEAK_RATE = 3e-3
-WARMUP_STEPS = 60
 SPECIAL = ["<pad>", "<s>", "</s>", "<user>", "<assistant>", "<system>"]
 CHAT_TEMPLATE = (
     "<s>{% for message in messages %}"
@@ -74,22 +73,15 @@ def choice(draw: random.Random) -> tuple[str, str]:
     return f"Which is {'largest' if largest else 'smallest'}?\n{options}", "ABCD"[numbers.index(wanted)]
 
 
-def batch_of(
-    draw: random.Random, tokenizer: PreTrainedTokenizerFast, size: int
-) -> tuple[torch.Tensor, torch.Tensor]:
+def draw_rows(draw: random.Random, tokenizer: PreTrainedTokenizerFast, size: int) -> list[Row]:
     """Return token ids and labels; only the answer and its end mark are learnt."""
-    rows: list[tuple[list[int], int]] = []
+    rows: list[Row] = []
     for _ in range(size):
         prompt, answer = addition(draw, test=False) if draw.random() < 0.65 else choice(draw)
         asked = tokenizer.encode(f"<s><user>{prompt}<assistant>", add_special_tokens=False)
-        rows.append((asked + tokenizer.encode(f"{answer}</s>", add_special_tokens=False), len(asked)))
-    width = max(len(ids) for ids, _ in rows)
-    ids = torch.full((size, width), tokenizer.pad_token_id)
-    labels = torch.full((size, width), -100)
-    for index, (row, start) in enumerate(rows):
-        ids[index, : len(row)] = torch.tensor(row)
-        labels[index, start : len(row)] = torch.tensor(row[start:])
-    return ids, labels
+        said = tokenizer.encode(f"{answer}</s>", add_special_tokens=False)
+        rows.append((asked + said, [-100] * len(asked) + said))
+    return rows
 
 
 def accuracy(
@@ -139,24 +131,7 @@ def main() -> None:
             pad_token_id=tokenizer.pad_token_id,
         )
     )
-    count = sum(parameter.numel() for parameter in model.parameters())
-    print(f"{count:,} parameters, {options.steps} steps of {BATCH}", flush=True)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, weight_decay=0.05, betas=(0.9, 0.98))
-    shape = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, PEAK_RATE, total_steps=options.steps, pct_start=WARMUP_STEPS / options.steps
-    )
-    began = time.monotonic()
-    for step in range(1, options.steps + 1):
-        ids, labels = batch_of(draw, tokenizer, BATCH)
-        loss = model(input_ids=ids, attention_mask=(ids != tokenizer.pad_token_id).long(), labels=labels).loss
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        shape.step()
-        optimizer.zero_grad()
-        if step % 50 == 0:
-            print(f"step {step} loss {loss.item():.4f} after {time.monotonic() - began:.0f} s", flush=True)
-    trained_s = time.monotonic() - began
+    trained_s = train(model, tokenizer, lambda: draw_rows(draw, tokenizer, BATCH), options.steps)
     test = random.Random(SEED + 1)
     sums = accuracy(model, tokenizer, [addition(test, test=True) for _ in range(300)])
     choices = accuracy(model, tokenizer, [choice(test) for _ in range(300)])
@@ -169,7 +144,7 @@ def main() -> None:
         "seed": SEED,
         "steps": options.steps,
         "batch": BATCH,
-        "parameters": count,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "held_out_addition": round(sums, 4),
         "multiple_choice": round(choices, 4),
         "items_each": 300,

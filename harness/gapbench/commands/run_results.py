@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 LARGE_RUN = 50_000
 """Requests above which a separate process makes the tables and the page."""
+MAX_REASON_CHARS = 500
+"""Characters that are printed of why a model answered nothing."""
 
 
 def print_results(
@@ -58,10 +60,11 @@ def print_results(
         _print_line(console, f"Parquet  {folder}/attempts-*.parquet\nReport   {_page_path(folder)}")
     for failure in manifest.failures:
         _print_line(console, f"{failure.model_id}: {formatting.escape_invisible(failure.message)}")
-    for model_id, kinds in unanswered.items():
+    for model_id, reason in unanswered.items():
+        words = formatting.escape_invisible(reason[:MAX_REASON_CHARS])
         _print_line(
             console,
-            f"{model_id}: no request was answered ({kinds}); `bench report {folder} --errors` shows why",
+            f"{model_id}: no request was answered ({words}); `bench report {folder} --errors` shows all failures",
         )
     if incomplete:
         _print_how_to_resume(manifest, folder, console)

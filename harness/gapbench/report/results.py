@@ -17,7 +17,7 @@ from gapbench.analysis.cost.cost import CostTable, cost
 from gapbench.analysis.frames import Folders, Runs, load_runs
 from gapbench.analysis.quality.gap import GapTable, gap
 from gapbench.analysis.quality.pass_at_k import PassAtK, summarize_pass_at_k
-from gapbench.analysis.quality.summary import Summary, summarize
+from gapbench.analysis.quality.summary import Summary, failures, summarize
 from gapbench.analysis.quality.trajectories import TrajectoryTable, summarize_trajectories
 from gapbench.report.answer import AnswerText, answer_json, answer_text
 from gapbench.report.table import Table
@@ -100,13 +100,20 @@ class ResultTables:
         return self
 
     def unanswered_models(self) -> dict[str, str]:
-        """Return each model that answered no request, with the kinds of failure it had instead."""
+        """Return each model that answered no request, with why: the kinds of failure, and what the most frequent said."""
         frame = self.runs.frame[["model_id", "phase", "final", "outcome", "failure_kind"]]
         frame = frame[frame["final"] & ~frame["phase"].isin(["judge", "user"])]
-        return {
+        kinds = {
             str(model_id): ", ".join(sorted({str(kind) for kind in rows["failure_kind"]}))
             for model_id, rows in frame.groupby("model_id", observed=True)
             if len(rows) and (rows["outcome"] == "infra").all()
+        }
+        if not kinds:
+            return {}
+        table = failures(self.runs).dropna(subset=["example"]).drop_duplicates("model_id")
+        said = dict(zip(table["model_id"].astype(str), table["example"].astype(str), strict=True))
+        return {
+            model: f"{found}: {said[model]}" if model in said else found for model, found in kinds.items()
         }
 
     def to_json(self) -> dict[str, Any]:

@@ -175,11 +175,17 @@ def _runner_options_model(runner: str) -> type[StrictModel]:
 
 
 def add_runner_options(schema: dict[str, Any]) -> None:
-    """Add the keys of every installed runner to the schema of a model."""
+    """Add the keys of every installed runner to the schema of a model; one that several runners take names them all."""
     properties = schema["$defs"]["ModelDocument"]["properties"]
+    described: dict[str, dict[str, list[str]]] = {}
     for runner in installed_runners():
-        if runner_info_or_default(runner).options:
+        options = runner_info_or_default(runner).options
+        if options:
             added = _runner_options_model(runner).model_json_schema()
             schema["$defs"].update(added.get("$defs", {}))
             for name, option in added["properties"].items():
                 properties.setdefault(name, option)
+                described.setdefault(name, {}).setdefault(options[name].description, []).append(runner)
+    for name, texts in described.items():
+        lines = (f"{', '.join(runners)}: {text}" for text, runners in texts.items())
+        properties[name]["description"] = "; ".join(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 import orjson
@@ -23,6 +24,13 @@ QUOTA_PHRASES = (
     "reached your specified api usage limits",  # Anthropic
     "credits are depleted",  # Google
     "perday",  # Google's ids of daily quotas
+)
+
+# vLLM 0.32, renderers/online_renderer.py: a request with tools to a server that was started without a parser.
+_NEEDS_TOOL_PARSER = "--tool-call-parser"
+_ADD_TOOL_PARSER = (
+    "the server has no parser of tool calls; start vLLM with --enable-auto-tool-choice and --tool-call-parser hermes, "
+    "or the parser of the model's family"
 )
 
 # Where servers put the words of an error: OpenAI, Anthropic and Google `message`, FastAPI `detail` (a list of `msg`),
@@ -52,7 +60,12 @@ _ERROR_KEYS = (
 
 
 def status_error(status: int, message: str, headers: Mapping[str, str], body: Any = None) -> RunnerError:
-    """Return the failure for a response with an HTTP error status, with every vendor's quota phrases."""
+    """Return the failure for a response with an HTTP error status, with every vendor's quota phrases.
+
+    A server that was started without what a request needs is named with what to add.
+    """
+    if status == HTTPStatus.BAD_REQUEST and _NEEDS_TOOL_PARSER in message:
+        message = f"{_ADD_TOOL_PARSER} ({message})"
     return transport.status_failure(status, message, headers, QUOTA_PHRASES, body)
 
 

@@ -33,8 +33,8 @@ DEFAULT_URL = "http://127.0.0.1:8000/v1"
 READY_WAIT_S = 600.0
 POLL_S = 0.25
 NO_TOOL_PARSER = (
-    "serve.args: found no --tool-call-parser, which vLLM needs for tools; add for example "
-    "[--enable-auto-tool-choice, --tool-call-parser, hermes], as the model's family asks"
+    "found tools and no tool_parser, without which vLLM refuses them; add tool_parser: hermes, or the parser of the "
+    "model's family"
 )
 SERVE_KEYS = {"gpus", "args", "env", "port", "ready_timeout_s", "python", "command"}
 # Counters and gauges that explain a cell: cache hits, preemptions, queueing, and the server's own token counts.
@@ -71,6 +71,10 @@ class VllmRunner(Runner):
                 dict[str, Any], "start and own a server (gpus, args, env, port)", starts_server=True
             ),
             "engine": RunnerOption(dict[str, Any], "run the engine in this process", starts_server=True),
+            "tool_parser": RunnerOption(
+                str,
+                "vLLM's parser of tool calls, such as hermes: started with `serve`, or that of the server at base_url",
+            ),
         },
     )
     base_url: str
@@ -79,6 +83,7 @@ class VllmRunner(Runner):
         """Check that one of the three forms is given; starts nothing."""
         super().__init__(model)
         self.serve: Mapping[str, Any] | None = model.options.get("serve")
+        self.tool_parser: str | None = model.options.get("tool_parser")
         engine = model.options.get("engine")
         if sum(given is not None for given in (self.serve, engine, model.base_url)) > 1:
             raise InputError(
@@ -86,6 +91,11 @@ class VllmRunner(Runner):
             )
         if self.serve is not None:
             self._check_serve(self.serve)
+            self.tool_parser = _parser_of(self.serve, self.tool_parser)
+        elif engine is not None and self.tool_parser is not None:
+            raise InputError(
+                "tool_parser: found with engine, which takes no tools; use serve or base_url, or remove it"
+            )
         self._engine = InProcessEngine(model, engine) if engine is not None else None
         url = model.base_url or default_url()
         self._served_model = replace(model, name=_served_name(self.serve) or model.name)
@@ -142,10 +152,10 @@ class VllmRunner(Runner):
         return call
 
     def _lacks_tool_parser(self, tools: ToolSet) -> bool:
-        """Return whether an owned server would refuse tools: the choice is the model's, and nothing finds its calls."""
-        if self.serve is None or "command" in self.serve or not tools.tools or tools.choice != "auto":
+        """Return whether an owned server would refuse tools: nothing finds the calls of the model."""
+        if self.serve is None or "command" in self.serve or not tools.tools or tools.choice == "none":
             return False
-        return _flag(self.serve, "--tool-call-parser") is None
+        return self.tool_parser is None
 
     async def open(self, session: Session) -> None:
         """Find the server, start it, or load the engine. Raises ``SetupError``."""
@@ -222,6 +232,10 @@ class VllmRunner(Runner):
         gpus = int(serve.get("gpus", 1))
         parallel = ["--tensor-parallel-size", str(gpus)] if gpus > 1 else []
         given = [str(arg) for arg in serve.get("args", [])]
+        if self.tool_parser is not None:
+            # vLLM 0.32 reads no calls without both.
+            given += [] if "--enable-auto-tool-choice" in given else ["--enable-auto-tool-choice"]
+            given += [] if _flag(serve, "--tool-call-parser") else ["--tool-call-parser", self.tool_parser]
         return [*start, self.model.name, "--host", "127.0.0.1", "--port", str(port), *parallel, *given]
 
     async def warm_up(self, call: Call) -> None:
@@ -251,7 +265,7 @@ class VllmRunner(Runner):
             "root": first.get("root"),
             "owned": owned,
             # No route of the server tells it.
-            "tool_call_parser": _flag(self.serve or {}, "--tool-call-parser"),
+            "tool_call_parser": self.tool_parser,
             "cache_config": _metric_labels(await self._metrics_text(), "vllm:cache_config_info"),
         }
 
@@ -302,6 +316,20 @@ def default_url() -> str:
 def _served_name(serve: Mapping[str, Any] | None) -> str | None:
     """Return the served model name from the server's arguments, or None if it is the model's name."""
     return _flag(serve or {}, "--served-model-name")
+
+
+def _parser_of(serve: Mapping[str, Any], asked: str | None) -> str | None:
+    """Return the parser of tool calls that a server is started with. None: it gets none.
+
+    Raises:
+        InputError: Two different ones are asked for.
+    """
+    given = _flag(serve, "--tool-call-parser")
+    if asked is not None and given is not None and asked != given:
+        raise InputError(
+            f"tool_parser: found {asked!r}, and --tool-call-parser {given} in serve.args; remove one of the two"
+        )
+    return asked or given
 
 
 def _flag(serve: Mapping[str, Any], name: str) -> str | None:

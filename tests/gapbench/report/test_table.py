@@ -59,8 +59,8 @@ def test_results_are_computed_once(run: Path) -> None:
 def test_a_model_without_answers_is_named_with_its_failures(
     make_run: Callable[..., Path], attempt: Callable[..., Attempt]
 ) -> None:
-    """One model failed throughout and the other answered."""
+    """One model failed throughout and the other answered; what the failure said is in the payload."""
     rows = [attempt(model_id="closed-a", outcome="infra"), attempt(model_id="open-b")]
     results = load_results([make_run(rows)])
 
-    assert {"closed-a": rows[0].failure_kind} == results.unanswered_models()
+    assert {"closed-a": f"{rows[0].failure_kind}: the server broke"} == results.unanswered_models()

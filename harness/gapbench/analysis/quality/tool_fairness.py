@@ -14,14 +14,15 @@ from gapbench.analysis.frames import Runs
 _OF_ONE_TOOL = re.compile(r"^tool (?P<name>\S+): (?P<change>.+)$")
 _SWITCHES = {"strict": "strict tools", "parallel_tool_calls": "parallel tool calls"}
 _DEFAULT = "the provider's default"
+_UNKNOWN = "unknown"
 
 
 def tool_conditions(runs: Runs, model_id: str, part: pd.DataFrame) -> dict[str, Any] | None:
     """Return how a model was given its tools. None: it was given none.
 
     Fields: ``strict`` and ``parallel_tool_calls`` (values that were sent: ``on``, ``off``, ``mixed`` or
-    ``the provider's default``), ``parser`` (the server's parser that reads the calls out of the text; null: the provider
-    returns them itself, or it is not known).
+    ``the provider's default``), ``parser`` (the server's parser that reads the calls out of the text; ``unknown``: a vLLM
+    that the suite gives no ``tool_parser``; null: the provider returns the calls itself).
 
     Args:
         runs: The runs.
@@ -32,7 +33,8 @@ def tool_conditions(runs: Runs, model_id: str, part: pd.DataFrame) -> dict[str, 
     given = [params for params in sent if params.get("tools")]
     if not given:
         return None
-    parser = runs.model(model_id).facts.get("tool_call_parser")
+    facts = runs.model(model_id).facts
+    parser = facts.get("tool_call_parser") or _UNKNOWN if "tool_call_parser" in facts else None
     return {
         **{key: sorted({_words(params.get(key)) for params in given}) for key in _SWITCHES},
         "parser": None if parser is None else str(parser),
@@ -77,4 +79,6 @@ def _join(names: list[str]) -> str:
 
 
 def _reader(side: Mapping[str, Any]) -> str:
+    if side["parser"] == _UNKNOWN:
+        return "a parser that the suite does not name (tool_parser)"
     return f"the parser {side['parser']}" if side["parser"] else "the provider"

@@ -15,7 +15,7 @@ PLAIN = {"tools": 3, "tool_choice": "auto"}
 
 
 def fairness(
-    tmp_path: Path, closed: object, opened: object, changes: tuple[str, ...] = (), **facts: str
+    tmp_path: Path, closed: object, opened: object, changes: tuple[str, ...] = (), **facts: str | None
 ) -> list[str]:
     rows = [
         make_attempt(model_id="closed-a", params_sent=json.dumps(closed)),
@@ -57,6 +57,15 @@ def test_the_parser_of_the_server_is_named(tmp_path: Path) -> None:
     assert fairness(tmp_path, PLAIN, PLAIN, tool_call_parser="hermes") == [
         "tool calls are read out of the reply differently: closed-a by the provider, open-a by the parser hermes."
     ]
+
+
+def test_a_server_without_a_named_parser_is_not_taken_for_a_provider(tmp_path: Path) -> None:
+    """A vLLM always has a parser; a suite may leave out its name."""
+    (line,) = fairness(tmp_path, PLAIN, PLAIN, tool_call_parser=None)
+
+    assert line.endswith(
+        "closed-a by the provider, open-a by a parser that the suite does not name (tool_parser)."
+    )
 
 
 def test_another_name_of_a_tool_is_a_change(tmp_path: Path) -> None:
