@@ -30,6 +30,8 @@ PACKAGES = ("bfcl_eval", "mpmath")
 TOOLS = PythonTools(Path(stateful.__file__), PACKAGES, dispatcher=stateful.run_call.__name__)
 MAX_CALLING_TURNS = 20
 """As ``MAXIMUM_STEP_LIMIT`` of the package; one more reply with calls ends the conversation."""
+CALL_TIMEOUT_S = 300.0
+"""The calls take milliseconds and the package has no limit: only a call that never ends, and no busy machine, may cost a score."""
 MAX_RESULT_CHARS = 200_000
 """The package cuts nothing; the longest result of its right calls has 32,000 characters."""
 NEW_FUNCTIONS_LINE = "I have updated some more functions you can choose from. What about now?"
@@ -87,6 +89,7 @@ def _convert_row(
             user=tuple(lines[1:]),
             limits=EpisodeLimits(
                 turns=(MAX_CALLING_TURNS + 1) * len(lines),
+                tool_s=CALL_TIMEOUT_S,
                 result_chars=MAX_RESULT_CHARS,
                 calling_turns=MAX_CALLING_TURNS,
             ),
