@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from gapbench.cli import invoke
-from gapbench.store import read_attempts, read_trajectories
+from gapbench.store import read_attempts, read_payload, read_trajectories
 from gapbench.store.verify import verify_run
 from tests.two_models import command_output
 from tests.user_suites import QUIET, user_suite, write_user_suite
@@ -70,7 +70,9 @@ def outcomes(run: Path) -> list[tuple[Any, ...]]:
 
 def bench(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "gapbench.cli", *arguments, "--yes", "--quiet"]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(
+        command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
 
 
 def test_a_killed_run_of_episodes_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
@@ -100,26 +102,40 @@ def test_a_killed_run_of_episodes_ends_as_if_it_had_not_been(tmp_path: Path) -> 
     assert not after.duplicated(key[:4]).any()
 
 
-def test_a_judge_reads_the_whole_episode(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its dollars stand apart from those of the model and of the user."""
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two episodes for each of two models, graded by a simulated judge that knows the answer."""
+    folder = tmp_path_factory.mktemp("judged")
     suite = user_suite()
     critic = {**suite["users"][0], "id": "critic", "model": "critic-model"}
     critic["sim"] = {**critic["sim"], "skill": 1.0}
-    judged = {"name": "judge", "model": "critic", "rubric": "The order is served."}
-    task = {**suite["tasks"][0], "scorer": judged}
-    write_user_suite(tmp_path, 2, models=suite["models"][:1], judges=[critic], tasks=[task])
-    assert 0 == invoke(["run", "suite.yaml", "--yes", "--quiet"])
-    run = finished_run(tmp_path)
-    assert 0 == invoke(["judge", str(run), "--yes", "--quiet"])
-    capsys.readouterr()
-    (table,) = json.loads(command_output(capsys, "report", str(run), "--json"))["episodes"]
+    scorer = {"name": "judge", "model": "critic", "rubric": "The order is served."}
+    write_user_suite(folder, 2, judges=[critic], tasks=[{**suite["tasks"][0], "scorer": scorer}])
+    assert 0 == bench(folder, "run", "suite.yaml").wait()
+    run = finished_run(folder)
+    assert 0 == bench(folder, "judge", str(run)).wait()
+    return run
 
-    # The user ends the conversation after the drink is served, and both answers hold it.
-    assert (2, 2) == (table["scored"], table["solved"])
-    assert table["usd_user"] > 0
-    assert table["usd_judge"] > 0
-    judging = next(path for path in run.iterdir() if path.name.startswith("judge-"))
-    assert 2 == len(read_attempts([judging]))
+
+def test_a_judge_grades_episodes_and_its_dollars_stand_apart(
+    judged: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One question for each of the four episodes; neither the model's price nor the user's has its cost."""
+    tables = json.loads(command_output(capsys, "report", str(judged), "--json"))["episodes"]
+    grades = next(path for path in judged.iterdir() if path.name.startswith("judge-"))
+
+    assert 4 == len(read_attempts([grades]))
+    assert [2, 2] == [table["scored"] for table in tables]
+    assert 2 == next(table["solved"] for table in tables if table["model_id"] == "closed")
+    assert all(table["usd_judge"] > 0 and table["usd_user"] > 0 for table in tables)
+
+
+def test_the_arena_compares_whole_episodes(judged: Path) -> None:
+    """Each of two samples in both orders: four questions, which hold what the user said on the way."""
+    folder = judged.parents[1]
+    assert 0 == bench(folder, "arena", str(judged), "--judge", "critic").wait()
+    arena = next(path for path in judged.iterdir() if path.name.startswith("arena-"))
+    asked = read_payload([arena])["messages"]
+
+    assert 4 == len(asked)
+    assert all("Yes, that is all." in text for text in asked)
