@@ -9,7 +9,6 @@ import sys
 import time
 from math import comb
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -61,13 +60,6 @@ def test_a_policy_of_known_skill(
         assert pytest.approx(by_hand) == passes[f"pass_hat_{k}"]
 
 
-def outcomes(run: Path) -> list[tuple[Any, ...]]:
-    """Return how each episode ended."""
-    columns = ["model_id", "sample_id", "success", "termination", "turns", "calls"]
-    found = read_trajectories([run])[columns].sort_values(columns[:2])
-    return list(found.itertuples(index=False, name=None))
-
-
 def bench(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "gapbench.cli", *arguments, "--yes", "--quiet"]
     return subprocess.Popen(
@@ -76,25 +68,24 @@ def bench(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
 
 
 def test_a_killed_run_of_episodes_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
-    """Killed after ten rows, in the middle of episodes: each ends once, as in a run that was left alone."""
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    for folder in (whole, killed):
-        folder.mkdir()
-        write_user_suite(folder, loads=[{"concurrency": 2}])
-    assert 0 == bench(whole, "run", "suite.yaml").wait()
-    process = bench(killed, "run", "suite.yaml")
+    """Killed after four rows, in the middle of an episode: each of three ends once, solved in three replies."""
+    write_user_suite(tmp_path, 3, models=user_suite()["models"][:1], loads=[{"concurrency": 1}])
+    process = bench(tmp_path, "run", "suite.yaml")
     while process.poll() is None:
-        journals = killed.glob("results/*/journal-*.jsonl")
-        if sum(path.read_bytes().count(b"\n") for path in journals) >= 10:
+        journals = tmp_path.glob("results/*/journal-*.jsonl")
+        if sum(path.read_bytes().count(b"\n") for path in journals) >= 4:
             process.send_signal(signal.SIGKILL)
         time.sleep(0.005)
     assert -signal.SIGKILL == process.returncode
-    run = finished_run(killed)
+    run = finished_run(tmp_path)
     before = read_attempts([run])
-    assert 0 == bench(killed, "run", "--resume", run.name).wait()
+    assert 0 == bench(tmp_path, "run", "--resume", run.name).wait()
 
-    after = read_attempts([run])
-    assert outcomes(finished_run(whole)) == outcomes(run)
+    after, episodes = read_attempts([run]), read_trajectories([run])
+    assert ["r0", "r1", "r2"] == sorted(episodes["sample_id"])
+    assert ({True}, {"done"}, {3}) == (
+        set(episodes["success"]), set(episodes["termination"]), set(episodes["turns"]),
+    )  # fmt: skip
     assert [] == verify_run(run)
     # What the first session was billed for is still there, turn by turn and line by line.
     key = ["cell_id", "sample_id", "repeat", "attempt", "input_tokens", "output_tokens"]
