@@ -9,12 +9,11 @@ import sys
 import time
 from math import comb
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from gapbench.cli import invoke
-from gapbench.store import read_attempts, read_trajectories
+from gapbench.store import read_attempts, read_payload, read_trajectories
 from gapbench.store.verify import verify_run
 from tests.two_models import command_output
 from tests.user_suites import QUIET, user_suite, write_user_suite
@@ -61,38 +60,32 @@ def test_a_policy_of_known_skill(
         assert pytest.approx(by_hand) == passes[f"pass_hat_{k}"]
 
 
-def outcomes(run: Path) -> list[tuple[Any, ...]]:
-    """Return how each episode ended."""
-    columns = ["model_id", "sample_id", "success", "termination", "turns", "calls"]
-    found = read_trajectories([run])[columns].sort_values(columns[:2])
-    return list(found.itertuples(index=False, name=None))
-
-
 def bench(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "gapbench.cli", *arguments, "--yes", "--quiet"]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(
+        command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
 
 
 def test_a_killed_run_of_episodes_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
-    """Killed after ten rows, in the middle of episodes: each ends once, as in a run that was left alone."""
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    for folder in (whole, killed):
-        folder.mkdir()
-        write_user_suite(folder, loads=[{"concurrency": 2}])
-    assert 0 == bench(whole, "run", "suite.yaml").wait()
-    process = bench(killed, "run", "suite.yaml")
+    """Killed after four rows, in the middle of an episode: each of three ends once, solved in three replies."""
+    write_user_suite(tmp_path, 3, models=user_suite()["models"][:1], loads=[{"concurrency": 1}])
+    process = bench(tmp_path, "run", "suite.yaml")
     while process.poll() is None:
-        journals = killed.glob("results/*/journal-*.jsonl")
-        if sum(path.read_bytes().count(b"\n") for path in journals) >= 10:
+        journals = tmp_path.glob("results/*/journal-*.jsonl")
+        if sum(path.read_bytes().count(b"\n") for path in journals) >= 4:
             process.send_signal(signal.SIGKILL)
         time.sleep(0.005)
     assert -signal.SIGKILL == process.returncode
-    run = finished_run(killed)
+    run = finished_run(tmp_path)
     before = read_attempts([run])
-    assert 0 == bench(killed, "run", "--resume", run.name).wait()
+    assert 0 == bench(tmp_path, "run", "--resume", run.name).wait()
 
-    after = read_attempts([run])
-    assert outcomes(finished_run(whole)) == outcomes(run)
+    after, episodes = read_attempts([run]), read_trajectories([run])
+    assert ["r0", "r1", "r2"] == sorted(episodes["sample_id"])
+    assert ({True}, {"done"}, {3}) == (
+        set(episodes["success"]), set(episodes["termination"]), set(episodes["turns"]),
+    )  # fmt: skip
     assert [] == verify_run(run)
     # What the first session was billed for is still there, turn by turn and line by line.
     key = ["cell_id", "sample_id", "repeat", "attempt", "input_tokens", "output_tokens"]
@@ -100,26 +93,40 @@ def test_a_killed_run_of_episodes_ends_as_if_it_had_not_been(tmp_path: Path) -> 
     assert not after.duplicated(key[:4]).any()
 
 
-def test_a_judge_reads_the_whole_episode(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its dollars stand apart from those of the model and of the user."""
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two episodes for each of two models, graded by a simulated judge that knows the answer."""
+    folder = tmp_path_factory.mktemp("judged")
     suite = user_suite()
     critic = {**suite["users"][0], "id": "critic", "model": "critic-model"}
     critic["sim"] = {**critic["sim"], "skill": 1.0}
-    judged = {"name": "judge", "model": "critic", "rubric": "The order is served."}
-    task = {**suite["tasks"][0], "scorer": judged}
-    write_user_suite(tmp_path, 2, models=suite["models"][:1], judges=[critic], tasks=[task])
-    assert 0 == invoke(["run", "suite.yaml", "--yes", "--quiet"])
-    run = finished_run(tmp_path)
-    assert 0 == invoke(["judge", str(run), "--yes", "--quiet"])
-    capsys.readouterr()
-    (table,) = json.loads(command_output(capsys, "report", str(run), "--json"))["episodes"]
+    scorer = {"name": "judge", "model": "critic", "rubric": "The order is served."}
+    write_user_suite(folder, 2, judges=[critic], tasks=[{**suite["tasks"][0], "scorer": scorer}])
+    assert 0 == bench(folder, "run", "suite.yaml").wait()
+    run = finished_run(folder)
+    assert 0 == bench(folder, "judge", str(run)).wait()
+    return run
 
-    # The user ends the conversation after the drink is served, and both answers hold it.
-    assert (2, 2) == (table["scored"], table["solved"])
-    assert table["usd_user"] > 0
-    assert table["usd_judge"] > 0
-    judging = next(path for path in run.iterdir() if path.name.startswith("judge-"))
-    assert 2 == len(read_attempts([judging]))
+
+def test_a_judge_grades_episodes_and_its_dollars_stand_apart(
+    judged: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One question for each of the four episodes; neither the model's price nor the user's has its cost."""
+    tables = json.loads(command_output(capsys, "report", str(judged), "--json"))["episodes"]
+    grades = next(path for path in judged.iterdir() if path.name.startswith("judge-"))
+
+    assert 4 == len(read_attempts([grades]))
+    assert [2, 2] == [table["scored"] for table in tables]
+    assert 2 == next(table["solved"] for table in tables if table["model_id"] == "closed")
+    assert all(table["usd_judge"] > 0 and table["usd_user"] > 0 for table in tables)
+
+
+def test_the_arena_compares_whole_episodes(judged: Path) -> None:
+    """Each of two samples in both orders: four questions, which hold what the user said on the way."""
+    folder = judged.parents[1]
+    assert 0 == bench(folder, "arena", str(judged), "--judge", "critic").wait()
+    arena = next(path for path in judged.iterdir() if path.name.startswith("arena-"))
+    asked = read_payload([arena])["messages"]
+
+    assert 4 == len(asked)
+    assert all("Yes, that is all." in text for text in asked)
