@@ -172,7 +172,8 @@ def test_several_calls_come_in_one_reply(rows: pd.DataFrame, api: str) -> None:
 
 def test_the_final_state_is_that_of_an_independent_replay(rows: pd.DataFrame, episodes: pd.DataFrame) -> None:
     """The recorded calls, made again in this process without the sandbox, give the same results and the same state."""
-    for (api, name), episode in episodes.iterrows():
+    for episode in episodes.reset_index().to_dict("records"):
+        api, name = str(episode["model_id"]), str(episode["sample_id"])
         state = copy.deepcopy(PLAYS[name].state)
         turns = rows[(rows["model_id"] == api) & (rows["sample_id"] == name)]
         for call in calls_of(turns):
