@@ -1,7 +1,8 @@
 """Starts a run for an edited suite with the rows of the old run whose request is unchanged.
 
 The old run is not changed. A request is the same if its cell, sample, repeat, prompt (by hash), parameters and target
-are, and everything that decides which server answers (runner, model, base_url, serve, engine, options). Rows keep their
+are, and everything that decides which server answers (runner, model, base_url, serve, engine, options). With tools, a schema of
+the reply or an episode, the whole task must be the same: its tools, states, users and limits are in no row. Rows keep their
 score; if a scorer's options changed, ``bench score`` scores them again.
 """
 
@@ -99,9 +100,8 @@ def _valid_rows(old: Path, old_manifest: RunManifest, plan: Plan) -> Iterator[tu
         row = answer.attempt
         key = (row.cell_id, row.sample_id, row.repeat)
         expected = fingerprints.get(key)
-        found = _row_fingerprint(row, answer.payload)
         is_changed = row.model_id in changed_models or row.cell_id in changed_cells
-        if is_changed or expected is None or expected != found:
+        if is_changed or expected is None or expected not in _row_fingerprints(row, answer.payload):
             continue
         valid.add(key)
         yield answer, index >= len(rows)
@@ -121,6 +121,7 @@ def _plan_fingerprints(plan: Plan) -> Iterator[tuple[PlannedRequestKey, tuple[An
     for cell in plan.cells:
         for planned in cell.requests:
             sample = planned.sample
+            is_prompt_alone = sample.tools is None and sample.response_schema is None and sample.episode is None
             yield (
                 (cell.cell_id, sample.sample_id, planned.repeat),
                 (
@@ -131,14 +132,18 @@ def _plan_fingerprints(plan: Plan) -> Iterator[tuple[PlannedRequestKey, tuple[An
                     planned.phase,
                     cell.task.scorer_name if planned.is_scored else None,
                     None if sample.target is None else canonical_json(sample.target),
+                    None if is_prompt_alone else cell.task.sha256,
                 ),
             )
 
 
-def _row_fingerprint(row: Attempt, texts: Payload) -> tuple[Any, ...]:
-    return (
-        row.prompt_sha256, row.params_asked, row.model_asked, row.runner, row.phase, row.scorer, texts.target,
-    )  # fmt: skip
+def _row_fingerprints(row: Attempt, texts: Payload) -> Iterator[tuple[Any, ...]]:
+    """Yield what the plan must say of a row: for a sample that is only a prompt, and for any other."""
+    for task_sha256 in (None, row.task_sha256):
+        yield (
+            row.prompt_sha256, row.params_asked, row.model_asked, row.runner, row.phase, row.scorer, texts.target,
+            task_sha256,
+        )  # fmt: skip
 
 
 def _rows_with_texts(run: Path) -> Iterator[tuple[Attempt, Payload]]:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PrivateAttr
 
 from gapbench.errors import DocumentError
+from gapbench.suite.arena_fields import ArenaDocument
 from gapbench.suite.bfcl import entry as bfcl
 from gapbench.suite.bfcl.conversion import load_bfcl_tasks
 from gapbench.suite.documents import (
@@ -43,15 +44,6 @@ from gapbench.values import Model, canonical_json, sha256
 
 _FOREIGN_ENTRIES = (lm_eval.is_lm_eval_entry, bfcl.is_bfcl_entry, tau2.is_tau2_entry)
 """Tell which entries of ``tasks`` are read elsewhere."""
-
-
-class ArenaDocument(StrictModel):
-    """How the arena compares answers."""
-
-    judge: str | None = Field(None, description="id of one of the judges; default: the higher score wins")
-    rubric: str | None = Field(None, min_length=1, description="what makes an answer better")
-    tasks: list[str] = Field(default_factory=list, description="names of tasks; default: all")
-    limit: int | None = Field(None, ge=1, description="first N requests of each task")
 
 
 class Suite(StrictModel):

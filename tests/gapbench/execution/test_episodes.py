@@ -496,6 +496,18 @@ def test_an_edited_suite_carries_episodes_over(tmp_path: Path) -> None:
     assert ["run.json"] == [issue.file for issue in verify_run(tmp_path / "new")]
 
 
+def test_an_episode_of_a_changed_task_is_played_again(tmp_path: Path) -> None:
+    """Other tools, states, users or limits leave prompt and parameters as they are; the task's hash tells."""
+    made = episode_plan()
+    go(tmp_path / "old", made, TurnRunner(None, SOLVED))
+    cells = tuple(replace(cell, task=replace(cell.task, sha256="f" * 64)) for cell in made.cells)
+    changed = replace(made, cells=cells)
+    with RunWriter(tmp_path / "new") as writer:
+        manifest = initial_manifest(changed, "new", {}, {"m": True})
+
+        assert 0 == carry_over_rows(tmp_path / "old", changed, writer, manifest)
+
+
 def test_concurrency_counts_episodes(tmp_path: Path) -> None:
     """Two at a time: with four episodes of three turns, never more than two conversations are open."""
     most = 0
