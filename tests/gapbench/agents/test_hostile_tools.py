@@ -9,7 +9,6 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from gapbench.agents import AgentConversation, SandboxEnvironment, Step
@@ -26,6 +25,7 @@ from gapbench.values import (
     Transcript,
 )
 from tests.hostile_programs import HOSTILE, PLANTED_OUTSIDE, SECRET
+from tests.processes import child_pids, left_running
 
 TOOLS_FILE = """
 from gapbench_tools import run_python
@@ -70,8 +70,8 @@ def reply_with(*calls: tuple[str, str]) -> Message:
     )
 
 
-def attack(file: Path, level: str, program: str) -> tuple[Step, Step, Transcript, set[int]]:
-    """Return a step in which a program attacks from inside and from beside a tool, the step after it, and who is left."""
+def attack(file: Path, level: str, program: str) -> tuple[Step, Step, Transcript]:
+    """Return a step in which a program attacks from inside and from beside a tool, the step after it, and the whole."""
 
     async def run() -> tuple[Step, Step, Transcript]:
         tools = PythonTools(file)
@@ -84,13 +84,7 @@ def attack(file: Path, level: str, program: str) -> tuple[Step, Step, Transcript
         second = await conversation.follow(reply_with(("count", "")))
         return first, second, await conversation.end()
 
-    first, second, transcript = asyncio.run(run())
-    left = {
-        process.pid
-        for process in psutil.Process().children(recursive=True)
-        if "run_template" not in " ".join(process.cmdline())
-    }
-    return first, second, transcript, left
+    return asyncio.run(run())
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -104,15 +98,15 @@ def test_a_hostile_program_in_a_tool_harms_nothing(
     secret.write_text(SECRET)
     secret.chmod(0o644)
     monkeypatch.setenv("PLANTED_KEY", SECRET)
-    before = {process.pid for process in psutil.Process().children(recursive=True)}
+    before = child_pids()
     program = HOSTILE[name].replace("@FILE@", str(secret)).replace("@PORT@", str(server.getsockname()[1]))
 
-    first, second, transcript, left = attack(file, level, program)
+    first, second, transcript = attack(file, level, program)
 
     results = first.messages[0].tool_results
     assert [result.content for result in second.messages[0].tool_results] == ["2"]
     assert transcript.final_state == {"n": 2}
-    assert left <= before
+    assert set() == left_running(before)
     assert SECRET not in "".join(result.content for result in results)
     assert "root:" not in "".join(result.content for result in results)
     assert all(

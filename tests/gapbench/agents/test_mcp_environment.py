@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from gapbench.agents import (
@@ -23,6 +22,7 @@ from gapbench.agents import (
 )
 from gapbench.errors import InputError, SetupError
 from gapbench.values import Episode, EpisodeLimits, McpTools, Sample, ToolCall, ToolSet
+from tests.processes import child_pids, left_running
 
 COUNTER = McpTools(command=(sys.executable, str(Path(__file__).with_name("mcp_counter.py"))))
 LIMITS = EpisodeLimits(tool_s=60.0)
@@ -41,9 +41,9 @@ def with_server(
         finally:
             await environment.close()
 
-    before = {process.pid for process in psutil.Process().children(recursive=True)}
+    before = child_pids()
     found = asyncio.run(run())
-    assert {process.pid for process in psutil.Process().children(recursive=True)} <= before
+    assert set() == left_running(before)
     return found
 
 
@@ -260,11 +260,11 @@ def test_a_server_that_does_not_start_says_why(command: tuple[str, ...], reason:
 def test_a_server_that_never_answers_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """The wait has an end, and the process is gone afterwards."""
     monkeypatch.setattr(mcp_environment, "START_TIMEOUT_S", 1.0)
-    before = {process.pid for process in psutil.Process().children(recursive=True)}
+    before = child_pids()
     tools = McpTools(command=(sys.executable, "-c", "import time; time.sleep(99999)"))
     with pytest.raises(DeadEnvironmentError, match="does not start"):
         asyncio.run(McpEnvironment(tools, LIMITS).open(None))
-    assert {process.pid for process in psutil.Process().children(recursive=True)} <= before
+    assert set() == left_running(before)
 
 
 @pytest.mark.parametrize(

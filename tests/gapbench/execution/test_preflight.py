@@ -21,7 +21,8 @@ UNKNOWN = Model("m", "openai", "a-model-that-no-price-book-has", "closed")
 def setup(made: Plan) -> RunSetup:
     suite: Any = SimpleNamespace(model_location=lambda _: "suite.yaml:3")
     opened = {model.id: runners.load_runner_class(model.runner)(model) for model in made.models}
-    return cast("RunSetup", SimpleNamespace(suite=suite, plan=made, runners=opened))
+    asked = {model.id: model for model in made.models}
+    return cast("RunSetup", SimpleNamespace(suite=suite, plan=made, runners=opened, asked_models=asked))
 
 
 def test_an_episodes_limit_in_dollars_needs_a_price() -> None:

@@ -17,6 +17,7 @@ from gapbench.sandbox import Sandbox
 from gapbench.scoring.scorers.code import Code
 from gapbench.values import Sample
 from tests.hostile_programs import HOSTILE, PLANTED_OUTSIDE, SECRET
+from tests.processes import child_pids, left_running
 
 WALL_S = 2.0
 TESTS = "assert f(2) == 4\nassert f(-3) == 9"
@@ -62,12 +63,12 @@ def test_hostile_program_scores_0_and_harms_nothing(name: str, level: str, host:
     program = HOSTILE[name].replace("@FILE@", str(host.file))
     program = program.replace("@PORT@", str(host.server.getsockname()[1]))
     sample = Sample("s", (), columns={"test": TESTS, "entry_point": "f"})
-    before = {process.pid for process in psutil.Process().children(recursive=True)}
+    before = child_pids()
 
     score = Code(timeout_s=WALL_S, sandbox=level)(f"```python\n{program}\n```", sample)
 
     assert (score.value, score.outcome, score.isolation) == (0.0, "wrong", level)
-    assert {process.pid for process in psutil.Process().children(recursive=True)} <= before
+    assert set() == left_running(before)
     assert SECRET not in str(asdict(score))
     assert score.reason.isprintable()
     assert len(score.reason) <= 400

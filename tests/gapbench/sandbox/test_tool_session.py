@@ -29,6 +29,7 @@ from gapbench.sandbox.tool_session import (
     ToolReply,
     ToolSession,
 )
+from tests.processes import child_pids, left_running
 
 LONG_S = 120.0
 SHORT_S = 1.0
@@ -413,13 +414,13 @@ def test_a_closed_session_leaves_no_process(level: IsolationLevel) -> None:
 
     async def body(session: ToolSession) -> set[int]:
         await session.call("add", {"n": 1}, timeout_s=LONG_S)
-        return {process.pid for process in psutil.Process().children(recursive=True)}
+        return child_pids()
 
     in_session(COUNTER, body, level=level)
-    before = {process.pid for process in psutil.Process().children(recursive=True)}
+    before = child_pids()
     during = in_session(COUNTER, body, level=level)
     assert len(during - before) >= 2
-    assert {process.pid for process in psutil.Process().children(recursive=True)} <= before
+    assert set() == left_running(before)
 
 
 def test_many_sessions_at_once_keep_their_states_apart() -> None:
@@ -464,7 +465,7 @@ def test_a_template_that_was_killed_is_started_again() -> None:
 def test_a_call_that_is_cancelled_ends_the_session() -> None:
     """The tool does not run on, and the session can be closed."""
 
-    async def run() -> set[int]:
+    async def run() -> None:
         session = await ToolSession.start(
             Sandbox.find(), "def t(state):\n    while True: pass", "{}", result_chars=10
         )
@@ -474,20 +475,16 @@ def test_a_call_that_is_cancelled_ends_the_session() -> None:
         with pytest.raises(asyncio.CancelledError):
             await waiting
         await session.close()
-        return {process.pid for process in psutil.Process().children(recursive=True)}
 
-    before = {process.pid for process in psutil.Process().children(recursive=True)}
-    template = {process.pid for process in psutil.Process().children()}
-    assert asyncio.run(run()) <= before | template | {
-        process.pid
-        for process in psutil.Process().children()
-        if "run_template" in " ".join(process.cmdline())
-    }
+    before = child_pids()
+    asyncio.run(run())
+    assert set() == left_running(before)
 
 
 HARNESS = """
 import asyncio, sys
 from gapbench.sandbox import Sandbox
+from tests.processes import child_pids, left_running
 from gapbench.sandbox.tool_session import ToolSession
 async def run():
     session = await ToolSession.start(Sandbox.find(sys.argv[1]), "def t(state):\\n    while True: pass", "{}", result_chars=9)
