@@ -154,7 +154,7 @@ def build_run_setup(selection: Selection) -> RunSetup:
     for model in plan.users.values():
         if owns_server(model) and not user_runners[model.id].simulated:
             raise InputError(
-                f"{suite.model_location(model.id)}: model {model.id!r} plays users and would start its own server beside that "
+                f"{suite.model_location(model.id)}: model {model.id!r} plays users and would start its own server next to that "
                 "of the model under test; start the server yourself and give its base_url"
             )
     return RunSetup(suite, plan, runners_by_model, user_runners=user_runners)
@@ -178,7 +178,7 @@ def find_users(suite: Suite, tasks: Sequence[Task], models: Sequence[Model]) -> 
         if known.setdefault(model.id, model) != model:
             raise InputError(
                 f"{place}: {user.model!r} has the id of another model, {model.id!r}; "
-                "list it under users with an id of its own"
+                "list it under users with another id"
             )
     return found
 

@@ -59,11 +59,13 @@ class PlayedUserDocument(StrictModel):
         STOP_WORD, description="word by which the user ends the conversation, or a list of such words"
     )
     opening: str = Field(
-        OPENING, min_length=1, description="what the user is told before it has said anything"
+        OPENING,
+        min_length=1,
+        description="first message to the model that plays the user, before its first line",
     )
     guidelines: bool = Field(
         True,
-        description="whether it is told how to play a user; false: the instructions alone, which must name the stop word",
+        description="whether our words on how to play a user come before the instructions; false: the instructions alone, which must name the stop word",
     )
     max_lines: int = Field(
         40, ge=1, le=1_000, description="most lines of the user; after them it has nothing to add"
