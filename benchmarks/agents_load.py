@@ -27,7 +27,12 @@ from truth import write
 
 from gapbench.store import read_manifest
 
-TIMES = {"ttft_s": 1.0, "gap_s": 1 / 60, "tokens_per_chunk": 4, "reasoning": {"tokens": 80, "shown": "summary"}}
+TIMES = {
+    "ttft_s": 1.0,
+    "gap_s": 1 / 60,
+    "tokens_per_chunk": 4,
+    "reasoning": {"tokens": 80, "shown": "summary"},
+}
 """A hosted model of 2026: a second to the first token, 60 tokens a second, some thinking before each call."""
 PERSONAS = {
     "openai": {"protocol": "openai", "skill": 0.8, **TIMES},

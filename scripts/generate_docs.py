@@ -23,7 +23,7 @@ from gapbench.cli import bench
 from gapbench.commands.list import list_names
 from gapbench.scoring import find_scorer_class, scorer_descriptions
 from gapbench.store.schema import describe_columns
-from gapbench.suite.suite import suite_json_schema
+from gapbench.suite.json_schema import suite_json_schema
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = tuple(
@@ -137,6 +137,7 @@ _OF_TASKS = {
     "AgentDocument": "`agent`",
     "McpDocument": "`agent.mcp`",
     "UserLineDocument": "A line under `agent.user`",
+    "PlayedUserDocument": "`agent.user` played by a model",
     "EpisodeLimitsDocument": "`agent.limits`",
 }
 

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from gapbench.cli import invoke
 from gapbench.store import read_attempts, read_trajectories
 from gapbench.store.verify import verify_run
+from gapbench.suite.suite import load_suite
+from gapbench.values import PlayedUser
 from tests.two_models import command_output
 from tests.user_suites import write_user_suite
 
@@ -122,15 +125,24 @@ def test_try_plays_the_user(
     assert ("done", 1.0) == (told["termination"], told["score"])
 
 
+@pytest.mark.parametrize(
+    "command",
+    [("plan", "suite.yaml"), ("validate", "suite.yaml"), ("try", "suite.yaml", "--model", "closed")],
+)
 def test_a_model_that_is_not_in_the_suite_is_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    command: tuple[str, ...],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It names the task's key and the models that there are."""
     monkeypatch.chdir(tmp_path)
-    write_user_suite(tmp_path, users=[])
-    told = command_output(capsys, "plan", "suite.yaml", code=2)
+    path = write_user_suite(tmp_path, users=[])
+    told = command_output(capsys, *command, code=2)
 
-    assert "agent: user: model: 'shopper' is not among the users or models of suite.yaml" in told
+    at = 1 + path.read_text().splitlines().index("      model: shopper")
+    key = f"suite.yaml:{at}: tasks[0].agent.user.model"
+    assert f"{key}: 'shopper' is not among the users or models of suite.yaml" in told
     assert "it has: closed, open" in told
 
 
@@ -158,3 +170,28 @@ def test_an_id_stands_for_one_model(
     path.write_text(path.read_text().replace("id: shopper", "id: open"))
 
     assert "'open' is also one of the models" in command_output(capsys, "plan", "suite.yaml", code=2)
+
+
+def test_a_task_says_how_its_user_begins_and_ends(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told the instructions alone, and leaves by the second of its stop words."""
+    monkeypatch.chdir(tmp_path)
+    path = write_user_suite(tmp_path)
+    suite = yaml.safe_load(path.read_text())
+    (orders,) = suite["tasks"]
+    orders["agent"]["user"] |= {
+        "guidelines": False, "opening": "Begin.", "stop": ["OVER", "OUT"],
+        "script": ["One {drink}, please.", "Bye. OUT"],
+    }  # fmt: skip
+    path.write_text(yaml.safe_dump(suite, sort_keys=False))
+    told = json.loads(command_output(capsys, "try", "suite.yaml", "--model", "closed", "--json"))
+    (found,) = load_suite(path).load_tasks()
+    episode = found.samples[0].episode
+    assert episode is not None
+
+    assert PlayedUser(
+        "shopper", "You are r0 and want a tea.", ("OVER", "OUT"), 40,
+        ("One tea, please.", "Bye. OUT"), "Begin.", has_guidelines=False,
+    ) == episode.played_user  # fmt: skip
+    assert ["One tea, please.", None] == [turn["user"] for turn in told["turns"]]

@@ -12,7 +12,8 @@ from gapbench.commands.runner_checks import check_runners
 from gapbench.errors import DocumentError, InputError, SetupError
 from gapbench.execution.setup import make_ad_hoc_model
 from gapbench.runner import Runner, RunnerInfo, load_runner_class, owns_server, runner_info
-from gapbench.suite.suite import load_suite, suite_json_schema
+from gapbench.suite.json_schema import suite_json_schema
+from gapbench.suite.suite import load_suite
 from gapbench.values import Model
 from tests.makers import ScriptedRunner, model
 

@@ -17,7 +17,7 @@ from gapbench.commands.options import json_option
 def schema_command(kind: str, *, as_json: bool) -> None:
     """Print the columns of a Parquet table, or the JSON Schema of a suite for your editor."""
     if kind == "suite":
-        from gapbench.suite.suite import suite_json_schema
+        from gapbench.suite.json_schema import suite_json_schema
 
         click.echo(json.dumps(suite_json_schema(), indent=2))
         return

@@ -121,7 +121,9 @@ def _plan_fingerprints(plan: Plan) -> Iterator[tuple[PlannedRequestKey, tuple[An
     for cell in plan.cells:
         for planned in cell.requests:
             sample = planned.sample
-            is_prompt_alone = sample.tools is None and sample.response_schema is None and sample.episode is None
+            is_prompt_alone = (
+                sample.tools is None and sample.response_schema is None and sample.episode is None
+            )
             yield (
                 (cell.cell_id, sample.sample_id, planned.repeat),
                 (

@@ -147,20 +147,20 @@ def build_run_setup(selection: Selection) -> RunSetup:
         loads=[load for document in suite.loads for load in document.to_loads(suite.path.parent)],
         searches=[search for document in suite.loads if (search := document.to_search()) is not None],
     )
-    plan = replace(plan, users=_find_users(suite, tasks, models))
+    plan = replace(plan, users=find_users(suite, tasks, models))
     runners_by_model = {model.id: _build_suite_runner(suite, model) for model in models}
     _refuse_missing_logprobs(suite, plan, runners_by_model)
     user_runners = {model.id: _build_suite_runner(suite, model) for model in plan.users.values()}
     for model in plan.users.values():
         if owns_server(model) and not user_runners[model.id].simulated:
             raise InputError(
-                f"{suite.model_location(model.id)}: model {model.id!r} plays users and would start its own server while that "
-                "of the model under test runs; start the server yourself and give its base_url"
+                f"{suite.model_location(model.id)}: model {model.id!r} plays users and would start its own server next to that "
+                "of the model under test; start the server yourself and give its base_url"
             )
     return RunSetup(suite, plan, runners_by_model, user_runners=user_runners)
 
 
-def _find_users(suite: Suite, tasks: Sequence[Task], models: Sequence[Model]) -> dict[str, Model]:
+def find_users(suite: Suite, tasks: Sequence[Task], models: Sequence[Model]) -> dict[str, Model]:
     """Return the models that play users, by the name that the tasks give them.
 
     Raises:
@@ -172,11 +172,12 @@ def _find_users(suite: Suite, tasks: Sequence[Task], models: Sequence[Model]) ->
         user = played_user_of(task)
         if user is None:
             continue
-        problem = f"{task.source or suite.path}: agent: user: model: {user.model!r} is not among the users or models of {suite.path}"
+        place = task.user_location or task.name
+        problem = f"{place}: {user.model!r} is not among the users or models of {suite.path}"
         model = found[user.model] = resolve_model(user.model, known, problem)
         if known.setdefault(model.id, model) != model:
             raise InputError(
-                f"{task.source or suite.path}: agent: user: model: {user.model!r} has the id of another model, {model.id!r}; "
+                f"{place}: {user.model!r} has the id of another model, {model.id!r}; "
                 "list it under users with another id"
             )
     return found

@@ -25,7 +25,7 @@ from gapbench.execution.attempts.open_episode import exceeded_limit
 from gapbench.execution.attempts.reply_price import usage_pricer
 from gapbench.execution.recording.cell_scorer import score_with
 from gapbench.execution.recording.stored_episodes import last_text, single_reply_transcript
-from gapbench.execution.setup import AD_HOC_PATTERN, make_ad_hoc_model
+from gapbench.execution.setup import AD_HOC_PATTERN, find_users, make_ad_hoc_model
 from gapbench.execution.trial_user import (
     SIMULATED_MODEL,
     TrialUser,
@@ -68,7 +68,7 @@ class TrialTask:
         models: Models of the suite by id; {} without a suite.
         params: The suite's parameters; the task's take precedence.
         total_s: Deadline of one call in seconds.
-        users: Models of the suite that may play users, by id.
+        users: The models that play its users, by the name that the task gives them; {} without a suite.
     """
 
     task: Task
@@ -156,7 +156,8 @@ def _trial_task_of_suite(suite: Suite, task: str | None, *, allow_code: bool) ->
         raise InputError(f"--task {wanted!r} is not in {suite.path}; it has: {', '.join(names)}")
     found = suite.load_tasks(only=[wanted], allow_code=allow_code)[0]
     models = suite.models_by_id()
-    return TrialTask(found, models, suite.params.to_params(), suite.timeouts.total_s, suite.users_by_id())
+    users = find_users(suite, [found], list(models.values()))
+    return TrialTask(found, models, suite.params.to_params(), suite.timeouts.total_s, users)
 
 
 def find_trial_sample(task: Task, sample_id: str | None) -> Sample:

@@ -63,7 +63,7 @@ def find_trial_user(users: Mapping[str, Model], task: Task, sample: Sample, mode
     """Return the model that plays the user of a sample; for a simulated model ``sim``, where no suite says. None: a script.
 
     Args:
-        users: The suite's models that may play users, by id.
+        users: The models that play users of a suite's task, by the name that the task gives them.
         task: The task.
         sample: The sample.
         model: The model under test.
@@ -82,7 +82,7 @@ def find_trial_user(users: Mapping[str, Model], task: Task, sample: Sample, mode
     if model == SIMULATED_MODEL:
         return replace(SIMULATED_MODEL, id=user.model)
     raise InputError(
-        f"{task.source}: agent: user: model: {user.model!r} is a model of a suite; give the suite in place of the task"
+        f"{task.user_location or task.name}: {user.model!r} is a model of a suite; give the suite in place of the task"
     )
 
 

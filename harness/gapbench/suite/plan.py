@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import Any
 
 from gapbench.errors import InputError
+from gapbench.suite.ground_truths import DEFAULT_DECOY, make_truths
 from gapbench.suite.loads.load import Load, RateSearch
 from gapbench.suite.loads.trace import Arrival, make_synthetic_sample
 from gapbench.suite.tasks.task import Task
@@ -34,11 +35,8 @@ from gapbench.values import (
     ToolResult,
     add_salt,
     canonical_json,
-    prompt_sha256,
     sha256,
-    vendor_neutral,
 )
-from gapbench.values.played_user import user_truth
 
 __all__ = [
     "DEFAULT_DECOY",
@@ -55,8 +53,6 @@ __all__ = [
     "merge_params",
     "request_of",
 ]  # fmt: skip
-DEFAULT_DECOY = "I am not sure."
-"""The wrong reply of a simulated provider for a task without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,21 +238,7 @@ class Plan:
     def truths(self) -> Iterator[GroundTruth]:
         """Yield what a simulated provider needs: right and wrong replies for each prompt."""
         for task in self.tasks:
-            for sample in task.samples:
-                right = sample.reference if sample.reference is not None else str(sample.target)
-                yield GroundTruth(
-                    prompt_sha256(vendor_neutral(sample.messages)),
-                    task.category,
-                    right,
-                    sample.decoy or DEFAULT_DECOY,
-                    sample.reference_turns,
-                    sample.decoy_turns,
-                    () if sample.episode is None else tuple(line.text for line in sample.episode.user),
-                    () if sample.tools is None else tuple(tool.name for tool in sample.tools.tools),
-                )
-                user = sample.episode and sample.episode.played_user
-                if user:
-                    yield user_truth(user, sample.messages, task.category)
+            yield from make_truths(task)
 
 
 def build_plan(

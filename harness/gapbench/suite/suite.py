@@ -28,7 +28,7 @@ from gapbench.suite.documents.code_scan import refuse_programs
 from gapbench.suite.lm_eval import entry as lm_eval
 from gapbench.suite.lm_eval import loading
 from gapbench.suite.loads.schema import LoadDocument
-from gapbench.suite.model_schema import ModelDocument, add_runner_options
+from gapbench.suite.model_schema import ModelDocument
 from gapbench.suite.run_policies import BreakerDocument, RetriesDocument, TimeoutsDocument
 from gapbench.suite.task_entry import TaskEntry, set_tools_as
 from gapbench.suite.tasks.builtin import builtin_folder
@@ -371,27 +371,3 @@ def builtin_suites() -> dict[str, str]:
         path.stem: load_suite(path).description
         for path in sorted((builtin_folder() / "suites").glob("*.yaml"))
     }
-
-
-def suite_json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of the suite, for editors."""
-    schema = Suite.model_json_schema()
-    entry = {
-        "anyOf": [
-            {"type": "string", "description": "category/name of a built-in task, or the path of a task.yaml"},
-            TaskEntry.model_json_schema(),
-            lm_eval.LmEvalEntry.model_json_schema(),
-            bfcl.BfclEntry.model_json_schema(),
-            tau2.Tau2Entry.model_json_schema(),
-            {"$ref": "#/$defs/TaskDocument"},
-        ]
-    }
-    task = TaskDocument.model_json_schema()
-    schema["$defs"].update(task.pop("$defs", {}))
-    for member in entry["anyOf"]:
-        schema["$defs"].update(member.pop("$defs", {}))
-    schema["$defs"]["TaskDocument"] = task
-    schema["properties"]["tasks"]["items"] = entry
-    add_runner_options(schema)
-    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    return schema

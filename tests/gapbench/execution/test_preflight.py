@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -21,8 +21,7 @@ UNKNOWN = Model("m", "openai", "a-model-that-no-price-book-has", "closed")
 def setup(made: Plan) -> RunSetup:
     suite: Any = SimpleNamespace(model_location=lambda _: "suite.yaml:3")
     opened = {model.id: runners.load_runner_class(model.runner)(model) for model in made.models}
-    asked = {model.id: model for model in made.models}
-    return cast("RunSetup", SimpleNamespace(suite=suite, plan=made, runners=opened, asked_models=asked))
+    return RunSetup(suite, made, opened)
 
 
 def test_an_episodes_limit_in_dollars_needs_a_price() -> None:

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gapbench.errors import DocumentError, InputError
-from gapbench.suite.suite import builtin_suites, load_suite, suite_json_schema
+from gapbench.suite.json_schema import suite_json_schema
+from gapbench.suite.suite import builtin_suites, load_suite
 from gapbench.values import Image, Params, Text
 
 ROWS = [{"id": f"q{n}", "question": f"What is {n} + 1?", "answer": n + 1, "kind": "sum"} for n in range(5)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gapbench.values import Message, PlayedUser, Text, ToolCall, ToolResult, prompt_sha256, vendor_neutral
@@ -53,6 +55,24 @@ def test_calls_and_results_are_not_shown() -> None:
     )
 
 
+def test_a_user_may_not_hear_what_stands_next_to_calls() -> None:
+    """Only the text of the reply without a call."""
+    replies = (
+        Message("assistant", (Text("I brew."), ToolCall("c1", "brew", "{}"))),
+        said("assistant", "Here."),
+    )
+    prompt = user_prompt(replace(USER, hears_texts_of_calls=False), (said("user", "Tea."), *replies))
+
+    assert ("user", "Here.") == (prompt[-1].role, prompt[-1].text)
+
+
+def test_without_guidelines_the_instructions_are_all_it_is_told() -> None:
+    """And the opening is the task's."""
+    system, opening = user_prompt(replace(USER, has_guidelines=False, opening="Begin."), ())
+
+    assert ("You want tea.", "Begin.") == (system.text, opening.text)
+
+
 def test_an_assistant_without_a_text_says_so() -> None:
     """Providers refuse a message without text."""
     assert ("user", "(no text)") == spoken(said("user", "Tea."), said("assistant", " "))[-1]
@@ -69,6 +89,12 @@ def test_an_assistant_without_a_text_says_so() -> None:
 def test_the_stop_word_ends_the_conversation(reply: str, line: tuple[str, bool]) -> None:
     """What stands before it is the last line, and what stands after it is nothing."""
     assert line == split_line(USER, reply)
+
+
+@pytest.mark.parametrize("reply", ["Bye. ###OUT### x ###STOP###", "Bye. ###STOP### x ###OUT###"])
+def test_the_first_of_several_stop_words_ends_the_line(reply: str) -> None:
+    """Wherever it stands in the list."""
+    assert ("Bye.", True) == split_line(replace(USER, stops=("###STOP###", "###OUT###")), reply)
 
 
 def test_the_script_is_the_truth_of_a_simulated_user() -> None:

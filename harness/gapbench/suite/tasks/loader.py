@@ -118,6 +118,7 @@ def load_task(
         license=task.license,
         source=str(source.file),
         scorer_location=source.location((*path, "scorer")),
+        user_location=source.location((*path, "agent", "user", "model")),
         origin=origin,
         tools_as=task.tools_as or "native",
     )

@@ -47,9 +47,7 @@ def _problems(samples: Sequence[Sample], base: Path) -> Iterator[str]:
 def _constant_prompt(samples: Sequence[Sample]) -> str | None:
     """Return that all samples have one prompt, if they have."""
     first = samples[0]
-    if len(samples) < 2 or any(
-        prompt_sha256(sample.messages) != prompt_sha256(first.messages) for sample in samples
-    ):
+    if len(samples) < 2 or any(_asked(sample) != _asked(first) for sample in samples):
         return None
     text = first.messages[-1].text.strip()
     hint = (
@@ -58,6 +56,14 @@ def _constant_prompt(samples: Sequence[Sample]) -> str | None:
         else "name a column, as {column}"
     )
     return f"prompt: all {len(samples)} samples are asked the same, {_shorten(text)!r}; {hint}"
+
+
+def _asked(sample: Sample) -> tuple[object, ...]:
+    """Return the prompt, and who speaks first where it has only system messages."""
+    prompt, episode = prompt_sha256(sample.messages), sample.episode
+    if episode is None or any(message.role != "system" for message in sample.messages):
+        return (prompt,)
+    return prompt, episode.user, episode.played_user
 
 
 def _unlisted_letters(samples: Sequence[Sample]) -> str | None:

@@ -31,6 +31,7 @@ class Task:
         license: Of the data. None: not said.
         source: The file that says it.
         scorer_location: Where in that file its scorer stands, with line and key.
+        user_location: Where the suite or that file names the model that plays its users, with line and key.
         origin: The file or data set that its rows are from.
         repeats: Times each sample is asked, for each of the suite's own repeats.
         tools_as: Whether tools are declared in the request or described in the prompt.
@@ -49,6 +50,7 @@ class Task:
     license: str | None = None
     source: str = ""
     scorer_location: str = ""
+    user_location: str = ""
     origin: str = ""
     repeats: int = 1
     external_scorer: ExternalScorer | None = None

@@ -240,7 +240,15 @@ class ToolRenderer:
                 self._templates.fill_text((*key, place), line, row) for place, line in enumerate(user.script)
             ]
         instructions = self._templates.fill_text(("agent", "user", "instructions"), user.instructions, row)
-        return PlayedUser(user.model, instructions, user.stop, user.max_lines, tuple(script))
+        return PlayedUser(
+            user.model,
+            instructions,
+            stops=(user.stop,) if isinstance(user.stop, str) else tuple(user.stop),
+            max_lines=user.max_lines,
+            script=tuple(script),
+            opening=user.opening,
+            has_guidelines=user.guidelines,
+        )
 
     def _render_user(self, agent: AgentDocument, row: Row) -> list[UserLine]:
         if isinstance(agent.user, PlayedUserDocument):

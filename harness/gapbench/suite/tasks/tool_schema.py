@@ -9,11 +9,12 @@ from pydantic import Field, model_validator
 
 from gapbench.suite.documents import StrictModel
 from gapbench.values import EpisodeLimits
-from gapbench.values.played_user import STOP_WORD
+from gapbench.values.played_user import OPENING, STOP_WORD
 
 ToolsAs = Literal["native", "prompt"]
 MessagesMode = Literal["last", "forced", "free"]
 MessagesForm = Literal["openai", "responses", "anthropic", "sharegpt"]
+Word = Annotated[str, Field(min_length=1)]
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -54,7 +55,18 @@ class PlayedUserDocument(StrictModel):
     instructions: str = Field(
         min_length=1, description="template of who the user is, what it wants, and what it may say"
     )
-    stop: str = Field(STOP_WORD, min_length=1, description="word by which the user ends the conversation")
+    stop: Word | Annotated[list[Word], Field(min_length=1)] = Field(
+        STOP_WORD, description="word by which the user ends the conversation, or a list of such words"
+    )
+    opening: str = Field(
+        OPENING,
+        min_length=1,
+        description="first message to the model that plays the user, before its first line",
+    )
+    guidelines: bool = Field(
+        True,
+        description="whether our words on how to play a user come before the instructions; false: the instructions alone, which must name the stop word",
+    )
     max_lines: int = Field(
         40, ge=1, le=1_000, description="most lines of the user; after them it has nothing to add"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,18 @@ from gapbench.suite.tasks.task import Task
 from gapbench.suite.tau2.declarations import declare_tools
 from gapbench.suite.tau2.entry import Tau2Document, task_name, tau2_entries
 from gapbench.suite.tau2.package import PACKAGE, Tau2Domain, read_domain
-from gapbench.suite.tau2.prompts import agent_prompt, describe_scenario, user_prompt
+from gapbench.suite.tau2.prompts import (
+    agent_prompt,
+    describe_scenario,
+    user_opening,
+    user_prompt,
+    user_stops,
+)
 from gapbench.values import (
     Episode,
     EpisodeLimits,
     Message,
+    PlayedUser,
     PythonTools,
     Sample,
     Text,
@@ -84,7 +92,8 @@ def _load_task(document: Document, at: KeyPath, entry: Tau2Document, limit: int 
         raise document.error(
             (*at, "tau2", "split"), f"found {entry.split!r}; expected {', '.join(sorted(domain.splits))}"
         )
-    return convert_domain(domain, entry, limit)
+    task = convert_domain(domain, entry, limit)
+    return replace(task, user_location=document.location((*at, "tau2", "user")))
 
 
 def convert_domain(domain: Tau2Domain, entry: Tau2Document, limit: int | None = None) -> Task:
@@ -103,17 +112,19 @@ def convert_domain(domain: Tau2Domain, entry: Tau2Document, limit: int | None = 
     items = [item for item in domain.items if item["id"] in wanted]
     limits = [bound for bound in (entry.limit, limit) if bound is not None]
     tools, system = declare_tools(domain), agent_prompt(domain)
-    decoy, user = _decoy(domain), [REQUEST, CONFIRMATION.text, CONFIRMATION.when, CONFIRMATIONS]
+    decoy, user = _decoy(domain), _make_user(domain, entry)
+    script = [REQUEST, CONFIRMATION.text, CONFIRMATION.when, CONFIRMATIONS]
+    customer = script if user is None else user.model
     return Task(
         name=task_name(entry),
         category=entry.category,
-        # Rows and reports show it: results with another user are not comparable.
-        version=f"{domain.version}+scripted-user",
+        # Rows and reports show it: results with a script are not comparable with those with a model as the user.
+        version=domain.version if user is not None else f"{domain.version}+scripted-user",
         sha256=sha256(
-            canonical_json([PACKAGE, domain.version, domain.sha256, entry.split, entry.turns, user])
+            canonical_json([PACKAGE, domain.version, domain.sha256, entry.split, entry.turns, customer])
         ),
         samples=tuple(
-            _convert_item(domain, item, tools, system, decoy, entry.turns)
+            _convert_item(domain, item, tools, system, decoy, entry.turns, user)
             for item in (items[: min(limits)] if limits else items)
         ),
         scorer_name="tau2",
@@ -124,20 +135,46 @@ def convert_domain(domain: Tau2Domain, entry: Tau2Document, limit: int | None = 
     )
 
 
+def _make_user(domain: Tau2Domain, entry: Tau2Document) -> PlayedUser | None:
+    """Return the user of all tasks, without what each is told. None: it is scripted."""
+    if entry.user is None:
+        return None
+    return PlayedUser(
+        entry.user,
+        instructions="",
+        stops=user_stops(domain),
+        # Before the first reply and after each: the turns end the episode, not the lines.
+        max_lines=entry.turns + 1,
+        opening=user_opening(domain),
+        has_guidelines=False,
+        hears_texts_of_calls=False,
+    )
+
+
 def _convert_item(
-    domain: Tau2Domain, item: Item, tools: ToolSet, system: str, decoy: tuple[Message, ...], turns: int
+    domain: Tau2Domain,
+    item: Item,
+    tools: ToolSet,
+    system: str,
+    decoy: tuple[Message, ...],
+    turns: int,
+    user: PlayedUser | None,
 ) -> Sample:
     criteria = item.get("evaluation_criteria") or {}
     reference = _reference(criteria)
+    request, told = f"{REQUEST}{describe_scenario(item)}", user_prompt(domain, item)
+    prompt = [Message("system", (Text(system),))]
+    if user is None:
+        prompt.append(Message("user", (Text(request),)))
+    else:
+        # A simulated user says all at once; tasks whose user speaks first are told apart by it.
+        user = replace(user, instructions=told, script=(request,))
     return Sample(
         sample_id=f"{domain.name}-{item['id']}",
-        messages=(
-            Message("system", (Text(system),)),
-            Message("user", (Text(f"{REQUEST}{describe_scenario(item)}"),)),
-        ),
+        messages=tuple(prompt),
         target=criteria,
         cluster_id=_cluster_id(domain, item),
-        columns={"criteria": criteria, "user_prompt": user_prompt(domain, item)},
+        columns={"criteria": criteria, "user_prompt": told},
         tools=tools,
         reference=reference[-1].text,
         decoy=decoy[-1].text,
@@ -146,7 +183,8 @@ def _convert_item(
         episode=Episode(
             tools=TOOLS,
             state={"domain": domain.name, "changed": {}},
-            user=(CONFIRMATION,) * CONFIRMATIONS,
+            user=(CONFIRMATION,) * CONFIRMATIONS if user is None else (),
+            played_user=user,
             limits=EpisodeLimits(turns=turns, result_chars=MAX_RESULT_CHARS),
         ),
     )

@@ -21,6 +21,12 @@ class Tau2Document(StrictModel):
     split: str = Field(WHOLE_SPLIT, min_length=1, description="tau2's name of a part of its tasks")
     limit: int | None = Field(None, ge=1, description="N tasks of it")
     turns: int = Field(100, ge=1, le=1_000, description="most replies of the model in an episode")
+    user: str | None = Field(
+        None,
+        min_length=1,
+        description="id of one of the suite's users or models, or runner:model[@url], which plays the customer; "
+        "default: a script does",
+    )
     category: str = Field(
         "agents", pattern=WORD_PATTERN, description="row of the gap table that it belongs to"
     )

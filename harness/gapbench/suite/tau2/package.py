@@ -75,6 +75,7 @@ def read_domain(name: str) -> Tau2Domain:
         "agents": folder / name / "agents.py",
         "dataset": folder / name / "dataset.py",
         "common_tools": folder / "common" / "tools.py",
+        "common_dataset": folder / "common" / "dataset.py",
         "common_agents": folder / "common" / "agents.py",
     }
     files = {

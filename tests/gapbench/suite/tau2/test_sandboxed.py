@@ -91,3 +91,27 @@ def test_simulated_models_play_both_domains_over_http(
     finals = read_attempts([folder]).query("final")
     assert finals.groupby("model_id")["score"].agg(list).to_dict() == {"right": [1.0] * 4, "wrong": [0.0] * 4}
     assert set(read_trajectories([folder])["termination"]) == {"done"}
+
+
+def test_a_simulated_model_plays_the_user_of_both_domains_over_http(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three tasks of each domain: the user says its scenario and ends the conversation, two requests an episode."""
+    monkeypatch.chdir(tmp_path)
+    Path("suite.yaml").write_text(
+        "name: s\n"
+        "models: [{id: right, weights: open, runner: sim, sim: {protocol: anthropic, skill: 1, ttft_s: 0.001}}]\n"
+        "users: [{id: customer, weights: closed, runner: sim, sim: {protocol: google, ttft_s: 0.001}}]\n"
+        "tasks:\n"
+        "  - {tau2: {domain: retail, limit: 3, user: customer}}\n"
+        "  - {tau2: {domain: airline, limit: 3, user: customer}}\n"
+    )
+    assert invoke(["run", "suite.yaml", "--yes", "--quiet"]) == 0
+    (folder,) = (tmp_path / "results").iterdir()
+    episodes, rows = read_trajectories([folder]), read_attempts([folder])
+    asked = rows[rows["phase"] == "user"]
+    assert list(episodes["score"]) == [1.0] * 6
+    assert set(episodes["reason"]) == {"the user ended the conversation"}
+    assert list(asked["model_id"]) == ["customer"] * 2 * 6
+    assert episodes["user_input_tokens"].sum() == asked["input_tokens"].sum() > 0
+    assert episodes["user_output_tokens"].sum() == asked["output_tokens"].sum() > 0

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gapbench.suite.suite import load_suite
-from gapbench.values import canonical_json, sha256
+from gapbench.suite.tau2.conversion import convert_domain
+from gapbench.suite.tau2.entry import Domain, Tau2Document
+from gapbench.suite.tau2.package import read_domain
+from gapbench.values import PlayedUser, canonical_json, sha256
+from gapbench.values.played_user import first_line
+from gapbench.values.played_user import user_prompt as asked_first
 from tests.gapbench.suite.tau2.tau2_domains import DOMAINS, task
 from tests.two_models import command_output
 
@@ -28,10 +35,11 @@ USER_PROMPTS = {
 
 
 def write_suite(folder: Path, tasks: str) -> Path:
-    """Write a suite of one simulated model."""
+    """Write a suite of one simulated model, and one that may play users."""
     file = folder / "suite.yaml"
     file.write_text(
         f"name: s\nmodels: [{{id: a, weights: open, runner: sim, sim: {{skill: 1}}}}]\ntasks: [{tasks}]\n"
+        "users: [{id: customer, weights: closed, runner: sim, sim: {skill: 1}}]\n"
     )
     return file
 
@@ -86,6 +94,64 @@ def test_version_and_license_of_the_package_are_in_the_task(tmp_path: Path) -> N
     assert found.origin == "inspect-evals 0.28.0, tau2 airline, base"
 
 
+def played_users(domain: Domain, **given: Any) -> list[PlayedUser]:
+    """Return the users of all tasks of a domain, played by a model."""
+    entry = Tau2Document(domain=domain, user="customer", **given)
+    episodes = [sample.episode for sample in convert_domain(read_domain(domain), entry).samples]
+    return [episode.played_user for episode in episodes if episode and episode.played_user]
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_a_played_user_is_told_what_the_package_tells_it(domain: Domain) -> None:
+    """The system prompt and the first message are the package's, and so are the words that end it."""
+    first = task(domain).samples[0]
+    user = played_users(domain, turns=7)[0]
+
+    assert [message.text for message in asked_first(user, ())] == [
+        first.columns["user_prompt"],
+        "Begin the interaction. Remember you are the customer, and you are interacting with a customer service agent.",
+    ]
+    assert user.stops == ("###STOP###", "###OUT-OF-SCOPE###", "###TRANSFER###")
+    assert user.max_lines == 7 + 1
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_simulated_users_tell_all_tasks_apart(domain: Domain) -> None:
+    """Each says its whole scenario at first, which no stop word cuts."""
+    users = played_users(domain)
+
+    assert len({first_line(user) for user in users}) == len(users) == len(task(domain).samples)
+    assert all(user.script == (first_line(user),) for user in users)
+
+
+def test_a_played_user_says_its_scenario_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The prompt is the policy alone, the version has no suffix, and the prompts are not said to be the same."""
+    file = write_suite(tmp_path, "{tau2: {domain: airline, limit: 2, user: customer}}")
+    (found,) = load_suite(file).load_tasks()
+
+    assert found.version == "0.28.0"
+    assert [[message.role for message in sample.messages] for sample in found.samples] == [["system"]] * 2
+    assert all(sample.episode and not sample.episode.user for sample in found.samples)
+    assert "warning" not in command_output(capsys, "validate", str(file))
+
+
+def test_a_user_s_model_is_part_of_the_task() -> None:
+    """A run with another one is no run of the same task."""
+    domain = read_domain("airline")
+    entries = [Tau2Document(domain="airline", user=user) for user in (None, "customer", "shopper")]
+    assert len({convert_domain(domain, entry, 1).sha256 for entry in entries}) == 3
+
+
+def test_the_plan_counts_the_user(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is asked before the first of 9 replies and after each, in 2 episodes."""
+    file = write_suite(tmp_path, "{tau2: {domain: airline, limit: 2, turns: 9, user: customer}}")
+    bounds = json.loads(command_output(capsys, "plan", str(file), "--json"))["bounds"]
+    assert [(row["model"], row["plays_users"], row["calls"]) for row in bounds] == [
+        ("a", False, 2 * 9),
+        ("customer", True, 2 * (9 + 1)),
+    ]
+
+
 def test_another_split_is_another_task(tmp_path: Path) -> None:
     """Its hash differs, so that a run of one is no run of the other."""
     suite = load_suite(
@@ -102,6 +168,11 @@ def test_another_split_is_another_task(tmp_path: Path) -> None:
         ("{domain: retail, limit: 0}", "suite.yaml:3: tasks[0].tau2.limit"),
         ("{domain: retail, trials: 4}", "suite.yaml:3: tasks[0].tau2.trials"),
         ("{}", "suite.yaml:3: tasks[0].tau2.domain"),
+        (
+            "{domain: retail, user: x}",
+            "suite.yaml:3: tasks[0].tau2.user: 'x' is not among the users or models",
+        ),
+        ("{domain: retail, user: ''}", "suite.yaml:3: tasks[0].tau2.user"),
     ],
 )
 def test_a_wrong_entry_is_one_line(
