@@ -9,7 +9,7 @@ import itertools
 import json
 import logging
 import os.path
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,7 @@ def describe_folder_problem(folder: Path) -> str:
     return f"is a folder; name a file in it; {there}"
 
 
-def _read_lines(file: Path) -> Iterator[str]:
+def _read_lines(file: Path) -> Generator[str, None, None]:
     """Yield the lines of a UTF-8 file with their ends; only a line feed ends a line."""
     with file.open("rb") as opened:
         for number, line in enumerate(opened, 1):
@@ -87,7 +87,8 @@ def _read_lines(file: Path) -> Iterator[str]:
 
 def _read_json(file: Path) -> Iterator[Row]:
     """Read JSON lines, or an array of objects: what a file holds counts more than how it ends."""
-    first = next((line for line in _read_lines(file) if line.strip()), "")
+    with contextlib.closing(_read_lines(file)) as lines:
+        first = next((line for line in lines if line.strip()), "")
     return _read_json_array(file) if first.lstrip().startswith("[") else _read_json_lines(file)
 
 
@@ -103,15 +104,16 @@ def _read_json_array(file: Path) -> Iterator[Row]:
 
 def _read_json_lines(file: Path) -> Iterator[Row]:
     expected = "each line is one JSON object, or the whole file an array of them"
-    for number, line in enumerate(_read_lines(file), 1):
-        if not line.strip():
-            continue
-        row = _parse(line.rstrip(), file, number, expected)
-        if not isinstance(row, dict):
-            raise DocumentError(
-                f"found {line.strip()[:40]!r}; each line is one JSON object", file=file, line=number
-            )
-        yield row
+    with contextlib.closing(_read_lines(file)) as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            row = _parse(line.rstrip(), file, number, expected)
+            if not isinstance(row, dict):
+                raise DocumentError(
+                    f"found {line.strip()[:40]!r}; each line is one JSON object", file=file, line=number
+                )
+            yield row
 
 
 def _parse(text: str, file: Path, first_line: int, expected: str) -> Any:
@@ -129,7 +131,8 @@ _SEPARATOR_NAMES = {",": "comma", ";": "semicolon", "\t": "tab"}
 
 def _detect_separator(file: Path) -> str:
     """Return the separator of the header's names: the first of the three that gives more than one name."""
-    header = next(_read_lines(file), "")
+    with contextlib.closing(_read_lines(file)) as lines:
+        header = next(lines, "")
     for separator in _SEPARATOR_NAMES:
         with contextlib.suppress(csv.Error):  # said below, with its line
             if len(next(csv.reader([header], delimiter=separator), [])) > 1:
@@ -141,26 +144,29 @@ def _read_csv(file: Path) -> Iterator[Row]:
     # The bound is the csv module's only setting that is global; a larger one changes nothing else.
     csv.field_size_limit(max(MAX_CSV_FIELD_CHARS, csv.field_size_limit()))
     separator = _detect_separator(file)
-    reader = csv.reader(_read_lines(file), delimiter=separator, strict=True)
-    try:
-        # Blanks beside a separator are no part of a name; scorers look for columns by exact names.
-        header = [name.strip() for name in next(reader, [])]
-        _check_header(header, file)
-        for fields in reader:
-            if not fields:
-                continue
-            if len(fields) != len(header):
-                raise DocumentError(
-                    f"found {len(fields)} fields where the header names {len(header)}; put a field that holds "
-                    f"a {_SEPARATOR_NAMES[separator]} or a line end in double quotes",
-                    file=file,
-                    line=reader.line_num,
-                )
-            yield dict(zip(header, fields, strict=True))
-    except csv.Error as exc:
-        raise DocumentError(
-            f"not CSV: {exc}; check the quotes on this line and before it", file=file, line=reader.line_num
-        ) from exc
+    with contextlib.closing(_read_lines(file)) as lines:
+        reader = csv.reader(lines, delimiter=separator, strict=True)
+        try:
+            # Blanks beside a separator are no part of a name; scorers look for columns by exact names.
+            header = [name.strip() for name in next(reader, [])]
+            _check_header(header, file)
+            for fields in reader:
+                if not fields:
+                    continue
+                if len(fields) != len(header):
+                    raise DocumentError(
+                        f"found {len(fields)} fields where the header names {len(header)}; put a field that holds "
+                        f"a {_SEPARATOR_NAMES[separator]} or a line end in double quotes",
+                        file=file,
+                        line=reader.line_num,
+                    )
+                yield dict(zip(header, fields, strict=True))
+        except csv.Error as exc:
+            raise DocumentError(
+                f"not CSV: {exc}; check the quotes on this line and before it",
+                file=file,
+                line=reader.line_num,
+            ) from exc
 
 
 def _check_header(header: list[str], file: Path) -> None:
