@@ -1,4 +1,4 @@
-"""A user that a model plays. It sends nothing itself: whoever opens the conversation gives what asks the model."""
+"""A user that a model plays. The caller passes the function that sends its requests."""
 
 from __future__ import annotations
 

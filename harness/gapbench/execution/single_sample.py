@@ -300,8 +300,8 @@ async def _play(
     tokens, usd = 0, Decimal(0)
     try:
         messages, tools = await conversation.begin(), sample.tools
-        begun = len(messages) > len(sample.messages)
-        opening = messages[-1].text if begun else None
+        user_spoke_first = len(messages) > len(sample.messages)
+        opening = messages[-1].text if user_spoke_first else None
         while True:
             call, response = await ask(messages, tools)
             reply, step = response.to_message(), None

@@ -1,4 +1,4 @@
-"""A model that plays users, open beside the model whose episodes it takes part in."""
+"""A model that plays users, open together with the model under test."""
 
 from __future__ import annotations
 

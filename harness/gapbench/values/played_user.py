@@ -1,4 +1,4 @@
-"""A user that a model plays: what it is told, what it sees of a conversation, and where its rows stand."""
+"""A user that a model plays: its prompt, the part of the conversation that it sees, and the cell of its rows."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class PlayedUser:
         max_lines: Most lines that it says; after them it has nothing to add.
         script: What a simulated provider says in its place, line by line, before the first stop word.
         opening: What it sees before it has said anything.
-        has_guidelines: Whether it is told, before the instructions, how to play a user. False: the instructions alone.
+        has_guidelines: Whether its system prompt explains how to play a user. False: it is the instructions alone.
         hears_texts_of_calls: Whether it hears what the assistant writes next to tool calls.
     """
 

@@ -4,7 +4,7 @@ Only the standard library and the package ``bfcl-eval`` are imported. The packag
 call is a name and JSON arguments, bound to a method. Rules from ``multi_turn_checker.py`` of ``bfcl-eval`` (Apache-2.0).
 
 :func:`run_call` and :func:`judge_conversation` are called from outside. The objects of an episode live as long as its
-process; its state has the calls so far, from which a process that is started again makes them anew.
+process. The state holds the calls so far: after a restart they are repeated, and the objects are the same again.
 """
 
 from __future__ import annotations

@@ -136,7 +136,7 @@ def convert_domain(domain: Tau2Domain, entry: Tau2Document, limit: int | None = 
 
 
 def _make_user(domain: Tau2Domain, entry: Tau2Document) -> PlayedUser | None:
-    """Return the user of all tasks, without what each is told. None: it is scripted."""
+    """Return the user that all samples share, without its instructions. None: it is scripted."""
     if entry.user is None:
         return None
     return PlayedUser(
@@ -167,7 +167,7 @@ def _convert_item(
     if user is None:
         prompt.append(Message("user", (Text(request),)))
     else:
-        # A simulated user says all at once; tasks whose user speaks first are told apart by it.
+        # A simulated user says everything in its first line, which identifies the sample.
         user = replace(user, instructions=told, script=(request,))
     return Sample(
         sample_id=f"{domain.name}-{item['id']}",

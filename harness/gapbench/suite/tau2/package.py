@@ -27,7 +27,7 @@ class Tau2Domain:
         items: The tasks, in file order.
         splits: Name of a split to the ids of its tasks.
         policy: What the agent must follow.
-        user_guidelines: What a model that plays a user is told, whatever the task.
+        user_guidelines: The part of the user's system prompt that all tasks share.
         sources: Name of a source file to its syntax tree.
         version: Version of the package.
         sha256: Hash of the bytes of all files that the domain's tasks depend on.

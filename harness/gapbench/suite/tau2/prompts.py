@@ -34,7 +34,7 @@ def user_prompt(domain: Tau2Domain, item: Mapping[str, Any]) -> str:
 
 
 def user_opening(domain: Tau2Domain) -> str:
-    """Return what a model that plays the user is told before it has said anything.
+    """Return the message that the model that plays the user answers with its first line.
 
     Raises:
         SetupError: The package's files are not as expected.
