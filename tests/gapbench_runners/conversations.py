@@ -48,7 +48,7 @@ TOOLS = ToolSet((WEATHER, BOOK))
 KINDS: dict[str, tuple[Any, Model]] = {
     "chat": (OpenAIRunner, Model("m", "openai", "gpt-5-mini", "closed")),
     "responses": (OpenAIRunner, Model("m", "openai", "gpt-5-mini", "closed", options={"api": "responses"})),
-    "messages": (AnthropicRunner, Model("m", "anthropic", "claude-sonnet-4-5", "closed")),
+    "messages": (AnthropicRunner, Model("m", "anthropic", "claude-sonnet-5", "closed")),
     "manual": (AnthropicRunner, Model("m", "anthropic", "claude-3-7-sonnet", "closed")),
     "generate": (GoogleRunner, Model("m", "google", "gemini-3-pro", "closed")),
     "vllm": (VllmRunner, Model("m", "vllm", "q", "open", base_url="http://127.0.0.1:9/v1")),
