@@ -67,6 +67,7 @@ def run(
     from gapbench.execution.first_calls import make_first_calls, needs_first_calls
     from gapbench.execution.limits.stop_signal import StopSignal
     from gapbench.execution.preflight import (
+        refuse_broken_tools,
         refuse_missing_requirements,
         refuse_unpriced,
         refuse_unscorable,
@@ -93,6 +94,7 @@ def run(
     stop_signal = StopSignal()
 
     def execute() -> RunManifest:
+        refuse_broken_tools(setup)
         calls = make_first_calls(setup) if preflight and needs_first_calls(setup) else []
         for call in calls:
             if call.note:

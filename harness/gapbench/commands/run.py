@@ -139,6 +139,7 @@ def run_command(
     from gapbench.errors import InputError
     from gapbench.execution.monitoring.live_view import open_view
     from gapbench.execution.preflight import (
+        refuse_broken_tools,
         refuse_missing_requirements,
         refuse_unpriced,
         refuse_unscorable,
@@ -180,6 +181,7 @@ def run_command(
     refuse_unpriced(setup, max_usd)
     for note in refuse_unscorable(setup) if previous is None else ():
         console.print(f"Note: {note}", markup=False, highlight=False, soft_wrap=True)
+    refuse_broken_tools(setup)
     changes = confirm_changes(setup, previous, console, accept=accept_changes, ask=not yes)
     check_results_writable(out)
     finished = _finished_requests(setup, previous, is_changed=bool(changes))

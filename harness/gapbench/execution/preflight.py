@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from gapbench.agents import check_python_tools
 from gapbench.errors import InputError, SetupError
+from gapbench.execution.event_loop import run_on_event_loop
 from gapbench.execution.run_pricing import unpriced_models
 from gapbench.execution.setup import RunSetup, find_missing_requirements
 from gapbench.runner import owns_server
 from gapbench.scoring.task_scorer import find_unscorable_samples
 from gapbench.suite.tasks.prompt_problems import find_prompt_problems
+from gapbench.suite.tasks.task import Task
+from gapbench.values import PythonTools, ToolSet
 
 
 def refuse_missing_requirements(setup: RunSetup) -> None:
@@ -55,6 +61,37 @@ def _task_with_usd_limit(setup: RunSetup) -> str | None:
         if any(sample.episode and sample.episode.limits.usd is not None for sample in task.samples):
             return task.name
     return None
+
+
+def refuse_broken_tools(setup: RunSetup) -> None:
+    """Refuse a run whose Python tools do not load in the sandbox, because every episode would end as ``infra``.
+
+    Raises:
+        InputError: A module of tools raises when it is loaded, or lacks a declared tool.
+        SetupError: No sandbox works here, or a package that the tools import is not installed.
+    """
+    found = {task.name: modules for task in setup.plan.tasks if (modules := _python_tools(task))}
+    if found:
+        run_on_event_loop(_check_tools(found))
+
+
+def _python_tools(task: Task) -> dict[PythonTools, ToolSet]:
+    """Return the modules of tools that a task's episodes use, each with the declarations of its first sample."""
+    modules: dict[PythonTools, ToolSet] = {}
+    for sample in task.samples:
+        tools = None if sample.episode is None else sample.episode.tools
+        if isinstance(tools, PythonTools) and sample.tools is not None:
+            modules.setdefault(tools, sample.tools)
+    return modules
+
+
+async def _check_tools(modules_by_task: Mapping[str, Mapping[PythonTools, ToolSet]]) -> None:
+    for task, modules in modules_by_task.items():
+        for tools, declared in modules.items():
+            try:
+                await check_python_tools(tools, declared)
+            except InputError as exc:
+                raise InputError(f"task {task!r}: {exc}") from exc
 
 
 def refuse_unsure(setup: RunSetup) -> None:

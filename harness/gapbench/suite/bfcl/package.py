@@ -6,11 +6,11 @@ import importlib.util
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from gapbench.errors import SetupError
+from gapbench.suite.package_files import installed_version, read_package_file
 from gapbench.values import sha256
 
 PACKAGE = "bfcl-eval"
@@ -61,13 +61,13 @@ def read_category(category: str) -> BfclRows:
     folder = find_data_folder()
     question_file = folder / f"{DATA_VERSION}_{category}.json"
     answer_file = folder / "possible_answer" / question_file.name
-    try:
-        questions = question_file.read_bytes()
-        answers = answer_file.read_bytes() if answer_file.is_file() else b""
-    except OSError as exc:
-        raise SetupError(f"cannot read {question_file}: {exc.strerror}; {INSTALL_HINT}") from exc
+    questions = read_package_file(question_file, INSTALL_HINT)
+    answers = read_package_file(answer_file, INSTALL_HINT) if answer_file.is_file() else b""
     return BfclRows(
-        _read_lines(questions), _read_lines(answers), package_version(), sha256(questions + b"\n" + answers)
+        _read_lines(questions),
+        _read_lines(answers),
+        installed_version(PACKAGE),
+        sha256(questions + b"\n" + answers),
     )
 
 
@@ -81,18 +81,7 @@ def read_functions(name: str) -> tuple[Mapping[str, Any], ...]:
         SetupError: The package is not installed, or lacks the file.
     """
     file = find_data_folder() / "multi_turn_func_doc" / f"{name}.json"
-    try:
-        return _read_lines(file.read_bytes())
-    except OSError as exc:
-        raise SetupError(f"cannot read {file}: {exc.strerror}; {INSTALL_HINT}") from exc
-
-
-def package_version() -> str:
-    """Return the version of the installed package; "unknown" where it has no metadata."""
-    try:
-        return version(PACKAGE)
-    except PackageNotFoundError:
-        return "unknown"
+    return _read_lines(read_package_file(file, INSTALL_HINT))
 
 
 def _read_lines(data: bytes) -> tuple[Mapping[str, Any], ...]:

@@ -7,11 +7,11 @@ import importlib.util
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from gapbench.errors import SetupError
+from gapbench.suite.package_files import installed_version, read_package_file
 from gapbench.values import sha256
 
 PACKAGE = "inspect-evals"
@@ -88,7 +88,7 @@ def read_domain(name: str) -> Tau2Domain:
         "db": data / "db.json.gz",
         "tool_class": folder / name / f"{name.capitalize()}AgentTools.py",
     }
-    found = {key: _read_bytes(file) for key, file in files.items()}
+    found = {key: read_package_file(file, INSTALL_HINT) for key, file in files.items()}
     try:
         return Tau2Domain(
             name=name,
@@ -97,22 +97,8 @@ def read_domain(name: str) -> Tau2Domain:
             policy=found["policy"].decode(),
             user_guidelines=found["user_guidelines"].decode(),
             sources={key: ast.parse(found[key]) for key in sources},
-            version=_package_version(),
+            version=installed_version(PACKAGE),
             sha256=sha256("\n".join(f"{key} {sha256(content)}" for key, content in found.items())),
         )
     except (ValueError, SyntaxError) as exc:
         raise SetupError(f"{folder}: a file cannot be read ({exc}); {INSTALL_HINT}") from exc
-
-
-def _read_bytes(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as exc:
-        raise SetupError(f"cannot read {file}: {exc.strerror}; {INSTALL_HINT}") from exc
-
-
-def _package_version() -> str:
-    try:
-        return version(PACKAGE)
-    except PackageNotFoundError:
-        return "unknown"
