@@ -133,27 +133,6 @@ def grown(turns: int, city: str) -> list[tuple[Message, ...]]:
     return prompts
 
 
-@pytest.mark.parametrize("name", list(VENDORS))
-def test_the_client_sends_two_turns_of_an_episode_and_no_other(name: str) -> None:
-    """Two episodes of six turns: the client sends the first prompt, the first with a result, and builds both forms once."""
-    kind, model, path = VENDORS[name]
-    replay = Replay((TRANSCRIPTS / f"{name}.sse").read_bytes())
-    counting = Counting(Session(Path()))
-
-    async def main() -> None:
-        async with replay.serving() as url:
-            runner = kind(dataclasses.replace(model, base_url=url + path))
-            await runner.open(Session(Path(), transport_factory=lambda _url: counting))
-            for prompt in (*grown(6, "Rome"), *grown(6, "Oslo")):
-                call = runner.prepare(Request(runner.model, prompt, Params(max_tokens=16), tools=TOOLS))
-                assert (await measure(runner, call, 120)).failure is None
-            await runner.close()
-
-    asyncio.run(main())
-    assert [True, True, False, False, False, False] + [False] * 6 == counting.by_client
-    assert 12 == len(replay.asked)
-
-
 def _sorted(head: str) -> list[str]:
     """Return a head's lines without those that differ by server, length of a body's spacing, or connection."""
     lines = (line.lower() for line in head.strip().split("\r\n"))
@@ -172,9 +151,8 @@ class Counting(LeanTransport):
         return await super().send(origin, data, record, eager=eager)
 
 
-@pytest.mark.parametrize("name", list(VENDORS))
-def test_the_client_sends_the_first_request_of_a_shape_and_no_other(name: str) -> None:
-    """Ten calls: from the second on the client only builds the bytes, once."""
+def sent_by_client(name: str, prompts: list[tuple[Message, ...]], tools: ToolSet | None = None) -> list[bool]:
+    """Send prompts over one open runner and return of each whether the vendor's client sent it."""
     kind, model, path = VENDORS[name]
     replay = Replay((TRANSCRIPTS / f"{name}.sse").read_bytes())
     counting = Counting(Session(Path()))
@@ -183,15 +161,28 @@ def test_the_client_sends_the_first_request_of_a_shape_and_no_other(name: str) -
         async with replay.serving() as url:
             runner = kind(dataclasses.replace(model, base_url=url + path))
             await runner.open(Session(Path(), transport_factory=lambda _url: counting))
-            params = Params(max_tokens=16)
-            for number in range(10):
-                call = runner.prepare(Request(runner.model, say(f"question {number}"), params))
+            for prompt in prompts:
+                call = runner.prepare(Request(runner.model, prompt, Params(max_tokens=16), tools=tools))
                 assert (await measure(runner, call, 120)).failure is None
             await runner.close()
 
     asyncio.run(main())
-    assert [True] + [False] * 9 == counting.by_client
-    assert 10 == len(replay.asked)
+    assert len(prompts) == len(replay.asked)
+    return counting.by_client
+
+
+@pytest.mark.parametrize("name", list(VENDORS))
+def test_the_client_sends_the_first_request_of_a_shape_and_no_other(name: str) -> None:
+    """Ten calls: from the second on the client only builds the bytes, once."""
+    assert [True] + [False] * 9 == sent_by_client(name, [say(f"question {number}") for number in range(10)])
+
+
+@pytest.mark.parametrize("name", list(VENDORS))
+def test_the_client_sends_two_turns_of_an_episode_and_no_other(name: str) -> None:
+    """Two episodes of six turns: the client sends the first prompt and the first with a result, and builds both forms once."""
+    by_client = sent_by_client(name, [*grown(6, "Rome"), *grown(6, "Oslo")], TOOLS)
+
+    assert [True, True] + [False] * 10 == by_client
 
 
 SDKS = ("openai", "anthropic", "google", "pydantic")

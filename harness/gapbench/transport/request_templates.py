@@ -1,6 +1,7 @@
 """Send a request that the vendor's SDK builds once, with other texts each time.
 
-Building a request costs the SDKs a third to half a millisecond, and up to ten for a long conversation. The requests of a
+Building a request costs the SDKs a third to half a millisecond. A conversation of 20 turns with tools costs 8 ms over Chat
+Completions, 20 ms over Responses and 7 ms over generateContent (benchmarks/conversation_requests.py). The requests of a
 cell differ only in their prompts. So the SDK builds one request with markers in place of the texts, and later requests
 are its bytes with the texts inserted. The turns of an episode differ in the list of their messages: there the whole list
 is inserted, in the form that the SDK sent once for messages of the same kinds. URL, headers, auth and every parameter
