@@ -9,6 +9,7 @@ import sys
 import time
 from math import comb
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,11 +22,15 @@ from tests.user_suites import QUIET, user_suite, write_user_suite
 SKILL = 0.7
 
 
-def one_reply_suite(folder: Path, count: int, repeats: int) -> None:
-    """Write a suite of one model of known skill, whose episodes are a single reply."""
+def policy(model_id: str, weights: str, skill: float) -> dict[str, Any]:
+    """Return a model of known skill."""
+    persona = {"protocol": "openai", "skill": skill, "rho": 0.3, "seed": 5, **QUIET}
+    return {"id": model_id, "runner": "sim", "weights": weights, "sim": persona}
+
+
+def one_reply_suite(folder: Path, count: int, repeats: int, models: list[dict[str, Any]]) -> None:
+    """Write a suite whose episodes are a single reply."""
     suite = user_suite()
-    persona = {"protocol": "openai", "skill": SKILL, "rho": 0.3, "seed": 5, **QUIET}
-    models = [{"id": "policy", "runner": "sim", "weights": "open", "sim": persona}]
     task = {**suite["tasks"][0], "agent": {"limits": {"turns": 3}}, "reference_turns": "{reply}"}
     rows = [{"id": f"r{n}", "drink": "tea", "reply": [{"text": "Here is your tea."}]} for n in range(count)]
     write_user_suite(folder, models=models, users=[], tasks=[task], repeats=repeats)
@@ -42,7 +47,7 @@ def test_a_policy_of_known_skill(
 ) -> None:
     """60 tasks, 4 tries each: 0.7 lies in the interval of solved episodes, and pass^k is the mean of C(c,k) / C(4,k)."""
     monkeypatch.chdir(tmp_path)
-    one_reply_suite(tmp_path, 60, 4)
+    one_reply_suite(tmp_path, 60, 4, [policy("policy", "open", SKILL)])
     assert 0 == invoke(["run", "suite.yaml", "--yes", "--quiet"])
     run = finished_run(tmp_path)
     capsys.readouterr()
@@ -58,6 +63,21 @@ def test_a_policy_of_known_skill(
     for k in (2, 3):
         by_hand = sum(comb(int(count), k) / comb(4, k) for count in right) / 60
         assert pytest.approx(by_hand) == passes[f"pass_hat_{k}"]
+
+
+def test_until_sure_ends_between_episodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """1.0 against 0.0: sure long before 120 tasks; both sides have played the same ones, each to its end."""
+    monkeypatch.chdir(tmp_path)
+    one_reply_suite(tmp_path, 120, 1, [policy("closed", "closed", 1.0), policy("open", "open", 0.0)])
+    assert 0 == invoke(["run", "suite.yaml", "--yes", "--quiet", "--until-sure"])
+    run = finished_run(tmp_path)
+    episodes = read_trajectories([run])
+    closed, opened = (set(part["sample_id"]) for _, part in episodes.groupby("model_id"))
+
+    assert closed == opened
+    assert 0 < len(closed) < 120
+    assert {"done"} == set(episodes["termination"])
+    assert [] == verify_run(run)
 
 
 def bench(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
