@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 CANARY = "gapbench canary 0b0f1c52-6f0e-4f5e-9d1c-3f6f1d3f7a55: test items; keep them out of training data"
 """In every row of a built-in data file, so that a training set that contains them can be found."""
 DEFAULT_SEED = 1
+DEFAULT_PER_RUNG = 8
 _MOST_REDRAWS = 200
 
 
@@ -68,7 +69,11 @@ class Ladder:
     draw: Callable[[Random, Rung], Item]
 
     def rows(
-        self, *, seed: int = DEFAULT_SEED, rungs: Sequence[int] | None = None, per_rung: int = 8
+        self,
+        *,
+        seed: int = DEFAULT_SEED,
+        rungs: Sequence[int] | None = None,
+        per_rung: int = DEFAULT_PER_RUNG,
     ) -> list[dict[str, Any]]:
         """Return the rows of a task.
 
@@ -95,7 +100,7 @@ class Ladder:
         seen: set[str] = set()
         redraws = place = 0
         while len(seen) < per_rung and redraws < _MOST_REDRAWS:
-            item = self.draw(Random(f"{self.name}/{seed}/{number}/{place}"), rung)
+            item = self.draw(Random(f"{self.name}/{seed}/{number}/{place}"), rung)  # noqa: S311 - a question
             place += 1
             if item.question in seen or item.answer == item.slip:
                 redraws += 1

@@ -231,14 +231,19 @@ class _RunExecution:
             searches = self.plan.searches_of(model)
             cells = self.plan.cells_of(model)
             if all(self.search_run.entry_of(search).is_done for search in searches) and all(
-                self.earlier.is_finished(cell) for cell in cells
+                self._is_finished(cell) for cell in cells
             ):
                 for cell in cells:
-                    self.observer.cell_started(cell, len(cell.requests), len(cell.requests))
+                    planned = self.manifest.cell(cell.cell_id).planned
+                    self.observer.cell_started(cell, planned, planned)
                     self.observer.cell_ended(cell)
                 self._record_task_metrics(model)
                 continue
             await self._run_model(model, self.runners[model.id])
+
+    def _is_finished(self, cell: Cell) -> bool:
+        """Return whether nothing of a cell is left to send."""
+        return self.manifest.cell(cell.cell_id).cut_short or self.earlier.is_finished(cell)
 
     def write_final_state(self) -> None:
         """Write the final state to the manifest; called however the run ends."""
@@ -360,6 +365,9 @@ class _RunExecution:
             stop_signal: Stops new sends: the run's signal, or that of one try of a search.
             tally: Counts the rows of a search's try. None: the cell is not part of a search.
         """
+        if cell.task.adaptive is not None:
+            await self._run_adaptive_cell(cell, model_session, stop_signal)
+            return
         todo = self.earlier.remaining(cell)
         self.observer.cell_started(cell, len(cell.requests), len(cell.requests) - len(todo))
 
@@ -372,6 +380,30 @@ class _RunExecution:
         if todo:
             cells = self.watched_cells if tally is None else self.cell_run
             await cells.run(cell, todo, model_session, stop_signal, update_tally)
+        self.observer.cell_ended(cell)
+
+    async def _run_adaptive_cell(
+        self, cell: Cell, model_session: ModelSession, stop_signal: StopSignal
+    ) -> None:
+        """Ask the questions of an adaptive cell, a few at a time, until its threshold is known."""
+        from gapbench.execution.adaptive_cell import AdaptiveCell  # noqa: PLC0415 - imports numpy
+
+        entry = self.manifest.cell(cell.cell_id)
+        state = AdaptiveCell.of(cell, self.earlier.ladder_rows.get(cell.cell_id, ()))
+        self.observer.cell_started(cell, cell.most_requests, state.asked)
+        counters_before = entry.counters_before
+        breaker = model_session.admission.breaker
+        while not state.is_done and stop_signal.reason is None and breaker.state != "given_up":
+            todo, asked = state.next_requests(self.earlier.remaining(cell)), state.asked
+            await self.watched_cells.run(cell, todo, model_session, stop_signal, state.record)
+            entry.counters_before = counters_before = counters_before or entry.counters_before
+            if state.asked == asked:  # the task was stopped because its answers cannot be used
+                break
+        if state.is_done:
+            # The requests that were not sent leave the plan: there is nothing to resume.
+            entry.cut_short = True
+            entry.planned = self.recorder.finished_by_cell[cell.cell_id]
+            self.writer.write_manifest(self.manifest)
         self.observer.cell_ended(cell)
 
 

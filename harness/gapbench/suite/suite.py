@@ -30,7 +30,7 @@ from gapbench.suite.lm_eval import loading
 from gapbench.suite.loads.schema import LoadDocument
 from gapbench.suite.model_schema import ModelDocument
 from gapbench.suite.run_policies import BreakerDocument, RetriesDocument, TimeoutsDocument
-from gapbench.suite.task_entry import TaskEntry, set_tools_as
+from gapbench.suite.task_entry import TaskEntry, set_ladder_keys, set_tools_as
 from gapbench.suite.tasks.builtin import builtin_folder
 from gapbench.suite.tasks.dataset import FORMATS
 from gapbench.suite.tasks.loader import find_builtin_task, load_task, read_task
@@ -197,7 +197,7 @@ class Suite(StrictModel):
                 )
             seen[document.name] = index
         tasks: list[Task] = []
-        for _, (document, source, own_limit, path) in entries:
+        for index, (document, source, own_limit, path) in entries:
             if wanted and document.name not in wanted:
                 continue
             limits = [bound for bound in (own_limit, limit, document.limit) if bound is not None]
@@ -210,6 +210,7 @@ class Suite(StrictModel):
                     seed=self.seed,
                     in_file_order=in_file_order,
                     allow_code=allow_code,
+                    ladder_place=(self._document, ("tasks", index)),
                 )
             )
         tasks += load_bfcl_tasks(self._document, wanted, limit, task_places=seen)
@@ -251,6 +252,7 @@ class Suite(StrictModel):
             document = document.model_copy(update={"params": ParamsDocument(**merged)})
         if named.name is not None:
             document = document.model_copy(update={"name": named.name})
+        document = set_ladder_keys(document, named, self._document, at)
         document = set_tools_as(document, named.tools_as, self.tools_as, self._document, at)
         return document, source, named.limit, ()
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from gapbench.suite.documents import PATH_NAME_PATTERN, Document, KeyPath, StrictModel
+from gapbench.suite.documents import PATH_NAME_PATTERN, Document, KeyPath
+from gapbench.suite.tasks.ladder_schema import LadderKeys
 from gapbench.suite.tasks.schema import ParamsDocument, TaskDocument
 from gapbench.suite.tasks.tool_schema import ToolsAs
 
 
-class TaskEntry(StrictModel):
+class TaskEntry(LadderKeys):
     """A task that the suite names, with settings that override the task's."""
 
     task: str = Field(
@@ -23,6 +24,27 @@ class TaskEntry(StrictModel):
     tools_as: ToolsAs | None = Field(
         None, description="native, or prompt: how this task's tools are given; default: the task's own"
     )
+
+
+def set_ladder_keys(task: TaskDocument, entry: TaskEntry, suite: Document, path: KeyPath) -> TaskDocument:
+    """Return a task with what its entry says of its ladder.
+
+    Args:
+        task: The task's document.
+        entry: The entry.
+        suite: The suite's document.
+        path: Place of the entry in it.
+
+    Raises:
+        DocumentError: The task is no ladder.
+    """
+    given = entry.ladder_keys()
+    for key in given:
+        if task.ladder is None and (key in {"seed", "per_rung"} or task.rung is None):
+            raise suite.error(
+                (*path, key), f"task {task.name!r} is no ladder; `bench list tasks` shows which are"
+            )
+    return task.model_copy(update=dict(given)) if given else task
 
 
 def set_tools_as(

@@ -259,7 +259,7 @@ def cell_entry(cell: Cell) -> CellEntry:
         load_value=cell.load.value,
         load=_load_entry(cell.load),
         salt=cell.load.salt,
-        planned=len(cell.requests),
+        planned=cell.most_requests,
         started_at=None,
         wall_s=None,
         stretches_s={},
