@@ -366,7 +366,12 @@ class _RunExecution:
             tally: Counts the rows of a search's try. None: the cell is not part of a search.
         """
         if cell.task.adaptive is not None:
-            await self._run_adaptive_cell(cell, model_session, stop_signal)
+            from gapbench.execution.adaptive_run import AdaptiveRun  # noqa: PLC0415 - imports numpy
+
+            adaptive = AdaptiveRun(
+                self.manifest, self.writer, self.observer, self.earlier, self.recorder, self.watched_cells
+            )
+            await adaptive.run(cell, model_session, stop_signal)
             return
         todo = self.earlier.remaining(cell)
         self.observer.cell_started(cell, len(cell.requests), len(cell.requests) - len(todo))
@@ -380,30 +385,6 @@ class _RunExecution:
         if todo:
             cells = self.watched_cells if tally is None else self.cell_run
             await cells.run(cell, todo, model_session, stop_signal, update_tally)
-        self.observer.cell_ended(cell)
-
-    async def _run_adaptive_cell(
-        self, cell: Cell, model_session: ModelSession, stop_signal: StopSignal
-    ) -> None:
-        """Ask the questions of an adaptive cell, a few at a time, until its threshold is known."""
-        from gapbench.execution.adaptive_cell import AdaptiveCell  # noqa: PLC0415 - imports numpy
-
-        entry = self.manifest.cell(cell.cell_id)
-        state = AdaptiveCell.of(cell, self.earlier.ladder_rows.get(cell.cell_id, ()))
-        self.observer.cell_started(cell, cell.most_requests, state.asked)
-        counters_before = entry.counters_before
-        breaker = model_session.admission.breaker
-        while not state.is_done and stop_signal.reason is None and breaker.state != "given_up":
-            todo, asked = state.next_requests(self.earlier.remaining(cell)), state.asked
-            await self.watched_cells.run(cell, todo, model_session, stop_signal, state.record)
-            entry.counters_before = counters_before = counters_before or entry.counters_before
-            if state.asked == asked:  # the task was stopped because its answers cannot be used
-                break
-        if state.is_done:
-            # The requests that were not sent leave the plan: there is nothing to resume.
-            entry.cut_short = True
-            entry.planned = self.recorder.finished_by_cell[cell.cell_id]
-            self.writer.write_manifest(self.manifest)
         self.observer.cell_ended(cell)
 
 

@@ -138,6 +138,12 @@ class ThresholdPosterior:
             answers=len(self._answers),
         )
 
+    def chances(self) -> list[float]:
+        """Return the chance of a right answer on each rung: the mean over the posterior."""
+        _, right, _ = _log_chances(self.rungs)
+        means: list[float] = (np.exp(right) * self._weights()).sum(axis=(1, 2, 3)).tolist()
+        return means
+
     def is_settled(self, width: float) -> bool:
         """Return whether the interval is at most so many rungs wide, or lies beyond an end of the ladder."""
         found = self.threshold()

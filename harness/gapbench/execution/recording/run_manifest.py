@@ -63,6 +63,9 @@ def initial_manifest(
                 scorer=task.scorer_name,
                 license=task.license,
                 scorer_sha256=task.scorer_sha256,
+                rungs=task.rungs,
+                rung_measure=task.rung_measure,
+                adaptive=None if task.adaptive is None else dataclasses.asdict(task.adaptive),
             )
             for task in plan.tasks
         ],
