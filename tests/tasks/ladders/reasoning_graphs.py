@@ -71,10 +71,11 @@ def read(row: Row, *, with_rules: bool = True, with_stops: bool = True) -> Trip:
 def solve(row: Row) -> int:
     """Relax every road for every number of ferries and every set of places passed, until nothing gets shorter."""
     trip = read(row)
-    towns = {name: n for n, name in enumerate(sorted({name for leg in trip.legs for name in leg[:2]}))}
+    towns = {name: n for n, name in enumerate(sorted({name for leg in trip.legs for name in (leg.a, leg.b)}))}
     most = trip.most_ferries or 0
     legs = sorted(trip.legs, key=lambda leg: towns[leg.b])
-    from_, to = (np.array([towns[leg[k]] for leg in legs]) for k in (0, 1))
+    from_ = np.array([towns[leg.a] for leg in legs])
+    to = np.array([towns[leg.b] for leg in legs])
     km = np.array([leg.km for leg in legs])[:, None, None]
     counts = np.array([leg.ferry and trip.most_ferries is not None for leg in legs])
     far = 10**9
