@@ -11,6 +11,7 @@ from typing import Any
 from tests.tasks.ladders.audit import AmbiguousError
 
 Row = Mapping[str, Any]
+PAGE_CHARS = 2_000
 LINK = re.compile(
     r"(?:The|Whatever is stored at the|Vans take the goods of the|The next stop for goods from the) (\w+) depot "
     r"(?:sends its goods on to|is passed on to|to|is) the (\w+) depot\."
@@ -119,11 +120,12 @@ def with_first_links(row: Row) -> int:
 
 
 def with_gaps(one_in: int) -> Callable[[Row], int]:
-    """Return a reader who passes over one in so many sentences."""
+    """Return a reader who passes over one in so many sentences once the text is longer than a page."""
 
     def answer(row: Row) -> int:
         log, r = read(row), Random(row["question"][-500:])
-        log.text = " ".join(s for s in re.split(r"(?<=\.)\s", log.text) if r.randrange(one_in))
+        page, rest = log.text[:PAGE_CHARS], log.text[PAGE_CHARS:]
+        log.text = page + " ".join(s for s in re.split(r"(?<=\.)\s", rest) if r.randrange(one_in))
         return total(log, end_of(log, dict(log.links()), 10**6))
 
     return answer
@@ -134,5 +136,5 @@ BOUNDED = {
     "follows 6 links": with_links(6),
     "adds up 4 deliveries": with_terms(4),
     "takes the first link told": with_first_links,
-    "passes over one sentence in 30": with_gaps(30),
+    "passes over one sentence in 30 after a page": with_gaps(30),
 }
