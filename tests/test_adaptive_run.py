@@ -59,7 +59,7 @@ def test_the_intervals_hold_the_thresholds(run: Path) -> None:
 
 
 def test_few_questions_are_asked_and_most_near_the_threshold(run: Path) -> None:
-    """At most 60 of the 520 that the ladder has; half of them within two rungs of the threshold."""
+    """At most 60 of the 600 that the ladder has; half of them within two rungs of the threshold."""
     rows = load_runs(run).frame
     for model, half in (("open-model", 4.5), ("closed-model", 9.5)):
         rungs = rows[rows["model_id"] == model]["rung"]
@@ -105,7 +105,7 @@ def test_the_answer_comes_first_and_in_rungs(run: Path, capsys: pytest.CaptureFi
     document = json.loads(capsys.readouterr().out)
     found = document["ladders"][0]["gaps"][0]["gap"]
 
-    assert first.startswith(f"Quality closed ahead: {found['rungs']:+.1f} rungs of 13")
+    assert first.startswith(f"Quality closed ahead: {found['rungs']:+.1f} rungs of 15")
     assert document["answer"]["ladders"][0]["gap_rungs"] == found["rungs"]
     page = (run / "report.html").read_text()
     assert "Accuracy by rung" in page
@@ -164,7 +164,7 @@ def test_until_sure_and_adaptive_exclude_each_other(
 
 
 def test_the_plan_counts_what_may_be_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """At most 60 requests of each model, not the 520 of the pool."""
+    """At most 60 requests of each model, not the 600 of the pool."""
     assert invoke(["plan", str(write_suite(tmp_path)), "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
 
@@ -177,7 +177,7 @@ def test_a_fixed_run_of_a_ladder_has_both_figures(tmp_path: Path) -> None:
     assert invoke(["run", str(suite), "--out", str(tmp_path / "results"), "--yes", "--quiet"]) == 0
     table = gap(next((tmp_path / "results").iterdir()))
 
-    assert table.frame.set_index("metric").loc["accuracy", "n_pairs"] == 39
+    assert table.frame.set_index("metric").loc["accuracy", "n_pairs"] == 45
     assert table.ladders[0].main_gap is not None
-    assert table.ladders[0].main_gap.gap.shared == 39
+    assert table.ladders[0].main_gap.gap.shared == 45
     assert not table.ladders[0].is_adaptive

@@ -21,13 +21,13 @@ def read(row: Mapping[str, Any]) -> tuple[dict[str, Rule], str]:
     *sentences, asked = re.split(r"(?<=[.?]) ", row["question"])
     rules: dict[str, Rule] = {}
     for sentence in sentences:
-        match = re.fullmatch(r"(The \w+ \w+) holds (.*)\.", sentence)
+        match = re.fullmatch(r"(The(?: \w+){2,3}) holds (.*)\.", sentence)
         assert match, sentence
         name = match[1].lower()
         if name in rules:
             raise AmbiguousError(f"{name} is given twice")
         rules[name] = rule(match[2])
-    match = re.fullmatch(r"How many \w+ does (the \w+ \w+) hold\?", asked)
+    match = re.fullmatch(r"How many \w+ does (the(?: \w+){2,3}) hold\?", asked)
     assert match, asked
     return rules, match[1]
 
@@ -37,21 +37,21 @@ def rule(said: str) -> Rule:
     if m := re.fullmatch(r"(\d+) \w+", said):
         value = Fraction(m[1])
         return (), lambda: value
-    if m := re.fullmatch(r"(\d+) \w+ (more|fewer) than (the \w+ \w+)", said):
+    if m := re.fullmatch(r"(\d+) \w+ (more|fewer) than (the(?: \w+){2,3}?)", said):
         step = Fraction(m[1]) * (1 if m[2] == "more" else -1)
         return (m[3],), lambda a: a + step
-    if m := re.fullmatch(r"(twice|three times|five times) as many \w+ as (the \w+ \w+)", said):
+    if m := re.fullmatch(r"(twice|three times|five times) as many \w+ as (the(?: \w+){2,3}?)", said):
         factor = FACTORS[m[1]]
         return (m[2],), lambda a: a * factor
-    if m := re.fullmatch(r"(half|a third|a quarter) of what (the \w+ \w+) holds", said):
+    if m := re.fullmatch(r"(half|a third|a quarter) of what (the(?: \w+){2,3}?) holds", said):
         part = PARTS[m[1]]
         return (m[2],), lambda a: a / part
-    if m := re.fullmatch(r"(\d+) % more \w+ than (the \w+ \w+)", said):
+    if m := re.fullmatch(r"(\d+) % more \w+ than (the(?: \w+){2,3}?)", said):
         share = 1 + Fraction(int(m[1]), 100)
         return (m[2],), lambda a: a * share
-    if m := re.fullmatch(r"as many \w+ as (the \w+ \w+) and (the \w+ \w+) together", said):
+    if m := re.fullmatch(r"as many \w+ as (the(?: \w+){2,3}?) and (the(?: \w+){2,3}?) together", said):
         return (m[1], m[2]), lambda a, b: a + b
-    m = re.fullmatch(r"as many \w+ as (the \w+ \w+) and (the \w+ \w+) differ by", said)
+    m = re.fullmatch(r"as many \w+ as (the(?: \w+){2,3}?) and (the(?: \w+){2,3}?) differ by", said)
     assert m, said
     return (m[1], m[2]), lambda a, b: abs(a - b)
 
@@ -166,9 +166,9 @@ def with_slips(one_in: int) -> Callable[[Mapping[str, Any]], int]:
 
 
 BOUNDED = {
-    "reads 6 times": within_passes(6),
-    "30 sentences deep": within_depth(30),
-    "60 operations": within_steps(60),
+    "reads 20 times": within_passes(20),
+    "80 sentences deep": within_depth(80),
+    "160 operations": within_steps(160),
     "remembers 12": with_memory(12),
     "one slip in 30": with_slips(30),
 }

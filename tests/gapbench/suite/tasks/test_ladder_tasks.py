@@ -70,11 +70,11 @@ def test_rungs_select_from_the_items_of_a_built_in_task(
 
 
 def test_a_seed_draws_fresh_items(tmp_path: Path) -> None:
-    """Three of each of 13 rungs, none of which is in the file."""
+    """Three of each of 15 rungs, none of which is in the file."""
     kept = {sample.messages for sample in load(tmp_path, "reasoning/arithmetic").samples}
     fresh = load(tmp_path, {"task": "reasoning/arithmetic", "seed": 2027, "per_rung": 3})
 
-    assert len(fresh.samples) == 39
+    assert len(fresh.samples) == 45
     assert kept.isdisjoint(sample.messages for sample in fresh.samples)
 
 
@@ -131,7 +131,7 @@ def test_adaptive_draws_a_pool_and_the_limit_bounds_what_is_asked(tmp_path: Path
 @pytest.mark.parametrize(
     ("entry", "said"),
     [
-        ({"task": "reasoning/arithmetic", "rungs": 14}, "tasks[0].rungs: found rung 14; the ladder of 'reasoning/arithmetic' has rungs 1 to 13"),
+        ({"task": "reasoning/arithmetic", "rungs": 16}, "tasks[0].rungs: found rung 16; the ladder of 'reasoning/arithmetic' has rungs 1 to 15"),
         ({"task": "reasoning/arithmetic", "rungs": "x"}, "tasks[0].rungs: found 'x'; expected numbers of rungs from 1, such as 3-9 or [2, 4, 6]"),
         ({"task": "reasoning/arithmetic", "rungs": []}, "tasks[0].rungs: found []; expected numbers of rungs from 1"),
         ({"task": "reasoning/arithmetic", "rungs": 0}, "tasks[0].rungs: found 0; expected numbers of rungs from 1"),
