@@ -31,16 +31,9 @@ def audit_rung(name: str, number: int, items: int) -> dict[str, Any]:
             found["agreed" if checked.is_right(row, checked.solve(row)) else "differed"] += 1
         except AmbiguousError:
             found["ambiguous"] += 1
+    by_seed = [checked.ladder.rows(seed=seed, rungs=[number], per_rung=CURVE_ITEMS) for seed in SEEDS]
     curves = {
-        solver: [
-            round(
-                checked.share_right(
-                    answer, checked.ladder.rows(seed=seed, rungs=[number], per_rung=CURVE_ITEMS)
-                ),
-                3,
-            )
-            for seed in SEEDS
-        ]
+        solver: [round(checked.share_right(answer, rows), 3) for rows in by_seed]
         for solver, answer in checked.bounded.items()
     }
     return {
