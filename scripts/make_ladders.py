@@ -1,13 +1,18 @@
 """Write samples.jsonl of the built-in ladders: ``python scripts/make_ladders.py [category/name …]``.
 
-Each file is the first items of every rung with the first seed; the same bytes every time.
+Each file is the first items of every rung with the first seed; the same bytes every time. Images are files in
+``images/`` beside it, named by the row's id; the column ``scene``, what was drawn, is left out.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from gapbench.suite.tasks.builtin import builtin_folder
 from gapbench.suite.tasks.ladder_file import load_ladder
@@ -25,8 +30,43 @@ def find_ladders() -> list[str]:
 
 def render(name: str) -> str:
     """Return the content of a task's samples.jsonl."""
-    rows = load_ladder(builtin_folder() / name / "ladder.py").rows()
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    return "".join(line_of(row) for row in kept_rows(name))
+
+
+def kept_rows(name: str) -> list[dict[str, Any]]:
+    """Return the rows that a task keeps, before their images are drawn."""
+    ladder = load_ladder(builtin_folder() / name / "ladder.py")
+    return replace(ladder, images=None).rows(per_rung=ladder.kept_per_rung)
+
+
+def line_of(row: Mapping[str, Any]) -> str:
+    """Return a row's line of samples.jsonl."""
+    kept = {key: value for key, value in row.items() if key != "scene"}
+    if "scene" in row:
+        kept["images"] = image_names(row)
+    return json.dumps(kept, ensure_ascii=False) + "\n"
+
+
+def image_names(row: Mapping[str, Any]) -> list[str]:
+    """Return the names of a row's images, in order; none for a ladder without images."""
+    count = len(row.get("scene", ()))
+    return [f"images/{row['id']}{f'-{k + 1}' if count > 1 else ''}.png" for k in range(count)]
+
+
+def write_images(name: str) -> int:
+    """Write the images of a task, remove those that are no longer named, and return their number."""
+    ladder = load_ladder(builtin_folder() / name / "ladder.py")
+    if ladder.images is None:
+        return 0
+    folder = builtin_folder() / name
+    shutil.rmtree(folder / "images", ignore_errors=True)
+    (folder / "images").mkdir()
+    count = 0
+    for row in kept_rows(name):
+        for file, image in zip(image_names(row), ladder.images(row), strict=True):
+            (folder / file).write_bytes(image)
+            count += 1
+    return count
 
 
 def main(names: list[str]) -> None:
@@ -35,7 +75,8 @@ def main(names: list[str]) -> None:
         text = render(name)
         file: Path = builtin_folder() / name / "samples.jsonl"
         file.write_text(text, encoding="utf-8", newline="\n")
-        print(f"{name}: {text.count(chr(10))} items")
+        images = write_images(name)
+        print(f"{name}: {text.count(chr(10))} items{f', {images} images' if images else ''}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ fresh items of the same distribution.
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -28,7 +30,7 @@ class Item(NamedTuple):
         slip: A wrong answer that a usual mistake gives. It scores 0.
         solution: The way to the answer, step by step, for readers.
         complexity: On the ladder's measure. None: the rung's.
-        extra: Further columns of the row.
+        extra: Further columns of the row. ``scene`` is what its images show: one question about two scenes is two items.
     """
 
     question: str
@@ -61,12 +63,16 @@ class Ladder:
         measure: What ``complexity`` counts, in a few words: ``dependent steps``.
         rungs: From easy to hard; the first is rung 1.
         draw: Returns an item of a rung. It takes all its randomness from the generator it is given.
+        images: Draws the images of a row, as the bytes of PNG files. None: the questions have no images.
+        kept_per_rung: Items of each rung in the committed file.
     """
 
     name: str
     measure: str
     rungs: Sequence[Rung]
     draw: Callable[[Random, Rung], Item]
+    images: Callable[[Mapping[str, Any]], Sequence[bytes]] | None = None
+    kept_per_rung: int = 8
 
     def rows(
         self,
@@ -78,7 +84,7 @@ class Ladder:
         """Return the rows of a task.
 
         A row has the columns ``id``, ``rung``, ``complexity``, ``question``, ``answer``, ``slip``, ``solution``, those of
-        the item's ``extra``, and ``canary``.
+        the item's ``extra``, and ``canary``. With images, ``images`` has them as data URIs, so that a row is complete.
 
         Args:
             seed: Another seed gives fresh items.
@@ -102,12 +108,13 @@ class Ladder:
         while len(seen) < per_rung and redraws < _MOST_REDRAWS:
             item = self.draw(Random(f"{self.name}/{seed}/{number}/{place}"), rung)  # noqa: S311 - a question
             place += 1
-            if item.question in seen or item.answer == item.slip:
+            shown = item.question + json.dumps(item.extra.get("scene"))
+            if shown in seen or item.answer == item.slip:
                 redraws += 1
                 continue
             redraws = 0
-            seen.add(item.question)
-            yield {
+            seen.add(shown)
+            row = {
                 "id": f"{prefix}r{number:02}-{len(seen):04}",
                 "rung": number,
                 "complexity": rung.complexity if item.complexity is None else item.complexity,
@@ -118,3 +125,11 @@ class Ladder:
                 **item.extra,
                 "canary": CANARY,
             }
+            if self.images is not None:
+                row["images"] = [png_uri(image) for image in self.images(row)]
+            yield row
+
+
+def png_uri(image: bytes) -> str:
+    """Return the bytes of a PNG file as text that a row holds."""
+    return f"data:image/png;base64,{base64.b64encode(image).decode('ascii')}"

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from PIL import Image, ImageChops
 
 from gapbench.scoring import make_scorer
 from gapbench.suite.tasks.loader import builtin_tasks
 from tests.tasks.written import ROOT, script, task
 
-CLUSTERS = {"reasoning": 5, "multimodal": 3, "structured": 6}
+CLUSTERS = {"reasoning": 5, "structured": 6}
 """Fewest clusters of a task, by its category; test_coding.py holds the coding tasks."""
 NAMES = [name for name in builtin_tasks() if name.partition("/")[0] in CLUSTERS]
 
@@ -49,7 +47,7 @@ def test_tiers_clusters_and_licence(name: str) -> None:
     assert len({sample.cluster_id for sample in found.samples}) >= CLUSTERS[name.partition("/")[0]]
 
 
-@pytest.mark.parametrize(("name", "least"), [("coding/functions", 40), ("multimodal/charts", 60)])
+@pytest.mark.parametrize(("name", "least"), [("coding/functions", 40)])
 def test_tasks_are_large_and_mixed(name: str, least: int) -> None:
     """A task has its number of samples, all three tiers with a sixth or more each, and several clusters."""
     samples = task(name).samples
@@ -64,29 +62,6 @@ def test_tasks_are_large_and_mixed(name: str, least: int) -> None:
 def test_script_gives_the_committed_bytes(name: str) -> None:
     """Running the script again gives samples.jsonl to the byte."""
     assert script(name)["render"]() == (ROOT / name / "samples.jsonl").read_text(encoding="utf-8")
-
-
-def test_script_gives_the_committed_images() -> None:
-    """Drawing again gives every image to the pixel, and the same questions."""
-    folder = ROOT / "multimodal/charts"
-    defined = script("multimodal/charts")
-    lines = []
-    for sample_id, kind, item in defined["items"]():
-        lines.append(defined["row"](sample_id, kind, item))
-        with Image.open(folder / "images" / f"{sample_id}.png") as image:
-            drawn = item.canvas.palette().convert("RGB")
-            assert ImageChops.difference(image.convert("RGB"), drawn).getbbox() is None, sample_id
-    assert "".join(lines) == (folder / "samples.jsonl").read_text(encoding="utf-8")
-
-
-def test_images_are_small() -> None:
-    """An image is below 12 kB and all together are below 1.5 MB, none unused."""
-    folder = ROOT / "multimodal/charts"
-    sizes = {file.name: file.stat().st_size for file in (folder / "images").iterdir()}
-    used = [json.loads(line)["image"] for line in (folder / "samples.jsonl").read_text().splitlines()]
-    assert max(sizes.values()) < 12_000
-    assert sum(sizes.values()) < 1_500_000
-    assert sorted(sizes) == sorted(name.removeprefix("images/") for name in used)
 
 
 def test_coding_problems_have_eight_hidden_tests() -> None:

@@ -6,6 +6,8 @@ These are small samples; ``benchmarks/ladders.py`` audits 10,000 items of each l
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,11 @@ from tests.tasks.ladders.audit import EASY, HARD, audited, ladder_names
 from tests.tasks.written import ROOT, task
 
 LADDERS = ladder_names()
+
+
+def asked(row: Mapping[str, Any]) -> str:
+    """Return all that a model is shown: the question, and what its images show."""
+    return f"{row['question']} {row.get('scene')}"
 
 
 @pytest.mark.parametrize("name", LADDERS)
@@ -74,7 +81,7 @@ def test_rows_hold_the_canary_and_differ(name: str) -> None:
     rows = audited(name).ladder.rows(per_rung=2)
 
     assert {row["canary"] for row in rows} == {CANARY}
-    assert len({row["question"] for row in rows}) == len(rows)
+    assert len({asked(row) for row in rows}) == len(rows)
     assert [row["id"] for row in rows if row["answer"] == row["slip"] or row["complexity"] is None] == []
     assert [row["rung"] for row in rows] == sorted(row["rung"] for row in rows)
 
@@ -85,8 +92,8 @@ def test_another_seed_gives_fresh_items(name: str) -> None:
     ladder = audited(name).ladder
     top = [len(ladder.rungs) - 1, len(ladder.rungs)]
 
-    first = {row["question"] for row in ladder.rows(rungs=top, per_rung=2)}
-    fresh = {row["question"] for row in ladder.rows(seed=2027, rungs=top, per_rung=2)}
+    first = {asked(row) for row in ladder.rows(rungs=top, per_rung=2)}
+    fresh = {asked(row) for row in ladder.rows(seed=2027, rungs=top, per_rung=2)}
 
     assert first & fresh == set()
 

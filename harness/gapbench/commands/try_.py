@@ -31,7 +31,7 @@ Examples:
   bench try reasoning/algebra --answer '\\boxed{3/4}'          score this reply; sends no request
   bench try my-suite.yaml --task tickets --sample t-17 --model gpt
   bench try agents/support --model sim --step                  play an episode, turn by turn
-  bench try multimodal/charts --sample pie-003 --model vllm:your/model@http://127.0.0.1:8000/v1""",
+  bench try multimodal/charts --sample r06-0001 --model vllm:your/model@http://127.0.0.1:8000/v1""",
 )
 @click.argument("subject", metavar="TASK")
 @click.option("--task", metavar="ID", help="The task to use, if TASK is a suite.  [default: the first]")

@@ -98,9 +98,10 @@ def test_a_task_without_a_scorer_has_no_score(capsys: pytest.CaptureFixture[str]
 
 def test_images_are_described(capsys: pytest.CaptureFixture[str]) -> None:
     """Kind, size, bytes and hash, not the bytes."""
-    image = tried(capsys, "multimodal/charts", "--sample", "bar-001")["messages"][0]["images"][0]
+    image = tried(capsys, "multimodal/charts", "--sample", "r01-0001")["messages"][0]["images"][0]
 
-    assert ("image/png", 560, 400) == (image["media_type"], image["width"], image["height"])
+    # 178 by 252 units at 2 pixels a unit.
+    assert ("image/png", 356, 504) == (image["media_type"], image["width"], image["height"])
     assert image["bytes"] > 500
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
@@ -53,8 +53,8 @@ def ladder_names() -> list[str]:
 
 
 def audited(name: str) -> Audited:
-    """Return a built-in ladder with its solvers."""
-    ladder = load_ladder(builtin_folder() / name / "ladder.py")
+    """Return a built-in ladder with its solvers. Its rows have no images: solvers read the scene, and drawing takes time."""
+    ladder = replace(load_ladder(builtin_folder() / name / "ladder.py"), images=None)
     solvers: ModuleType = importlib.import_module(f"tests.tasks.ladders.{name.replace('/', '_')}")
     is_right = getattr(solvers, "is_right", lambda row, answer: answer == row["answer"])
     return Audited(name, ladder, solvers.solve, solvers.BOUNDED, is_right)
