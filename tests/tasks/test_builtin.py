@@ -41,6 +41,9 @@ def test_tiers_clusters_and_licence(name: str) -> None:
     if found.rungs is not None:
         assert len({sample.rung for sample in found.samples}) >= 10
         return
+    if name.startswith("reasoning/long-"):  # one length of a ladder, with several numbers of facts
+        assert len({sample.tags for sample in found.samples}) >= 5
+        return
     tiers = Counter(sample.tags[0] for sample in found.samples)
     assert set(tiers) == {"easy", "medium", "hard"}
     assert min(tiers.values()) * 6 >= len(found.samples)
