@@ -355,6 +355,7 @@ def describe_plan(plan: Plan) -> list[Mapping[str, Any]]:
             "load": cell.load.description,
             "samples": len(cell.task.samples),
             "requests": cell.most_requests,
+            "adaptive": cell.task.adaptive is not None,
             "params": cell.params.as_json(),
         }
         for cell in plan.cells
@@ -370,6 +371,7 @@ def describe_plan(plan: Plan) -> list[Mapping[str, Any]]:
             "load": f"search {search.search.from_rps:g} to {search.search.to_rps:g} rps",
             "samples": len(search.task.samples),
             "requests": max_search_requests(search),
+            "adaptive": False,
             "params": search.params.as_json(),
         }
         for search in plan.searches
