@@ -112,6 +112,28 @@ def test_the_answer_comes_first_and_in_rungs(run: Path, capsys: pytest.CaptureFi
     assert f"{found['rungs']:+.1f} rungs" in page
 
 
+@pytest.mark.parametrize(
+    "command",
+    [["trend"], ["cost"], ["diff", "RUN"], ["report", "--plots", "PLOTS"], ["report", "--brief", "BRIEF"], ["runs", "verify"]],
+)  # fmt: skip
+def test_commands_read_a_run_without_an_accuracy(run: Path, tmp_path: Path, command: list[str]) -> None:
+    """All of its questions were picked: nothing is counted in percent, and nothing fails."""
+    names = {"RUN": str(run), "PLOTS": str(tmp_path / "plots"), "BRIEF": str(tmp_path / "brief.html")}
+    given = [names.get(word, word) for word in command]
+    first = given[:2] if command[0] == "runs" else given[:1]
+    target = run.parent if command[0] == "trend" else run
+
+    assert invoke([*first, str(target), *given[len(first) :]]) == 0
+
+
+def test_the_chart_of_a_ladder_is_a_file(run: Path, tmp_path: Path) -> None:
+    """With the other plots, as SVG and PNG, under the name of the task."""
+    assert invoke(["report", str(run), "--plots", str(tmp_path)]) == 0
+
+    names = {path.name for path in tmp_path.iterdir()}
+    assert {"rungs_reasoning_arithmetic.svg", "rungs_reasoning_arithmetic.png"} <= names
+
+
 def test_an_interrupted_run_goes_on_from_its_answers(run: Path, tmp_path: Path) -> None:
     """Stopped by its budget and resumed without one, it asks the same questions as in one piece."""
     suite = write_suite(tmp_path)

@@ -33,7 +33,9 @@ def test_the_first_suite_gives_the_gap_in_rungs(
     assert 0 == invoke(["gap"])
 
     first = capsys.readouterr().out.splitlines()[0]
-    assert re.fullmatch(r"Quality closed ahead: \+\d\.\d rungs of 15 \(95 % interval \+\d\.\d to \+\d\.\d\)", first)
+    assert re.fullmatch(
+        r"Quality closed ahead: \+\d\.\d rungs of 15 \(95 % interval \+\d\.\d to \+\d\.\d\)", first
+    )
 
 
 def test_the_entries_are_read(tmp_path: Path) -> None:
