@@ -98,10 +98,11 @@ class Row:
 def write_step(step: Step) -> str:
     """Return a step as a sentence without its full stop."""
     kind, a, b, branches = step
+    before_last = int(b) - 1 if kind == "up" else 0
     said = {
         "boxes": f"the things in box {a} and box {b} change places",
         "things": f"the {a} and the {b} change places",
-        "up": f"the things in boxes {a} to {b} each move one box up, and the one in box {b} goes to box {a}",
+        "up": f"the things in boxes {a} to {before_last} each move to the next higher box, and the one in box {b} goes to box {a}",
         "turn": f"the things in boxes {a} to {b} are put in the opposite order",
         "count": f"the counter goes up by the number of the box that holds the {a}",
         "zero": "the counter is set back to 0",
