@@ -19,7 +19,7 @@ THINGS = (
     "comb", "plug", "bead", "fork", "match", "clip",
 )  # fmt: skip
 SIZES = (
-    (1, 5), (2, 5), (4, 6), (7, 7), (12, 8), (20, 10), (33, 12), (55, 14), (90, 17), (140, 20), (210, 24), (320, 28),
+    (1, 5), (2, 5), (4, 6), (7, 7), (13, 8), (24, 10), (42, 12), (75, 14), (130, 17), (230, 20), (400, 24), (700, 28),
 )  # fmt: skip
 """Steps and boxes of each rung."""
 PLAIN = {"boxes": 2, "things": 2}
@@ -154,11 +154,9 @@ def draw(r: Random, rung: Rung) -> Item:
         row.apply(step, told)
         told.append(step)
         moved = [
-            f"box {n}: {new}"
-            for n, (old, new) in enumerate(zip(before, row.inside, strict=True), 1)
-            if old != new
+            f"{n} {new}" for n, (old, new) in enumerate(zip(before, row.inside, strict=True), 1) if old != new
         ]
-        changes.append(f"{number}. {', '.join(moved) or f'the counter is {row.counter}'}")
+        changes.append(f"{number}. {', '.join(moved) or f'counter {row.counter}'}")
     first = int(told[-1].a)
     asked = [first, *r.sample([n for n in range(1, boxes + 1) if n != first], ASKED - 1)]
     start = "\n".join(f"Box {n}: {thing}" for n, thing in enumerate(things, 1))

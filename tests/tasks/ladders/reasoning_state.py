@@ -159,9 +159,9 @@ def with_low_counter(most: int) -> Callable[[Row], str]:
 
 
 BOUNDED = {
-    "40 steps": with_steps(40),
+    "100 steps": with_steps(100),
     "3 conditions": with_conditions(3),
-    "one step in 40 passed over": with_slips(40),
+    "one step in 80 passed over": with_slips(80),
     "recalls 7 things": with_memory(7),
-    "counts to 60": with_low_counter(60),
+    "counts to 100": with_low_counter(100),
 }
