@@ -174,8 +174,10 @@ def draw_step(r: Random, p: Polynomial) -> tuple[str, Polynomial, int]:
 
 def draw_chain(r: Random, operations: int) -> Item:
     """Return steps on a polynomial that take about so many operations, and the question for a value."""
-    p = [r.randint(1, MODULUS - 1) for _ in range(2)]
-    before, first, x, done = p, p, r.randint(2, 30), 2
+    # Without a step, the value stays below the modulus.
+    largest = 9 if operations <= 2 else 30
+    p = [r.randint(1, largest) for _ in range(2)]
+    before, first, x, done = p, p, r.randint(2, largest), 2
     said: list[str] = []
     steps: list[str] = []
     while done < operations:
@@ -192,6 +194,7 @@ def draw_chain(r: Random, operations: int) -> Item:
     )
     answer = value_at(p, x)
     slip = value_at(before, x)
+    steps.append(f"$p({x}) = {answer}$")
     return Item(
         question, str(answer), str(slip if slip != answer else (answer + 1) % MODULUS), "\n".join(steps)
     )

@@ -112,23 +112,23 @@ def random_map(r: Random, towns: int, roads: int) -> RoadMap:
 
 def lay_rules(r: Random, found: RoadMap, end: int, rung: Mapping[str, int]) -> None:
     """Lay rules across the shortest way, as long as another way is left."""
+    shortest = found.shortest_way(end)
+    assert shortest is not None
     for rule in ["closed"] * rung["closed"] + ["one-way"] * rung["one-way"]:
-        shortest = found.shortest_way(end)
-        assert shortest is not None
-        way = list(pairwise(shortest[1]))
-        a, b = r.choice(way)
+        a, b = r.choice(list(pairwise(shortest[1])))
         road = (min(a, b), max(a, b))
         if rule == "closed":
             found.closed.add(road)
-            if found.shortest_way(end) is None:
+            if (new := found.shortest_way(end)) is None:
                 found.closed.remove(road)
-        elif road not in found.one_way:
+        elif road in found.one_way:
+            continue
+        else:
             found.one_way[road] = (b, a)
-            if found.shortest_way(end) is None:
+            if (new := found.shortest_way(end)) is None:
                 found.one_way[road] = (a, b)
+        shortest = new or shortest
     if rung["ferries"]:
-        shortest = found.shortest_way(end)
-        assert shortest is not None
         way = [(min(a, b), max(a, b)) for a, b in pairwise(shortest[1])]
         r.shuffle(way)
         others = [road for road in found.km if road not in way]

@@ -21,10 +21,12 @@ WORDS = (
     "urban", "violet", "water", "year", "zebra", "art", "bell", "corn",
 )  # fmt: skip
 SIZES = (
-    (1, 4), (2, 4), (3, 5), (5, 6), (8, 7), (12, 8), (18, 9), (27, 10), (40, 12), (60, 14), (90, 17), (135, 20),
+    (1, 4), (2, 4), (3, 5), (5, 6), (9, 7), (15, 8), (26, 10), (45, 12), (75, 14), (130, 18), (220, 23), (380, 30),
 )  # fmt: skip
 """Instructions and words of each rung."""
 VOWELS = "aeiou"
+SHOWN = 30
+"""The solution of more instructions has every tenth line."""
 MOST_LETTERS, FEWEST_LETTERS = 9, 3
 Line = list[str]
 
@@ -179,7 +181,8 @@ def draw(r: Random, rung: Rung) -> Item:
         made = draw_instruction(r, line, words, kinds)
         before, line = line, made.line
         said.append(f"{number}. {made.text[0].upper()}{made.text[1:]}.")
-        steps.append(f"{number}. {' '.join(line)}")
+        if count <= SHOWN or number % 10 == 0 or number == count:
+            steps.append(f"{number}. {' '.join(line)}")
     question = (
         f"A line of words:\n{' '.join(first)}\n\nChange the line by these instructions, one after the other. Word 1 is the first word of the "
         f"line as it stands at that time; the vowels are a, e, i, o, u.\n"

@@ -24,16 +24,18 @@ SETTINGS = (
     (3, 2, 1, 0, 0, 0),
     (5, 2, 1, 1, 0, 0),
     (8, 3, 2, 2, 0, 0),
-    (12, 3, 2, 3, 1, 2),
-    (18, 4, 3, 4, 1, 3),
-    (27, 4, 4, 6, 2, 3),
-    (40, 5, 5, 8, 2, 3),
-    (60, 6, 6, 12, 3, 3),
-    (90, 7, 8, 16, 3, 3),
-    (140, 9, 12, 24, 4, 3),
+    (13, 3, 2, 3, 1, 2),
+    (20, 4, 3, 4, 1, 3),
+    (32, 4, 4, 6, 2, 3),
+    (52, 5, 5, 9, 2, 3),
+    (84, 6, 7, 15, 3, 3),
+    (140, 9, 10, 24, 4, 3),
+    (240, 12, 14, 36, 5, 3),
 )
 KEYS = ("tasks", "workers", "holidays", "absences", "part-time", "pauses")
 WEEK = frozenset(range(5))
+REPLACED = 5
+"""The plan is placed anew after so many days off."""
 ONE_QUESTION = 3
 """Plans of so many tasks are asked for the last day alone."""
 
@@ -115,16 +117,15 @@ def random_plan(r: Random, rung: Rung) -> Plan:
 
 def take_days_off(r: Random, plan: Plan, holidays: int, absences: int) -> None:
     """Put holidays and absences on days on which someone would work."""
-    for number in range(holidays + absences):
-        placed = plan.place()
-        first, last = r.choice(list(placed.values()))
+    for place in range(holidays + absences):
+        if place % REPLACED == 0:
+            spans = [(plan.tasks[n].worker, first, last) for n, (first, last) in plan.place().items()]
+        worker, first, last = r.choice(spans)
         day = first + timedelta(r.randrange((last - first).days + 1))
-        if number < holidays:
-            if day not in plan.holidays and day.weekday() in WEEK:
-                plan.holidays.append(day)
-        else:
-            worker = r.choice([plan.tasks[n].worker for n, (a, b) in placed.items() if a <= day <= b])
+        if place >= holidays:
             plan.absences.append((worker, day, day + timedelta(r.randint(0, 9))))
+        elif day not in plan.holidays and day.weekday() in WEEK:
+            plan.holidays.append(day)
 
 
 def write_day(day: date) -> str:

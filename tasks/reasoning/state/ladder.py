@@ -19,7 +19,7 @@ THINGS = (
     "comb", "plug", "bead", "fork", "match", "clip",
 )  # fmt: skip
 SIZES = (
-    (1, 5), (2, 5), (4, 6), (7, 7), (12, 8), (20, 10), (33, 12), (55, 14), (90, 17), (140, 20), (210, 24), (320, 28),
+    (1, 5), (2, 5), (4, 6), (7, 7), (13, 8), (24, 10), (42, 12), (75, 14), (130, 17), (230, 20), (400, 24), (700, 28),
 )  # fmt: skip
 """Steps and boxes of each rung."""
 PLAIN = {"boxes": 2, "things": 2}
@@ -98,10 +98,11 @@ class Row:
 def write_step(step: Step) -> str:
     """Return a step as a sentence without its full stop."""
     kind, a, b, branches = step
+    before_last = int(b) - 1 if kind == "up" else 0
     said = {
         "boxes": f"the things in box {a} and box {b} change places",
         "things": f"the {a} and the {b} change places",
-        "up": f"the things in boxes {a} to {b} each move one box up, and the one in box {b} goes to box {a}",
+        "up": f"the things in boxes {a} to {before_last} each move to the next higher box, and the one in box {b} goes to box {a}",
         "turn": f"the things in boxes {a} to {b} are put in the opposite order",
         "count": f"the counter goes up by the number of the box that holds the {a}",
         "zero": "the counter is set back to 0",
@@ -153,11 +154,9 @@ def draw(r: Random, rung: Rung) -> Item:
         row.apply(step, told)
         told.append(step)
         moved = [
-            f"box {n}: {new}"
-            for n, (old, new) in enumerate(zip(before, row.inside, strict=True), 1)
-            if old != new
+            f"{n} {new}" for n, (old, new) in enumerate(zip(before, row.inside, strict=True), 1) if old != new
         ]
-        changes.append(f"{number}. {', '.join(moved) or f'the counter is {row.counter}'}")
+        changes.append(f"{number}. {', '.join(moved) or f'counter {row.counter}'}")
     first = int(told[-1].a)
     asked = [first, *r.sample([n for n in range(1, boxes + 1) if n != first], ASKED - 1)]
     start = "\n".join(f"Box {n}: {thing}" for n, thing in enumerate(things, 1))

@@ -173,8 +173,8 @@ def with_words(most: int) -> Callable[[Row], str]:
 
 BOUNDED = {
     "10 instructions": with_instructions(10),
-    "45 instructions": with_instructions(45),
-    "one slip in 60": with_slips(60),
+    "90 instructions": with_instructions(90),
+    "one slip in 80": with_slips(80),
     "every condition holds": without_branches,
     "9 words": with_words(9),
 }

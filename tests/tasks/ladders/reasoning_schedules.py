@@ -181,5 +181,5 @@ BOUNDED = {
     "80 days ahead": with_calendar_days(80),
     "no days off": without_days_off,
     "no pauses and part-time weeks": without_details,
-    "one task in 30 a day longer": with_slips(30),
+    "one task in 50 a day longer": with_slips(50),
 }

@@ -13,7 +13,7 @@ Row = Mapping[str, Any]
 Where = dict[str, int]
 BY_BOX = r"things in box (\d+) and box (\d+) change places"
 BY_NAME = r"the (\w+) and the (\w+) change places"
-UP = r"things in boxes (\d+) to (\d+) each move one box up, and the one in box (\d+) goes to box (\d+)"
+UP = r"things in boxes (\d+) to (\d+) each move to the next higher box, and the one in box (\d+) goes to box (\d+)"
 TURN = r"things in boxes (\d+) to (\d+) are put in the opposite order"
 COUNT = r"counter goes up by the number of the box that holds the (\w+)"
 ORDER = r"if the box of the (\w+) has a lower number than the box of the (\w+), (.+); otherwise (.+)"
@@ -61,8 +61,8 @@ class Story:
         elif m := re.fullmatch(BY_NAME, said):
             self.where |= {m[1]: self.where[m[2]], m[2]: self.where[m[1]]}
         elif m := re.fullmatch("the " + UP, said):
-            i, j = int(m[1]), int(m[2])
-            if (m[3], m[4]) != (m[2], m[1]):
+            i, j = int(m[1]), int(m[3])
+            if (int(m[2]), int(m[4])) != (j - 1, i):
                 raise AmbiguousError("two things go to one box")
             self.move(lambda box: i + (box - i + 1) % (j - i + 1) if i <= box <= j else box)
         elif m := re.fullmatch("the " + TURN, said):
@@ -159,9 +159,9 @@ def with_low_counter(most: int) -> Callable[[Row], str]:
 
 
 BOUNDED = {
-    "40 steps": with_steps(40),
+    "100 steps": with_steps(100),
     "3 conditions": with_conditions(3),
-    "one step in 40 passed over": with_slips(40),
+    "one step in 80 passed over": with_slips(80),
     "recalls 7 things": with_memory(7),
-    "counts to 60": with_low_counter(60),
+    "counts to 100": with_low_counter(100),
 }
