@@ -230,7 +230,7 @@ def explain_contradiction(true: Statement, false: Statement) -> list[str]:
 
 def make_rung(people: int) -> Rung:
     """Return the rung with so many people in the group that is asked about."""
-    loops, others = 1 + people // 8, people // 3 + 1
+    loops, others = 1 + people // 40, people // 3 + 1
     statements = people + loops + others + (loops if others > 2 else 0)
     return Rung(
         statements,
