@@ -211,9 +211,10 @@ def draw(r: Random, rung: Rung) -> Item:
         first.append(f"{line.quantity} of the {item}{price}{place}")
     mails = [f"{customer} orders on {day.day} {MONTHS[day.month - 1]} {day.year}: {'; '.join(first)}."]
     told = []
-    for _ in range(settings["mails"]):
+    for number in range(2, settings["mails"] + 2):
         mail, after = change(r, order, branches, priced="prices" in fields)
-        told += [f"{mail} {describe(item, after[item])}" for item in items if after[item] != order[item]]
+        changed = [f"{item} {describe(after[item])}" for item in items if after[item] != order[item]]
+        told.append(f"Mail {number}: {'; '.join(changed) or 'no change'}")
         order = after
         mails.append(mail)
     wanted = as_json(order, customer, day, settings)
@@ -231,9 +232,9 @@ def draw(r: Random, rung: Rung) -> Item:
     )
 
 
-def describe(item: str, line: Line) -> str:
+def describe(line: Line) -> str:
     """Return a line after a change, for the solution."""
-    return f"({item}: {line.quantity} at {line.price} euros for {line.branch})"
+    return f"{line.quantity}, {line.price} euros, {line.branch}"
 
 
 def make_rung(values: int, items: int, mails: int, branches: int, *fields: str) -> Rung:
