@@ -27,7 +27,7 @@ NAMES = (
 FAMILY_NAMES = ("Bauer", "Costa", "Dahl", "Evans", "Fischer", "Garcia", "Haddad", "Ito")
 """For groups of more people than there are first names."""
 UNKNOWN, CONTRADICTION = "cannot be determined", "contradiction"
-PEOPLE = (2, 3, 4, 5, 7, 10, 14, 20, 28, 40, 56, 80, 120, 180)
+PEOPLE = (2, 3, 4, 5, 7, 10, 14, 20, 28, 40, 56, 80, 120, 180, 280)
 TIMES = {1: "", 2: "twice ", 3: "three times "}
 
 
