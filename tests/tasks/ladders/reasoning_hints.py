@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from random import Random
 from typing import Any
 
@@ -54,19 +54,32 @@ def hints_of(told: str) -> list[str]:
     return [mark for mark, city, country in HOMES if place in {city, country}]
 
 
+def sentences_with(text: str, words: str) -> Iterator[str]:
+    """Yield the sentences that hold words, in order."""
+    at = text.find(words)
+    while at >= 0:
+        start = max(text.rfind(".", 0, at), text.rfind("\n", 0, at)) + 1
+        end = text.find(".", at)
+        end = len(text) if end < 0 else end
+        yield text[start:end].strip()
+        at = text.find(words, end)
+
+
 def people_at(text: str, hint: str) -> list[str]:
     """Return the people in sentences that hold a hint."""
-    found = []
-    for match in re.finditer(re.escape(hint) + r"\b", text):
-        start = max(text.rfind(".", 0, match.start()), text.rfind("\n", 0, match.start())) + 1
-        found.append(text[start : text.index(".", match.end() - 1)])
-    return [name for sentence in found for name in re.findall(NAME, sentence.replace(hint, "")) if name]
+    return [
+        name
+        for sentence in sentences_with(text, hint)
+        for name in re.findall(NAME, sentence.replace(hint, ""))
+    ]
 
 
 def follow(text: str, link: str, name: str) -> list[str]:
     """Return the people who are so related to someone, by the text."""
-    forms = (form.replace("@", re.escape(name) + r"\b") for form in LINKS[link])
-    return [found for form in forms for found in re.findall(form, text)]
+    forms = [re.compile(form.replace("@", re.escape(name) + r"\b")) for form in LINKS[link]]
+    return [
+        found for sentence in sentences_with(text, name) for form in forms for found in form.findall(sentence)
+    ]
 
 
 def solve(row: Row) -> str:
