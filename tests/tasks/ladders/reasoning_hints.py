@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from random import Random
 from typing import Any
 
-from gapbench.suite.tasks.builtin import builtin_folder
-from gapbench.suite.tasks.ladder_file import load_ladder
+from tasks.reasoning.hints.knowledge import HOMES, WORK
 from tests.tasks.ladders.audit import AmbiguousError
 
 Row = Mapping[str, Any]
@@ -31,8 +30,6 @@ LINKS = {
         rf"@ tells {NAME} childhood memories",
     ),
 }
-load_ladder(builtin_folder() / "reasoning/hints/ladder.py")
-from gapbench.builtin_tasks.reasoning.hints.knowledge import HOMES, WORK  # type: ignore[import-not-found]  # noqa: E402
 
 
 def read(row: Row) -> tuple[str, list[str], str]:
