@@ -33,7 +33,7 @@ def texts(row: Row, *, page: int | None = None) -> list[Text]:
             continue
         for mark in shown["marks"]:
             if mark[0] == "text":
-                _, left, y, words, size, color = mark
+                _, left, y, words, size, color, _ = mark
                 width = 6 * size * len(words)
                 found.append(Text(left, left + width / 2, y, left + width, words, size, color, number))
     return found
