@@ -67,6 +67,6 @@ BOUNDED = {
     "first 40 cells": first_cells(40),
     "compares by place": attempt(by_place),
     "stops after 2 differences": finds(2),
-    "one number in 300 misread": seeing(misreading(300, least_digits=2), solve),
+    "one number in 450 misread": seeing(misreading(450, least_digits=2), solve),
     "thumbnail of 420 pixels": seeing(thumbnail(420), solve),
 }
