@@ -1,7 +1,7 @@
 """How far are the fast and the direct solutions of coding/performance from the limit? ``python -m benchmarks.performance_margins``.
 
 For each kind of problem, in CPU seconds: the reference on the large input, and the direct solution on two smaller inputs, carried
-on to the large one by the growth between them. The limit is that of the scorer, which also runs the reference once more to compare.
+on to the large one by the growth between them. The limit is the CPU time that the scorer grants.
 Writes benchmarks/results/performance_margins.json.
 """
 
@@ -20,7 +20,7 @@ from tests.tasks.ladders.audit import audited
 from tests.tasks.ladders.coding_performance import defined, definition, name_of, small_tests
 
 RESULT = Path(__file__).parent / "results" / "performance_margins.json"
-LIMIT_S = 10.0
+LIMIT_S = 5.0
 SIZES = (300, 1200)
 DIRECT_RUNGS = 2
 
@@ -49,7 +49,7 @@ def measure(row: dict[str, Any]) -> dict[str, Any]:
         "size": size,
         "reference_s": round(reference_s, 3),
         "direct_s": float(f"{direct_s:.3g}"),
-        "limit_over_both_references": round(LIMIT_S / (2 * reference_s), 1),
+        "limit_over_reference": round(LIMIT_S / reference_s, 1),
         "direct_over_limit": float(f"{direct_s / LIMIT_S:.3g}"),
     }
 

@@ -305,7 +305,7 @@ def evenest_split(values, parts):
             low = price + 1
     return cheapest(low)[0] - low * parts
 """,
-        ("cheapest(low)[0] - low * parts", "cheapest(low)[0] - low * cheapest(low)[1]"),
+        ("min(value, {K})", "value"),
         """
 def make_input(n, seed, big):
     return numbers(n, seed, 1, 70), max(1, n // 7)

@@ -118,22 +118,26 @@ def count_mean_stretches(values):
     ),
     Problem(
         "count_cheap_pairs", "sorting",
-        "Write `count_cheap_pairs({items})`: how many pairs of different places hold {items} whose sum is at most {K}? "
+        "Write `count_cheap_pairs({items})`: how many pairs of different places hold {items} whose sum is at most {K}000? "
         "A pair counts once, whatever its order.",
-        READINGS, {"K": (40_000, 160_000)},
+        READINGS, {"K": (40, 160)},
         """
 def count_cheap_pairs(values):
     values = sorted(values)
     low, high, total = 0, len(values) - 1, 0
     while low < high:
-        if values[low] + values[high] <= {K}:
+        if values[low] + values[high] <= {K}000:
             total += high - low
             low += 1
         else:
             high -= 1
     return total
 """,
-        ("low < high", "low <= high"), series(0, 100_000), 200_000,
+        ("<= {K}000", "< {K}000"),
+        """
+def make_input(n, seed, big):
+    return ([value if big else value // 1000 * 1000 for value in numbers(n, seed, 0, 100_000)],)
+""", 200_000,
     ),
     Problem(
         "busiest", "sorting",

@@ -257,8 +257,8 @@ def defined(code: str) -> dict[str, Any]:
 
 def small_tests(row: Mapping[str, Any]) -> tuple[str, list[tuple[int, int]]]:
     """Return the hidden tests without their calls, and the numbers of the small calls."""
-    before, _, calls = row["test"].partition("for n, seed in ")
-    listed: list[tuple[int, int]] = ast.literal_eval(calls.partition(":\n")[0])
+    before, _, calls = row["test"].partition("right, small = 0, ")
+    listed: list[tuple[int, int]] = ast.literal_eval(calls.partition("\n")[0])
     return before, listed
 
 
@@ -282,7 +282,7 @@ def is_right(row: Mapping[str, Any], answer: Callable[..., Any] | str) -> bool:
 @lru_cache(maxsize=64)
 def statements(code: str, name: str, tests: str, n: int) -> int:
     """Return how many statements a call with an input of some size executes."""
-    given = defined(tests.partition("for n, seed in ")[0])["make_input"](n, 7, True)
+    given = defined(tests.partition("right, small = 0, ")[0])["make_input"](n, 7, True)
     tree = ast.parse(code)
     count = ast.parse("_count()").body[0]
     for node in ast.walk(tree):
