@@ -17,7 +17,7 @@ RUNGS = {
     9: (18, 6, 5), 10: (20, 7, 6), 11: (22, 8, 7), 12: (24, 9, 8),
 }  # fmt: skip
 MAX_CALLS = 100_000
-TRIES = 200
+TRIES, DRAWS = 200, 20
 LEAST_VALUES = 6
 LARGEST_ARGUMENT = 500
 WHOLE_NUMBER = re.compile(r"\b\d+\b")
@@ -40,13 +40,12 @@ class Faults(NamedTuple):
     examples: tuple[tuple[int, int, int, int], ...]
 
 
-def count_calls(library: Library, name: str) -> int:
-    """Return an upper bound of the calls that one call makes; a loop counts as six."""
+def count_calls(library: Library) -> dict[str, int]:
+    """Return, for each function, an upper bound of the calls that one call makes; a loop counts as six."""
     costs: dict[str, int] = {}
-    for one in closure(library, [name]):
-        rule = library.rules[one]
-        costs[one] = 1 + sum(costs[call] * (6 if "for day in range" in rule.source else 2) for call in rule.calls)
-    return costs[name]
+    for name, rule in library.rules.items():
+        costs[name] = 1 + sum(costs[call] * (6 if "for day in range" in rule.source else 2) for call in rule.calls)
+    return costs
 
 
 def draw_arguments(r: Random, count: int) -> list[tuple[int, int]]:
@@ -59,7 +58,8 @@ def draw_arguments(r: Random, count: int) -> list[tuple[int, int]]:
 def find_faults(r: Random, library: Library, wanted_distance: int, count: int) -> Faults | None:
     """Return faults that show at one function, or None where the draw gives none."""
     rules = list(library.rules.values())
-    tops = [rule.name for rule in rules if rule.depth > wanted_distance and count_calls(library, rule.name) <= MAX_CALLS]
+    costs = count_calls(library)
+    tops = [rule.name for rule in rules if rule.depth > wanted_distance and costs[rule.name] <= MAX_CALLS]
     if not tops:
         return None
     top = r.choice(tops)
@@ -106,7 +106,7 @@ def make_fault_problem(folder: Path, name: str, rung: int, seed: str) -> dict[st
     for attempt in range(TRIES):
         repository = make_repository(folder, name, f"{seed}/{rung}/{attempt}", modules)
         r = Random(f"{name}/{seed}/{rung}/{attempt}/faults")
-        for _ in range(8):
+        for _ in range(DRAWS):
             faults = find_faults(r, repository.library, calls, count)
             if faults is not None:
                 return describe(repository, faults, rung, r)

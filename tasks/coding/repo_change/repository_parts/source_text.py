@@ -13,12 +13,14 @@ A part may be missing or empty, and sections may stand inside each other. What n
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 SIGNS = {"#+": "on", "#-": "off", "#~": "slip"}
 SUFFIX = ".txt"
 
 
+@cache
 def read_sources(folder: Path) -> dict[str, str]:
     """Return the files of a repository, with their sections, by path."""
     return {
@@ -38,6 +40,19 @@ def with_features(sources: Mapping[str, str], states: Mapping[str, str]) -> dict
     return {path: text for path, text in files.items() if text or path.endswith("__init__.py")}
 
 
+class Section:
+    """A section that is open: its feature, and whether it has a part for the plausible solution that falls short."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.has_slip = False
+
+    def shows(self, part: str, states: Mapping[str, str]) -> bool:
+        """Say whether a part stands in the text; a section without a slip is as when the feature is on."""
+        state = states.get(self.name, "on")
+        return part == ("on" if state == "slip" and not self.has_slip else state)
+
+
 def resolve(text: str, states: Mapping[str, str], path: str) -> str:
     """Return a text with its sections resolved.
 
@@ -46,37 +61,35 @@ def resolve(text: str, states: Mapping[str, str], path: str) -> str:
     """
     if "#+ " not in text and "#- " not in text:
         return text
-    lines = text.splitlines(keepends=True)
-    slips = {line.split()[1] for line in lines if line.lstrip().startswith("#~ ")}
-    open_parts: list[tuple[str, str]] = []
-    kept = []
-    for number, line in enumerate(lines, 1):
+    return "".join(
+        line
+        for line, around in parse_sections(text, path)
+        if all(section.shows(part, states) for section, part in around)
+    )
+
+
+@cache
+def parse_sections(text: str, path: str) -> list[tuple[str, tuple[tuple[Section, str], ...]]]:
+    """Return the lines of a text that are no signs, each with the sections around it and its part in each."""
+    around: list[tuple[Section, str]] = []
+    parsed = []
+    for number, line in enumerate(text.splitlines(keepends=True), 1):
         sign, _, name = line.strip().partition(" ")
         if sign in SIGNS and name:
-            if sign != "#+" and open_parts and open_parts[-1][0] == name:
-                open_parts.pop()
-            elif sign == "#~":
+            part = SIGNS[sign]
+            if part != "on" and around and around[-1][0].name == name:
+                section, _ = around.pop()
+            elif part == "slip":
                 raise ValueError(f"{path}, line {number}: {line.strip()!r} belongs to no section")
-            open_parts.append((name, SIGNS[sign]))
+            else:
+                section = Section(name)
+            section.has_slip = section.has_slip or part == "slip"
+            around.append((section, part))
         elif sign == "#=":
-            if not open_parts or open_parts.pop()[0] != name:
+            if not around or around.pop()[0].name != name:
                 raise ValueError(f"{path}, line {number}: {line.strip()!r} ends no section")
-        elif all(is_shown(part, states.get(feature, "on"), has_slip=has_slip_here(lines, number, feature, slips)) for feature, part in open_parts):
-            kept.append(line)
-    if open_parts:
-        raise ValueError(f"{path}: the section {open_parts[-1][0]!r} does not end")
-    return "".join(kept)
-
-
-def is_shown(part: str, state: str, *, has_slip: bool) -> bool:
-    """Say whether a part of a section stands in the text; a section without a slip is right in the slip too."""
-    return part == (state if state != "slip" or has_slip else "on")
-
-
-def has_slip_here(lines: list[str], number: int, feature: str, slips: set[str]) -> bool:
-    """Say whether the section around line ``number`` has a part for the plausible solution that falls short."""
-    if feature not in slips:
-        return False
-    end = next(at for at in range(number - 1, len(lines)) if lines[at].strip() == f"#= {feature}")
-    start = max(at for at in range(end) if lines[at].strip() in {f"#+ {feature}", f"#= {feature}"} or at == 0)
-    return any(line.strip() == f"#~ {feature}" for line in lines[start:end])
+        else:
+            parsed.append((line, tuple(around)))
+    if around:
+        raise ValueError(f"{path}: the section {around[-1][0].name!r} does not end")
+    return parsed
