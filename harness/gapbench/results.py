@@ -22,6 +22,7 @@ from gapbench.analysis.frames import Runs, load_runs
 from gapbench.analysis.notebook_html import count_noun, table_html
 from gapbench.analysis.performance.distributions import latency_quantiles
 from gapbench.analysis.quality.gap import GapTable, gap
+from gapbench.analysis.quality.ladders import Ladder
 from gapbench.analysis.quality.summary import Summary
 from gapbench.analysis.samples import collect_samples
 from gapbench.errors import InputError
@@ -148,6 +149,14 @@ class Results:
         """
         return self._tables.cost
 
+    def ladders(self) -> list[Ladder]:
+        """Return each ladder: accuracy by rung, the rung at which each model is right half of the time, and the gap in rungs.
+
+        Returns:
+            One for each task that is a ladder; [] if there is none. ``to_json()`` gives plain values.
+        """
+        return list(self._tables.gap.ladders)
+
     def summary(self) -> Summary:
         """Summarize each model, as ``bench report`` does.
 
@@ -215,6 +224,19 @@ class Results:
             size_in: Width and height in inches. None: as much as the rows need.
         """
         return plots.plot_gap_intervals(self.gap(), title, size_in)
+
+    def plot_rungs(self, task: str, *, title: str = "", size_in: tuple[float, float] | None = None) -> Chart:
+        """Draw the accuracy of each model over the rungs of a ladder; see :class:`gapbench.report.chart_files.Chart`.
+
+        Args:
+            task: Name of the ladder.
+            title: Title above the chart. "": none.
+            size_in: Width and height in inches. None: the chart's own.
+
+        Raises:
+            ResultsError: No task of that name is a ladder.
+        """
+        return plots.plot_rung_curves(self._tables.gap, task, title, size_in)
 
     def plot_cost(self, *, title: str = "", size_in: tuple[float, float] | None = None) -> Chart:
         """Draw accuracy over cost per correct answer; the models that none beats in both are ringed.

@@ -1,17 +1,17 @@
-"""The reasoning tasks: as many and as mixed as promised, the same bytes again, and answers that hold."""
+"""The reasoning tasks: as many and as mixed as promised, and long texts of the length that their names say.
+
+What holds for every ladder is in ``test_ladders.py``.
+"""
 
 from __future__ import annotations
 
-import json
-import re
-
 import pytest
 
+from gapbench.scoring import make_scorer
 from gapbench.suite.tasks.loader import builtin_tasks
-from tests.tasks.written import ROOT, script, task
+from tests.tasks.written import task
 
 NAMES = [name for name in builtin_tasks() if name.startswith("reasoning/")]
-WRITTEN = [name for name in NAMES if (ROOT / name / "make_samples.py").exists()]
 LONG = {
     "reasoning/long-1k": 1000,
     "reasoning/long-8k": 8000,
@@ -20,17 +20,16 @@ LONG = {
 }
 
 
-def test_there_are_300_items_over_all_fields() -> None:
-    """Arithmetic, algebra, dates, logic, graphs and tables, state, long context, instructions."""
-    fields = {"arithmetic", "algebra", "schedules", "logic", "graphs", "state", "instructions"} | {
-        name.partition("/")[2] for name in LONG
-    }
+def test_there_are_700_items_over_all_fields() -> None:
+    """Arithmetic, algebra, plans, logic, road maps, state, long context, instructions."""
+    fields = {"arithmetic", "algebra", "schedules", "logic", "graphs", "state", "instructions", "haystack"}
+    fields |= {name.partition("/")[2] for name in LONG}
 
-    assert fields == {name.partition("/")[2] for name in NAMES}
-    assert sum(len(task(name).samples) for name in NAMES) >= 300
+    assert fields <= {name.partition("/")[2] for name in NAMES}
+    assert sum(len(task(name).samples) for name in NAMES if name != "reasoning/haystack") >= 700
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "reasoning/haystack"])
 def test_no_prompt_comes_twice(name: str) -> None:
     """Each sample asks something of its own."""
     samples = task(name).samples
@@ -38,75 +37,32 @@ def test_no_prompt_comes_twice(name: str) -> None:
     assert len(samples) == len({sample.messages for sample in samples})
 
 
-@pytest.mark.parametrize("name", WRITTEN)
-def test_script_gives_the_committed_bytes(name: str) -> None:
-    """Running the script again gives samples.jsonl to the byte."""
-    assert script(name)["render"]() == (ROOT / name / "samples.jsonl").read_text(encoding="utf-8")
-
-
-def test_each_logic_grid_has_one_solution() -> None:
-    """Found by reading the clues back from their text, apart from the script that wrote them."""
-    from itertools import permutations, product
-
-    attributes = script("reasoning/logic")["ATTRIBUTES"]
-    phrases = {phrase.format(value): (noun, value) for phrase, noun, values in attributes for value in values}
-    for line in (ROOT / "reasoning/logic/samples.jsonl").read_text().splitlines():
-        row = json.loads(line)
-        head, *told, asked = row["question"].split("\n")
-        people = re.split(", | and ", head.partition(" differ in ")[0])
-        clues = [text.partition(". ")[2].rstrip(".") for text in told]
-        nouns = {
-            noun: list(values)[: len(people)]
-            for _, noun, values in attributes
-            if f"the {noun}s are" in head or (noun.startswith("colour") and "colours" in head)
-        }
-        left = []
-        for grid in product(*(permutations(range(len(people))) for _ in nouns)):
-            has = {
-                (noun, values[grid[a][who]]): people[who]
-                for a, (noun, values) in enumerate(nouns.items())
-                for who in range(len(people))
-            }
-            if all(agrees(clue, has, phrases) for clue in clues):
-                left.append(has)
-        assert 1 == len(left), row["id"]
-        assert row["answer"] == left[0][phrases[asked.removeprefix("Who ").rstrip("?")]], row["id"]
-
-
-def agrees(clue: str, has: dict[tuple[str, str], str], phrases: dict[str, tuple[str, str]]) -> bool:
-    """Say whether a grid (who has what) agrees with one sentence."""
-    if match := re.fullmatch(r"Either (\w+) or (\w+) (.+)", clue):
-        return has[phrases[match[3]]] in {match[1], match[2]}
-    if match := re.fullmatch(r"The one who (.+) also (.+)", clue):
-        return has[phrases[match[1]]] == has[phrases[match[2]]]
-    if match := re.fullmatch(r"The one who (.+) is not the one who (.+)", clue):
-        return has[phrases[match[1]]] != has[phrases[match[2]]]
-    match = re.fullmatch(r"(\w+) is not the one who (.+)", clue)
-    assert match, clue
-    return has[phrases[match[2]]] != match[1]
-
-
 @pytest.mark.parametrize(("name", "tokens"), LONG.items())
-def test_long_prompts_have_their_length_and_hold_their_answers(name: str, tokens: int) -> None:
-    """Between 85 and 100 % of the tokens at four characters each; a fact that gives the answer is in the text."""
+def test_long_prompts_have_their_length_and_hold_their_facts(name: str, tokens: int) -> None:
+    """Between 85 and 100 % of the tokens at four characters each; each fact of the answer is in the text once."""
     for sample in task(name).samples:
         text = sample.messages[-1].text
+        facts = (sample.reference or "").split("\n")[:-1]
+
         assert 0.85 * tokens <= len(text) / 4 <= 1.0 * tokens
-        if sample.tags[1] == "total":
-            where = re.search(r"to the (\w+) depot together", text)
-            assert where
-            counts = re.findall(rf"A delivery brought (\d+) bolts to the {where[1]} depot\.", text)
-            assert sample.target == sum(map(int, counts))
-        else:
-            assert 1 == text.count(f" {sample.target}")
+        assert sample.tags == (f"{len(facts)} facts",)
+        assert [text.count(fact) for fact in facts] == [1] * len(facts)
 
 
 @pytest.mark.parametrize("name", LONG)
-def test_the_latest_code_is_the_last_named(name: str) -> None:
-    """By a search through the log."""
-    for sample in task(name).samples:
-        if sample.tags[1] == "latest":
-            text = sample.messages[-1].text
-            where = re.search(r"the door code of the (\w+) depot at the end", text)
-            assert where
-            assert str(sample.target) == re.findall(rf"code of the {where[1]} depot is (\d+)", text)[-1]
+def test_long_references_score_one_and_decoys_zero(name: str) -> None:
+    """By the task's own scorer."""
+    found = task(name)
+    scorer = make_scorer(found.scorer_name or "", found.scorer_options)
+
+    for sample in found.samples:
+        assert scorer(sample.reference or "", sample).value == 1, sample.sample_id
+        assert scorer(sample.decoy or "", sample).value == 0, sample.sample_id
+
+
+def test_one_length_asks_for_one_fact_to_twelve() -> None:
+    """In turn, so that the first six samples have every number."""
+    tags = [sample.tags[0] for sample in task("reasoning/long-8k").samples]
+
+    assert tags[:6] == ["1 facts", "2 facts", "3 facts", "5 facts", "8 facts", "12 facts"]
+    assert tags[6:12] == tags[:6]

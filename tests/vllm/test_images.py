@@ -21,7 +21,7 @@ from tests.vllm.real import ROOT
 
 pytestmark = pytest.mark.vllm
 CLIENTS = ("through-anthropic", "through-openai", "through-vllm")
-LIMITS = {"charts": 9, "compare": 5}
+LIMITS = {"spatial": 9, "compare": 5}
 # Four image tokens (tests/vllm/make_vision_model.py) between <fake_token_around_image><global-img> and
 # <fake_token_around_image>.
 TOKENS_OF_ONE_IMAGE = 4 + 3
@@ -110,7 +110,9 @@ def test_all_clients_agree(attempts: pd.DataFrame, column: str) -> None:
 
 def test_image_tokens_are_counted(attempts: pd.DataFrame) -> None:
     """A prompt with n images is 7 n tokens longer than its blind twin, whoever asks."""
-    asked = attempts.assign(item=attempts["task"].str.extract(r"(charts|compare)")[0] + attempts["sample_id"])
+    asked = attempts.assign(
+        item=attempts["task"].str.extract(r"(spatial|compare)")[0] + attempts["sample_id"]
+    )
     shown = asked["image_count"] > 0
     tokens = asked[shown].set_index(["model_id", "item"]).sort_index()
     blind = asked[~shown].set_index(["model_id", "item"]).sort_index()
@@ -129,8 +131,8 @@ def test_image_bytes_are_those_of_the_files(seen: pd.DataFrame) -> None:
         folder = ROOT / "tasks" / "multimodal" / name
         for line in (folder / "samples.jsonl").read_text().splitlines()[:limit]:
             row = json.loads(line)
-            files = [value for key, value in row.items() if key.startswith("image") and value]
-            expected[f"multimodal/{name}", row["id"]] = sum((folder / file).stat().st_size for file in files)
+            sizes = [(folder / file).stat().st_size for file in row["images"]]
+            expected[f"multimodal/{name}", row["id"]] = sum(sizes)
     recorded = seen.groupby(["task", "sample_id"])["image_bytes"].first()
 
     assert expected == recorded.to_dict()
@@ -146,6 +148,6 @@ def test_the_model_sees_the_images(seen: pd.DataFrame) -> None:
     answers = asked.groupby(["model_id", "question"])["reply"].agg(["size", "nunique"])
     repeated = answers[answers["size"] > 1]
 
-    # Per client: three charts with one question, two and three pairs with another.
-    assert 3 * 2 <= len(repeated)
+    # Per client: five pairs with one question, and maps with one question.
+    assert len(CLIENTS) * 2 <= len(repeated)
     assert (repeated["nunique"] > 1).all(), repeated

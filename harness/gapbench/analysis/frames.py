@@ -14,7 +14,8 @@ Derived columns, in seconds unless the name says otherwise. NaN means that one o
 ``complete_call_s``  last byte of the first tool call minus sent
 ``tpot_s``           time per output token, known only if the server counted tokens at each chunk
 ``load``             last part of the cell's name: ``c16`` (in flight), ``r4`` (per second), or the load's name
-``scored``           whether the score counts: final, measured, and neither ``infra`` nor ``unscored``
+``scored``           whether the score counts towards an accuracy: final, measured, neither ``infra`` nor ``unscored``, and
+                     not of a task that is asked adaptively (:mod:`gapbench.analysis.adaptive_tasks`)
 ``timed``            whether the row has the times of a measured reply: final, or a reply within an episode
 ``retried``          whether the attempt failed and was made again; a reply within an episode was not
 =================== =====================================================================================
@@ -31,6 +32,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from gapbench.analysis.adaptive_tasks import ADAPTIVE_SOURCES, adaptive_tasks, is_adaptive
 from gapbench.analysis.column_names import check_columns
 from gapbench.analysis.continued_runs import CountedRuns, drop_replaced_rows, find_runs
 from gapbench.analysis.notebook_html import count_noun
@@ -56,6 +58,7 @@ COLUMNS = (
     "first_answer_s", "last_token_s", "done_s", "input_tokens", "cached_input_tokens", "cache_write_tokens",
     "cache_write_1h_tokens", "output_tokens", "reasoning_tokens", "reasoning_disclosure", "output_chars", "outcome",
     "failure_kind", "http_status", "from_cache", "scorer", "score", "partial", "trajectory_id", "turn", "tool_calls",
+    "rung", "complexity",
 )  # fmt: skip
 """Columns that the tables need, read unless others are named: all except texts, reply ids and the lists of chunks."""
 _CHUNKS = ("chunk_s", "chunk_tokens")
@@ -175,7 +178,12 @@ def load_runs(
     wanted = {*columns, "run_id", "phase", "simulated"} if columns else {*COLUMNS, *DERIVED} - {"tpot_s"}
     if chunks:
         wanted |= {*_CHUNKS, "tpot_s"}
+    picked = adaptive_tasks(runs.manifests)
+    if picked and "scored" in wanted:
+        wanted |= {*ADAPTIVE_SOURCES}
     frame = _read_frame(runs.folders, judging, wanted, runs.replaced)
+    if picked and "scored" in wanted:
+        frame["scored"] &= ~is_adaptive(frame, picked)
     judgings = tuple(read_manifest(folder) for folder in judging)
     return Runs(runs.folders, runs.manifests, frame, judgings, runs.notes, runs.replaced)
 

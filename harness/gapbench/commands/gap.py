@@ -57,9 +57,13 @@ def gap_command(
 
     from gapbench.report.answer import answer_text, render_answer
     from gapbench.report.tables.gap import gap_table
+    from gapbench.report.tables.ladders import ladder_table
     from gapbench.report.terminal import render_table
 
     console = Console()
     if table.has_answer:
         console.print(*render_answer(answer_text(table, list(map(str, runs)))), sep="\n")
+    ladders = ladder_table(table.ladders)
+    if ladders is not None:
+        console.print(render_table(ladders))
     console.print(render_table(gap_table(table)))

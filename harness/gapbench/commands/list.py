@@ -54,7 +54,8 @@ def list_names(kind: str, suite: str | None = None) -> Iterator[tuple[str, str]]
 
         for name in builtin_tasks():
             document, _ = read_task(find_builtin_task(name))
-            yield name, document.description.strip().split(". ")[0].rstrip(".") or document.category
+            line = document.description.strip().split(". ")[0].rstrip(".") or document.category
+            yield name, f"{line} [ladder]" if document.ladder is not None else line
     elif kind == "suites":
         from gapbench.suite.suite import builtin_suites
 

@@ -144,7 +144,8 @@ def print_plan(setup: RunSetup, console: Console, assumed: PowerAssumptions | No
     for name in ("model", "weights", "runner", "task", "load", "samples", "requests"):
         cells.add_column(name, justify="right" if name in {"samples", "requests"} else "left")
     for row in describe_plan(plan):
-        count = f"at most {row['requests']}" if row["load"].startswith("search") else str(row["requests"])
+        is_bound = row["adaptive"] or row["load"].startswith("search")
+        count = f"at most {row['requests']}" if is_bound else str(row["requests"])
         names = ("model", "weights", "runner", "task", "load", "samples")
         cells.add_row(*(str(row[name]) for name in names), count)
     console.print(cells)

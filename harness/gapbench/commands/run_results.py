@@ -95,6 +95,7 @@ def print_answer(results: ResultTables, folder: Path, console: Console) -> None:
     """Print the answer and one row for each model: what fits a screen. The other tables are one command away."""
     from gapbench.commands.storage_paths import display_path
     from gapbench.report.answer import answer_text, render_answer
+    from gapbench.report.tables.ladders import ladder_table
     from gapbench.report.tables.models import is_anything_answered, models_table
     from gapbench.report.terminal import render_table
 
@@ -103,6 +104,9 @@ def print_answer(results: ResultTables, folder: Path, console: Console) -> None:
     console.print(*render_answer(answer_text(results.gap, names)), sep="\n")
     if is_anything_answered(results.summary):
         console.print(render_table(models_table(results.gap, results.summary)))
+        adaptive = ladder_table([ladder for ladder in results.gap.ladders if ladder.is_adaptive])
+        if adaptive is not None:
+            console.print(render_table(adaptive))
     else:
         _print_line(console, "No request was answered, so there is no table of models.\n")
 

@@ -27,14 +27,17 @@ MAX_SHOWN_CHARS = 4000
     epilog="""\b
 Examples:
   bench try reasoning/logic                                   the prompt and the target
+  bench try reasoning/logic --hard                            an item of the hardest rung, with the way to its answer
   bench try reasoning/algebra --answer '\\boxed{3/4}'          score this reply; sends no request
   bench try my-suite.yaml --task tickets --sample t-17 --model gpt
   bench try agents/support --model sim --step                  play an episode, turn by turn
-  bench try multimodal/charts --sample pie-003 --model vllm:your/model@http://127.0.0.1:8000/v1""",
+  bench try multimodal/charts --sample r06-0001 --model vllm:your/model@http://127.0.0.1:8000/v1""",
 )
 @click.argument("subject", metavar="TASK")
 @click.option("--task", metavar="ID", help="The task to use, if TASK is a suite.  [default: the first]")
 @click.option("--sample", "sample_id", metavar="ID", help="The sample to use.  [default: the first]")
+@click.option("--rung", type=int, metavar="N", help="The first sample on this rung of a ladder.")
+@click.option("--hard", is_flag=True, help="The first sample on the hardest rung.")
 @click.option(
     "--model",
     metavar="ID",
@@ -51,9 +54,11 @@ def try_command(
     subject: str,
     task: str | None,
     sample_id: str | None,
+    rung: int | None,
     model: str | None,
     answer: str | None,
     *,
+    hard: bool,
     step: bool,
     full: bool,
     allow_code: bool,
@@ -65,6 +70,7 @@ def try_command(
     """
     from gapbench.errors import InputError
     from gapbench.execution.single_sample import (
+        find_sample_on_rung,
         find_trial_model,
         find_trial_sample,
         find_trial_task,
@@ -79,13 +85,21 @@ def try_command(
             "--step waits for Enter after each turn: it needs --model and a terminal, without --json"
         )
     trial_task = find_trial_task(subject, task, allow_code=allow_code)
-    sample = find_trial_sample(trial_task.task, sample_id)
+    if sum((sample_id is not None, rung is not None, hard)) > 1:
+        raise InputError("--sample, --rung and --hard each pick a sample; give one of them")
+    if rung is not None or hard:
+        sample = find_sample_on_rung(trial_task.task, rung)
+    else:
+        sample = find_trial_sample(trial_task.task, sample_id)
     report: dict[str, Any] = {
         "task": trial_task.task.name,
         "sample": sample.sample_id,
         "tags": list(sample.tags),
         "messages": [_describe_message(message) for message in sample.messages],
+        "rung": sample.rung,
+        "complexity": sample.complexity,
         "target": sample.target,
+        "solution": sample.columns.get("solution") if sample.rung is not None else None,
         "scorer": {"name": trial_task.task.scorer_name, **trial_task.task.scorer_options},
     }
     failed = False
@@ -278,6 +292,7 @@ def _print_sample(report: dict[str, Any], sample: Sample, *, full: bool) -> None
     _print(
         f"{report['task']}, sample {report['sample']}"
         + (f"  [{', '.join(sample.tags)}]" if sample.tags else "")
+        + (f", complexity {sample.complexity:g}" if sample.complexity is not None else "")
     )
     for message in report["messages"]:
         _print_section(message["role"])
@@ -291,6 +306,9 @@ def _print_sample(report: dict[str, Any], sample: Sample, *, full: bool) -> None
     if report["target"] is not None:
         _print_section("target")
         _print(_shorten(str(report["target"]), full=full))
+    if report["solution"]:
+        _print_section("solution")
+        _print(_shorten(str(report["solution"]), full=full))
 
 
 def _print_outcome(report: dict[str, Any], *, full: bool) -> None:

@@ -103,15 +103,17 @@ def estimate_cost_bounds(
     """
     rows: list[CostBound] = []
     for model in plan.models:
-        left = [
-            (cell, request)
-            for cell in plan.cells_of(model)
-            for request in cell.requests
-            if not finished or request_key(cell, request) not in finished
-        ]
         bounds = [
-            (1, _bound_request(plan, request.sample, cell.messages(request), cell.params_of(request)))
-            for cell, request in left
+            (1, bound)
+            for cell in plan.cells_of(model)
+            for bound in _dearest(
+                cell.most_requests,
+                [
+                    _bound_request(plan, request.sample, cell.messages(request), cell.params_of(request))
+                    for request in cell.requests
+                    if not finished or request_key(cell, request) not in finished
+                ],
+            )
         ]
         for search in plan.searches_of(model):
             each = [
@@ -134,6 +136,13 @@ def estimate_cost_bounds(
             )
         )
     return rows
+
+
+def _dearest(most: int, bounds: list[_RequestBound]) -> list[_RequestBound]:
+    """Return the bounds of so many requests: all of a cell, or of those that an adaptive cell chooses from the largest."""
+    if len(bounds) <= most:
+        return bounds
+    return sorted(bounds, key=lambda bound: bound.input_tokens + bound.output_tokens, reverse=True)[:most]
 
 
 def _sum_usd(bounds: Sequence[tuple[int, _RequestBound]], unit: UnitPrices) -> Decimal:

@@ -31,11 +31,13 @@ class EarlierSessions:
         pending_answers: Answers that a killed session received and did not score.
         finished: Requests that have their final row.
         search_rows: By cell id, the rows that a search's tries left.
+        ladder_rows: By cell id, the final rows with a rung.
     """
 
     pending_answers: Sequence[PendingAnswer] = ()
     finished: set[RequestKey] = field(default_factory=set)
     search_rows: dict[str, list[Attempt]] = field(default_factory=dict)
+    ladder_rows: dict[str, list[Attempt]] = field(default_factory=dict)
     _attempts_made: dict[RequestKey, int] = field(default_factory=dict)
 
     @classmethod
@@ -54,6 +56,8 @@ class EarlierSessions:
             state._attempts_made[key] = max(state._attempts_made.get(key, 0), row.attempt)
             if row.final:
                 state.finished.add(key)
+                if row.rung is not None:
+                    state.ladder_rows.setdefault(row.cell_id, []).append(row)
         return state
 
     def remaining(self, cell: Cell) -> list[tuple[int, int]]:

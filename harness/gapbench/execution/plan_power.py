@@ -112,7 +112,9 @@ def seconds_per_request(manifest: RunManifest) -> dict[str, float]:
 
 
 def _is_scored(cell: Cell) -> bool:
-    return cell.task.external_scorer is not None or cell.task.scorer_name not in {None, "none"}
+    """Return whether a cell's answers count towards a gap in percent; those of an adaptive cell count in rungs."""
+    is_scored = cell.task.external_scorer is not None or cell.task.scorer_name not in {None, "none"}
+    return is_scored and cell.task.adaptive is None
 
 
 def _cluster_sizes(plan: Plan) -> dict[str, list[int]]:

@@ -115,6 +115,11 @@ def refuse_unsure(setup: RunSetup) -> None:
             f"{setup.suite.path}: --until-sure sends whole clusters between two looks, and {found}; use loads with a concurrency"
         )
     for task in plan.tasks:
+        if task.adaptive is not None:
+            raise InputError(
+                f"{setup.suite.path}: --until-sure needs the same samples of both sides, and task {task.name!r} is adaptive; "
+                "run it without --until-sure, which it does not need: it stops by itself"
+            )
         if task.external_scorer is None and task.scorer_name in {None, "none", "judge"}:
             raise InputError(
                 f"{setup.suite.path}: --until-sure needs scores during the run, and task {task.name!r} has none by then "

@@ -231,14 +231,19 @@ class _RunExecution:
             searches = self.plan.searches_of(model)
             cells = self.plan.cells_of(model)
             if all(self.search_run.entry_of(search).is_done for search in searches) and all(
-                self.earlier.is_finished(cell) for cell in cells
+                self._is_finished(cell) for cell in cells
             ):
                 for cell in cells:
-                    self.observer.cell_started(cell, len(cell.requests), len(cell.requests))
+                    planned = self.manifest.cell(cell.cell_id).planned
+                    self.observer.cell_started(cell, planned, planned)
                     self.observer.cell_ended(cell)
                 self._record_task_metrics(model)
                 continue
             await self._run_model(model, self.runners[model.id])
+
+    def _is_finished(self, cell: Cell) -> bool:
+        """Return whether nothing of a cell is left to send."""
+        return self.manifest.cell(cell.cell_id).cut_short or self.earlier.is_finished(cell)
 
     def write_final_state(self) -> None:
         """Write the final state to the manifest; called however the run ends."""
@@ -360,6 +365,14 @@ class _RunExecution:
             stop_signal: Stops new sends: the run's signal, or that of one try of a search.
             tally: Counts the rows of a search's try. None: the cell is not part of a search.
         """
+        if cell.task.adaptive is not None:
+            from gapbench.execution.adaptive_run import AdaptiveRun  # noqa: PLC0415 - imports numpy
+
+            adaptive = AdaptiveRun(
+                self.manifest, self.writer, self.observer, self.earlier, self.recorder, self.watched_cells
+            )
+            await adaptive.run(cell, model_session, stop_signal)
+            return
         todo = self.earlier.remaining(cell)
         self.observer.cell_started(cell, len(cell.requests), len(cell.requests) - len(todo))
 

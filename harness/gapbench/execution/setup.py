@@ -12,6 +12,7 @@ from typing import Any
 
 from gapbench import runner as runners
 from gapbench.errors import InputError
+from gapbench.execution.adaptive_setup import refuse_adaptive
 from gapbench.execution.user_models import played_user_of, user_model_of
 from gapbench.runner import Runner, owns_server
 from gapbench.scoring.task_scorer import make_task_scorer
@@ -148,6 +149,7 @@ def build_run_setup(selection: Selection) -> RunSetup:
         searches=[search for document in suite.loads if (search := document.to_search()) is not None],
     )
     plan = replace(plan, users=find_users(suite, tasks, models))
+    refuse_adaptive(suite, plan)
     runners_by_model = {model.id: _build_suite_runner(suite, model) for model in models}
     _refuse_missing_logprobs(suite, plan, runners_by_model)
     user_runners = {model.id: _build_suite_runner(suite, model) for model in plan.users.values()}

@@ -183,6 +183,28 @@ def find_trial_sample(task: Task, sample_id: str | None) -> Sample:
     return known[sample_id]
 
 
+def find_sample_on_rung(task: Task, rung: int | None) -> Sample:
+    """Return the first sample on a rung of a ladder.
+
+    Args:
+        task: The task.
+        rung: The rung. None: the hardest that has a sample.
+
+    Raises:
+        InputError: The task is no ladder, or has no sample on the rung.
+    """
+    found: dict[int, Sample] = {}
+    for sample in task.samples:
+        if sample.rung is not None:
+            found.setdefault(sample.rung, sample)
+    if not found:
+        raise InputError(f"{task.name} is no ladder: its samples have no rungs; name one with --sample")
+    number = max(found) if rung is None else rung
+    if number not in found:
+        raise InputError(f"--rung {number}: {task.name} has samples on rungs {min(found)} to {max(found)}")
+    return found[number]
+
+
 def find_trial_model(trial_task: TrialTask, name: str) -> Model:
     """Return a model: one of the suite, ``sim``, or ``runner:model[@url]``.
 

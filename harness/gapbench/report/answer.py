@@ -16,6 +16,7 @@ from rich.text import Text
 from gapbench import formatting
 from gapbench.analysis.quality.answer import Answer, TwoSides, answer_of
 from gapbench.analysis.quality.gap import GapTable
+from gapbench.report.tables.ladders import describe_rung_gap
 
 WIDTH = 80
 """Columns that each of the first three lines fits."""
@@ -104,6 +105,8 @@ def _fit(variants: Sequence[str]) -> str:
 def _quality(answer: Answer) -> str:
     if answer.verdict is None:
         return _quality_alone(answer)
+    if not formatting.is_known(answer.gap_points) and answer.ladders:
+        return _quality_in_rungs(answer)
     if not formatting.is_known(answer.gap_points):
         return f"{answer.verdict}"
     gap = f"{answer.verdict}: gap {formatting.format_gap('points', answer.gap_points)} points"
@@ -118,6 +121,15 @@ def _quality(answer: Answer) -> str:
             f"{gap} ({interval})",
         ]
     )
+
+
+def _quality_in_rungs(answer: Answer) -> str:
+    """Return the gap on the first ladder, and how many more there are."""
+    found = answer.ladders[0]
+    more = f" on {found.task}; {len(answer.ladders) - 1} more below" if len(answer.ladders) > 1 else ""
+    words = describe_rung_gap(found)
+    at = f"; half right at rung {found.closed:.1f} against {found.open:.1f}"
+    return _fit([f"{words}{at}{more}", f"{words}{more}", words])
 
 
 def _quality_alone(answer: Answer) -> str:
@@ -180,7 +192,8 @@ def _cost(answer: Answer) -> str:
     ratio = _ratio(task)
     write = formatting.format_usd_per_1000
     if not _known(right):
-        return f"{_both(task, write)} per 1,000 tasks{ratio}; none correct on a side"
+        none = "; none correct on a side" if _known(answer.accuracy) else ""
+        return f"{_both(task, write)} per 1,000 tasks{ratio}{none}"
     return _fit(
         [
             f"{_both(task, write)} per 1,000 tasks{ratio}; {_bare(right, write)} per 1,000 correct",
@@ -201,6 +214,8 @@ def _models(answer: Answer) -> str:
         model = answer.closed_model or answer.open_model
         return f"{model} is the best of its side" if model else ""
     counts = answer.pairs_by_category
+    if not answer.n_pairs and answer.ladders:
+        return f"{answer.closed_model} (closed) against {answer.open_model} (open), questions picked by their answers"
     shares = ", ".join(f"{formatting.format_count(count)} {name}" for name, count in counts.items())
     weights = f" ({shares}; each request counts once)" if len(counts) > 1 else ""
     requests = f"{formatting.format_count(answer.n_pairs)} shared requests{weights}"

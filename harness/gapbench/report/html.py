@@ -18,13 +18,14 @@ from gapbench.analysis.samples import MAX_ITEMS, collect_samples
 from gapbench.report import page_charts, page_sparklines, sample_browser
 from gapbench.report.page_tables import render_table
 from gapbench.report.results import Results, ResultTables, load_results
+from gapbench.report.rung_charts import draw_rung_curves
 from gapbench.report.style_sheets import read_style_sheet
 from gapbench.report.tables.gap import accuracy_gap_table, equal_quality_lines, time_cost_gap_table
 from gapbench.report.tables.summary import describe_outcomes
 from gapbench.store import RunManifest
 from gapbench.store.json_records import records
 
-_PLACED = frozenset(("summary", "passes", "gap", "cost", "ways"))
+_PLACED = frozenset(("summary", "ladders", "passes", "gap", "cost", "ways"))
 """The tables whose place on the page is fixed; any other comes after them."""
 
 
@@ -126,6 +127,7 @@ def _chart_view(results: ResultTables) -> dict[str, Any]:
             is_invalid=[not valid for valid in is_valid],
         ),
         "under_load": _load_charts(results.runs),
+        "ladders": [(ladder.task, draw_rung_curves(ladder)) for ladder in results.gap.ladders],
     }
 
 

@@ -19,6 +19,7 @@ from gapbench.report.page_charts import HEIGHT, WIDTH, draw_scatter
 from gapbench.report.page_sparklines import draw_gap_chart
 from gapbench.report.results import Results, load_results
 from gapbench.report.row_charts import draw_task_accuracy, draw_times
+from gapbench.report.rung_charts import draw_rung_curves
 from gapbench.store.json_records import records
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ def save_plots(runs: Results, folder: Path, formats: Sequence[str] = ("svg", "pn
         "latency": plot_latency(results.summary, latency_quantiles(results.runs)),
         "accuracy_tasks": plot_task_accuracy(results.summary),
     }
+    for ladder in results.gap.ladders:
+        charts[f"rungs_{ladder.task.replace('/', '_')}"] = plot_rung_curves(results.gap, ladder.task)
     written: list[Path] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -63,6 +66,25 @@ def save_plots(runs: Results, folder: Path, formats: Sequence[str] = ("svg", "pn
     except OSError as exc:
         raise ResultsError(f"cannot write {folder}: {exc.strerror or exc}; choose another place") from exc
     return written
+
+
+def plot_rung_curves(gap: GapTable, task: str, title: str = "", size_in: SizeIn = None) -> Chart:
+    """Return the accuracy of each model over the rungs of a ladder.
+
+    Args:
+        gap: The gap table, which has the ladders.
+        task: Name of the ladder.
+        title: Title above the chart. "": none.
+        size_in: Width and height in inches. None: the chart's own.
+
+    Raises:
+        ResultsError: No task of that name is a ladder.
+    """
+    found = {ladder.task: ladder for ladder in gap.ladders}
+    if task not in found:
+        there = ", ".join(found) or "none; their tasks are no ladders"
+        raise ResultsError(f"no ladder {task!r} in these runs; there are: {there}")
+    return Chart(draw_rung_curves(found[task]), gap.simulated, title, size_in)
 
 
 def plot_gap_intervals(gap: GapTable, title: str = "", size_in: SizeIn = None) -> Chart:

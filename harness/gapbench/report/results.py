@@ -23,6 +23,7 @@ from gapbench.report.answer import AnswerText, answer_json, answer_text
 from gapbench.report.table import Table
 from gapbench.report.tables.cost import cost_table, legs_table
 from gapbench.report.tables.gap import gap_table
+from gapbench.report.tables.ladders import ladder_table
 from gapbench.report.tables.lm_eval import lm_eval_table
 from gapbench.report.tables.pass_at_k import pass_at_k_table
 from gapbench.report.tables.summary import summary_table
@@ -138,6 +139,7 @@ Declaration = Callable[[ResultTables], Table | None]
 TABLES: tuple[Declaration, ...] = (
     lambda results: summary_table(results.summary),
     lambda results: trajectory_table(results.trajectories),
+    lambda results: ladder_table(results.gap.ladders),
     lambda results: pass_at_k_table(results.pass_at_k),
     lambda results: gap_table(results.gap),
     lambda results: cost_table(results.cost),

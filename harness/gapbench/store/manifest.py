@@ -95,6 +95,9 @@ class TaskEntry(Entry):
         scorer: Name of its scorer. None: it has none, or an older gapbench wrote the run.
         license: Licence of its data. None: unknown.
         scorer_sha256: Hash of its scorer's name, options and code. None: unknown.
+        rungs: Rungs of its ladder. None: it is no ladder.
+        rung_measure: What the complexity of its items counts. None: not said.
+        adaptive: When each model's adaptive run of it ends: ``width_rungs`` and ``most_items``. None: all samples are asked.
     """
 
     name: str
@@ -105,6 +108,9 @@ class TaskEntry(Entry):
     scorer: str | None = None
     license: str | None = None
     scorer_sha256: str | None = None
+    rungs: Count | None = None
+    rung_measure: str | None = None
+    adaptive: JsonObject | None = None
 
 
 class WorkerEntry(Entry):

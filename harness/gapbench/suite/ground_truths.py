@@ -26,6 +26,7 @@ def make_truths(task: Task) -> Iterator[GroundTruth]:
             sample.decoy_turns,
             user_lines,
             () if sample.tools is None else tuple(tool.name for tool in sample.tools.tools),
+            sample.rung,
         )
         user = sample.episode and sample.episode.played_user
         if user:

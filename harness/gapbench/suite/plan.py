@@ -106,6 +106,12 @@ class Cell:
             PlannedRequest(sample, repeat, "measure") for repeat in range(self.repeats) for sample in order
         )
 
+    @property
+    def most_requests(self) -> int:
+        """Requests that are sent at most; of an adaptive cell fewer than it may choose from."""
+        adaptive = self.task.adaptive
+        return len(self.requests) if adaptive is None else min(len(self.requests), adaptive.most_items)
+
     def _scheduled_requests(self, order: Sequence[Sample]) -> Iterator[PlannedRequest]:
         load = self.load
         draw = random.Random(f"{self.seed}:{self.task.name}:{load.label}:arrivals")  # noqa: S311 - a schedule
@@ -216,10 +222,10 @@ class Plan:
 
     @property
     def requests_by_task(self) -> Mapping[str, int]:
-        """Requests of all cells of each task, warm-up included. Requests of searches are not known in advance."""
+        """Requests of all cells of each task, warm-up included, at most. Requests of searches are not known in advance."""
         counts: Counter[str] = Counter()
         for cell in self.cells:
-            counts[cell.task.name] += len(cell.requests)
+            counts[cell.task.name] += cell.most_requests
         return counts
 
     @property
@@ -348,7 +354,8 @@ def describe_plan(plan: Plan) -> list[Mapping[str, Any]]:
             "category": cell.task.category,
             "load": cell.load.description,
             "samples": len(cell.task.samples),
-            "requests": len(cell.requests),
+            "requests": cell.most_requests,
+            "adaptive": cell.task.adaptive is not None,
             "params": cell.params.as_json(),
         }
         for cell in plan.cells
@@ -364,6 +371,7 @@ def describe_plan(plan: Plan) -> list[Mapping[str, Any]]:
             "load": f"search {search.search.from_rps:g} to {search.search.to_rps:g} rps",
             "samples": len(search.task.samples),
             "requests": max_search_requests(search),
+            "adaptive": False,
             "params": search.params.as_json(),
         }
         for search in plan.searches

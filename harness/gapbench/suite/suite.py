@@ -30,13 +30,13 @@ from gapbench.suite.lm_eval import loading
 from gapbench.suite.loads.schema import LoadDocument
 from gapbench.suite.model_schema import ModelDocument
 from gapbench.suite.run_policies import BreakerDocument, RetriesDocument, TimeoutsDocument
-from gapbench.suite.task_entry import TaskEntry, set_tools_as
+from gapbench.suite.task_entry import TaskEntry, set_ladder_keys, set_tools, set_tools_as
 from gapbench.suite.tasks.builtin import builtin_folder
 from gapbench.suite.tasks.dataset import FORMATS
 from gapbench.suite.tasks.loader import find_builtin_task, load_task, read_task
 from gapbench.suite.tasks.schema import ParamsDocument, TaskDocument
 from gapbench.suite.tasks.task import Task
-from gapbench.suite.tasks.tool_schema import ToolsAs
+from gapbench.suite.tasks.tool_schema import Tools, ToolsAs
 from gapbench.suite.tau2 import entry as tau2
 from gapbench.suite.tau2.conversion import load_tau2_tasks
 from gapbench.suite.tco_fields import TcoDocument
@@ -72,6 +72,11 @@ class Suite(StrictModel):
     repeats: int = Field(1, ge=1, le=1_000, description="number of times each sample is asked")
     params: ParamsDocument = Field(
         default_factory=ParamsDocument, description="parameters for all models and tasks"
+    )
+    tools: Tools | None = Field(
+        None,
+        description="tools that the model may call in all tasks of one reply that declare none: a list, or a .json file of "
+        "declarations in any vendor's form; episodes and recorded conversations keep their own",
     )
     tools_as: ToolsAs | None = Field(
         None,
@@ -197,7 +202,7 @@ class Suite(StrictModel):
                 )
             seen[document.name] = index
         tasks: list[Task] = []
-        for _, (document, source, own_limit, path) in entries:
+        for index, (document, source, own_limit, path) in entries:
             if wanted and document.name not in wanted:
                 continue
             limits = [bound for bound in (own_limit, limit, document.limit) if bound is not None]
@@ -210,6 +215,7 @@ class Suite(StrictModel):
                     seed=self.seed,
                     in_file_order=in_file_order,
                     allow_code=allow_code,
+                    ladder_place=(self._document, ("tasks", index)),
                 )
             )
         tasks += load_bfcl_tasks(self._document, wanted, limit, task_places=seen)
@@ -237,6 +243,7 @@ class Suite(StrictModel):
         at: KeyPath = ("tasks", index)
         if isinstance(entry, dict) and "task" not in entry:
             document = validate_document(self._document, TaskDocument, entry, at)
+            document = set_tools(document, None, self.tools, self._document, at)
             return set_tools_as(document, None, self.tools_as, self._document, at), self._document, None, at
         named = validate_document(
             self._document, TaskEntry, {"task": entry} if isinstance(entry, str) else entry, at
@@ -251,6 +258,8 @@ class Suite(StrictModel):
             document = document.model_copy(update={"params": ParamsDocument(**merged)})
         if named.name is not None:
             document = document.model_copy(update={"name": named.name})
+        document = set_ladder_keys(document, named, self._document, at)
+        document = set_tools(document, named.tools, self.tools, self._document, at)
         document = set_tools_as(document, named.tools_as, self.tools_as, self._document, at)
         return document, source, named.limit, ()
 

@@ -4,6 +4,7 @@ Unknown is None everywhere, never 0, NaN or "". Times are seconds on one monoton
 otherwise. The name of a total that includes a part shows it.
 """
 
+from gapbench.values.adaptive import AdaptiveItems
 from gapbench.values.attempt import (
     ATTEMPT_KEY,
     ATTEMPT_KEY_IN_RUN,
@@ -76,6 +77,7 @@ from gapbench.values.trajectory import (
 __all__ = [
     "ATTEMPT_KEY",
     "ATTEMPT_KEY_IN_RUN",
+    "AdaptiveItems",
     "Attempt",
     "Audio",
     "Call",

@@ -168,6 +168,12 @@ class Attempt:
     tool_wait_s: Annotated[
         float | None, "seconds that the tools of this reply took, ours and not the model's; null: none ran"
     ] = None
+    rung: Annotated[
+        Int32 | None, "difficulty of the item on its task's ladder, from 1; null: the task is no ladder"
+    ] = None
+    complexity: Annotated[
+        float | None, "difficulty on the ladder's own measure, such as the number of steps; null: not known"
+    ] = None
 
 
 def is_reply_within_episode(row: Attempt) -> bool:

@@ -111,6 +111,7 @@ class GroundTruth:
         user_lines: What the scripted user says after the first prompt, in order. With ``tool_names`` it tells samples
             with the same first prompt apart.
         tool_names: Names of the tools that are declared with the first prompt.
+        rung: Difficulty of the sample on its task's ladder, from 1. None: the task is no ladder.
     """
 
     prompt_sha256: str
@@ -121,6 +122,7 @@ class GroundTruth:
     decoy_turns: tuple[Message, ...] = ()
     user_lines: tuple[str, ...] = ()
     tool_names: tuple[str, ...] = ()
+    rung: int | None = None
 
 
 def _no_truths() -> Iterable[GroundTruth]:

@@ -35,6 +35,8 @@ class Sample:
         episode: How the conversation goes on after the first reply. None: one reply is all.
         described_tools: The tools that the prompt describes in words, for a reply that writes its calls as JSON; then
             ``tools`` is None. None: the prompt describes none.
+        rung: Its difficulty on the task's ladder, from 1. None: the task is no ladder.
+        complexity: Its difficulty on the ladder's own measure, such as the number of steps. None: not known.
     """
 
     sample_id: str
@@ -52,3 +54,5 @@ class Sample:
     decoy_turns: tuple[Message, ...] = ()
     episode: Episode | None = None
     described_tools: ToolSet | None = None
+    rung: int | None = None
+    complexity: float | None = None

@@ -49,7 +49,7 @@ def main() -> None:
         "--truth",
         type=Path,
         help="answer book: JSON lines of prompt_sha256, category, reference, decoy, reference_turns, decoy_turns, "
-        "user_lines, tool_names",
+        "user_lines, tool_names, rung",
     )
     parser.add_argument(
         "--model",
@@ -171,7 +171,7 @@ def _build_simulation(options: argparse.Namespace) -> Simulation:
     return Simulation(minds, options.key, log)
 
 
-_PERSONA_MAPPINGS = {"skill", *NESTED_SETTINGS}
+_PERSONA_MAPPINGS = {"skill", "half_at_rung", *NESTED_SETTINGS}
 
 
 def _read_answer_book(path: Path) -> AnswerBook:

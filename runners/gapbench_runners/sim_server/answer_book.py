@@ -36,6 +36,7 @@ def _truth_as_json(truth: GroundTruth) -> dict[str, Any]:
         "decoy_turns": messages_as_json(truth.decoy_turns),
         "user_lines": truth.user_lines,
         "tool_names": truth.tool_names,
+        "rung": truth.rung,
     }
 
 

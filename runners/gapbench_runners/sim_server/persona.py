@@ -105,6 +105,9 @@ class Persona:
     Attributes:
         seed: Of every draw.
         skill: Share of right answers by category; ``default`` for the others.
+        half_at_rung: Rung at which half of the answers are right, by category; ``default`` for the others. It takes the
+            place of the skill for prompts of a ladder.
+        rung_slope: How fast the share of right answers falls around that rung: the slope of its logit, per rung.
         rho: Correlation of difficulty between models that share it: a hard prompt is hard for all.
         ttft_s: Median time to the first token.
         ttft_sigma: Spread of its logarithm.
@@ -124,6 +127,8 @@ class Persona:
 
     seed: int = 0
     skill: Mapping[str, float] = field(default_factory=lambda: {"default": 0.7})
+    half_at_rung: Mapping[str, float] = field(default_factory=dict)
+    rung_slope: float = 1.0
     rho: float = 0.5
     ttft_s: float = 0.05
     ttft_sigma: float = 0.2
@@ -157,6 +162,11 @@ class Persona:
             values["skill"] = dict(skill) if isinstance(skill, Mapping) else {"default": skill}
             for category, share in values["skill"].items():
                 _SHARE.check(share, f"{where}.skill.{category}")
+        if "half_at_rung" in values:
+            rung = values["half_at_rung"]
+            values["half_at_rung"] = dict(rung) if isinstance(rung, Mapping) else {"default": rung}
+            for category, number in values["half_at_rung"].items():
+                _NUMBER.check(number, f"{where}.half_at_rung.{category}")
         persona = cls(**values)
         if persona.reasoning.shown not in DISCLOSURES:
             raise InputError(
@@ -170,13 +180,19 @@ class Persona:
         """Return a number in (0, 1) that depends on the seed and on ``what`` alone."""
         return _hash_uniform(self.seed, *what)
 
-    def is_right(self, prompt: str, category: str, nth: int) -> bool:
+    def _skill_at(self, category: str, rung: int | None) -> float:
+        half = self.half_at_rung.get(category, self.half_at_rung.get("default"))
+        if rung is None or half is None:
+            return self.skill.get(category, self.skill.get("default", 0.7))
+        return 1 / (1 + math.exp(min(700.0, self.rung_slope * (rung - half))))
+
+    def is_right(self, prompt: str, category: str, nth: int, rung: int | None = None) -> bool:
         """Return whether the persona answers a prompt correctly the ``nth`` time it is asked.
 
         A Gaussian copula: the prompt's difficulty is shared by all personas, the rest is the persona's own,
         and the share of right answers over prompts is exactly its skill.
         """
-        skill = self.skill.get(category, self.skill.get("default", 0.7))
+        skill = self._skill_at(category, rung)
         shared = _NORMAL.inv_cdf(_hash_uniform("difficulty", prompt))
         own = _NORMAL.inv_cdf(self.draw("own", prompt, nth))
         latent = self.rho**0.5 * shared + (1 - self.rho) ** 0.5 * own
@@ -274,7 +290,7 @@ _COUNT = _Bounds("a whole number of at least 0", is_integer=True)
 _SIZE = _Bounds("a whole number of at least 1", minimum=1, is_integer=True)
 _BOUNDS: Mapping[str, _Bounds] = {
     **dict.fromkeys(("rho", "refuse", "unparsed", *FAULT_KINDS, *TOOL_FAULT_KINDS), _SHARE),
-    **dict.fromkeys(("ttft_s", "ttft_sigma", "gap_s", "gap_sigma", "slow_s"), _NUMBER),
+    **dict.fromkeys(("ttft_s", "ttft_sigma", "gap_s", "gap_sigma", "slow_s", "rung_slope"), _NUMBER),
     **dict.fromkeys(("image_tokens", "tokens", "streams"), _COUNT),
     **dict.fromkeys(("tokens_per_chunk", "chars_per_token"), _SIZE),
     "seed": _Bounds("a whole number", minimum=-math.inf, is_integer=True),

@@ -198,7 +198,7 @@ class SimModel:
         if truth is None:
             return _Line(ScriptedTurn(UNKNOWN_PROMPT_ANSWER), False, False, "stop")
         one_call = tools is not None and tools.parallel is False
-        right = persona.is_right(prompt, truth.category, own.repeat)
+        right = persona.is_right(prompt, truth.category, own.repeat, truth.rung)
         if not is_marked and position.turn:
             # Only text so far: the side that it agrees with, unless both or none do.
             agrees = [

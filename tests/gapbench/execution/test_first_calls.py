@@ -283,3 +283,38 @@ def test_a_gateway_without_a_key_is_asked_first(works: Vendor, capsys: pytest.Ca
     assert 2 == invoke(["run", "s.yaml", "--yes", "--quiet"])
     assert 1 == len(works.asked)
     assert "wants a key (401: " in capsys.readouterr().err
+
+
+FIND = {
+    "name": "find_order",
+    "description": "Finds an order.",
+    "parameters": {"type": "object", "properties": {"id": {"type": "integer"}}, "required": ["id"]},
+}
+
+
+def with_tools(models: Sequence[dict[str, Any]]) -> RunSetup:
+    """Return the run of a suite whose task declares a tool."""
+    path = Path(write(models))
+    suite = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump({**suite, "tools": [FIND]}))
+    return build_run_setup(Selection(str(path)))
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_the_call_declares_the_tools_of_the_run(works: Vendor, protocol: str) -> None:
+    """In each vendor's own form, so that a schema that a vendor refuses is found before the run."""
+    (call,) = ask_models(with_tools([works.model_yaml(protocol)]))
+
+    assert call.problem is None
+    assert "find_order" in json.dumps(works.asked[0]["tools"])
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_refused_tools_are_found_before_the_run(protocol: str) -> None:
+    """The vendor's words, and one call in all."""
+    with vendor(refused_parameter="tools") as server:
+        (call,) = ask_models(with_tools([server.model_yaml(protocol)]))
+
+        assert call.problem is not None
+        assert "Unsupported parameter: tools" in call.problem
+        assert 1 == len(server.asked)

@@ -147,6 +147,7 @@ def requests(columns: dict[str, Floats], codes: Ints, categories: Ints) -> Model
         columns,
         np.zeros(len(codes), dtype=bool),
         np.zeros(len(codes), dtype=bool),
+        np.zeros(len(codes), dtype=bool),
     )
 
 

@@ -94,7 +94,7 @@ def test_gaps_are_even_unless_told_to_spread() -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"skil": 0.8}, "sim.skil: unknown key; did you mean 'skill'? known keys: seed, skill, rho"),
+        ({"skil": 0.8}, "sim.skil: unknown key; did you mean 'skill'? known keys: seed, skill, half_at_rung"),
         (
             {"faults": {"cuts": 0.1}},
             "sim.faults.cuts: unknown key; did you mean 'cut'? known keys: rate_limit",

@@ -62,6 +62,33 @@ class LoneFigures:
     usd_per_correct: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class LadderAnswer:
+    """The gap on one ladder: the rungs at which the best model of each side is right half of the time.
+
+    Attributes:
+        task: The ladder.
+        rungs: Rungs that it has.
+        is_adaptive: Whether its answers count in rungs alone.
+        closed: Rung of the best closed model.
+        open: Rung of the best open model.
+        gap_rungs: Closed minus open.
+        ci_low: Lower end of the 95 % interval of the gap. None: no bound.
+        ci_high: Upper end. None: no bound.
+        verdict: In words.
+    """
+
+    task: str
+    rungs: int
+    is_adaptive: bool
+    closed: float
+    open: float
+    gap_rungs: float
+    ci_low: float | None
+    ci_high: float | None
+    verdict: str
+
+
 @dataclass(frozen=True)
 class Answer:
     """The answer of some runs.
@@ -88,6 +115,7 @@ class Answer:
         fairness: Broken conditions of a fair comparison of these two models.
         caveats: What else limits the answer, counted.
         missing: Why there is no gap; "" if there is one.
+        ladders: Of each ladder on which both sides were measured, the best of each side and their gap in rungs.
     """
 
     closed_model: str | None = None
@@ -111,6 +139,7 @@ class Answer:
     fairness: tuple[str, ...] = ()
     caveats: Caveats = field(default_factory=Caveats)
     missing: str = ""
+    ladders: tuple[LadderAnswer, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures, with the ratio of each cost."""
@@ -158,6 +187,25 @@ def answer_of(table: GapTable) -> Answer:
         },
         fairness=tuple(table.unequal.get((str(quality["closed_model"]), str(quality["open_model"])), ())),
         caveats=table.caveats,
+        ladders=_ladder_answers(table),
+    )
+
+
+def _ladder_answers(table: GapTable) -> tuple[LadderAnswer, ...]:
+    return tuple(
+        LadderAnswer(
+            ladder.task,
+            ladder.rungs,
+            ladder.is_adaptive,
+            ladder.model(found.closed).threshold.rung,
+            ladder.model(found.open).threshold.rung,
+            found.gap.rungs,
+            found.gap.low,
+            found.gap.high,
+            found.verdict,
+        )
+        for ladder in table.ladders
+        if (found := ladder.main_gap) is not None
     )
 
 

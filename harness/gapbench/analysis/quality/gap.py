@@ -67,6 +67,7 @@ from gapbench.analysis.quality.equal_quality import cheapest_equal_quality, lag_
 from gapbench.analysis.quality.fairness import FAIRNESS_COLUMNS, request_conditions, violations_by_pair
 from gapbench.analysis.quality.gap_metrics import TIMES, describe_pairs_needed, metric_rows, remarks
 from gapbench.analysis.quality.gap_row import COLUMNS, OF_OTHERS, PLAIN_CONFIDENCE, Comparison, GapRow, decide
+from gapbench.analysis.quality.ladders import LADDER_COLUMNS, Ladder, summarize_ladders
 from gapbench.analysis.quality.looks import ADVICE, apply_stopping_rule, looks_notes
 from gapbench.analysis.quality.model_pairs import (
     PAIR_COLUMNS,
@@ -88,6 +89,7 @@ NEEDED_COLUMNS = {
     *FAIRNESS_COLUMNS,
     *UNSCORABLE_COLUMNS,
     *CAVEAT_COLUMNS,
+    *LADDER_COLUMNS,
 }
 """Columns of the runs' frame that :func:`gap` uses."""
 _SHOWN = (
@@ -120,6 +122,7 @@ class GapTable:
         is_every_pair: Whether every closed model was compared with every open one.
         caveats: What limits the answer of these runs, counted.
         alone: The best model of the only side that has any. None: both sides have one, or neither.
+        ladders: The gap in rungs on each ladder.
     """
 
     frame: pd.DataFrame
@@ -137,6 +140,7 @@ class GapTable:
     alone: LoneFigures | None = None
     unequal: Mapping[Pair, list[str]] = field(default_factory=dict)
     is_every_pair: bool = False
+    ladders: list[Ladder] = field(default_factory=list)
 
     @property
     def has_answer(self) -> bool:
@@ -166,6 +170,8 @@ class GapTable:
         if rows.empty:
             return self.warnings[0] if self.warnings else "There is nothing to compare."
         row = (rows[rows["category"] == OVERALL] if (rows["category"] == OVERALL).any() else rows).iloc[0]
+        if (row["gap_points"] is None or pd.isna(row["gap_points"])) and self.ladders:
+            return self._rung_verdict(self.ladders[0])
         if row["gap_points"] is None or pd.isna(row["gap_points"]):
             return f"{row['closed_model']} and {row['open_model']}: {row['verdict']}."
         values = {str(name): value for name, value in row.items()}
@@ -182,6 +188,12 @@ class GapTable:
             f"over {row['n_pairs']} shared requests{more}."
         )
 
+    def _rung_verdict(self, ladder: Ladder) -> str:
+        found = ladder.main_gap
+        if found is None:
+            return f"{ladder.task}: a side is missing, so there is no gap in rungs."
+        return f"{found.closed} (closed) against {found.open} (open) on {ladder.task}: {found.verdict}; gap {found.gap.rungs:+.1f} rungs."
+
     def to_json(self) -> dict[str, Any]:
         """Return the documented shape of ``bench gap --json``."""
         rows = []
@@ -197,6 +209,7 @@ class GapTable:
             "rows": rows,
             "fairness": self.fairness,
             "conditions": self.conditions,
+            "ladders": [ladder.to_json() for ladder in self.ladders],
             "matched": self.matched,
             "lag": self.lag,
             "margin_points": self.margin_points,
@@ -275,6 +288,7 @@ def gap(
         against=against,
         is_every_pair=all_pairs and against is None,
         caveats=find_caveats(read_runs),
+        ladders=summarize_ladders(read_runs),
     )
 
 
@@ -312,6 +326,7 @@ def _empty_table(runs: Runs, margin: float, sides: Sides) -> GapTable:
         unscorable_warning=unscorable_warning(runs),
         caveats=find_caveats(runs),
         alone=alone,
+        ladders=summarize_ladders(runs),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gapbench.analysis.adaptive_tasks import adaptive_tasks, is_adaptive
 from gapbench.analysis.answer_keys import KEY_COLUMNS, answer_keys
 from gapbench.analysis.cost.answer_costs import usd_per_answer
 from gapbench.analysis.frames import Runs, as_floats, group_codes
@@ -16,7 +17,18 @@ from gapbench.stats import Floats, Ints, dense_codes
 
 _ITEM = ["task", "sample_id", "repeat", "load"]
 _TIMES = ("response_s", "answer_chars_per_s")
-_CODES = ("item", "prompt", "cluster", "sample", "category", "task", "load", "infra", "is_episode")
+_CODES = (
+    "item",
+    "prompt",
+    "cluster",
+    "sample",
+    "category",
+    "task",
+    "load",
+    "infra",
+    "is_episode",
+    "is_picked",
+)
 PAIR_COLUMNS = (
     "run_id", "cell_id", "sample_id", "repeat", "phase", "final", "model_id", "category", "task", "load",
     "prompt_sha256", "cluster_id", "outcome", "scored", "score", "load_kind", "turn", *_TIMES, *KEY_COLUMNS,
@@ -43,6 +55,7 @@ class ModelRequests:
         columns: Columns by name. NaN means unknown.
         infra: Whether the request got no answer.
         is_episode: Whether the request is an episode.
+        is_picked: Whether an adaptive run picked the question, so that the other model may not have been asked it.
     """
 
     item: Ints
@@ -57,6 +70,7 @@ class ModelRequests:
     columns: dict[str, Floats]
     infra: np.ndarray[Any, np.dtype[np.bool_]]
     is_episode: np.ndarray[Any, np.dtype[np.bool_]]
+    is_picked: np.ndarray[Any, np.dtype[np.bool_]]
 
     def select(self, *names: str) -> ModelRequests:
         """Return the requests with only the named columns."""
@@ -156,6 +170,8 @@ def requests_by_model(runs: Runs, usd: Floats) -> tuple[dict[str, ModelRequests]
     infra = (frame["outcome"] == "infra").to_numpy()
     correct = (frame["outcome"] == "correct").to_numpy()
     scored = frame["scored"].to_numpy()
+    # Dollars per right answer mean nothing where harder questions were picked for a model that is right more often.
+    picked = is_adaptive(frame, adaptive_tasks(runs.manifests))
     of_episode = frame["turn"].notna().to_numpy()
     # One model at a time and straight from the table, so that no column is in memory twice.
     found: dict[str, ModelRequests] = {}
@@ -179,12 +195,13 @@ def requests_by_model(runs: Runs, usd: Floats) -> tuple[dict[str, ModelRequests]
             names_by_code,
             {
                 "score": np.where(scored[at], as_floats(frame["score"])[at], np.nan),
-                "correct": correct[at].astype(np.float64),
+                "correct": np.where(picked[at], np.nan, correct[at].astype(np.float64)),
                 **{column: answered(as_floats(frame[column])) for column in _TIMES},
                 "usd": whole_usd[at],
             },
             infra[at],
             of_episode[at],
+            picked[at],
         )
     return found, {name: code for code, name in enumerate(category_names)}
 
@@ -197,6 +214,8 @@ def pair_requests(closed: ModelRequests, other: ModelRequests) -> ModelPairs:
     right = place[closed.item]
     left = np.flatnonzero(right >= 0)
     right = right[left]
+    alone = ~closed.is_picked, ~other.is_picked
+    alone[0][left] = alone[1][right] = False
     same = closed.prompt[left] == other.prompt[right]
     unequal_prompts = int((~same).sum())
     first, second = closed.filter(left[same]), other.filter(right[same])
@@ -205,8 +224,8 @@ def pair_requests(closed: ModelRequests, other: ModelRequests) -> ModelPairs:
         first.filter(comparable),
         second.filter(comparable),
         unequal_prompts,
-        len(closed.item) - len(left),
-        len(other.item) - len(right),
+        int(alone[0].sum()),
+        int(alone[1].sum()),
         unequal_keys,
     )
 

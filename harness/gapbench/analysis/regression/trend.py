@@ -334,6 +334,8 @@ def _stretches(
         usable = [row for row in rows if row["usable"][metric]]
         return [(usable, 0.0)] if usable else []
     starts = sorted(floors)
+    if not starts:  # no night has a scored answer
+        return []
     found = []
     for start, end in zip(starts, [*starts[1:], len(rows)], strict=True):
         usable = [row for row in rows[start:end] if row["usable"][metric]]

@@ -176,6 +176,8 @@ def build_attempt_row(
         first_tool_call_s=clock.since_start_s(timing.first_tool_call_s),
         first_complete_call_s=clock.since_start_s(timing.first_complete_call_s),
         tool_wait_s=None if turn is None else turn.tool_wait_s,
+        rung=planned.sample.rung,
+        complexity=planned.sample.complexity,
     )
 
 

@@ -63,6 +63,9 @@ def initial_manifest(
                 scorer=task.scorer_name,
                 license=task.license,
                 scorer_sha256=task.scorer_sha256,
+                rungs=task.rungs,
+                rung_measure=task.rung_measure,
+                adaptive=None if task.adaptive is None else dataclasses.asdict(task.adaptive),
             )
             for task in plan.tasks
         ],
@@ -259,7 +262,7 @@ def cell_entry(cell: Cell) -> CellEntry:
         load_value=cell.load.value,
         load=_load_entry(cell.load),
         salt=cell.load.salt,
-        planned=len(cell.requests),
+        planned=cell.most_requests,
         started_at=None,
         wall_s=None,
         stretches_s={},

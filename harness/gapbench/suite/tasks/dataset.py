@@ -32,7 +32,7 @@ def read_rows(file: Path, choose: Choose | None) -> tuple[list[Row], str]:
 
     Args:
         file: JSON lines or a JSON array, CSV or TSV with a header, or Parquet; all but an array is read row by row.
-        choose: See :data:`Choose`. The file is read a second time for the chosen rows. None: all rows.
+        choose: See :data:`Choose`. The file is read a second time for the chosen rows, which may be none. None: all rows.
 
     Raises:
         DocumentError: Missing, of another format, damaged, or without rows.
@@ -58,7 +58,7 @@ def read_rows(file: Path, choose: Choose | None) -> tuple[list[Row], str]:
     except (OSError, ValueError) as exc:  # ValueError: a NUL in the name
         said = getattr(exc, "strerror", None) or str(exc)
         raise DocumentError(f"cannot be read: {said}; check the path and its permissions", file=file) from exc
-    if not rows:
+    if not rows and (choose is None or next(iter(reader(file)), None) is None):
         raise DocumentError("no rows; a task needs at least one", file=file)
     return rows, digest
 

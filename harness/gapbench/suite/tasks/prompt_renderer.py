@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,6 +106,44 @@ class Renderer:
             else self._templates.fill_text("cluster", self.task.cluster, row)
         )
 
+    def has_rung_of(self, rungs: Collection[int]) -> Callable[[Row, int], bool]:
+        """Return whether a row is on one of some rungs, as a function of the row and its number.
+
+        Raises:
+            DocumentError: The row has no rung.
+        """
+
+        def has_rung(row: Row, number: int) -> bool:
+            self._templates.number = number
+            return self._render_rung(row) in rungs
+
+        return has_rung
+
+    def _render_rung(self, row: Row) -> int | None:
+        """Return a row's rung. None: the task is no ladder."""
+        template = self.task.rung or (None if self.task.ladder is None else "{rung}")
+        if template is None:
+            return None
+        value = self._templates.fill_value("rung", template, row)
+        text = str(value)
+        if not text.isascii() or not text.isdigit() or int(text) < 1:
+            raise self._templates.row_error("rung", f"found {text[:40]!r}; expected a whole number from 1")
+        return int(text)
+
+    def _render_complexity(self, row: Row) -> float | None:
+        """Return a row's difficulty on its ladder's measure. None: not known."""
+        template = self.task.complexity or (None if self.task.ladder is None else "{complexity}")
+        if template is None:
+            return None
+        value = self._templates.fill_value("complexity", template, row)
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        if not math.isfinite(number):
+            raise self._templates.row_error("complexity", f"found {str(value)[:40]!r}; expected a number")
+        return number
+
     def render_samples(self, row: Row, number: int) -> tuple[Sample, ...]:
         """Return a row's samples: one, or one for each turn of the assistant with ``messages_mode: forced``.
 
@@ -167,6 +206,8 @@ class Renderer:
                 or (recorded if task.reference is None else ()),
                 decoy_turns=self._render_turns("decoy_turns", task.decoy_turns, row),
                 episode=episode,
+                rung=self._render_rung(row),
+                complexity=self._render_complexity(row),
             ),
             compares_calls=self._compares_calls,
         )

@@ -80,6 +80,7 @@ class RowChoice:
         read_labels: Returns the labels of a row, given the row and its number from 1.
         columns: The columns that ``read_labels`` needs.
         in_file_order: Whether to take the first rows of the file instead, as gapbench 0.1 did.
+        keep: Returns whether a row may be chosen, given the row and its number from 1. None: each may.
         places: Positions of the chosen rows in the data, in working order. Empty before :meth:`choose` is called.
     """
 
@@ -88,15 +89,28 @@ class RowChoice:
     read_labels: Callable[[dict[str, Any], int], Labels]
     columns: frozenset[str]
     in_file_order: bool = False
+    keep: Callable[[dict[str, Any], int], bool] | None = None
     places: list[int] = field(default_factory=list)
+
+    @property
+    def is_all(self) -> bool:
+        """Whether every row is chosen."""
+        return self.limit is None and self.keep is None
 
     def choose(self, rows: Iterable[dict[str, Any]]) -> set[int]:
         """Return the positions of the chosen rows, from 0. Reads every row once and keeps only its labels."""
+        kept = (
+            (number - 1, row)
+            for number, row in enumerate(rows, 1)
+            if self.keep is None or self.keep(row, number)
+        )
         if self.in_file_order:
-            self.places = [place for place, _ in enumerate(islice(rows, self.limit))]
+            self.places = [place for place, _ in islice(kept, self.limit)]
         else:
-            labels = [self.read_labels(row, number) for number, row in enumerate(rows, 1)]
-            self.places = order_by_labels(labels, self.seed)[: self.limit]
+            labels = {place: self.read_labels(row, place + 1) for place, row in kept}
+            places = list(labels)
+            order = order_by_labels(list(labels.values()), self.seed)[: self.limit]
+            self.places = [places[at] for at in order]
         return set(self.places)
 
     def working_order(self) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ from gapbench.suite.documents import (
     WORD_PATTERN,
     StrictModel,
 )
+from gapbench.suite.tasks.ladder_schema import LadderKeys
 from gapbench.suite.tasks.tool_schema import AgentDocument, MessagesForm, MessagesMode, Tools, ToolsAs
 from gapbench.values import Params
 
@@ -81,7 +82,7 @@ class ShotDocument(StrictModel):
     assistant: str = Field(description="template of the answer")
 
 
-class TaskDocument(StrictModel):
+class TaskDocument(LadderKeys):
     """How rows become prompts, targets and scores."""
 
     name: str = Field(pattern=PATH_NAME_PATTERN, description="name of the task")
@@ -89,8 +90,23 @@ class TaskDocument(StrictModel):
     version: int | str = Field(1, description="raise it when results should no longer be compared")
     license: str | None = Field(None, description="license of the data")
     description: str = Field("", description="for readers")
-    data: str | HuggingFaceData | GeneratedData = Field(
-        description="a .jsonl, .json, .csv, .tsv or .parquet next to this file, {hf: name}, or {generator: file.py}"
+    data: str | HuggingFaceData | GeneratedData | None = Field(
+        None,
+        description="a .jsonl, .json, .csv, .tsv or .parquet next to this file, {hf: name}, or {generator: file.py}; "
+        "without it the rows are those of the ladder",
+    )
+    ladder: str | None = Field(
+        None,
+        pattern=r"\.py$",
+        description="a .py with LADDER = gapbench.ladder.Ladder(…), relative to this file, that draws items by rung; needs --allow-code",
+    )
+    rung: str | None = Field(
+        None,
+        description="template of the item's difficulty, a whole number from 1; default with a ladder: {rung}",
+    )
+    complexity: str | None = Field(
+        None,
+        description="template of the difficulty on a measure of its own, a number; default with a ladder: {complexity}",
     )
     id: str | None = Field(None, description="template of the sample's id; default: the row number")
     system: str | None = Field(None, description="template of a system prompt")
@@ -185,6 +201,19 @@ class TaskDocument(StrictModel):
         return self
 
     @model_validator(mode="after")
+    def _check_ladder(self) -> TaskDocument:
+        if self.data is None and self.ladder is None:
+            raise ValueError("data: missing; name a file, a data set or a ladder")
+        if self.ladder is None:
+            for key in ("seed", "per_rung"):
+                if getattr(self, key) is not None:
+                    raise ValueError(f"{key}: goes with a ladder, which draws items; this task has none")
+            if self.rung is None and (self.rungs is not None or self.adaptive):
+                key = "rungs" if self.rungs is not None else "adaptive"
+                raise ValueError(f"{key}: the items have no rungs; name their column under rung")
+        return self
+
+    @model_validator(mode="after")
     def _check_turns(self) -> TaskDocument:
         if self.prompt is None and self.messages is None:
             raise ValueError(
@@ -234,7 +263,8 @@ class TaskDocument(StrictModel):
 
     def fingerprint(self) -> dict[str, Any]:
         """Return the document for its hash, without the later keys that are not set, so that old hashes stay."""
-        content = self.model_dump(mode="json")
+        # Adaptive or not, the items are the same.
+        content = self.model_dump(mode="json", exclude={"adaptive"})
         return {
             key: value
             for key, value in content.items()
@@ -245,7 +275,8 @@ class TaskDocument(StrictModel):
 _LATER_KEYS = frozenset(
     {
         "messages", "messages_mode", "messages_form", "tools", "tool_choice", "parallel_tool_calls", "tools_as",
-        "response_schema", "response_strict", "agent", "reference_turns", "decoy_turns",
+        "response_schema", "response_strict", "agent", "reference_turns", "decoy_turns", "ladder", "rung", "complexity",
+        "seed", "rungs", "per_rung",
     }
 )  # fmt: skip
 """Keys that came after version 0.1 of the documents."""

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from gapbench.suite.tasks.grader import ExternalScorer
 from gapbench.suite.tasks.sample_order import labels_of, order_by_labels, order_seed
 from gapbench.suite.tasks.user_code import code_file_digests, without_folders
-from gapbench.values import Params, Sample, canonical_json, sha256
+from gapbench.values import AdaptiveItems, Params, Sample, canonical_json, sha256
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,9 @@ class Task:
         repeats: Times each sample is asked, for each of the suite's own repeats.
         tools_as: Whether tools are declared in the request or described in the prompt.
         external_scorer: Judges the replies in place of a scorer. None: the scorer does.
+        adaptive: When an adaptive run of its ladder ends. None: all samples are asked.
+        rungs: Rungs of its ladder, whether or not they have samples here. None: it is no ladder.
+        rung_measure: What the samples' ``complexity`` counts. None: not said.
     """
 
     name: str
@@ -56,6 +59,9 @@ class Task:
     external_scorer: ExternalScorer | None = None
     working_order: tuple[int, ...] = ()
     tools_as: Literal["native", "prompt"] = "native"
+    adaptive: AdaptiveItems | None = None
+    rungs: int | None = None
+    rung_measure: str | None = None
 
     def ordered_samples(self, seed: int) -> list[Sample]:
         """Return the samples in working order.

@@ -20,6 +20,7 @@ FUZZED: list[tuple[Any, Any, dict[str, Any]]] = [
     (make_scorer("numeric", {}), "1234567", {}),
     (make_scorer("json_schema", {}), '{"a": "aa"}', {"schema": SCHEMA}),
     (make_scorer("json_schema", {"only": True, "ignore_order": True}), '{"a": "aa"}', {"schema": SCHEMA}),
+    (make_scorer("plan", {}), None, {"start": {"A": [1], "B": []}, "goal": {"A": [], "B": [1]}}),
     (make_scorer("tool_call", {}), '[{"name": "a", "arguments": {"b": 1}}]', {}),
     (
         make_scorer("constraints", {}),
@@ -28,7 +29,7 @@ FUZZED: list[tuple[Any, Any, dict[str, Any]]] = [
     ),
 ]  # fmt: skip
 PIECES = st.sampled_from(
-    ["{", "}", "[", "]", '"a"', ":", ",", "name", "arguments", "```json\n", "```", "Answer: ", "\\boxed{", "$", "- ", "1", "é", "\x00", "\ud800", '{"name": "a", "arguments": ', "null", "NaN", "\\frac{1}{2}", "####"]
+    ["{", "}", "[", "]", '"a"', ":", ",", "name", "arguments", "```json\n", "```", "Answer: ", "\\boxed{", "$", "- ", "1", "é", "\x00", "\ud800", '{"name": "a", "arguments": ', "null", "NaN", "\\frac{1}{2}", "####", "A>B"]
 )  # fmt: skip
 REPLIES = st.one_of(st.text(), st.lists(PIECES, max_size=30).map("".join))
 

@@ -78,9 +78,9 @@ def test_20_samples_of_a_built_in_task_hold_every_tier(name: str, seed: int) -> 
     assert {sample.tags[0] for sample in whole.samples} == {sample.tags[0] for sample in few.samples}
 
 
-def test_20_samples_hold_every_template() -> None:
-    """Arithmetic has 13 templates of 12 items; the first 20 of the file held 2 of them."""
-    assert 13 == len({sample.cluster_id for sample in builtin_task("reasoning/arithmetic", 20).samples})
+def test_20_samples_hold_every_rung() -> None:
+    """Arithmetic has 15 rungs of 8 items; the first 20 of the file held 3 of them."""
+    assert set(range(1, 16)) == {sample.rung for sample in builtin_task("reasoning/arithmetic", 20).samples}
 
 
 @pytest.mark.parametrize("name", QUICK)
