@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.mutation import Mutant, drawn, python_mutants, sql_mutants
+from benchmarks.mutation import Mutant, drawn, function_mutants, python_mutants, sql_mutants
 from gapbench.scoring import Scorer, make_scorer
 from gapbench.suite.tasks.loader import builtin_tasks, find_builtin_task, load_task, read_task
 from gapbench.suite.tasks.task import Task
@@ -30,6 +30,8 @@ HERE = Path(__file__).parent
 MUTANTS = 5
 # A mutant that loops is a fault found; waiting longer finds nothing more.
 MUTANT_TIMEOUT_S = 0.5
+# A repository with its existing tests takes longer; a survivor must not pass for a mutant that loops.
+REPOSITORY_MUTANT_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -79,16 +81,16 @@ def mutants_of(sample: Sample) -> list[Mutant]:
 
 
 def _repository_mutants(row: Mapping[str, Any]) -> list[Mutant]:
-    """Return mutants of the functions that the reference touches, the other files as it leaves them."""
+    """Return mutants of the functions that the reference touches, all else as it leaves it."""
     found = []
     for path, text in row["solution"].items():
         if not path.endswith(".py"):
             continue
         touched = frozenset(row["touched"].get(path, []))
-        for mutant in python_mutants(text, touched):
-            files = {**row["solution"], path: mutant.code}
+        for label, mutated in function_mutants(text, touched):
+            files = {**row["solution"], path: mutated}
             reply = "\n".join(f"{name}\n```\n{body}```" for name, body in files.items())
-            found.append(Mutant(f"{path} {mutant.label}", reply))
+            found.append(Mutant(f"{path} {label}", reply))
     return found
 
 
@@ -99,13 +101,23 @@ def chosen(sample: Sample, same: Mapping[str, str], count: int | None) -> list[M
     return [*mixed, Mutant("the decoy", sample.decoy or "")][:count]
 
 
+def idle_changes(sample: Sample) -> list[Mutant]:
+    """Return, for a repository, an answer that changes nothing."""
+    files = sample.columns.get("files")
+    if not files:
+        return []
+    path = min(path for path, text in files.items() if text.strip())
+    return [Mutant("nothing done", f"{path}\n```\n{files[path]}```")]
+
+
 def examine(task: Task, sample: Sample, same: Mapping[str, str], count: int | None = MUTANTS) -> Finding:
     """Run the reference and mutants of one problem."""
     assert task.scorer_name is not None
     whole: Scorer = make_scorer(task.scorer_name, task.scorer_options)
-    hasty = make_scorer(task.scorer_name, {**task.scorer_options, "timeout_s": MUTANT_TIMEOUT_S})
+    timeout_s = REPOSITORY_MUTANT_TIMEOUT_S if "files" in sample.columns else MUTANT_TIMEOUT_S
+    hasty = make_scorer(task.scorer_name, {**task.scorer_options, "timeout_s": timeout_s})
     reference = whole(sample.reference or "", sample)
-    tried = chosen(sample, same, count)
+    tried = [*chosen(sample, same, count), *idle_changes(sample)]
     survivors = [mutant.label for mutant in tried if hasty(mutant.code, sample).outcome == "correct"]
     return Finding(sample.sample_id, reference, len(tried), survivors)
 

@@ -10,6 +10,7 @@ import ast
 import copy
 import random
 import re
+import textwrap
 from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -93,6 +94,35 @@ def python_mutants(code: str, only: frozenset[str] | None = None) -> list[Mutant
                 again = f" ({labels[said]})" if labels[said] > 1 else ""
                 found[text] = Mutant(said + again, text + "\n")
     return list(found.values())
+
+
+def function_mutants(code: str, names: frozenset[str]) -> list[Mutant]:
+    """Return every mutant of some functions of a Python program; the text around them stays as it is.
+
+    Args:
+        code: The program.
+        names: Functions, methods as ``method`` or ``Class.method``.
+    """
+    lines = code.splitlines(keepends=True)
+    found = []
+    for name, node in _named_functions(ast.parse(code), ""):
+        if not names & {name, node.name}:
+            continue
+        first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)]) - 1
+        text = textwrap.dedent("".join(lines[first : node.end_lineno]))
+        for label, mutated in python_mutants(text, frozenset({node.name})):
+            inner = textwrap.indent(mutated, " " * node.col_offset)
+            whole = "".join(lines[:first]) + inner + "".join(lines[node.end_lineno :])
+            found.append(Mutant(f"{name} {label}", whole))
+    return found
+
+
+def _named_functions(node: ast.AST, outer: str) -> Iterator[tuple[str, ast.FunctionDef]]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef):
+            yield outer + child.name, child
+        elif isinstance(child, ast.ClassDef):
+            yield from _named_functions(child, f"{outer}{child.name}.")
 
 
 def _may_change(tree: ast.AST, node: ast.AST, only: frozenset[str] | None) -> bool:
