@@ -33,7 +33,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "capacity": "Find the highest request rate that meets a service level.",
         "view": "List, compare, search and annotate runs in a browser.",
         "runs": "List runs, or check and repair them.",
-        "list": "List runners, tasks, suites, models, scorers or runs.",
+        "list": "List runners, tasks, suites, models, scorers, runs or public generators.",
         "schema": "Show the Parquet columns, or the JSON Schema of a suite.",
     },
     "Score answers": {

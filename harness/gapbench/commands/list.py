@@ -1,4 +1,4 @@
-"""`bench list`: names of runners, tasks, suites, models, scorers and runs, with a line about each."""
+"""`bench list`: names of runners, tasks, suites, models, scorers, runs and public generators, with a line about each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 from gapbench.commands.options import DEFAULT_LAST, json_option
 
-KINDS = ("runners", "tasks", "suites", "models", "scorers", "runs")
+KINDS = ("runners", "tasks", "suites", "models", "scorers", "runs", "reasoning_gym")
 
 
 @click.command("list", epilog="Examples: bench list tasks; bench list models tasks/suites/quickstart.yaml")
@@ -20,7 +20,8 @@ KINDS = ("runners", "tasks", "suites", "models", "scorers", "runs")
 def list_command(kind: str, suite: str | None, *, as_json: bool) -> None:
     """List the names of one KIND, with a line about each.
 
-    `models` lists the models of SUITE or, without SUITE, those with a known price.
+    `models` lists the models of SUITE or, without SUITE, those with a known price. `reasoning_gym` lists the generators
+    of the installed package with their levels.
     """
     if kind == "runs":
         from gapbench.commands.run_list import print_run_list
@@ -64,6 +65,12 @@ def list_names(kind: str, suite: str | None = None) -> Iterator[tuple[str, str]]
         from gapbench import scoring
 
         yield from scoring.scorer_descriptions().items()
+    elif kind == "reasoning_gym":
+        from gapbench.suite.reasoning_gym.package import describe_package
+
+        for name, generator in describe_package().generators.items():
+            levels = f"levels 0 to {generator.levels - 1}" if generator.levels else "no levels"
+            yield name, f"{generator.folder}, {levels}"
     elif suite is not None:
         from gapbench.suite.suite import load_suite
 

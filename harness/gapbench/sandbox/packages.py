@@ -22,6 +22,8 @@ def find_packages(names: Iterable[str]) -> dict[str, str]:
         SetupError: One is not installed, or is not a folder or file of its own.
     """
     paths = [_find_package(name) for name in dict.fromkeys(names)]
+    # Wheels for Linux have the libraries that they bring in a folder beside the package, such as numpy.libs.
+    paths += [libraries for path in paths if (libraries := path.with_name(f"{path.name}.libs")).is_dir()]
     return {path.name: os.path.realpath(path) for path in paths}
 
 
@@ -33,7 +35,7 @@ def _find_package(name: str) -> Path:
     if spec is None:
         raise SetupError(f"the tools need the package {name!r}, which is not installed; install it")
     path = Path(spec.origin or "")
-    if spec.submodule_search_locations is not None and spec.origin is not None:
+    if path.stem.partition(".")[0] == "__init__":  # six, once imported, is a file that says it is a package
         path = path.parent
     if not spec.has_location or not path.exists():
         raise SetupError(

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from gapbench.suite.bfcl.entry import BfclEntry
+from gapbench.suite.human_eval.entry import HumanEvalEntry
 from gapbench.suite.lm_eval.entry import LmEvalEntry
 from gapbench.suite.model_schema import add_runner_options
+from gapbench.suite.reasoning_gym.entry import ReasoningGymEntry
 from gapbench.suite.suite import Suite
 from gapbench.suite.task_entry import TaskEntry
 from gapbench.suite.tasks.schema import TaskDocument
@@ -23,6 +25,8 @@ def suite_json_schema() -> dict[str, Any]:
             LmEvalEntry.model_json_schema(),
             BfclEntry.model_json_schema(),
             Tau2Entry.model_json_schema(),
+            ReasoningGymEntry.model_json_schema(),
+            HumanEvalEntry.model_json_schema(),
             {"$ref": "#/$defs/TaskDocument"},
         ]
     }

@@ -25,10 +25,14 @@ from gapbench.suite.documents import (
     validate_document,
 )
 from gapbench.suite.documents.code_scan import refuse_programs
+from gapbench.suite.human_eval import entry as human_eval
+from gapbench.suite.human_eval.conversion import load_human_eval_tasks
 from gapbench.suite.lm_eval import entry as lm_eval
 from gapbench.suite.lm_eval import loading
 from gapbench.suite.loads.schema import LoadDocument
 from gapbench.suite.model_schema import ModelDocument
+from gapbench.suite.reasoning_gym import entry as reasoning_gym
+from gapbench.suite.reasoning_gym.conversion import load_reasoning_gym_tasks
 from gapbench.suite.run_policies import BreakerDocument, RetriesDocument, TimeoutsDocument
 from gapbench.suite.task_entry import TaskEntry, set_ladder_keys, set_tools, set_tools_as
 from gapbench.suite.tasks.builtin import builtin_folder
@@ -36,14 +40,23 @@ from gapbench.suite.tasks.dataset import FORMATS
 from gapbench.suite.tasks.loader import find_builtin_task, load_task, read_task
 from gapbench.suite.tasks.schema import ParamsDocument, TaskDocument
 from gapbench.suite.tasks.task import Task
+from gapbench.suite.tasks.task_places import TaskPlaces
 from gapbench.suite.tasks.tool_schema import Tools, ToolsAs
 from gapbench.suite.tau2 import entry as tau2
 from gapbench.suite.tau2.conversion import load_tau2_tasks
 from gapbench.suite.tco_fields import TcoDocument
 from gapbench.values import Model, canonical_json, sha256
 
-_FOREIGN_ENTRIES = (lm_eval.is_lm_eval_entry, bfcl.is_bfcl_entry, tau2.is_tau2_entry)
+_FOREIGN_ENTRIES = (
+    lm_eval.is_lm_eval_entry,
+    bfcl.is_bfcl_entry,
+    tau2.is_tau2_entry,
+    reasoning_gym.is_reasoning_gym_entry,
+    human_eval.is_human_eval_entry,
+)
 """Tell which entries of ``tasks`` are read elsewhere."""
+_FOREIGN_LOADERS = (load_bfcl_tasks, load_tau2_tasks, load_reasoning_gym_tasks, load_human_eval_tasks)
+"""Make tasks of them, all but those of lm-eval, which need to know more of the run."""
 
 
 class Suite(StrictModel):
@@ -168,6 +181,9 @@ class Suite(StrictModel):
         for _, entry in bfcl.bfcl_entries(self._document):
             foreign += [bfcl.task_name(category) for category in entry.bfcl]
         foreign += [tau2.task_name(entry) for _, entry in tau2.tau2_entries(self._document)]
+        for _, gym in reasoning_gym.reasoning_gym_entries(self._document):
+            foreign += [reasoning_gym.task_name(generator) for generator in gym.reasoning_gym]
+        foreign += [entry.task_name for _, entry in human_eval.human_eval_entries(self._document)]
         return [document.name for _, (document, _, _, _) in self._task_documents()] + foreign
 
     def load_tasks(
@@ -193,14 +209,9 @@ class Suite(StrictModel):
         """
         wanted = set(only)
         entries = self._task_documents()
-        seen: dict[str, int] = {}
+        places = TaskPlaces(self._document)
         for index, (document, _, _, _) in entries:
-            if document.name in seen:
-                raise self._document.error(
-                    ("tasks", index),
-                    f"task {document.name!r} is listed twice, also as tasks[{seen[document.name]}]",
-                )
-            seen[document.name] = index
+            places.add(document.name, ("tasks", index))
         tasks: list[Task] = []
         for index, (document, source, own_limit, path) in entries:
             if wanted and document.name not in wanted:
@@ -218,15 +229,15 @@ class Suite(StrictModel):
                     ladder_place=(self._document, ("tasks", index)),
                 )
             )
-        tasks += load_bfcl_tasks(self._document, wanted, limit, task_places=seen)
-        tasks += load_tau2_tasks(self._document, wanted, limit, task_places=seen)
+        for load_foreign_tasks in _FOREIGN_LOADERS:
+            tasks += load_foreign_tasks(self._document, wanted, limit, places)
         return tasks + loading.load_lm_eval_tasks(
             self._document,
             wanted,
             limit,
+            places,
             closed_models=closed_models,
             allow_code=allow_code,
-            task_places=seen,
         )
 
     def _task_documents(self) -> list[tuple[int, tuple[TaskDocument, Document, int | None, KeyPath]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import os
 import shutil
@@ -622,3 +623,19 @@ def test_a_package_that_cannot_be_mounted_is_refused(name: str, reason: str, pac
     with pytest.raises(SetupError) as raised:
         find_packages(["allowed", name])
     assert str(raised.value) == f"the tools need the package {name!r}, {reason}"
+
+
+def test_a_module_that_calls_itself_a_package_is_mounted_alone(packages: Path) -> None:
+    """Once imported, six has a list of submodules; the folder that it is in, with all other packages, is not mounted."""
+    (packages / "lonely.py").write_text("__path__ = []\n__spec__.submodule_search_locations = []\n")
+    importlib.import_module("lonely")
+    try:
+        assert find_packages(["lonely"]) == {"lonely.py": os.path.realpath(packages / "lonely.py")}
+    finally:
+        del sys.modules["lonely"]
+
+
+def test_the_libraries_beside_a_package_are_mounted_with_it(packages: Path) -> None:
+    """As wheels for Linux have them: allowed and allowed.libs."""
+    (packages / "allowed.libs").mkdir()
+    assert set(find_packages(["allowed"])) >= {"allowed.libs"}

@@ -12,6 +12,7 @@ from gapbench.suite.bfcl.package import BfclRows, read_category
 from gapbench.suite.bfcl.reference import Call, reference_calls
 from gapbench.suite.documents import Document
 from gapbench.suite.tasks.task import Task
+from gapbench.suite.tasks.task_places import TaskPlaces
 from gapbench.values import Message, Sample, Text, ToolCall, canonical_json, sha256
 
 LICENSE = "Apache-2.0"
@@ -19,7 +20,7 @@ NO_CALL = Message("assistant", (Text("None of the functions can do that."),))
 
 
 def load_bfcl_tasks(
-    document: Document, only: Collection[str], limit: int | None, *, task_places: Mapping[str, int]
+    document: Document, only: Collection[str], limit: int | None, places: TaskPlaces
 ) -> list[Task]:
     """Return the tasks that a suite's entries for BFCL stand for.
 
@@ -27,20 +28,17 @@ def load_bfcl_tasks(
         document: The suite.
         only: Names of tasks; (): all.
         limit: N samples of each task, on top of the entries' own. None: no further limit.
-        task_places: Names of the suite's other tasks, with their places.
+        places: The suite's other tasks.
 
     Raises:
         DocumentError: A category is listed twice.
         SetupError: The package ``bfcl-eval`` is not installed, or one that its tools need.
     """
     tasks: list[Task] = []
-    places = dict(task_places)
     for at, entry in bfcl_entries(document):
         for category in entry.bfcl:
             name = task_name(category)
-            if name in places:
-                raise document.error(at, f"task {name!r} is listed twice, also in tasks[{places[name]}]")
-            places[name] = int(at[1])
+            places.add(name, at)
             if not only or name in only:
                 tasks.append(convert_category(category, entry, limit))
     return tasks

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 from gapbench.errors import DocumentError, InputError
 from gapbench.suite.documents import Document
 from gapbench.suite.lm_eval.entry import lm_eval_entries
 from gapbench.suite.tasks.task import Task
+from gapbench.suite.tasks.task_places import TaskPlaces
 
 
 def load_lm_eval_tasks(
     document: Document,
     only: Collection[str],
     limit: int | None,
+    places: TaskPlaces,
     *,
     closed_models: Sequence[str],
     allow_code: bool,
-    task_places: Mapping[str, int],
 ) -> list[Task]:
     """Return the tasks that a suite's entries for lm-eval stand for.
 
@@ -25,15 +26,14 @@ def load_lm_eval_tasks(
         document: The suite.
         only: Names of entries or of tasks; (): all.
         limit: First N documents of each task, on top of the entries' own. None: no further limit.
+        places: The suite's other tasks.
         closed_models: Models with closed weights that will be asked: they give no log-probabilities.
         allow_code: Whether Python that a user's task YAML names may run.
-        task_places: Names of the suite's other tasks, with their places.
 
     Raises:
         InputError: A task cannot be loaded or cannot be run here.
     """
     found: list[Task] = []
-    places = dict(task_places)
     for at, entry in lm_eval_entries(document):
         from gapbench.suite.lm_eval.conversion import convert_entry  # noqa: PLC0415 - an extra, and a second of imports
 
@@ -46,11 +46,7 @@ def load_lm_eval_tasks(
         except InputError as exc:
             raise type(exc)(f"{document.file}:{document.line(at)}: {exc}") from exc
         for task in expanded:
-            if task.name in places:
-                raise document.error(
-                    at, f"task {task.name!r} is listed twice, also in tasks[{places[task.name]}]"
-                )
-            places[task.name] = int(at[1])
+            places.add(task.name, at)
             if not only or {entry.lm_eval, task.name} & set(only):
                 found.append(task)
     return found

@@ -10,6 +10,7 @@ from typing import Any
 from gapbench.sandbox.packages import find_packages
 from gapbench.suite.documents import Document, KeyPath
 from gapbench.suite.tasks.task import Task
+from gapbench.suite.tasks.task_places import TaskPlaces
 from gapbench.suite.tau2.declarations import declare_tools
 from gapbench.suite.tau2.entry import Tau2Document, task_name, tau2_entries
 from gapbench.suite.tau2.package import PACKAGE, Tau2Domain, read_domain
@@ -60,7 +61,7 @@ Item = Mapping[str, Any]
 
 
 def load_tau2_tasks(
-    document: Document, only: Collection[str], limit: int | None, *, task_places: Mapping[str, int]
+    document: Document, only: Collection[str], limit: int | None, places: TaskPlaces
 ) -> list[Task]:
     """Return the tasks that a suite's entries for tau2 stand for.
 
@@ -68,19 +69,16 @@ def load_tau2_tasks(
         document: The suite.
         only: Names of tasks; (): all.
         limit: N samples of each task, on top of the entries' own. None: no further limit.
-        task_places: Names of the suite's other tasks, with their places.
+        places: The suite's other tasks.
 
     Raises:
         DocumentError: A task is listed twice, or the domain has no such split.
         SetupError: The package ``inspect-evals`` is not installed, or one that its tools need.
     """
     tasks: list[Task] = []
-    places = dict(task_places)
     for at, entry in tau2_entries(document):
         name = task_name(entry)
-        if name in places:
-            raise document.error(at, f"task {name!r} is listed twice, also in tasks[{places[name]}]")
-        places[name] = int(at[1])
+        places.add(name, at)
         if not only or name in only:
             tasks.append(_load_task(document, at, entry, limit))
     return tasks
