@@ -87,7 +87,7 @@ def _check_generator(
     for field in given.config:
         if field in {"seed", "size"}:
             key = "seed" if field == "seed" else "count"
-            raise document.error((*place, "config", field), f"write {key} beside config instead")
+            raise document.error((*place, "config", field), f"write {key} next to config instead")
         if field not in about.fields:
             names = sorted({*about.fields} - {"seed", "size"})
             near = difflib.get_close_matches(field, names, 1)

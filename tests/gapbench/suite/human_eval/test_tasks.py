@@ -43,7 +43,7 @@ def count_right(task: Task, reply: Callable[[Sample], str | None], step: int) ->
 
 
 def test_the_canonical_solutions_of_all_problems_are_right() -> None:
-    """Each as a fenced function; benchmarks/public_sets.py has the other forms of all 164."""
+    """Each as a fenced function; benchmarks/human_eval_scores.py has the other form of all 164."""
     assert count_right(make_task("function"), lambda sample: sample.reference, 1) == (164, 164)
 
 

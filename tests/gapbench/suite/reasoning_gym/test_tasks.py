@@ -121,7 +121,7 @@ def test_all_generators_of_the_package_make_items() -> None:
             "{gcd: {config: {min_valu: 3}}}",
             r"gcd.config.min_valu: gcd has no such field; did you mean 'min_value'[?]",
         ),
-        ("{gcd: {config: {size: 3}}}", r"gcd.config.size: write count beside config instead"),
+        ("{gcd: {config: {size: 3}}}", r"gcd.config.size: write count next to config instead"),
         (
             "{gcd: {config: {min_value: -3}}}",
             "reasoning_gym.gcd: reasoning-gym cannot make these items: AssertionError: min_value",
