@@ -75,7 +75,7 @@ def evaluate_one(expression: str, space: dict[str, Any]) -> Any:
 
 def feature_cases(parts: Any, feature: Any, others: list[Any]) -> list[list[Any]]:
     """Return the hidden cases of one feature: expression and value."""
-    expressions = list(feature.calls)
+    expressions = [*feature.calls, *feature.odd]
     r = Random(f"cases/{feature.name}")
     if feature.script is not None:
         expressions += [feature.script(r) for _ in range(DRAWN)]

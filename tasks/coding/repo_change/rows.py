@@ -16,9 +16,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from gapbench.ladder import CANARY
+
 HERE = Path(__file__).parent
 PARTS = "repository_parts"
-CANARY = "gapbench-canary 6f1d2c1e-1b0a-4a53-9d0f-5b7e0c9a7d42: data for evaluation, not for training"
 # Which repository each rung of the drawn problems uses; three for each of the six.
 DRAWN = (
     ("ledger", 2), ("query", 3), ("schedule", 1), ("template", 4), ("server", 5), ("build", 6),
@@ -70,7 +71,7 @@ def make_row(parts: SimpleNamespace, number: int, problem: Mapping[str, Any], se
     shown = parts.listing.choose_files(before, needed, tokens, f"{seed}/{number}")
     listing = parts.listing.file_listing(before, shown)
     return {
-        "id": f"{problem['kind']}-{problem['repository']}-{number:02}",
+        "id": f"{problem['kind']}-{problem['name']}",
         "tier": "easy" if rung <= 4 else "medium" if rung <= 8 else "hard",
         "rung": rung,
         "complexity": len(changed),

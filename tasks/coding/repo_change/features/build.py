@@ -10,7 +10,8 @@ LOADS = {"app": "makeplan.app", "patterns": "makeplan.patterns"}
 SOURCES = ("main.c", "util.c", "lib/io.c", "lib/sub/net.c", "doc.txt")
 ODD = (
     "what", "> touch x", ": b", "a b = c", "a: b\n> touch a\na: c\n> touch a", "a: a", "x: y\ny: x", "app: none.q", "A = $(A)\n$(A): b", "A = $(word 0,a)\n$(A): b", "A = $(patsubst a,b)\nc: $(A)", "A = $(B\nc: $(A)", "a:\n> jump", "a:\n> rm nil", "a:\n> fail now", "a:\n> touch",
-    "a:\n> tool none 1 2", "a:\n> tool x", "A = $(if a)\nb: $(A)", "A = one \\\n two\na:\n> echo $(A) \\# x # y", "a: main.c # remark\n> echo $< $^ $? $* $$", "", "%.x: %.y", "A = $(tool none,1,2)\na: $(A)",
+    "a:\n> tool none 1 2", "a:\n> tool x", "A = $(if a)\nb: $(A)", "A = one \\\n two\na:\n> echo $(A) \\# x # y", "a: main.c # remark\n> echo $< $^ $? $* $$", "", "%.x: %.y", "A = $(tool none,1,2)\na: $(A)", "= 5", " := 5\na:\n> echo $(A)", "A=1\nA+=2\nA?=3\nB?=4\nC:=$(A)\na:\n> echo $(A) $(B) $(C)", "a:X=1\na:b\n> echo $(X)", "a: X:=$$q\nX := $$(b)\na:\n> echo $(X)", "X := $$(b)\na: Y = 1\na:\n> echo $(X)$(Y)", "a: | b doc.txt\n> echo $| $^", "a: b doc.txt\n> touch a\n> echo $^ $? $|",
+    "ifeq (  $(A) , )\na:\n> echo x\nendif", "ifeq (a,b))\nendif", "ifeq a,b\nendif", "ifeq(a,a)\na:\n> echo y\nendif", "ifneq (a,b\nendif", "a: b |doc.txt\n> echo $<$|", " a  :  b  |  doc.txt  \n> echo $<$|.",
 )  # fmt: skip
 EXPRESSIONS = (
     "$(filter-out %.c,a.c b.h c.c)", "$(suffix a.c b/x.tar.gz c)", "$(basename a.c b/x.tar.gz c)", "$(dir a b/c d/e/f)", "$(addprefix p/,a b)$(addsuffix .q,a b)", "$(word 2,a b c)$(word 9,a)", "$(strip  a   b )", "$(sort b a c a)", "$(patsubst %.c,o/%.o,a.c b/c.c d.h)",
@@ -45,6 +46,13 @@ def built(r: Random, more: list[str], goals: tuple[str, ...] = (), tail: str = "
     lines[r.choice([3, 4, 4]) : 4] = []
     text = "\n".join([*lines, *more]) if r.random() < 0.7 else "\n".join([*lines[:3], *more, *lines[3:]])
     return f"app.build({text!r}, {files(r)!r}, {[*goals]!r}{tail})"
+
+
+def odd_calls() -> list[str]:
+    """Return builds of each odd text, and each expression."""
+    there = {"main.c": 3, "b": 2, "doc.txt": 4}
+    calls = [f"app.build({text!r}, {there!r})" for text in ODD]
+    return calls + [f"app.expand({'SRC = main.c lib/io.c' + chr(10) + 'A = 3'!r}, {expression!r})" for expression in EXPRESSIONS]
 
 
 def common(r: Random) -> str:

@@ -91,6 +91,12 @@ def currencies(r: Random, orders: list[str]) -> str | None:
     )
 
 
+def odd_calls() -> list[str]:
+    """Return calls with each odd command, on a new book and on one with goods and an order."""
+    start = ["item pen 1.20 pack=10", "item ink 3", "receive pen 12 0.50", "receive ink 2 1 expires=3", "order A1 pen:11 ink:1", "order A2 ink:4"]
+    return [f"app.run({[*start, line, 'report stock', 'report orders']!r})" for line in ODD]
+
+
 def common(r: Random) -> str:
     """Return a call about what was there before."""
     return script(r, lambda r, orders: r.choice(ODD))

@@ -7,6 +7,17 @@ from random import Random
 from typing import Any
 
 LOADS = {"app": "tablequery.app"}
+ODD = (
+    "SELECT city FROM rivers", "SELECT FROM towns", "SELECT city FROM towns t JOIN towns t ON true", "SELECT city FROM towns WHERE COUNT(*) > 1", "SELECT city FROM towns LIMIT x",
+    "SELECT city FROM towns LIMIT 2 OFFSET", "SELECT city FROM towns 5", "SELECT city towns", "SELECT t.city FROM towns", "SELECT t.town FROM towns t", "SELECT pop FROM towns a JOIN towns b ON true",
+    "SELECT city FROM towns WHERE pop", "SELECT city FROM towns WHERE NOT 'a'", "SELECT city FROM towns WHERE pop > 0 AND rank", "SELECT city FROM towns WHERE pop > 0 OR city", "SELECT -city FROM towns", "SELECT city + 1 FROM towns",
+    "SELECT city < rank FROM towns", "SELECT 'a FROM towns", "SELECT city ? 1 FROM towns", "SELECT (1 FROM towns", "SELECT city IN 1 FROM towns", "SELECT city NOT 1 FROM towns", "SELECT SUM(*) FROM towns",
+    "SELECT SUM(pop, rank) FROM towns", "SELECT SUM(city) FROM towns", "SELECT UPPER(city, 1) FROM towns", "SELECT NONE(1, 2) FROM towns", "SELECT city FROM towns JOIN lands land = name", "SELECT city AS FROM towns",
+    "SELECT city FROM towns GROUP land", "SELECT city FROM towns WHERE rank IS 3", "SELECT pop FROM towns JOIN lands ON tax", "SELECT * FROM towns WHERE",
+    "SELECT true, FALSE, null FROM towns LIMIT 1", "SELECT city FROM towns ORDER BY false", "SELECT DISTINCT rank FROM towns ORDER BY pop", "SELECT rank IN (1, rank > 2) FROM towns", "SELECT city FROM towns HAVING 1", "SELECT city FROM towns WHERE (pop IS NULL) = true",
+    "SELECT COUNT(*) AS n FROM towns HAVING n IN (1, 2)", "SELECT COUNT(*) AS n FROM towns HAVING n BETWEEN 0 AND n", "SELECT COUNT(*) AS n FROM towns HAVING 3 BETWEEN n AND 9", "SELECT COUNT(*) AS n FROM towns HAVING 0 IN (n, n + 1) OR n > 0", "SELECT RANK() OVER (PARTITION BY rank > 1 ORDER BY rank = 1) FROM towns",
+    "SELECT rank, SUM(pop) OVER (ORDER BY rank) + COUNT(*) FROM towns", "SELECT city FROM towns t LEFT towns u ON true", "SELECT city FROM towns LEFT JOIN lands ON land = name WHERE tax IS NULL OFFSET 1",
+)  # fmt: skip
 CITIES = ("Ulm", "Kiel", "Jena", "Husum", "Bonn", "Aalen", "Kehl")
 
 
@@ -108,23 +119,17 @@ def windows(r: Random) -> str:
     return call(r, f"SELECT {distinct}city, {one()}{r.choice([' * 10', ' + rank', '', ''])} AS w{r.choice(['', ', ' + one()])} FROM towns {tail}")
 
 
+def odd_calls() -> list[str]:
+    """Return calls with each odd query."""
+    r = Random("odd")
+    return [call(r, query) for query in ODD]
+
+
 def common(r: Random) -> str:
     """Return a call about what was there before."""
     roll = r.random()
     if roll < 0.25:
-        return call(
-            r,
-            r.choice(
-                [
-                    "SELECT city FROM rivers", "SELECT FROM towns", "SELECT city FROM towns t JOIN towns t ON true", "SELECT city FROM towns WHERE COUNT(*) > 1", "SELECT city FROM towns LIMIT x",
-                    "SELECT city FROM towns LIMIT 2 OFFSET", "SELECT city FROM towns 5", "SELECT city towns", "SELECT t.city FROM towns", "SELECT t.town FROM towns t", "SELECT pop FROM towns a JOIN towns b ON true",
-                    "SELECT city FROM towns WHERE pop", "SELECT city FROM towns WHERE NOT 'a'", "SELECT city FROM towns WHERE pop > 0 AND rank", "SELECT city FROM towns WHERE pop > 0 OR city", "SELECT -city FROM towns", "SELECT city + 1 FROM towns",
-                    "SELECT city < rank FROM towns", "SELECT 'a FROM towns", "SELECT city ? 1 FROM towns", "SELECT (1 FROM towns", "SELECT city IN 1 FROM towns", "SELECT city NOT 1 FROM towns", "SELECT SUM(*) FROM towns",
-                    "SELECT SUM(pop, rank) FROM towns", "SELECT SUM(city) FROM towns", "SELECT UPPER(city, 1) FROM towns", "SELECT NONE(1, 2) FROM towns", "SELECT city FROM towns JOIN lands land = name", "SELECT city AS FROM towns",
-                    "SELECT city FROM towns GROUP land", "SELECT city FROM towns WHERE rank IS 3", "SELECT pop FROM towns JOIN lands ON tax", "SELECT * FROM towns WHERE",
-                ]
-            ),
-        )  # fmt: skip
+        return call(r, r.choice(ODD))
     if roll < 0.45:
         order = r.choice(["", "ORDER BY n, land", "ORDER BY SUM(pop) DESC, n DESC", "ORDER BY MIN(city)", "ORDER BY land DESC"])
         cut = r.choice(["", "LIMIT 2", "LIMIT 2 OFFSET 1", "LIMIT 9 OFFSET 2"])

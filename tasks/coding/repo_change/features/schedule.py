@@ -36,7 +36,7 @@ def plan(r: Random, machine: str = "", job: str = "", heads: tuple[str, ...] = (
                 lines.append(f"setup {name} {pair[0]} {pair[1] or 'red'} {r.randint(0, 9)}")
     names = NAMES[: r.randint(3, 8)]
     for at, name in enumerate(names):
-        text = f"job {name} {r.choice(machines)} size={r.choice([0, r.randint(1, 40), r.randint(1, 40), r.randint(1, 12)])}"
+        text = f"job {name} {r.choice(machines)}{r.choice(['', ' size=0', *[f' size={r.randint(1, 40)}'] * 4, f' size={r.randint(1, 12)}'])}"
         after = r.sample(names[:at], min(at, r.choice([0, 0, 1, 1, 2])))
         text += f" after={','.join(after)}" if after else ""
         text += f" due={r.randint(5, 120)}" if r.random() < 0.5 else ""
@@ -50,6 +50,12 @@ def plan(r: Random, machine: str = "", job: str = "", heads: tuple[str, ...] = (
         lines.insert(r.randint(0, len(lines)), r.choice(odd))
     lines += ["report gantt", f"report {r.choice(['late', 'load', 'load', 'critical'])}"]
     return f"app.run({lines!r})"
+
+
+def odd_calls() -> list[str]:
+    """Return plans with each odd line."""
+    start = ["machine saw speed=2", "stop saw 4 9", "job A saw size=9 due=3 kind=red", "job B saw", "report gantt", "report late", "report load", "report critical"]
+    return [f"app.run({[*start[:3], line, *start[3:]]!r})" for line in ODD]
 
 
 def common(r: Random) -> str:

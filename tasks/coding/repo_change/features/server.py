@@ -56,6 +56,11 @@ def talk(r: Random, extra: Callable[[Random], str] | None = None, share: float =
     return f"app.talk({events!r}{', ' + repr(users) if users else ''})"
 
 
+def odd_calls() -> list[str]:
+    """Return talks with each odd line."""
+    return [f"app.talk({[['ann', f'SET a 1{chr(10)}5{chr(10)}SET b 2{chr(10)}xy{chr(10)}'], ['ann', line + chr(10)], ['ann', f'KEYS{chr(10)}GET a{chr(10)}']]!r})" for line in ODD]
+
+
 def common(r: Random) -> str:
     """Return a call about what was there before."""
     return talk(r)

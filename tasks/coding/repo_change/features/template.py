@@ -17,7 +17,8 @@ VALUES = (
 )  # fmt: skip
 ODD = (
     "{{ 1 / 0 }}", "{{ name + 1 }}", "{{ n|fly }}", "{% if n %}", "{% for in x %}{% endfor %}", "{% for i in n %}{% endfor %}", "{% set 3 = 4 %}", "{% include 'nil' %}", "{% jump %}", "{{ }}", "{{ (n }}", "{{ n | }}", "{{ n. }}", "{{ n n }}",
-    "{% else %}", "{{ n|cut }}", "{{ n|join }}", "{{ ? }}", "{% if n %}a{% else %}b{% elif n %}c{% endif %}", "{{ name < 3 }}", "{{ name < 'B' }}", "{{ 'a' <= 'a' ~ '' }}", "{{ n >= 4 }}{{ n < 4 }}", "{{", "{% include 'self' %}",
+    "{% else %}", "{{ n|cut }}", "{{ n|join }}", "{{ ? }}", "{% if n %}a{% else %}b{% elif n %}c{% endif %}", "{{ name < 3 }}", "{{ name < 'B' }}", "{{ 'a' <= 'a' ~ '' }}", "{{ n >= 4 }}{{ n < 4 }}", "{{", "{% include 'self' %}", "{%} {{ n }} %}", "{{}} {{ n }}", "{%- -%} {{ n }}", "{{- n -}} c", "{#-#} c", "{{ n }}-", "{{ true or 1 }}{{ 0 or '' }}{{ 0 and 1 }}{{ none or n }}", "{% if none %}a{% endif %}{% if '' %}b{% endif %}{% if tags %}c{% endif %}",
+    "{{ 1 and 2 }}{{ n != 4 }}{{ n != 5 }}{{ 'a' != n }}", "{% for  i  in  tags %}{{ i }}{% endfor %}", "{% for 3 in tags %}{% endfor %}", "{% for i tags %}{% endfor %}", "{% for i in tags %}{% set n = i %}{{ n }}{% endfor %}{{ n }}", "{% set n = 1 %}{{ n }}{% include 'foot' %}",
 )  # fmt: skip
 
 
@@ -45,6 +46,11 @@ def body(r: Random, extra: Callable[[Random], str] | None, depth: int = 0) -> st
 def page(text: str, others: dict[str, str] | None = None, more: str = "") -> str:
     """Return the call that fills a page."""
     return f"app.render({ {'main': text, 'foot': 'f{{ x }}{% set y = 7 %}', 'self': 'a{% include name2 %}', **(others or {})}!r}, 'main', {DATA!r}{more})"
+
+
+def odd_calls() -> list[str]:
+    """Return pages with each odd piece."""
+    return [page(f"a {piece} b{{{{ n }}}}") for piece in ODD]
 
 
 def common(r: Random) -> str:
@@ -106,7 +112,7 @@ def escapes(r: Random) -> str:
             "{{ html }}", "{{ html|safe }}", "{{ html|escape }}", "{{ html|escape|escape }}", "{{ html|safe|escape }}", "{{ '<' ~ html|safe }}", "{{ html|safe ~ name }}", "{{ html|upper }}", "{{ html|safe|upper }}", "{{ html|safe|lower ~ '&' }}",
             "{{ tags|join:'<br>' }}", "{% set s = '<br>'|safe %}{{ tags|join:s }}", "{{ tags }}", "{{ tags|first|safe }}", "{{ html|safe|cut:6 }}", "{{ html|safe|cut:60 }}", "{{ html|cut:9 }}", "{% set s = html|safe %}{{ s }}{{ s ~ s }}{{ s == html }}",
             "{{ items|pluck:'n'|join:'&' }}", "{{ missing|default:'<' }}", "{{ html|safe|default:1 }}", "{{ n|safe }}", "{{ tags|safe }}", "{{ map }}", "{{ none|join:'<' }}", "{{ '\"quoted\"' }}", "{{ html|length }}", "{{ html|escape|length }}", "<p>{{ 'a&amp;b' }}</p>",
-            "{% set l = tags|unique %}{{ l|join:'&'|safe }}", "{{ n ~ '<' }}", "{{ (html|safe) ~ n }}",
+            "{% set l = tags|unique %}{{ l|join:'&'|safe }}", "{{ n ~ '<' }}", "{{ (html|safe) ~ n }}", "{% macro m(a) %}<i>{{ a }}</i>{% endmacro %}{{ m(html) }}{{ m(html|safe) ~ name }}", "{% macro m(a) %}{{ a }}&{% endmacro %}{{ m('<')|upper }}{{ m(m(name)) }}",
         ]
     )  # fmt: skip
     text = body(r, lambda r: extra) + extra

@@ -20,6 +20,7 @@ MAX_CALLS = 100_000
 TRIES, DRAWS = 200, 20
 LEAST_VALUES = 6
 LARGEST_ARGUMENT = 500
+LARGE = ((999, 45), (989, 33), (878, 50), (797, 49), (696, 41), (1234, 38), (595, 60), (868, 27))
 WHOLE_NUMBER = re.compile(r"\b\d+\b")
 Call = Callable[[int, int], int]
 
@@ -137,7 +138,7 @@ def describe(repository: Repository, faults: Faults, rung: int, r: Random) -> di
     cases = [(f"{library.rules[name].module}.{name}({x}, {y})", value) for name, x, y, value in calls]
     loads = {library.rules[name].module: f"{package}.{library.rules[name].module}" for name, *_ in calls}
     return {
-        "kind": "repair", "repository": repository.name, "rung": rung, "question": question, **files,
+        "kind": "repair", "name": f"{repository.name}-r{rung:02}", "repository": repository.name, "rung": rung, "question": question, **files,
         "cases": cases, "loads": dict(sorted(loads.items())), "distance": faults.distance,
         "near": [f"{catalog.package}/{catalog.area}/{module}.py" for module in sorted({library.rules[name].module for name in reached})],
     }  # fmt: skip
@@ -176,4 +177,4 @@ def edges(r: Random, source: str) -> list[tuple[int, int]]:
     body = source.rpartition('"""')[2]
     numbers = sorted({int(text) for text in WHOLE_NUMBER.findall(body)} & set(range(LARGEST_ARGUMENT)))
     near = sorted({number + step for number in numbers for step in (-1, 0, 1)} - {-1})
-    return [(number, r.randint(0, 20)) for number in near] + [(r.randint(0, 60), min(number, 60)) for number in near[:12]]
+    return [(number, r.randint(0, 20)) for number in near] + [(r.randint(0, 60), min(number, 60)) for number in near[:12]] + list(LARGE)
