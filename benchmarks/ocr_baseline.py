@@ -54,9 +54,19 @@ def recognize(image: bytes, scale: int, layout: int, blur: float) -> list[Word]:
     picture = picture.filter(ImageFilter.GaussianBlur(blur))
     file = io.BytesIO()
     picture.save(file, format="PNG")
+    words = _words(file.getvalue(), layout)
+    # A number is often taken for other signs; a second look, at digits alone, settles what has one digit or more.
+    digits = _words(file.getvalue(), layout, "0123456789.k")
+    return [_as_number(word, digits) for word in words]
+
+
+def _words(png: bytes, layout: int, signs: str = "") -> list[Word]:
+    command = ["tesseract", "-", "-", "--psm", str(layout)]
+    if signs:
+        command += ["-c", f"tessedit_char_whitelist={signs}"]
     told = subprocess.run(
-        ["tesseract", "-", "-", "--psm", str(layout), "tsv"],
-        input=file.getvalue(),
+        [*command, "tsv"],
+        input=png,
         capture_output=True,
         check=True,
         env={**os.environ, "OMP_THREAD_LIMIT": "1"},
@@ -69,6 +79,16 @@ def recognize(image: bytes, scale: int, layout: int, blur: float) -> list[Word]:
             left, top, width, height = (int(cell) / PIXELS_A_UNIT for cell in cells[6:10])
             words.append(Word(said, left + width / 2, top + height / 2))
     return words
+
+
+def _as_number(word: Word, digits: Sequence[Word]) -> Word:
+    """Return the number that digits alone give at the same place, for a word that may be one."""
+    if not re.search(r"[\d$%]", word.words) or number(word.words) is not None:
+        return word
+    there = [
+        w for w in digits if abs(w.x - word.x) < 6 and abs(w.y - word.y) < 4 and number(w.words) is not None
+    ]
+    return there[0] if there else word
 
 
 def lines(words: Sequence[Word], height: float = 6) -> list[list[Word]]:

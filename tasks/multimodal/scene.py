@@ -7,7 +7,7 @@ careful reader of the image has.
 ========= =========================================
 kind      then
 ========= =========================================
-``text``  left x, middle y, words, size, color
+``text``  left x, middle y, words, size, color, anchor
 ``ink``   left x, middle y, words, size, seed, color; written by hand
 ``line``  [x, y, x, y, …], color, width
 ``box``   x0, y0, x1, y1, fill, edge
@@ -25,7 +25,7 @@ from typing import Any
 from gapbench.ladder import Item
 
 GLYPH_WIDTH, GLYPH_HEIGHT = 6, 11
-"""Units of a printed letter of size 1."""
+"""Units of a printed digit of size 1."""
 INK_WIDTH, INK_HEIGHT = 5, 6
 """Units of a written letter of size 1, with the space after it."""
 SCALES = (1, 2, 3)
@@ -45,10 +45,13 @@ class Page:
     def text(
         self, x: int, y: int, words: object, *, size: int = 1, anchor: str = "left", color: str = "black"
     ) -> None:
-        """Print words with their vertical middle at ``y`` and their left end, middle or right end at ``x``."""
+        """Print words with their vertical middle at ``y`` and their left end, middle or right end at ``x``.
+
+        A letter counts as :data:`GLYPH_WIDTH`, as wide as a digit; words of narrow letters leave room on the other side.
+        """
         width = GLYPH_WIDTH * size * len(str(words))
         left = x - {"left": 0, "middle": width // 2, "right": width}[anchor]
-        self.marks.append(["text", left, y, str(words), size, color])
+        self.marks.append(["text", left, y, str(words), size, color, anchor])
 
     def ink(self, x: int, y: int, words: object, seed: int, *, size: int = 3, color: str = "blue") -> None:
         """Write words by hand, from ``x`` on; the seed gives the jitter."""

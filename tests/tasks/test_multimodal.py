@@ -117,9 +117,9 @@ def test_all_words_can_be_read(name: str) -> None:
     """Each pixel of printed words shows: nothing is drawn over them, and no words touch other words."""
     for scale, page, pixels in pages(name):
         boxes = []
-        for _, x, y, words, size, color in (mark for mark in page["marks"] if mark[0] == "text"):
+        for _, x, y, words, size, color, anchor in (mark for mark in page["marks"] if mark[0] == "text"):
             left, top = canvas().text_corner(x, y, size, scale)
-            ink = np.asarray(canvas().text_mask(words, size * scale)) > 0
+            ink = np.asarray(canvas().text_mask(words, size * scale, anchor)) > 0
             shown = pixels[top : top + ink.shape[0], left : left + ink.shape[1]]
             assert shown.shape == ink.shape, words
             assert (shown[ink] == list(canvas().COLORS).index(color)).all(), words

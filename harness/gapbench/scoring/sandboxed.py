@@ -45,6 +45,7 @@ class SandboxedScorer(ReplyScorer):
 
     Attributes:
         timeout_s: Wall-clock seconds for the program and its tests.
+        cpu_s: CPU seconds for the program, which a busy machine does not use up. None: as many as ``timeout_s``.
         memory_bytes: Address space of each of its processes.
         partial: The value is the share of tests that pass; False scores all or nothing.
         sandbox: ``auto``, ``bubblewrap`` or ``unshare``; "" takes the environment variable BENCH_SANDBOX, else
@@ -58,6 +59,7 @@ class SandboxedScorer(ReplyScorer):
     memory_bytes: int = 512 * 2**20
     partial: bool = False
     sandbox: str = ""
+    cpu_s: int | None = None
     box: Sandbox = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -70,6 +72,10 @@ class SandboxedScorer(ReplyScorer):
         if not 0 < self.timeout_s <= MAX_TIMEOUT_S:
             raise InputError(
                 f"scorer {self.name!r}: timeout_s is {self.timeout_s!r}; expected more than 0, at most {MAX_TIMEOUT_S}"
+            )
+        if self.cpu_s is not None and not 1 <= self.cpu_s <= self.timeout_s:
+            raise InputError(
+                f"scorer {self.name!r}: cpu_s is {self.cpu_s!r}; expected 1 or more, at most timeout_s, which is {self.timeout_s:g}"
             )
         if self.memory_bytes < MIN_MEMORY_BYTES:
             raise InputError(
@@ -110,7 +116,8 @@ class SandboxedScorer(ReplyScorer):
     def _run(self, found: FoundProgram) -> Score:
         """Run a program in the sandbox and return its score."""
         job, answer = found.job, found.answer
-        limits = SandboxLimits(self.timeout_s, cpu_s=int(self.timeout_s) + 1, memory_bytes=self.memory_bytes)
+        cpu_s = int(self.timeout_s) + 1 if self.cpu_s is None else self.cpu_s
+        limits = SandboxLimits(self.timeout_s, cpu_s=cpu_s, memory_bytes=self.memory_bytes)
         try:
             result = self.box.run(job, limits)
         except OSError as exc:  # this machine has no more processes or descriptors
@@ -124,6 +131,8 @@ class SandboxedScorer(ReplyScorer):
             return self._without_program(result.reason)
         share = _passed_share(result)
         reason = result.reason or result.state
+        if self.cpu_s is not None and "the program ended" in reason:  # the kernel says no more
+            reason = f"{reason}, perhaps after its {self.cpu_s} s of CPU time"
         if result.passed:
             reason = f"{result.passed} of {result.total} {self.test_noun} pass; {reason}"
         return Score(share if self.partial else 0.0, "wrong", answer, reason, level, share)

@@ -100,7 +100,7 @@ def change(r: Random, order: Order, branches: Sequence[str], *, priced: bool) ->
     if kind == "swap":
         after[item] = replace(line, quantity=order[other].quantity)
         after[other] = replace(order[other], quantity=line.quantity)
-        return f"We mixed up two numbers: swap that of the {item} and that of the {other}.", after
+        return f"We mixed up two quantities: swap that of the {item} and that of the {other}.", after
     after[item] = replace(line, quantity=order[other].quantity)
     return f"We want as many of the {item} as we now have of the {other}.", after
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from collections.abc import Callable
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.tasks.ladders.audit import AmbiguousError
 from tests.tasks.ladders.scenes import Row, attempt, marks, misreading, seeing, texts
@@ -29,26 +30,42 @@ def number(words: str) -> int:
 
 def read(row: Row) -> list[Panel]:
     """Return the panels."""
-    boxes, words = marks(row, "box"), texts(row)
-    discs, shapes = marks(row, "disc"), marks(row, "shape")
+    frames = [box for box in marks(row, "box") if box[5] == "gray"]
+    tops, lefts = sorted({box[1] for box in frames}), sorted({box[0] for box in frames})
+
+    def frame_of(x: float, y: float) -> tuple[int, int]:
+        """Return the upper left corner of the frame around a point."""
+        return lefts[bisect(lefts, x) - 1], tops[bisect(tops, y) - 1]
+
+    held: dict[tuple[int, int], dict[str, list[Any]]] = {
+        (box[0], box[1]): {"text": [], "disc": [], "shape": [], "box": []} for box in frames
+    }
+    for text in texts(row):
+        held[frame_of(text.x, text.y)]["text"].append(text)
+    for x, y, _, fill, _ in marks(row, "disc"):
+        held[frame_of(x, y)]["disc"].append(fill)
+    for points, *_ in marks(row, "shape"):
+        held[frame_of(points[0], points[1])]["shape"].append(points)
+    for box in marks(row, "box"):
+        if box[4] == "blue":
+            held[frame_of(box[0], box[3])]["box"].append(box)
     panels = []
-    for x0, y0, x1, y1, _, edge in boxes:
-        if edge != "gray":
-            continue
-        inside = [t for t in words if x0 <= t.x <= x1 and y0 <= t.y <= y1]
-        (light,) = [fill for x, y, _, fill, _ in discs if x0 <= x <= x1 and y0 <= y <= y1]
-        arrows = [points for points, *_ in shapes if x0 <= points[0] <= x1 and y0 <= points[1] <= y1]
-        bars = sorted(b for b in boxes if b[4] == "blue" and x0 <= b[0] <= x1 and y0 <= b[3] <= y1)
-        name = min(inside, key=lambda t: t.y).words
+    for inside in held.values():
+        (light,) = inside["disc"]
         said = {}
         for label in ("orders", "target"):
-            found = [t for t in inside if t.words == label]
-            if found:
-                said[label] = next(t.words for t in inside if t.y == found[0].y and t.left > found[0].right)
-        is_up = arrows[0][1] < arrows[0][3] if arrows else None
-        heights = [b[3] - b[1] for b in bars]
+            for found in (t for t in inside["text"] if t.words == label):
+                said[label] = next(t.words for t in inside["text"] if t.y == found.y and t.left > found.right)
+        arrows = inside["shape"]
         panels.append(
-            Panel(name, light, is_up, number(said["orders"]), number(said.get("target", "0")), heights)
+            Panel(
+                name=min(inside["text"], key=lambda t: t.y).words,
+                light=light,
+                is_up=arrows[0][1] < arrows[0][3] if arrows else None,
+                orders=number(said["orders"]),
+                target=number(said.get("target", "0")),
+                bars=[box[3] - box[1] for box in sorted(inside["box"])],
+            )
         )
     return panels
 

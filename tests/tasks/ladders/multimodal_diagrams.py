@@ -7,8 +7,10 @@ from collections.abc import Callable
 from random import Random
 from typing import NamedTuple
 
+import numpy as np
+
 from tests.tasks.ladders.audit import AmbiguousError
-from tests.tasks.ladders.scenes import Row, attempt, marks, nearest, seeing, texts, thumbnail
+from tests.tasks.ladders.scenes import Row, attempt, marks, seeing, texts, thumbnail
 
 
 class Chart(NamedTuple):
@@ -23,18 +25,18 @@ def read(row: Row) -> Chart:
     """Return the chart."""
     words = texts(row)
     boxes = [t for t in words if re.fullmatch(r"[-+x] \d+", t.words)]
-    frames = marks(row, "box")
-    owner = {
-        tuple(frame[:4]): nearest(boxes, (frame[0] + frame[2]) / 2, (frame[1] + frame[3]) / 2)
-        for frame in frames
-    }
-
-    (first,) = [owner[tuple(frame[:4])] for frame in frames if frame[4] == "orange"]
+    frames = np.array([box[:4] for box in marks(row, "box")])
+    places = np.array([(t.x, t.y) for t in boxes])
+    middles = np.stack([frames[:, 0] + frames[:, 2], frames[:, 1] + frames[:, 3]], axis=1) / 2
+    owner = [int(np.abs(places - middle).sum(axis=1).argmin()) for middle in middles]
+    (first,) = [boxes[owner[k]] for k, box in enumerate(marks(row, "box")) if box[4] == "orange"]
 
     def at(x: int, y: int) -> tuple[float, int]:
         """Return the box whose frame is closest to a point."""
-        best = min(owner, key=lambda f: max(f[0] - x, x - f[2], 0) ** 2 + max(f[1] - y, y - f[3], 0) ** 2)
-        return owner[best].x, owner[best].y
+        aside = np.maximum(np.maximum(frames[:, 0] - x, x - frames[:, 2]), 0)
+        above = np.maximum(np.maximum(frames[:, 1] - y, y - frames[:, 3]), 0)
+        best = boxes[owner[int((aside**2 + above**2).argmin())]]
+        return best.x, best.y
 
     leads: dict[tuple[float, int], dict[str, tuple[float, int]]] = {}
     for points, color, _ in marks(row, "line"):

@@ -30,6 +30,7 @@ def read(row: Row, page: int, *, strikes: bool = True) -> Sheet:
     kinds = [t for t in words if t.y == 48 and t.words != "abroad"]
     days = [t for t in words if t.left == 8 and t.y > 48]
     paid = next(t for t in words if t.words == "paid")
+    frames = [mark for mark in shown if mark[0] == "box" and mark[6] == "gray"]
     inks = [mark[1:] for mark in shown if mark[0] == "ink"]
     lines = [mark[1] for mark in shown if mark[0] == "line" and mark[2] == "blue"]
     name, is_paid, struck = "", False, 0
@@ -49,13 +50,8 @@ def read(row: Row, page: int, *, strikes: bool = True) -> Sheet:
             continue
         is_struck = any(crosses(line, left, right, y) for line in lines)
         struck += is_struck
-        first = _first_in_cell(inks, left, y)
-        counts = not is_struck if strikes else left == first
-        frame = [
-            m
-            for m in shown
-            if m[0] == "box" and m[6] == "gray" and m[1] <= middle <= m[3] and m[2] <= y <= m[4]
-        ]
+        counts = not is_struck if strikes else left == _first_in_cell(inks, left, y)
+        frame = [m for m in frames if m[1] <= middle <= m[3] and m[2] <= y <= m[4]]
         if len(frame) != 1:
             raise AmbiguousError("ink in no cell, or in two")
         kind = nearest(kinds, (frame[0][1] + frame[0][3]) / 2, 48).words

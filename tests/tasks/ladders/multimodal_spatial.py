@@ -33,40 +33,60 @@ def look(row: Row) -> list[Seen]:
     return found
 
 
-def crossings(points: list[int], x: float, y: float) -> int:
+class Wanted(NamedTuple):
+    """What a question asks for, and the upright parts of the frame and the river: x, and from which y to which."""
+
+    colors: tuple[str | None, ...]
+    size: str | None
+    shape: str
+    inside: bool | None
+    left: bool
+    frame: list[tuple[int, int, int]]
+    river: list[tuple[int, int, int]]
+
+    def counts(self, seen: Seen, *, places: bool = True, shapes: bool = True) -> bool:
+        """Return whether an object is one of those that the question asks for."""
+        if seen.color not in self.colors or (self.size and (seen.half > 5) != (self.size == "large")):
+            return False
+        if shapes and self.shape not in ("object", seen.shape):
+            return False
+        if not places:
+            return True
+        if self.inside is not None and (crossings(self.frame, seen.x, seen.y) % 2 == 1) is not self.inside:
+            return False
+        return not self.left or crossings(self.river, seen.x, seen.y) == 1
+
+
+def crossings(uprights: list[tuple[int, int, int]], x: float, y: float) -> int:
     """Return how many of a line's upright parts lie to the right of a point."""
-    count = 0
-    for k in range(0, len(points) - 2, 2):
-        x0, y0, x1, y1 = points[k : k + 4]
-        if x0 == x1 and min(y0, y1) <= y < max(y0, y1):
-            if abs(x0 - x) < 3:
-                raise AmbiguousError("an object is on a line")
-            count += x0 > x
-    return count
+    here = [at for at, low, high in uprights if low <= y < high]
+    if any(abs(at - x) < 3 for at in here):
+        raise AmbiguousError("an object is on a line")
+    return sum(at > x for at in here)
 
 
-def is_counted(row: Row, seen: Seen, *, places: bool = True, shapes: bool = True) -> bool:
-    """Return whether an object is one of those that the question asks for."""
+def wanted(row: Row) -> Wanted:
+    """Return what the question asks for."""
     m = re.match(
-        r"How many (?:(small|large) )?(\w+)(?: or (\w+))? (objects|circles|squares|triangles|diamonds) are",
+        r"How many (?:(small|large) )?(\w+)(?: or (\w+))? (object|circle|square|triangle|diamond)s are",
         row["question"],
     )
     assert m, row["question"]
-    if seen.color not in (m[2], m[3]):
-        return False
-    if m[1] and (seen.half > 5) != (m[1] == "large"):
-        return False
-    if shapes and m[4] != "objects" and m[4] != f"{seen.shape}s":
-        return False
-    if not places:
-        return True
-    lines = {color: points for points, color, _ in marks(row, "line")}
-    inside = "black" in lines and crossings(lines["black"], seen.x, seen.y) % 2 == 1
-    if ("inside the black" in row["question"] and not inside) or (
-        "outside the" in row["question"] and inside
-    ):
-        return False
-    return "left of" not in row["question"] or crossings(lines["gray"], seen.x, seen.y) == 1
+    uprights: dict[str, list[tuple[int, int, int]]] = {"black": [], "gray": []}
+    for points, color, _ in marks(row, "line"):
+        for x0, y0, x1, y1 in zip(points[::2], points[1::2], points[2::2], points[3::2], strict=False):
+            if x0 == x1:
+                uprights[color].append((x0, min(y0, y1), max(y0, y1)))
+    inside = True if "inside the" in row["question"] else False if "outside the" in row["question"] else None
+    return Wanted(
+        (m[2], m[3]), m[1], m[4], inside, "left of" in row["question"], uprights["black"], uprights["gray"]
+    )
+
+
+def count(row: Row, found: list[Seen], *, places: bool = True, shapes: bool = True) -> int:
+    """Return how many of the objects count."""
+    asked = wanted(row)
+    return sum(asked.counts(seen, places=places, shapes=shapes) for seen in found)
 
 
 def solve(row: Row) -> int:
@@ -74,7 +94,7 @@ def solve(row: Row) -> int:
     found = look(row)
     if len({(seen.x, seen.y) for seen in found}) < len(found):
         raise AmbiguousError("two objects in one place")
-    return sum(is_counted(row, seen) for seen in found)
+    return count(row, found)
 
 
 def counts_to(most: int) -> Callable[[Row], int]:
@@ -88,7 +108,7 @@ def estimates(row: Row) -> int:
     if width < 190:
         return solve(row)
     part = [seen for seen in look(row) if seen.x < width / 3]
-    return 3 * sum(is_counted(row, seen) for seen in part)
+    return 3 * count(row, part)
 
 
 def loses_count(objects: int) -> Callable[[Row], int]:
@@ -96,15 +116,15 @@ def loses_count(objects: int) -> Callable[[Row], int]:
 
     def answer(row: Row) -> int:
         r, found = Random(str(row["scene"])), look(row)
-        return sum(is_counted(row, seen) and r.randrange(objects) >= len(found) for seen in found)
+        return count(row, [seen for seen in found if r.randrange(objects) >= len(found)])
 
     return answer
 
 
 BOUNDED = {
     "counts to 20": attempt(counts_to(20)),
-    "no places": attempt(lambda row: sum(is_counted(row, seen, places=False) for seen in look(row))),
-    "no shapes": attempt(lambda row: sum(is_counted(row, seen, shapes=False) for seen in look(row))),
+    "no places": attempt(lambda row: count(row, look(row), places=False)),
+    "no shapes": attempt(lambda row: count(row, look(row), shapes=False)),
     "counts a third": attempt(estimates),
     "overlooks in a crowd": attempt(loses_count(8000)),
 }

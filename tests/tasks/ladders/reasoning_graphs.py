@@ -110,6 +110,7 @@ State = tuple[str, int, frozenset[str]]
 def onward(trip: Trip) -> Callable[[State], list[tuple[int, State]]]:
     """Return what gives the states after a state, with their roads' lengths."""
     by_town: dict[str, list[Leg]] = {}
+    most = trip.most_ferries
     for leg in trip.legs:
         by_town.setdefault(leg.a, []).append(leg)
 
@@ -117,8 +118,8 @@ def onward(trip: Trip) -> Callable[[State], list[tuple[int, State]]]:
         town, used, passed = state
         found = []
         for leg in by_town.get(town, ()):
-            ferries = used + leg.ferry
-            if trip.most_ferries is None or ferries <= trip.most_ferries:
+            ferries = used + (leg.ferry and most is not None)
+            if most is None or ferries <= most:
                 found.append((leg.km, (leg.b, ferries, passed | ({leg.b} & set(trip.passed)))))
         return found
 
@@ -169,7 +170,7 @@ def with_beam(width: int) -> Callable[[Row], int | None]:
     def answer(row: Row) -> int | None:
         trip = read(row)
         after, beam, best = onward(trip), {(trip.start, 0, frozenset[str]()): 0}, None
-        for _ in range(len(trip.legs)):
+        for _ in range(len({leg.a for leg in trip.legs})):
             new: dict[State, int] = {}
             for state, km in beam.items():
                 for more, following in after(state):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from random import Random
 from typing import Any
 
-from gapbench.suite.tasks.builtin import builtin_folder
-from gapbench.suite.tasks.ladder_file import load_ladder
+from tasks.reasoning.hints.knowledge import HOMES, WORK
 from tests.tasks.ladders.audit import AmbiguousError
 
 Row = Mapping[str, Any]
@@ -31,8 +30,6 @@ LINKS = {
         rf"@ tells {NAME} childhood memories",
     ),
 }
-load_ladder(builtin_folder() / "reasoning/hints/ladder.py")
-from gapbench.builtin_tasks.reasoning.hints.knowledge import HOMES, WORK  # type: ignore[import-not-found]  # noqa: E402
 
 
 def read(row: Row) -> tuple[str, list[str], str]:
@@ -54,19 +51,32 @@ def hints_of(told: str) -> list[str]:
     return [mark for mark, city, country in HOMES if place in {city, country}]
 
 
+def sentences_with(text: str, words: str) -> Iterator[str]:
+    """Yield the sentences that hold words, in order."""
+    at = text.find(words)
+    while at >= 0:
+        start = max(text.rfind(".", 0, at), text.rfind("\n", 0, at)) + 1
+        end = text.find(".", at)
+        end = len(text) if end < 0 else end
+        yield text[start:end].strip()
+        at = text.find(words, end)
+
+
 def people_at(text: str, hint: str) -> list[str]:
     """Return the people in sentences that hold a hint."""
-    found = []
-    for match in re.finditer(re.escape(hint) + r"\b", text):
-        start = max(text.rfind(".", 0, match.start()), text.rfind("\n", 0, match.start())) + 1
-        found.append(text[start : text.index(".", match.end() - 1)])
-    return [name for sentence in found for name in re.findall(NAME, sentence.replace(hint, "")) if name]
+    return [
+        name
+        for sentence in sentences_with(text, hint)
+        for name in re.findall(NAME, sentence.replace(hint, ""))
+    ]
 
 
 def follow(text: str, link: str, name: str) -> list[str]:
     """Return the people who are so related to someone, by the text."""
-    forms = (form.replace("@", re.escape(name) + r"\b") for form in LINKS[link])
-    return [found for form in forms for found in re.findall(form, text)]
+    forms = [re.compile(form.replace("@", re.escape(name) + r"\b")) for form in LINKS[link]]
+    return [
+        found for sentence in sentences_with(text, name) for form in forms for found in form.findall(sentence)
+    ]
 
 
 def solve(row: Row) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice, permutations, product
+from itertools import islice, permutations
 from random import Random
 from typing import Any, NamedTuple
 
@@ -198,13 +198,22 @@ def solve(row: Row) -> str:
     return puzzle.answer(found[0])
 
 
+def every_grid(count: int, columns: int) -> Iterator[tuple[tuple[int, ...], ...]]:
+    """Yield the houses of each attribute's values, grid by grid, without holding them."""
+    if columns == 0:
+        yield ()
+        return
+    for first in permutations(range(count)):
+        for rest in every_grid(count, columns - 1):
+            yield (first, *rest)
+
+
 def with_grids(most: int) -> Callable[[Row], str | None]:
     """Return a solver that tries so many whole grids, one after the other."""
 
     def answer(row: Row) -> str | None:
         puzzle = read(row)
-        grids = product(permutations(range(puzzle.count)), repeat=len(puzzle.groups))
-        for grid in islice(grids, most):
+        for grid in islice(every_grid(puzzle.count, len(puzzle.groups)), most):
             at = dict(enumerate(house for column in grid for house in column))
             if all(told.agrees(at) for told in puzzle.clues):
                 return puzzle.answer(at)
@@ -243,10 +252,14 @@ def with_placings(most: int) -> Callable[[Row], str | None]:
     return answer
 
 
-def rule_out(puzzle: Puzzle, clues: list[Told], passes: int, *, with_lists: bool = True) -> list[set[int]]:
+def rule_out(puzzle: Puzzle, clues: list[Told], passes: int) -> list[set[int]]:
     """Return the houses left to each value after some passes over the clues, each taken alone."""
     houses = [set(range(puzzle.count)) for _ in puzzle.words]
+    before: list[set[int]] = []
     for _ in range(passes):
+        if houses == before:
+            break
+        before = [set(left) for left in houses]
         for told in clues:
             x, y = told.x, told.y
             if y < 0:
@@ -256,7 +269,7 @@ def rule_out(puzzle: Puzzle, clues: list[Told], passes: int, *, with_lists: bool
                 {h for h in houses[x] if any(told.agrees({x: h, y: g}) for g in houses[y])},
                 {g for g in houses[y] if any(told.agrees({x: h, y: g}) for h in houses[x])},
             )
-        for group in puzzle.groups if with_lists else []:
+        for group in puzzle.groups:
             for x in group:
                 others = [houses[w] for w in group if w != x]
                 if len(houses[x]) > 1:

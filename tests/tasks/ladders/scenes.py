@@ -33,7 +33,7 @@ def texts(row: Row, *, page: int | None = None) -> list[Text]:
             continue
         for mark in shown["marks"]:
             if mark[0] == "text":
-                _, left, y, words, size, color = mark
+                _, left, y, words, size, color, _ = mark
                 width = 6 * size * len(words)
                 found.append(Text(left, left + width / 2, y, left + width, words, size, color, number))
     return found
@@ -106,12 +106,12 @@ def thumbnail(side: int, least: float = 8.0) -> Callable[[Row], Row]:
     return lambda row: _with_marks(row, keep)
 
 
-def misreading(one_in: int) -> Callable[[Row], Row]:
-    """Take one in so many printed or written numbers for another with one digit changed."""
+def misreading(one_in: int, *, least_digits: int = 1) -> Callable[[Row], Row]:
+    """Take one in so many printed or written numbers, of so many digits or more, for another with one digit changed."""
 
     def keep(k: int, page: Mapping[str, Any], marks: list[list[Any]]) -> list[list[Any]]:
         r = Random(f"{row_seed(page)}/{k}")
-        return [_misread(r, mark) if r.randrange(one_in) == 0 else mark for mark in marks]
+        return [_misread(r, mark, least_digits) if r.randrange(one_in) == 0 else mark for mark in marks]
 
     def row_seed(page: Mapping[str, Any]) -> str:
         return str(page["marks"])
@@ -119,9 +119,9 @@ def misreading(one_in: int) -> Callable[[Row], Row]:
     return lambda row: _with_marks(row, keep)
 
 
-def _misread(r: Random, mark: list[Any]) -> list[Any]:
+def _misread(r: Random, mark: list[Any], least_digits: int) -> list[Any]:
     places = [k for k, letter in enumerate(mark[3]) if letter.isdigit()] if mark[0] in ("text", "ink") else []
-    if not places or any(letter.isalpha() and letter != "k" for letter in mark[3]):
+    if len(places) < least_digits or any(letter.isalpha() and letter != "k" for letter in mark[3]):
         return mark
     place = r.choice(places)
     digit = (int(mark[3][place]) + r.randint(1, 9)) % 10

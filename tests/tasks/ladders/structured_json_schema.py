@@ -23,7 +23,7 @@ FORMS = {
     "drop": re.compile(rf"Leave out {THE}\."),
     "price": re.compile(r"The ([a-z]+ [a-z]+) now costs (?P<n>\d+) euros apiece\."),
     "branch": re.compile(rf"Send {THE} to (?P<branch>\w+)\."),
-    "swap": re.compile(rf"We mixed up two numbers: swap that of {THE} and that of {THE}\."),
+    "swap": re.compile(rf"We mixed up two quantities: swap that of {THE} and that of {THE}\."),
     "copy": re.compile(rf"We want as many of {THE} as we now have of {THE}\."),
 }
 
@@ -122,7 +122,8 @@ def solve(row: Row) -> str:
             "branch": branch.branch if branch else line["branch"],
         }
     found = fill(head, ends, rules, schema)
-    jsonschema.validate(found, row["schema"])
+    if not jsonschema.Draft202012Validator(row["schema"]).is_valid(found):
+        raise AmbiguousError("the schema does not allow the answer")
     return json.dumps(found)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gapbench.errors import InputError
 from gapbench.scoring import make_scorer
 from gapbench.suite.suite import load_suite
 from gapbench.suite.tasks.task import Task
@@ -212,3 +213,22 @@ def test_partial_credit_is_kept_apart() -> None:
     assert make_scorer("code", {"partial": True})(reply, sample).value == 2 / 4
     right = make_scorer("code", {})("```python\ndef f(x): return x * x\n```", sample)
     assert (right.value, right.partial) == (1.0, 1.0)
+
+
+def test_cpu_time_has_a_limit_of_its_own() -> None:
+    """A program that computes on ends after its CPU seconds, long before the wall-clock limit."""
+    sample = Sample("s", (), target="assert f() == 1", columns={"entry_point": "f"})
+    scorer = make_scorer("code", {"timeout_s": 300, "cpu_s": 1})
+
+    score = scorer("```python\ndef f():\n    while True:\n        pass\n```", sample)
+
+    assert (score.outcome, score.value) == ("wrong", 0)
+    assert "the program ended" in score.reason
+    assert "1 s of CPU time" in score.reason
+
+
+@pytest.mark.parametrize("cpu_s", [0, 11])
+def test_a_cpu_limit_out_of_range_is_refused(cpu_s: int) -> None:
+    """It is 1 or more, and at most the wall-clock limit."""
+    with pytest.raises(InputError, match=r"cpu_s is \d+; expected 1 or more, at most timeout_s, which is 10"):
+        make_scorer("code", {"cpu_s": cpu_s})
