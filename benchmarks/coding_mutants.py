@@ -119,7 +119,11 @@ def examine(task: Task, sample: Sample, same: Mapping[str, str], count: int | No
     hasty = make_scorer(task.scorer_name, {**task.scorer_options, "timeout_s": timeout_s})
     reference = whole(sample.reference or "", sample)
     tried = chosen(sample, same, count)
-    survivors = [mutant.label for mutant in (*tried, *poor_answers(sample)) if hasty(mutant.code, sample).outcome == "correct"]
+    survivors = [
+        mutant.label
+        for mutant in (*tried, *poor_answers(sample))
+        if hasty(mutant.code, sample).outcome == "correct"
+    ]
     return Finding(sample.sample_id, reference, len(tried), survivors)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.mutation import function_mutants
 from gapbench.ladder import CANARY
 from gapbench.scoring import Scorer, make_scorer
 from gapbench.suite.tasks.generated_rows import generate_rows
@@ -199,13 +200,17 @@ def test_the_expected_values_are_what_the_core_gives() -> None:
         for feature in features[::5]:
             expressions, values = zip(*cases[feature.name], strict=True)
             files = parts.feature.core_files(FOLDER, feature, "on")
-            assert script["evaluate"](files, feature.loads, list(expressions)) == list(values), feature.name
+            assert list(script["evaluate"](files, feature.loads, expressions)) == list(values), feature.name
 
 
 def test_sections_say_where_they_are_wrong() -> None:
     """A section without an end, or a part without a section, is an error."""
     with make_cases()["loaded_parts"]() as parts:
-        for text, said in (("#+ a\nx\n", "does not end"), ("#~ a\n#= a\n", "belongs to no section"), ("#+ a\n#= b\n", "ends no section")):
+        for text, said in (
+            ("#+ a\nx\n", "does not end"),
+            ("#~ a\n#= a\n", "belongs to no section"),
+            ("#+ a\n#= b\n", "ends no section"),
+        ):
             with pytest.raises(ValueError, match=said):
                 parts.source_text.resolve(text, {}, "file.py")
 
@@ -217,9 +222,39 @@ def shown(states: dict[str, str], lines: Iterable[str]) -> str:
 
 def test_sections_stand_inside_each_other() -> None:
     """The inner feature shows only where the outer one does; a section without a slip is right in the slip."""
-    lines = ["1", "#+ a", "2", "#+ b", "3", "#- b", "4", "#= b", "#- a", "5", "#~ a", "6", "#= a", "#+ a", "7", "#= a"]
+    lines = [
+        "1",
+        "#+ a",
+        "2",
+        "#+ b",
+        "3",
+        "#- b",
+        "4",
+        "#= b",
+        "#- a",
+        "5",
+        "#~ a",
+        "6",
+        "#= a",
+        "#+ a",
+        "7",
+        "#= a",
+    ]
 
     assert shown({}, lines) == "1\n2\n3\n7\n"
     assert shown({"b": "off"}, lines) == "1\n2\n4\n7\n"
     assert shown({"a": "off"}, lines) == "1\n5\n"
     assert shown({"a": "slip"}, lines) == "1\n6\n7\n"
+
+
+def test_mutants_of_a_function_leave_the_text_around_it() -> None:
+    """A method is changed in its place; the rest, remarks included, stays as it is."""
+    code = "# first\nclass A:\n    def f(self, a):\n        return a + 1\n\n    def g(self):  # other\n        return 2\n"
+    mutants = function_mutants(code, frozenset({"A.f"}))
+
+    assert (
+        "# first\nclass A:\n    def f(self, a):\n        return a - 1\n\n    def g(self):  # other\n        return 2\n"
+        in {mutant.code for mutant in mutants}
+    )
+    assert {mutant.label.partition(" ")[0] for mutant in mutants} == {"A.f"}
+    assert all("def g(self):  # other\n        return 2\n" in mutant.code for mutant in mutants)

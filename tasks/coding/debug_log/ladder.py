@@ -216,7 +216,9 @@ class State(NamedTuple):
     def follow(self, commit: Commit, *, is_lost: bool = False) -> str:
         """Do a request and return its outcome."""
         done = self.done.get(commit.worker, 0)
-        outcome, changes = APPLY(commit.asked.kind, commit.asked.names, commit.asked.number, self.amounts, done)
+        outcome, changes = APPLY(
+            commit.asked.kind, commit.asked.names, commit.asked.number, self.amounts, done
+        )
         if changes:
             self.done[commit.worker] = done + 1
             if not is_lost:
@@ -237,7 +239,10 @@ def explaining(commits: Sequence[Commit], start: Mapping[str, int]) -> Iterator[
     state = State(dict(start), {})
     for place, commit in enumerate(commits):
         tried = state.copy()
-        if tried.follow(commit, is_lost=True) == commit.outcome and first_contradiction(commits[place + 1 :], tried) is None:
+        if (
+            tried.follow(commit, is_lost=True) == commit.outcome
+            and first_contradiction(commits[place + 1 :], tried) is None
+        ):
             yield place
         if state.follow(commit) != commit.outcome:
             return
@@ -250,7 +255,11 @@ def draw(r: Random, rung: Rung) -> Item:
     for _ in range(TRIES):
         start = {name: r.randint(20, 90) for name in accounts}
         events = draw_events(r, settings, accounts)
-        names = [event.request for event in events if event.step == "commit" and event.asked and event.asked.kind != "look"]
+        names = [
+            event.request
+            for event in events
+            if event.step == "commit" and event.asked and event.asked.kind != "look"
+        ]
         # The first and last tenth would be found, or missed, too easily.
         middle = names[len(names) // 10 : len(names) - len(names) // 10] if len(names) > 20 else names
         if not middle:
@@ -260,7 +269,11 @@ def draw(r: Random, rung: Rung) -> Item:
         commits = commits_of(events, lines)
         place = next(at for at, commit in enumerate(commits) if commit.name == lost)
         symptom = first_contradiction(commits, State(dict(start), {}))
-        if symptom is None or symptom - place < settings["distance"] or list(explaining(commits, start)) != [place]:
+        if (
+            symptom is None
+            or symptom - place < settings["distance"]
+            or list(explaining(commits, start)) != [place]
+        ):
             continue
         changed = [commit for commit in commits[:symptom] if commit.outcome == "ok" and commit.name != lost]
         if not changed:
@@ -279,7 +292,13 @@ def draw(r: Random, rung: Rung) -> Item:
             f"up to {lost} and those behind it, only the loss of {lost} ({commits[place].asked.kind} "
             f"{' '.join(commits[place].asked.names)}) explains this line and all others."
         )
-        return Item(question, lost, changed[-1].name, solution, extra={"lines": len(lines), "distance": symptom - place})
+        return Item(
+            question,
+            lost,
+            changed[-1].name,
+            solution,
+            extra={"lines": len(lines), "distance": symptom - place},
+        )
     raise ValueError(f"no log with one explanation in {TRIES} tries for {dict(settings)}")
 
 
@@ -289,7 +308,14 @@ LADDER = Ladder(
     rungs=[
         Rung(
             requests,
-            {"requests": requests, "accounts": accounts, "workers": workers, "looks": looks, "kinds": kinds, "distance": distance},
+            {
+                "requests": requests,
+                "accounts": accounts,
+                "workers": workers,
+                "looks": looks,
+                "kinds": kinds,
+                "distance": distance,
+            },
         )
         for requests, accounts, workers, looks, kinds, distance in SIZES
     ],

@@ -52,7 +52,9 @@ def rows(seed: int = 1) -> list[dict[str, Any]]:
     with loaded_parts() as parts:
         cases = json.loads((HERE / "cases.json").read_text(encoding="utf-8"))
         problems = [
-            parts.feature.make_feature_problem(HERE, feature, MODULES_OF_RUNG[feature.rung], str(seed), cases[feature.name])
+            parts.feature.make_feature_problem(
+                HERE, feature, MODULES_OF_RUNG[feature.rung], str(seed), cases[feature.name]
+            )
             for feature in parts.feature.read_features(HERE)
         ]
         for number, (name, rung) in enumerate(DRAWN, 1):
@@ -98,7 +100,9 @@ def make_row(parts: SimpleNamespace, number: int, problem: Mapping[str, Any], se
 def make_check(parts: SimpleNamespace, problem: Mapping[str, Any], files: Mapping[str, str]) -> str:
     """Return the hidden tests: the existing tests as they were, and the cases of the problem."""
     existing = [text for path, text in files.items() if path.startswith("tests/test_")]
-    functions = [parts.repository.test_function(number, text, files) for number, text in enumerate(existing, 1)]
+    functions = [
+        parts.repository.test_function(number, text, files) for number, text in enumerate(existing, 1)
+    ]
     lines = ["def check(repository):"]
     lines += [f"    existing_{number}(repository)" for number in range(1, len(existing) + 1)]
     lines += [f"    {short} = repository.load({name!r})" for short, name in problem["loads"].items()]

@@ -94,7 +94,9 @@ class Guess:
         return "ok"
 
 
-def follow(log: Log, remembered: Callable[[Guess, Amounts, Done], None] | None = None) -> Iterator[list[Guess]]:
+def follow(
+    log: Log, remembered: Callable[[Guess, Amounts, Done], None] | None = None
+) -> Iterator[list[Guess]]:
     """Yield the losses that are possible after each request; the guess without a loss is among them while it is."""
     alive = [Guess(None, dict(log.start))]
     counts: dict[str, int] = {}

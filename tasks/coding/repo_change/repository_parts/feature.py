@@ -42,8 +42,10 @@ class Feature(NamedTuple):
 
 
 def read_features(folder: Path) -> list[Feature]:
-    """Return the features of all repositories; a file ``features/NAME.py`` has ``LOADS``, ``common``, ``odd_calls`` and
-    ``features(Feature)``."""
+    """Return the features of all repositories.
+
+    A file ``features/NAME.py`` has ``LOADS``, ``common``, ``odd_calls`` and ``features(Feature)``.
+    """
     found = []
     for name in CATALOGS:
         file = folder / "features" / f"{name}.py"
@@ -55,7 +57,9 @@ def read_features(folder: Path) -> list[Feature]:
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         found += [
-            feature._replace(repository=name, loads=module.LOADS, common=module.common, odd=tuple(module.odd_calls()))
+            feature._replace(
+                repository=name, loads=module.LOADS, common=module.common, odd=tuple(module.odd_calls())
+            )
             for feature in module.features(Feature)
         ]
     return found
@@ -65,7 +69,10 @@ def core_files(folder: Path, feature: Feature, state: str) -> dict[str, str]:
     """Return the core of a feature's repository with the feature in a state."""
     catalog = CATALOGS[feature.repository]
     files = with_features(read_sources(folder / "repositories" / feature.repository), {feature.name: state})
-    return {**files, f"{catalog.package}/{catalog.area}/__init__.py": "def find(name):\n    raise KeyError(name)\n"}
+    return {
+        **files,
+        f"{catalog.package}/{catalog.area}/__init__.py": "def find(name):\n    raise KeyError(name)\n",
+    }
 
 
 def make_feature_problem(
