@@ -3,7 +3,8 @@
 ``python benchmarks/coding_mutants.py`` runs the reference and five mutants of every built-in coding problem through
 the task's own scorer, says which mutants survive, and writes benchmarks/results/coding_mutants.json. A mutant that
 computes the same as the original is no fault; those are named, each with its reason, in
-benchmarks/coding_equivalents.json, and the next one is drawn instead. ``--all`` tries every mutant.
+benchmarks/coding_equivalents.json, and the next one is drawn instead. ``--all`` tries every mutant. For repositories an
+answer that changes nothing must fail as well, and so must the decoy.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Finding:
         sample_id: The problem.
         reference: Score of the reference solution.
         tried: Mutants that ran.
-        survivors: Labels of those that passed.
+        survivors: Labels of those that passed, and of an answer to a repository that changes nothing, if it did.
     """
 
     sample_id: str
@@ -101,13 +102,13 @@ def chosen(sample: Sample, same: Mapping[str, str], count: int | None) -> list[M
     return [*mixed, Mutant("the decoy", sample.decoy or "")][:count]
 
 
-def idle_changes(sample: Sample) -> list[Mutant]:
-    """Return, for a repository, an answer that changes nothing."""
+def poor_answers(sample: Sample) -> list[Mutant]:
+    """Return, for a repository, an answer that changes nothing, and the decoy."""
     files = sample.columns.get("files")
     if not files:
         return []
     path = min(path for path, text in files.items() if text.strip())
-    return [Mutant("nothing done", f"{path}\n```\n{files[path]}```")]
+    return [Mutant("nothing done", f"{path}\n```\n{files[path]}```"), Mutant("the decoy", sample.decoy or "")]
 
 
 def examine(task: Task, sample: Sample, same: Mapping[str, str], count: int | None = MUTANTS) -> Finding:
@@ -117,8 +118,12 @@ def examine(task: Task, sample: Sample, same: Mapping[str, str], count: int | No
     timeout_s = REPOSITORY_MUTANT_TIMEOUT_S if "files" in sample.columns else MUTANT_TIMEOUT_S
     hasty = make_scorer(task.scorer_name, {**task.scorer_options, "timeout_s": timeout_s})
     reference = whole(sample.reference or "", sample)
-    tried = [*chosen(sample, same, count), *idle_changes(sample)]
-    survivors = [mutant.label for mutant in tried if hasty(mutant.code, sample).outcome == "correct"]
+    tried = chosen(sample, same, count)
+    survivors = [
+        mutant.label
+        for mutant in (*tried, *poor_answers(sample))
+        if hasty(mutant.code, sample).outcome == "correct"
+    ]
     return Finding(sample.sample_id, reference, len(tried), survivors)
 
 

@@ -16,9 +16,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from gapbench.ladder import CANARY
+
 HERE = Path(__file__).parent
 PARTS = "repository_parts"
-CANARY = "gapbench-canary 6f1d2c1e-1b0a-4a53-9d0f-5b7e0c9a7d42: data for evaluation, not for training"
 # Which repository each rung of the drawn problems uses; three for each of the six.
 DRAWN = (
     ("ledger", 2), ("query", 3), ("schedule", 1), ("template", 4), ("server", 5), ("build", 6),
@@ -51,7 +52,9 @@ def rows(seed: int = 1) -> list[dict[str, Any]]:
     with loaded_parts() as parts:
         cases = json.loads((HERE / "cases.json").read_text(encoding="utf-8"))
         problems = [
-            parts.feature.make_feature_problem(HERE, feature, MODULES_OF_RUNG[feature.rung], str(seed), cases[feature.name])
+            parts.feature.make_feature_problem(
+                HERE, feature, MODULES_OF_RUNG[feature.rung], str(seed), cases[feature.name]
+            )
             for feature in parts.feature.read_features(HERE)
         ]
         for number, (name, rung) in enumerate(DRAWN, 1):
@@ -70,7 +73,7 @@ def make_row(parts: SimpleNamespace, number: int, problem: Mapping[str, Any], se
     shown = parts.listing.choose_files(before, needed, tokens, f"{seed}/{number}")
     listing = parts.listing.file_listing(before, shown)
     return {
-        "id": f"{problem['kind']}-{problem['repository']}-{number:02}",
+        "id": f"{problem['kind']}-{problem['name']}",
         "tier": "easy" if rung <= 4 else "medium" if rung <= 8 else "hard",
         "rung": rung,
         "complexity": len(changed),
@@ -97,7 +100,9 @@ def make_row(parts: SimpleNamespace, number: int, problem: Mapping[str, Any], se
 def make_check(parts: SimpleNamespace, problem: Mapping[str, Any], files: Mapping[str, str]) -> str:
     """Return the hidden tests: the existing tests as they were, and the cases of the problem."""
     existing = [text for path, text in files.items() if path.startswith("tests/test_")]
-    functions = [parts.repository.test_function(number, text, files) for number, text in enumerate(existing, 1)]
+    functions = [
+        parts.repository.test_function(number, text, files) for number, text in enumerate(existing, 1)
+    ]
     lines = ["def check(repository):"]
     lines += [f"    existing_{number}(repository)" for number in range(1, len(existing) + 1)]
     lines += [f"    {short} = repository.load({name!r})" for short, name in problem["loads"].items()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -10,7 +9,8 @@ LOADS = {"app": "makeplan.app", "patterns": "makeplan.patterns"}
 SOURCES = ("main.c", "util.c", "lib/io.c", "lib/sub/net.c", "doc.txt")
 ODD = (
     "what", "> touch x", ": b", "a b = c", "a: b\n> touch a\na: c\n> touch a", "a: a", "x: y\ny: x", "app: none.q", "A = $(A)\n$(A): b", "A = $(word 0,a)\n$(A): b", "A = $(patsubst a,b)\nc: $(A)", "A = $(B\nc: $(A)", "a:\n> jump", "a:\n> rm nil", "a:\n> fail now", "a:\n> touch",
-    "a:\n> tool none 1 2", "a:\n> tool x", "A = $(if a)\nb: $(A)", "A = one \\\n two\na:\n> echo $(A) \\# x # y", "a: main.c # remark\n> echo $< $^ $? $* $$", "", "%.x: %.y", "A = $(tool none,1,2)\na: $(A)",
+    "a:\n> tool none 1 2", "a:\n> tool x", "A = $(if a)\nb: $(A)", "A = one \\\n two\na:\n> echo $(A) \\# x # y", "a: main.c # remark\n> echo $< $^ $? $* $$", "", "%.x: %.y", "A = $(tool none,1,2)\na: $(A)", "= 5", " := 5\na:\n> echo $(A)", "A=1\nA+=2\nA?=3\nB?=4\nC:=$(A)\na:\n> echo $(A) $(B) $(C)", "a:X=1\na:b\n> echo $(X)", "a: X:=$$q\nX := $$(b)\na:\n> echo $(X)", "X := $$(b)\na: Y = 1\na:\n> echo $(X)$(Y)", "a: | b doc.txt\n> echo $| $^", "a: b doc.txt\n> touch a\n> echo $^ $? $|",
+    "ifeq (  $(A) , )\na:\n> echo x\nendif", "ifeq (a,b))\nendif", "ifeq a,b\nendif", "ifeq(a,a)\na:\n> echo y\nendif", "ifneq (a,b\nendif", "a: b |doc.txt\n> echo $<$|", " a  :  b  |  doc.txt  \n> echo $<$|.",
 )  # fmt: skip
 EXPRESSIONS = (
     "$(filter-out %.c,a.c b.h c.c)", "$(suffix a.c b/x.tar.gz c)", "$(basename a.c b/x.tar.gz c)", "$(dir a b/c d/e/f)", "$(addprefix p/,a b)$(addsuffix .q,a b)", "$(word 2,a b c)$(word 9,a)", "$(strip  a   b )", "$(sort b a c a)", "$(patsubst %.c,o/%.o,a.c b/c.c d.h)",
@@ -29,13 +29,32 @@ def files(r: Random) -> dict[str, int]:
 
 def rules(r: Random) -> list[str]:
     """Return rules of the first version."""
-    lines = ["SRC = main.c util.c" + r.choice([" lib/io.c", " lib/io.c lib/sub/net.c", ""]), "OBJ = $(patsubst %.c,%.o,$(SRC))", f"FLAGS = {r.choice(['-O1', '$(MORE) -g', ''])}"]
+    lines = [
+        "SRC = main.c util.c" + r.choice([" lib/io.c", " lib/io.c lib/sub/net.c", ""]),
+        "OBJ = $(patsubst %.c,%.o,$(SRC))",
+        f"FLAGS = {r.choice(['-O1', '$(MORE) -g', ''])}",
+    ]
     lines += [r.choice(["MORE = 7", "MORE = $(if $(X),x,y)", "X = 1"])]
     lines += ["app: $(OBJ)" + r.choice(["", " gen.c", " doc.txt"]), "> touch $@", "> echo link $^ $(FLAGS)"]
     lines += ["%.o: %.c", "> touch $@", "> echo compile $< to $@ stem $* $(FLAGS)"]
-    lines += r.choice([["gen.c: doc.txt", "> touch gen.c"], ["gen.c:", "> echo gen", "> touch $@"], ["gen.%: doc.txt", "> touch gen.$*", "> echo stem $*"]])
+    lines += r.choice(
+        [
+            ["gen.c: doc.txt", "> touch gen.c"],
+            ["gen.c:", "> echo gen", "> touch $@"],
+            ["gen.%: doc.txt", "> touch gen.$*", "> echo stem $*"],
+        ]
+    )
     if r.random() < 0.4:
-        lines += r.choice([["lib/%.o: lib/%.c", "> echo lib $*", "> touch $@"], ["util.o: doc.txt"], ["main.o: gen.c util.c"], ["lib/sub/%.o: doc.txt", "> touch $@", "> echo sub $*"], ["m%.o: %.txt", "> touch $@"], ["%t.o: %t.c", "> touch $@", "> echo net $*"]])
+        lines += r.choice(
+            [
+                ["lib/%.o: lib/%.c", "> echo lib $*", "> touch $@"],
+                ["util.o: doc.txt"],
+                ["main.o: gen.c util.c"],
+                ["lib/sub/%.o: doc.txt", "> touch $@", "> echo sub $*"],
+                ["m%.o: %.txt", "> touch $@"],
+                ["%t.o: %t.c", "> touch $@", "> echo net $*"],
+            ]
+        )
     return lines
 
 
@@ -47,6 +66,16 @@ def built(r: Random, more: list[str], goals: tuple[str, ...] = (), tail: str = "
     return f"app.build({text!r}, {files(r)!r}, {[*goals]!r}{tail})"
 
 
+def odd_calls() -> list[str]:
+    """Return builds of each odd text, and each expression."""
+    there = {"main.c": 3, "b": 2, "doc.txt": 4}
+    calls = [f"app.build({text!r}, {there!r})" for text in ODD]
+    return calls + [
+        f"app.expand({'SRC = main.c lib/io.c' + chr(10) + 'A = 3'!r}, {expression!r})"
+        for expression in EXPRESSIONS
+    ]
+
+
 def common(r: Random) -> str:
     """Return a call about what was there before."""
     roll = r.random()
@@ -56,7 +85,9 @@ def common(r: Random) -> str:
         return f"app.expand({chr(10).join(rules(r)[:4])!r}, {r.choice(EXPRESSIONS)!r})"
     if roll < 0.5:
         return f"app.tree({chr(10).join(rules(r))!r}, {files(r)!r}, {r.choice(['app', 'gen.c', 'main.o', 'nil'])!r})"
-    goals = r.choice([(), (), ("main.o",), ("gen.c", "app"), ("lib/io.o",), ("nil",), ("lib/sub/net.o", "util.o")])
+    goals = r.choice(
+        [(), (), ("main.o",), ("gen.c", "app"), ("lib/io.o",), ("nil",), ("lib/sub/net.o", "util.o")]
+    )
     return built(r, [], goals)
 
 
@@ -67,7 +98,14 @@ def stems(r: Random) -> str:
     roll = r.random()
     if roll < 0.3:
         return f"[patterns.stem_of({pattern!r}, {name!r}), patterns.filled({r.choice(['%.c', 'src/%.c', 'fix.c', 'pre%.c'])!r}, {r.choice(['main', 'lib/io', 'lib/sub/net', 'a/b'])!r})]"
-    more = r.choice([[], ["n%.o: n%.c", "> touch $@", "> echo n $*"], ["lib/%.o: lib/%.c", "> touch $@", "> echo lib $*"], ["%t.o: %t.c", "> touch $@", "> echo t $*"]])
+    more = r.choice(
+        [
+            [],
+            ["n%.o: n%.c", "> touch $@", "> echo n $*"],
+            ["lib/%.o: lib/%.c", "> touch $@", "> echo lib $*"],
+            ["%t.o: %t.c", "> touch $@", "> echo t $*"],
+        ]
+    )
     return built(r, more, r.choice([(), ("lib/io.o",), ("lib/sub/net.o",)]))
 
 
@@ -76,7 +114,20 @@ def flavours(r: Random) -> str:
     names = ("A", "B", "C", "FLAGS")
     lines = []
     for _ in range(r.randint(3, 9)):
-        value = r.choice(["1", "x y", "$(A)", "$(B) z", "$(C)$(A)", "", "$(words $(A))", "$(if $(B),b,)", "$$A", "$(FLAGS)"])
+        value = r.choice(
+            [
+                "1",
+                "x y",
+                "$(A)",
+                "$(B) z",
+                "$(C)$(A)",
+                "",
+                "$(words $(A))",
+                "$(if $(B),b,)",
+                "$$A",
+                "$(FLAGS)",
+            ]
+        )
         lines.append(f"{r.choice(names)} {r.choice(['=', ':=', '?=', '+=', '+=', ':='])} {value}")
     text = "\n".join(lines)
     if r.random() < 0.7:
@@ -106,7 +157,9 @@ def phony(r: Random) -> str:
             ["NAME = all", ".PHONY: $(NAME)", "$(NAME): gen.c main.o", "gen.c:", "> jump"], [".PHONY: main.o"], ["lib/io.o:", "> fail deep", "out: lib/io.o", "> touch out"], [".PHONY: all", "all: out main.o util.o", "out:", "> fail one", "main.o: out", "util.o:", "> @-fail two", "> touch $@"],
         ]
     )  # fmt: skip
-    goals = r.choice([(), (), ("all",), ("out", "app"), ("test", "other"), ("clean",), ("main.o", "util.o", "gen.c")])
+    goals = r.choice(
+        [(), (), ("all",), ("out", "app"), ("test", "other"), ("clean",), ("main.o", "util.o", "gen.c")]
+    )
     return built(r, more, goals, r.choice(["", ", keeps_going=True", ", True"]))
 
 
@@ -115,20 +168,60 @@ def scoped(r: Random) -> str:
     lines = []
     for _ in range(r.randint(1, 4)):
         target = r.choice(["app", "main.o", "util.o", "app gen.c", "$(OBJ)", "nil"])
-        lines.append(f"{target}: {r.choice(['FLAGS', 'FLAGS', 'MORE', 'X'])} {r.choice(['=', '+=', ':=', '?='])} {r.choice(['-g', '$(MORE)2', '$(FLAGS2)', 'z', '$(X)', ''])}")
-    test = r.choice(["ifeq ($(X),1)", "ifneq ($(X),1)", "ifeq ($(MORE),)", "ifeq ($(words $(SRC)),2)", "ifneq (a,a)", "ifeq ($(if $(X),a,b), a )"])
-    branch = r.choice(["FLAGS += extra", "FLAGS = other", "app: doc.txt", "main.o: FLAGS += in", "SRC = main.c", "gen.c: FLAGS := $(MORE)"])
+        lines.append(
+            f"{target}: {r.choice(['FLAGS', 'FLAGS', 'MORE', 'X'])} {r.choice(['=', '+=', ':=', '?='])} {r.choice(['-g', '$(MORE)2', '$(FLAGS2)', 'z', '$(X)', ''])}"
+        )
+    test = r.choice(
+        [
+            "ifeq ($(X),1)",
+            "ifneq ($(X),1)",
+            "ifeq ($(MORE),)",
+            "ifeq ($(words $(SRC)),2)",
+            "ifneq (a,a)",
+            "ifeq ($(if $(X),a,b), a )",
+        ]
+    )
+    branch = r.choice(
+        [
+            "FLAGS += extra",
+            "FLAGS = other",
+            "app: doc.txt",
+            "main.o: FLAGS += in",
+            "SRC = main.c",
+            "gen.c: FLAGS := $(MORE)",
+        ]
+    )
     other = r.choice(["FLAGS = no", "X = 5", "util.o: FLAGS = else", "out:\n> touch out"])
-    nested = f"{test}\n{branch}\n" + r.choice(["", f"else\n{other}\n", f"ifeq ($(X),1)\n{other}\nelse\n{branch}\nendif\n"]) + "endif"
+    nested = (
+        f"{test}\n{branch}\n"
+        + r.choice(["", f"else\n{other}\n", f"ifeq ($(X),1)\n{other}\nelse\n{branch}\nendif\n"])
+        + "endif"
+    )
     at = r.randint(0, len(lines))
     lines[at:at] = nested.split("\n")
     if r.random() < 0.12:
-        lines = r.choice([["ifeq (a,b)"], ["endif"], ["else"], ["ifeq a b", "endif"], ["ifeq (a)", "endif"], ["ifeq (a,a)", "else", "else", "endif"], ["ifneq (a,b)", "> touch x", "endif"], ["app: a b = c"], ["ifeq (a,b)", "X = 1", "endif", "> echo x"]])
+        lines = r.choice(
+            [
+                ["ifeq (a,b)"],
+                ["endif"],
+                ["else"],
+                ["ifeq a b", "endif"],
+                ["ifeq (a)", "endif"],
+                ["ifeq (a,a)", "else", "else", "endif"],
+                ["ifneq (a,b)", "> touch x", "endif"],
+                ["app: a b = c"],
+                ["ifeq (a,b)", "X = 1", "endif", "> echo x"],
+            ]
+        )
     lines += ["gen.c: doc.txt", "> touch gen.c", "> echo gen $(FLAGS) $(X)"] if r.random() < 0.3 else []
     text_rules = rules(r)
     if "gen.c: doc.txt" in lines:
         text_rules = [line for line in text_rules if "gen" not in line and line != "> touch gen.$*"]
-    text = "\n".join([*text_rules[:4], *lines, *text_rules[4:]]) if r.random() < 0.6 else "\n".join([*text_rules, *lines])
+    text = (
+        "\n".join([*text_rules[:4], *lines, *text_rules[4:]])
+        if r.random() < 0.6
+        else "\n".join([*text_rules, *lines])
+    )
     return f"app.build({text!r}, {files(r)!r}, {r.choice([[], [], ['main.o', 'app'], ['gen.c', 'util.o'], ['app', 'main.o']])!r})"
 
 

@@ -14,7 +14,9 @@ ODD = (
 )  # fmt: skip
 
 
-def plan(r: Random, machine: str = "", job: str = "", heads: tuple[str, ...] = (), odd: tuple[str, ...] = ()) -> str:
+def plan(
+    r: Random, machine: str = "", job: str = "", heads: tuple[str, ...] = (), odd: tuple[str, ...] = ()
+) -> str:
     """Return the call of a drawn plan.
 
     Args:
@@ -32,11 +34,14 @@ def plan(r: Random, machine: str = "", job: str = "", heads: tuple[str, ...] = (
             first = r.randint(0, 60)
             lines.append(f"stop {name} {first} {first + r.randint(1, 15)}")
         if machine == "setup":
-            for pair in r.sample([("red", "blue"), ("blue", "red"), ("*", "red"), ("*", "blue"), ("red", "*"), ("blue", "")], r.randint(1, 4)):
+            for pair in r.sample(
+                [("red", "blue"), ("blue", "red"), ("*", "red"), ("*", "blue"), ("red", "*"), ("blue", "")],
+                r.randint(1, 4),
+            ):
                 lines.append(f"setup {name} {pair[0]} {pair[1] or 'red'} {r.randint(0, 9)}")
     names = NAMES[: r.randint(3, 8)]
     for at, name in enumerate(names):
-        text = f"job {name} {r.choice(machines)} size={r.choice([0, r.randint(1, 40), r.randint(1, 40), r.randint(1, 12)])}"
+        text = f"job {name} {r.choice(machines)}{r.choice(['', ' size=0', *[f' size={r.randint(1, 40)}'] * 4, f' size={r.randint(1, 12)}'])}"
         after = r.sample(names[:at], min(at, r.choice([0, 0, 1, 1, 2])))
         text += f" after={','.join(after)}" if after else ""
         text += f" due={r.randint(5, 120)}" if r.random() < 0.5 else ""
@@ -52,6 +57,21 @@ def plan(r: Random, machine: str = "", job: str = "", heads: tuple[str, ...] = (
     return f"app.run({lines!r})"
 
 
+def odd_calls() -> list[str]:
+    """Return plans with each odd line."""
+    start = [
+        "machine saw speed=2",
+        "stop saw 4 9",
+        "job A saw size=9 due=3 kind=red",
+        "job B saw",
+        "report gantt",
+        "report late",
+        "report load",
+        "report critical",
+    ]
+    return [f"app.run({[*start[:3], line, *start[3:]]!r})" for line in ODD]
+
+
 def common(r: Random) -> str:
     """Return a call about what was there before."""
     return plan(r, odd=ODD)
@@ -60,11 +80,16 @@ def common(r: Random) -> str:
 def aging(r: Random) -> str:
     """Return a plan in which jobs wait long for their machines."""
     lines = ["machine saw", "machine press"]
-    lines += [f"stop {r.choice(['saw', 'press'])} {first} {first + r.randint(30, 90)}" for first in (r.randint(0, 50), r.randint(60, 200))]
+    lines += [
+        f"stop {r.choice(['saw', 'press'])} {first} {first + r.randint(30, 90)}"
+        for first in (r.randint(0, 50), r.randint(60, 200))
+    ]
     for at, name in enumerate(NAMES):
         after = f" after={r.choice(NAMES[:at])}" if at and r.random() < 0.4 else ""
         due = f" due={r.randint(5, 400)}" if r.random() < 0.3 else ""
-        lines.append(f"job {name} {r.choice(['saw', 'press'])} size={r.randint(5, 90)} priority={r.randint(0, 3)}{after}{due}")
+        lines.append(
+            f"job {name} {r.choice(['saw', 'press'])} size={r.randint(5, 90)} priority={r.randint(0, 3)}{after}{due}"
+        )
     lines += ["rule priority", "report gantt", "report late"]
     return f"app.run({lines!r})"
 
@@ -80,7 +105,16 @@ def ends(r: Random) -> str:
     return f"(lambda c: [[c.add_stop(*stop) for stop in {stops!r}], c.end_of_work({start}, {minutes})][1])(calendars.Calendar())"
 
 
-CREWS = ("crew 2", "crew 3", "crew 4", "crew 0 5 30", "crew 1 20 60", "crew 5 10 25", "crew 3 0 90", "crew 2 40 70")
+CREWS = (
+    "crew 2",
+    "crew 3",
+    "crew 4",
+    "crew 0 5 30",
+    "crew 1 20 60",
+    "crew 5 10 25",
+    "crew 3 0 90",
+    "crew 2 40 70",
+)
 
 
 def features(make: Any) -> list[Any]:

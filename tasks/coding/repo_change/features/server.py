@@ -25,16 +25,39 @@ def request(r: Random) -> str:
         return f"{r.choice(['GET', 'LEN', 'DEL', 'GET'])} {key}\n"
     if roll < 0.7:
         return f"INCR {key}{r.choice(['', ' 3', ' -5'])}\n"
-    return r.choice([f"RENAME {key} {r.choice(KEYS)}\n", f"KEYS {r.choice(['*', 'a*', 'job?', '?'])}\n", "KEYS\n", "STATS\n", f"PING {key}\n", "QUIT\n" if r.random() < 0.3 else "PING\n", f"DEL {key} {r.choice(KEYS)}\n"])
+    return r.choice(
+        [
+            f"RENAME {key} {r.choice(KEYS)}\n",
+            f"KEYS {r.choice(['*', 'a*', 'job?', '?'])}\n",
+            "KEYS\n",
+            "STATS\n",
+            f"PING {key}\n",
+            "QUIT\n" if r.random() < 0.3 else "PING\n",
+            f"DEL {key} {r.choice(KEYS)}\n",
+        ]
+    )
 
 
-def talk(r: Random, extra: Callable[[Random], str] | None = None, share: float = 0.5, users: list[str] | None = None, count: int = 14) -> str:
+def talk(
+    r: Random,
+    extra: Callable[[Random], str] | None = None,
+    share: float = 0.5,
+    users: list[str] | None = None,
+    count: int = 14,
+) -> str:
     """Return a drawn talk of up to three clients; ``extra`` gives requests of the feature."""
     events: list[list[Any]] = []
     clients = ("ann", "bob", "cy")[: r.randint(1, 3)]
     pending = dict.fromkeys(clients, "")
     if users:
-        events += [[name, f"AUTH {r.choice([line.split()[0] for line in users])} {r.choice(['s1', 's1', 's1', 's2'])}\n"] for name in clients if r.random() < 0.9]
+        events += [
+            [
+                name,
+                f"AUTH {r.choice([line.split()[0] for line in users])} {r.choice(['s1', 's1', 's1', 's2'])}\n",
+            ]
+            for name in clients
+            if r.random() < 0.9
+        ]
     for _ in range(r.randint(6, count)):
         if r.random() < 0.2:
             events.append(["tick", r.choice([1, 2, 3, 5, 10])])
@@ -56,6 +79,14 @@ def talk(r: Random, extra: Callable[[Random], str] | None = None, share: float =
     return f"app.talk({events!r}{', ' + repr(users) if users else ''})"
 
 
+def odd_calls() -> list[str]:
+    """Return talks with each odd line."""
+    return [
+        f"app.talk({[['ann', f'SET a 1{chr(10)}5{chr(10)}SET b 2{chr(10)}xy{chr(10)}'], ['ann', line + chr(10)], ['ann', f'KEYS{chr(10)}GET a{chr(10)}']]!r})"
+        for line in ODD
+    ]
+
+
 def common(r: Random) -> str:
     """Return a call about what was there before."""
     return talk(r)
@@ -65,7 +96,16 @@ def frames(r: Random) -> str:
     """Return a talk whose text is cut at all places."""
     text = "".join(request(r) for _ in range(r.randint(2, 5)))
     if r.random() < 0.4:
-        text += r.choice(["SET a 3\nredder\nGET a\n", "SET a 2\n\n\n\nGET a\n", "SET a 3\nred\n\nPING\n", "APPEND b 1\nxy\nPING\n", "SET a 0\n\nGET a\n", "SET a 0\nx\nGET a\n"])
+        text += r.choice(
+            [
+                "SET a 3\nredder\nGET a\n",
+                "SET a 2\n\n\n\nGET a\n",
+                "SET a 3\nred\n\nPING\n",
+                "APPEND b 1\nxy\nPING\n",
+                "SET a 0\n\nGET a\n",
+                "SET a 0\nx\nGET a\n",
+            ]
+        )
     events, at = [], 0
     while at < len(text):
         size = r.choice([1, 2, 3, 5, 8, 20])
@@ -77,14 +117,56 @@ def frames(r: Random) -> str:
 def expiries(r: Random) -> str:
     """Return a request about ends of keys."""
     key = r.choice(KEYS)
-    return r.choice([f"EXPIRE {key} {r.choice([1, 2, 3, 5, 8, 0, -1])}\n", f"EXPIRE {key} {r.randint(1, 9)}\n", f"TTL {key}\n", f"TTL {key}\n", f"PERSIST {key}\n", f"APPEND {key} 1\nz\n", f"INCR {key}\n", f"SET {key} 1\n4\n", f"RENAME {key} {r.choice(KEYS)}\n", "EXPIRE\n" if r.random() < 0.2 else "EXPIRE a 2\n", r.choice(["EXPIRE a x\n", "EXPIRE a 1 2\n", "TTL a b\n", "PERSIST\n", "TTL\n", "EXPIRE a\n"])])
+    return r.choice(
+        [
+            f"EXPIRE {key} {r.choice([1, 2, 3, 5, 8, 0, -1])}\n",
+            f"EXPIRE {key} {r.randint(1, 9)}\n",
+            f"TTL {key}\n",
+            f"TTL {key}\n",
+            f"PERSIST {key}\n",
+            f"APPEND {key} 1\nz\n",
+            f"INCR {key}\n",
+            f"SET {key} 1\n4\n",
+            f"RENAME {key} {r.choice(KEYS)}\n",
+            "EXPIRE\n" if r.random() < 0.2 else "EXPIRE a 2\n",
+            r.choice(["EXPIRE a x\n", "EXPIRE a 1 2\n", "TTL a b\n", "PERSIST\n", "TTL\n", "EXPIRE a\n"]),
+        ]
+    )
 
 
 def blocks(r: Random) -> str:
     """Return requests around MULTI."""
     key = r.choice(KEYS)
     inner = "".join(request(r) for _ in range(r.randint(1, 3)))
-    return r.choice(["MULTI\n", "EXEC\n", "EXEC\n", "DISCARD\n", f"WATCH {key}\n", f"WATCH {key} {r.choice(KEYS)}\n", f"MULTI\n{inner}EXEC\n", f"WATCH {key}\nMULTI\n{inner}EXEC\n", f"WATCH {key}\nMULTI\n", f"SET {key} 1\n5\n", f"DEL {key}\n", r.choice(["FLY\n", "INCR job1 x\n", "EXEC 1\n", "MULTI 2\n", "WATCH\n", "WATCH a*\n", "DISCARD x\n", "QUIT\n", "SET a x\n", "RENAME a b\n"])])
+    return r.choice(
+        [
+            "MULTI\n",
+            "EXEC\n",
+            "EXEC\n",
+            "DISCARD\n",
+            f"WATCH {key}\n",
+            f"WATCH {key} {r.choice(KEYS)}\n",
+            f"MULTI\n{inner}EXEC\n",
+            f"WATCH {key}\nMULTI\n{inner}EXEC\n",
+            f"WATCH {key}\nMULTI\n",
+            f"SET {key} 1\n5\n",
+            f"DEL {key}\n",
+            r.choice(
+                [
+                    "FLY\n",
+                    "INCR job1 x\n",
+                    "EXEC 1\n",
+                    "MULTI 2\n",
+                    "WATCH\n",
+                    "WATCH a*\n",
+                    "DISCARD x\n",
+                    "QUIT\n",
+                    "SET a x\n",
+                    "RENAME a b\n",
+                ]
+            ),
+        ]
+    )
 
 
 def messages(r: Random) -> str:
@@ -92,16 +174,76 @@ def messages(r: Random) -> str:
     pattern = r.choice(["a", "a*", "*", "job?", "b", "news"])
     text = r.choice(["hi", "", "two\nlines"])
     channel = r.choice(["a", "ab", "job1", "b", "news"])
-    return r.choice([f"SUBSCRIBE {pattern}\n", f"SUBSCRIBE {pattern}\n", f"UNSUBSCRIBE {pattern}\n", "UNSUBSCRIBE\n" if r.random() < 0.4 else f"SUBSCRIBE {pattern}\n", f"PUBLISH {channel} {len(text)}\n{text}\n", f"PUBLISH {channel} {len(text)}\n{text}\n", f"PUBLISH {channel} 1\n!\n", "STATS\n", r.choice(["SUBSCRIBE\n", "SUBSCRIBE a b\n", "UNSUBSCRIBE a b\n", "PUBLISH a\n", "PUBLISH a x\n", "PUBLISH a* 1\nx\n", "QUIT\n", "FLY\n" * 5, "PUBLISH a 1 2\nx\n"])])
+    return r.choice(
+        [
+            f"SUBSCRIBE {pattern}\n",
+            f"SUBSCRIBE {pattern}\n",
+            f"UNSUBSCRIBE {pattern}\n",
+            "UNSUBSCRIBE\n" if r.random() < 0.4 else f"SUBSCRIBE {pattern}\n",
+            f"PUBLISH {channel} {len(text)}\n{text}\n",
+            f"PUBLISH {channel} {len(text)}\n{text}\n",
+            f"PUBLISH {channel} 1\n!\n",
+            "STATS\n",
+            r.choice(
+                [
+                    "SUBSCRIBE\n",
+                    "SUBSCRIBE a b\n",
+                    "UNSUBSCRIBE a b\n",
+                    "PUBLISH a\n",
+                    "PUBLISH a x\n",
+                    "PUBLISH a* 1\nx\n",
+                    "QUIT\n",
+                    "FLY\n" * 5,
+                    "PUBLISH a 1 2\nx\n",
+                ]
+            ),
+        ]
+    )
 
 
-USERS = ["root s1 admin * 0", "wil s1 writer a* 4", "rea s1 reader job* 3", "pat s2 writer * 6", "tim s1 writer job? 0"]
+USERS = [
+    "root s1 admin * 0",
+    "wil s1 writer a* 4",
+    "rea s1 reader job* 3",
+    "pat s2 writer * 6",
+    "tim s1 writer job? 0",
+]
 
 
 def guarded(r: Random) -> str:
     """Return a talk with users."""
+
     def extra(r: Random) -> str:
-        return r.choice([f"AUTH {r.choice(['root', 'wil', 'rea', 'pat', 'tim', 'x'])} {r.choice(['s1', 's1', 's2'])}\n", f"GET {r.choice(KEYS)}\n", f"SET {r.choice(KEYS)} 1\n5\n", f"INCR {r.choice(KEYS)}\n", "KEYS\n", "KEYS job*\n", f"DEL {r.choice(KEYS)} {r.choice(KEYS)}\n", f"RENAME {r.choice(KEYS)} {r.choice(KEYS)}\n", "PING\n", r.choice(["AUTH\n", "AUTH wil\n", "AUTH wil s1 x\n", "FLY\n", "GET a*\n", "STATS\n", "QUIT\n", "CALL none 1 2\n", f"MULTI\nSET {r.choice(KEYS)} 1\n3\nGET a\nEXEC\n", f"WATCH {r.choice(KEYS)}\n", f"PUBLISH {r.choice(KEYS)} 1\nx\n", f"TTL {r.choice(KEYS)}\n", f"EXPIRE {r.choice(KEYS)} 2\n"])])
+        return r.choice(
+            [
+                f"AUTH {r.choice(['root', 'wil', 'rea', 'pat', 'tim', 'x'])} {r.choice(['s1', 's1', 's2'])}\n",
+                f"GET {r.choice(KEYS)}\n",
+                f"SET {r.choice(KEYS)} 1\n5\n",
+                f"INCR {r.choice(KEYS)}\n",
+                "KEYS\n",
+                "KEYS job*\n",
+                f"DEL {r.choice(KEYS)} {r.choice(KEYS)}\n",
+                f"RENAME {r.choice(KEYS)} {r.choice(KEYS)}\n",
+                "PING\n",
+                r.choice(
+                    [
+                        "AUTH\n",
+                        "AUTH wil\n",
+                        "AUTH wil s1 x\n",
+                        "FLY\n",
+                        "GET a*\n",
+                        "STATS\n",
+                        "QUIT\n",
+                        "CALL none 1 2\n",
+                        f"MULTI\nSET {r.choice(KEYS)} 1\n3\nGET a\nEXEC\n",
+                        f"WATCH {r.choice(KEYS)}\n",
+                        f"PUBLISH {r.choice(KEYS)} 1\nx\n",
+                        f"TTL {r.choice(KEYS)}\n",
+                        f"EXPIRE {r.choice(KEYS)} 2\n",
+                    ]
+                ),
+            ]
+        )
 
     return talk(r, extra, 0.7, r.sample(USERS, r.randint(1, 5)), 24)
 

@@ -17,7 +17,8 @@ VALUES = (
 )  # fmt: skip
 ODD = (
     "{{ 1 / 0 }}", "{{ name + 1 }}", "{{ n|fly }}", "{% if n %}", "{% for in x %}{% endfor %}", "{% for i in n %}{% endfor %}", "{% set 3 = 4 %}", "{% include 'nil' %}", "{% jump %}", "{{ }}", "{{ (n }}", "{{ n | }}", "{{ n. }}", "{{ n n }}",
-    "{% else %}", "{{ n|cut }}", "{{ n|join }}", "{{ ? }}", "{% if n %}a{% else %}b{% elif n %}c{% endif %}", "{{ name < 3 }}", "{{ name < 'B' }}", "{{ 'a' <= 'a' ~ '' }}", "{{ n >= 4 }}{{ n < 4 }}", "{{", "{% include 'self' %}",
+    "{% else %}", "{{ n|cut }}", "{{ n|join }}", "{{ ? }}", "{% if n %}a{% else %}b{% elif n %}c{% endif %}", "{{ name < 3 }}", "{{ name < 'B' }}", "{{ 'a' <= 'a' ~ '' }}", "{{ n >= 4 }}{{ n < 4 }}", "{{", "{% include 'self' %}", "{%} {{ n }} %}", "{{}} {{ n }}", "{%- -%} {{ n }}", "{{- n -}} c", "{#-#} c", "{{ n }}-", "{{ true or 1 }}{{ 0 or '' }}{{ 0 and 1 }}{{ none or n }}", "{% if none %}a{% endif %}{% if '' %}b{% endif %}{% if tags %}c{% endif %}",
+    "{{ 1 and 2 }}{{ n != 4 }}{{ n != 5 }}{{ 'a' != n }}", "{% for  i  in  tags %}{{ i }}{% endfor %}", "{% for 3 in tags %}{% endfor %}", "{% for i tags %}{% endfor %}", "{% for i in tags %}{% set n = i %}{{ n }}{% endfor %}{{ n }}", "{% set n = 1 %}{{ n }}{% include 'foot' %}",
 )  # fmt: skip
 
 
@@ -34,10 +35,14 @@ def body(r: Random, extra: Callable[[Random], str] | None, depth: int = 0) -> st
             parts.append(f"{{% set {r.choice('xy')} = {r.choice(['n', '1', 'x', 'name', 'n + 1'])} %}}")
         elif roll < 0.8:
             inner = body(r, extra, depth + 1)
-            parts.append(f"{{% if {r.choice(VALUES)} %}}{inner}{r.choice(['', '{% else %}-', '{% elif n %}e{% else %}f'])}{{% endif %}}")
+            parts.append(
+                f"{{% if {r.choice(VALUES)} %}}{inner}{r.choice(['', '{% else %}-', '{% elif n %}e{% else %}f'])}{{% endif %}}"
+            )
         else:
             listed = r.choice(["items", "tags", "map", "map.y", "none", "missing"])
-            parts.append(f"{{% for {r.choice('xyi')} in {listed} %}}{body(r, extra, depth + 1)}{{% endfor %}}")
+            parts.append(
+                f"{{% for {r.choice('xyi')} in {listed} %}}{body(r, extra, depth + 1)}{{% endfor %}}"
+            )
         parts.append(r.choice(["", " ", "\n", ";", " t "]))
     return "".join(parts)
 
@@ -45,6 +50,11 @@ def body(r: Random, extra: Callable[[Random], str] | None, depth: int = 0) -> st
 def page(text: str, others: dict[str, str] | None = None, more: str = "") -> str:
     """Return the call that fills a page."""
     return f"app.render({ {'main': text, 'foot': 'f{{ x }}{% set y = 7 %}', 'self': 'a{% include name2 %}', **(others or {})}!r}, 'main', {DATA!r}{more})"
+
+
+def odd_calls() -> list[str]:
+    """Return pages with each odd piece."""
+    return [page(f"a {piece} b{{{{ n }}}}") for piece in ODD]
 
 
 def common(r: Random) -> str:
@@ -63,20 +73,44 @@ def trims(r: Random) -> str:
             minus = r.random() < 0.4
             text += (sign + "-" if sign in ("{{", "{%") and minus else "-" + sign if minus else sign) + part
     white = r.choice([" ", "\n", "\t\n ", "  "])
-    return page(f"a{white}{text}{white}b {{{{ n }}}}{white}c" + r.choice(["", " {# r -#} d", " {#- r #} d {{ n -}} \n{{ n }} "]))
+    return page(
+        f"a{white}{text}{white}b {{{{ n }}}}{white}c"
+        + r.choice(["", " {# r -#} d", " {#- r #} d {{ n -}} \n{{ n }} "])
+    )
 
 
 def loops(r: Random) -> str:
     """Return a page with ``loop`` and ``else``."""
+
     def extra(r: Random) -> str:
-        key = r.choice(["index", "left", "first", "last", "size", "changed", "parent.index", "parent.parent.size", "parent", "nil"])
+        key = r.choice(
+            [
+                "index",
+                "left",
+                "first",
+                "last",
+                "size",
+                "changed",
+                "parent.index",
+                "parent.parent.size",
+                "parent",
+                "nil",
+            ]
+        )
         return "{{ loop." + key + " }}" if key != "parent" else "{{ loop.parent.left }}"
 
     listed = r.choice(["items", "tags", "none", "missing", "map.y", "map"])
     inner = r.choice(["tags", "none", "map.y", "items"])
     text = f"{{% for i in {listed} %}}{body(r, extra, 1)}{{% for j in {inner} %}}{extra(r)}{extra(r)}{r.choice(['', '{% else %}no' + extra(r)])}{{% endfor %}}{extra(r)}{r.choice(['', '{% else %}none{{ i }}', '{% else %}{% set x = 5 %}'])}{{% endfor %}}{{{{ loop.index }}}}{{{{ x }}}}"
     if r.random() < 0.1:
-        text = r.choice(["{% for i in tags %}a{% else %}b{% else %}c{% endfor %}", "{% for i in tags %}a{% else %}b", "{% set loop = 4 %}{% for i in tags %}{{ loop.parent }}{{ loop.index }}{% endfor %}{{ loop }}", "{% for loop in tags %}{{ loop }}{{ loop.index }}{% endfor %}"])
+        text = r.choice(
+            [
+                "{% for i in tags %}a{% else %}b{% else %}c{% endfor %}",
+                "{% for i in tags %}a{% else %}b",
+                "{% set loop = 4 %}{% for i in tags %}{{ loop.parent }}{{ loop.index }}{% endfor %}{{ loop }}",
+                "{% for loop in tags %}{{ loop }}{{ loop.index }}{% endfor %}",
+            ]
+        )
     return page(text)
 
 
@@ -90,13 +124,47 @@ def macros(r: Random) -> str:
             "{% if n > 3 %}{% macro m(a) %}1{{ a }}{% endmacro %}{% else %}{% macro m(a) %}2{% endmacro %}{% endif %}",
         ]
     )  # fmt: skip
+
     def extra(r: Random) -> str:
-        return r.choice(["{{ m(1) }}", "{{ m(x) }}", "{{ m('a', 'b') }}", "{{ m(b=3, a=n) }}", "{{ m() }}", "{{ m(n - 1)|upper }}", "{{ k(n) }}", "{{ 'z' ~ m(y, b=m(1)) }}", "{{ m(a=1) }}", "{{ m(1, 2, 3) }}", "{{ m(1, a=2) }}", "{{ m(c=1) }}"])
+        return r.choice(
+            [
+                "{{ m(1) }}",
+                "{{ m(x) }}",
+                "{{ m('a', 'b') }}",
+                "{{ m(b=3, a=n) }}",
+                "{{ m() }}",
+                "{{ m(n - 1)|upper }}",
+                "{{ k(n) }}",
+                "{{ 'z' ~ m(y, b=m(1)) }}",
+                "{{ m(a=1) }}",
+                "{{ m(1, 2, 3) }}",
+                "{{ m(1, a=2) }}",
+                "{{ m(c=1) }}",
+            ]
+        )
 
     if r.random() < 0.12:
-        head = r.choice(["{% macro m(a=1, b) %}{% endmacro %}", "{% macro m(a, a) %}{% endmacro %}", "{% macro (a) %}{% endmacro %}", "{% macro m(a) %}", "{% macro m a %}{% endmacro %}", "{{ m(b=1, 2) }}", "{{ m(b=1, b=2) }}", "{{ m(1 2) }}", "{% macro m(a %}{% endmacro %}", "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "{% macro m(a) b %}{% endmacro %}", "{% macro m(3) %}{% endmacro %}"])
+        head = r.choice(
+            [
+                "{% macro m(a=1, b) %}{% endmacro %}",
+                "{% macro m(a, a) %}{% endmacro %}",
+                "{% macro (a) %}{% endmacro %}",
+                "{% macro m(a) %}",
+                "{% macro m a %}{% endmacro %}",
+                "{{ m(b=1, 2) }}",
+                "{{ m(b=1, b=2) }}",
+                "{{ m(1 2) }}",
+                "{% macro m(a %}{% endmacro %}",
+                "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+                "{% macro m(a) b %}{% endmacro %}",
+                "{% macro m(3) %}{% endmacro %}",
+            ]
+        )
     text = head + f"{{% set y = 'Y' %}}{extra(r)}" + body(r, extra)
-    return page(text if r.random() < 0.9 else extra(r) + text, {"lib": "{% macro m(a, b=5) %}({{ a }}/{{ b }}/{{ y }}){% endmacro %}"})
+    return page(
+        text if r.random() < 0.9 else extra(r) + text,
+        {"lib": "{% macro m(a, b=5) %}({{ a }}/{{ b }}/{{ y }}){% endmacro %}"},
+    )
 
 
 def escapes(r: Random) -> str:
@@ -106,25 +174,65 @@ def escapes(r: Random) -> str:
             "{{ html }}", "{{ html|safe }}", "{{ html|escape }}", "{{ html|escape|escape }}", "{{ html|safe|escape }}", "{{ '<' ~ html|safe }}", "{{ html|safe ~ name }}", "{{ html|upper }}", "{{ html|safe|upper }}", "{{ html|safe|lower ~ '&' }}",
             "{{ tags|join:'<br>' }}", "{% set s = '<br>'|safe %}{{ tags|join:s }}", "{{ tags }}", "{{ tags|first|safe }}", "{{ html|safe|cut:6 }}", "{{ html|safe|cut:60 }}", "{{ html|cut:9 }}", "{% set s = html|safe %}{{ s }}{{ s ~ s }}{{ s == html }}",
             "{{ items|pluck:'n'|join:'&' }}", "{{ missing|default:'<' }}", "{{ html|safe|default:1 }}", "{{ n|safe }}", "{{ tags|safe }}", "{{ map }}", "{{ none|join:'<' }}", "{{ '\"quoted\"' }}", "{{ html|length }}", "{{ html|escape|length }}", "<p>{{ 'a&amp;b' }}</p>",
-            "{% set l = tags|unique %}{{ l|join:'&'|safe }}", "{{ n ~ '<' }}", "{{ (html|safe) ~ n }}",
+            "{% set l = tags|unique %}{{ l|join:'&'|safe }}", "{{ n ~ '<' }}", "{{ (html|safe) ~ n }}", "{% macro m(a) %}<i>{{ a }}</i>{% endmacro %}{{ m(html) }}{{ m(html|safe) ~ name }}", "{% macro m(a) %}{{ a }}&{% endmacro %}{{ m('<')|upper }}{{ m(m(name)) }}",
         ]
     )  # fmt: skip
-    text = body(r, lambda r: extra) + extra
+    text = body(r, lambda _r: extra) + extra
     return page(text, None, r.choice([", escape=True", ", escape=True", ", True", ""]))
 
 
 def layouts(r: Random) -> str:
     """Return a page that extends others."""
-    base = "<{% block head %}H{{ x }}{% endblock %}>" + r.choice(["", "{% if flag %}{% block in %}I{% endblock %}{% endif %}", "{% for i in map.y %}{% block in %}({{ i }}){% endblock %}{% endfor %}"]) + "{% block main %}M{% block deep %}D{{ y }}{% set y = 3 %}{% endblock %}{{ y }}{% endblock %}" + r.choice(["", "{{ x }}{{ y }}", "{% include 'foot' %}"])
+    base = (
+        "<{% block head %}H{{ x }}{% endblock %}>"
+        + r.choice(
+            [
+                "",
+                "{% if flag %}{% block in %}I{% endblock %}{% endif %}",
+                "{% for i in map.y %}{% block in %}({{ i }}){% endblock %}{% endfor %}",
+            ]
+        )
+        + "{% block main %}M{% block deep %}D{{ y }}{% set y = 3 %}{% endblock %}{{ y }}{% endblock %}"
+        + r.choice(["", "{{ x }}{{ y }}", "{% include 'foot' %}"])
+    )
+
     def blocks(r: Random) -> str:
         names = r.sample(["head", "main", "deep", "in", "extra"], r.randint(0, 3))
-        parts = [f"{{% block {name} %}}{r.choice(['', '{% super %}', '{% super %}{% super %}', '{{ x }}'])}{name[0]}{body(r, None, 2)}{r.choice(['', '{% super %}'])}{{% endblock %}}" for name in names]
-        return r.choice(["lost", "", "\n", "{{ n }}"]) + r.choice(["", "{% set x = 'X' %}", "{% set x = x ~ 1 %}", "{% set y = name %}"]).join(["", *parts, ""])
+        parts = [
+            f"{{% block {name} %}}{r.choice(['', '{% super %}', '{% super %}{% super %}', '{{ x }}'])}{name[0]}{body(r, None, 2)}{r.choice(['', '{% super %}'])}{{% endblock %}}"
+            for name in names
+        ]
+        return r.choice(["lost", "", "\n", "{{ n }}"]) + r.choice(
+            ["", "{% set x = 'X' %}", "{% set x = x ~ 1 %}", "{% set y = name %}"]
+        ).join(["", *parts, ""])
 
     middle = r.choice(["", "\n ", "{# a #}"]) + "{% extends 'base' %}" + blocks(r)
-    main = r.choice(["", " \n"]) + "{% extends " + r.choice(["'base'", "'middle'", "'mid' ~ 'dle'", "'middle'"]) + " %}" + blocks(r)
+    main = (
+        r.choice(["", " \n"])
+        + "{% extends "
+        + r.choice(["'base'", "'middle'", "'mid' ~ 'dle'", "'middle'"])
+        + " %}"
+        + blocks(r)
+    )
     if r.random() < 0.15:
-        main = r.choice(["a{% extends 'base' %}", "{% extends 'nil' %}", "{% extends 'main' %}", "{% super %}", "{% block a %}x{% super %}{% endblock %}", "{% block %}{% endblock %}", "{% block a %}x", "{% block a %}{% endblock %}{% block a %}{% endblock %}", "{% block a %}{% set q = 1 %}{{ q }}{% endblock %}{{ q }}", "{% block 3 %}{% endblock %}", "{% extends 'base' %}{% extends 'base' %}", "{{ n }}{% block a %}{% block b %}{% super %}1{% endblock %}{% endblock %}", "{% extends 'base' %}{% block main %}{% block head %}zz{% endblock %}{% endblock %}", "{% set x = 1 %}{% extends 'base' %}"])
+        main = r.choice(
+            [
+                "a{% extends 'base' %}",
+                "{% extends 'nil' %}",
+                "{% extends 'main' %}",
+                "{% super %}",
+                "{% block a %}x{% super %}{% endblock %}",
+                "{% block %}{% endblock %}",
+                "{% block a %}x",
+                "{% block a %}{% endblock %}{% block a %}{% endblock %}",
+                "{% block a %}{% set q = 1 %}{{ q }}{% endblock %}{{ q }}",
+                "{% block 3 %}{% endblock %}",
+                "{% extends 'base' %}{% extends 'base' %}",
+                "{{ n }}{% block a %}{% block b %}{% super %}1{% endblock %}{% endblock %}",
+                "{% extends 'base' %}{% block main %}{% block head %}zz{% endblock %}{% endblock %}",
+                "{% set x = 1 %}{% extends 'base' %}",
+            ]
+        )
     return page(main, {"base": base, "middle": middle})
 
 
@@ -149,7 +257,7 @@ def features(make: Any) -> list[Any]:
             "`price has b without a default behind one with a default`. Signs that are missing give the reader's usual `expected ',', found …`. Without `endmacro`: `macro has no end`."
         ), (), macros),
         make(9, "escape", 4, (
-            "Pages for browsers need escaping: `app.render(templates, name, data, escape=True)`; without it nothing changes but the two new filters. With it, what `{{ … }}` shows has `&`, `<`, `>` and `\"` replaced by `&amp;`, `&lt;`, `&gt;` and `&quot;`, unless it is safe text. Text of the template itself is never changed. "
+            'Pages for browsers need escaping: `app.render(templates, name, data, escape=True)`; without it nothing changes but the two new filters. With it, what `{{ … }}` shows has `&`, `<`, `>` and `"` replaced by `&amp;`, `&lt;`, `&gt;` and `&quot;`, unless it is safe text. Text of the template itself is never changed. '
             "(1) The filter `safe` makes what a value is shown as safe; `escape` gives the escaped text, which is safe; safe text is not escaped again. (2) `~` and `join` of texts of which one is safe (for `join` also the text between, once it is used): the others are escaped when they are joined, and the whole is safe; this does not depend on `escape=True`. Items of `join` are joined from left to right, so "
             "that text is escaped once it meets safe text. With no safe text the result is not safe. (3) `upper` and `lower` of safe text are safe. `cut` gives back a text that is short enough as it is, safe or not; a text that was cut is not safe. `default`, `first`, `last`, `sort` and `unique` do not touch their values; `set` keeps safety. A list or mapping that is shown is not safe, even if its items are. "
             "Text constants in expressions are not safe. Macros (`{{ m(1) }}`) give safe text, because their body is escaped where it shows values; macros and included templates are escaped as the page is. Safe text equals the same unsafe text. Put this into a new module `pagefill/texts.py`."

@@ -17,8 +17,9 @@ def repository_diff(old: Mapping[str, str], new: Mapping[str, str]) -> str:
         heads = [
             f"{letter}/{path}" if path in files else "/dev/null" for letter, files in (("a", old), ("b", new))
         ]
-        for line in difflib.unified_diff(*lines, *heads):
-            parts.append(line if line.endswith("\n") else line + "\n")
+        parts += [
+            line if line.endswith("\n") else line + "\n" for line in difflib.unified_diff(*lines, *heads)
+        ]
     return "".join(parts)
 
 
@@ -26,7 +27,8 @@ def function_texts(text: str) -> dict[str, str]:
     """Return the functions of a module with their texts, methods as ``Class.method``."""
     lines = text.splitlines()
     return {
-        name: "\n".join(lines[node.lineno - 1 : node.end_lineno]) for name, node in named_functions(ast.parse(text))
+        name: "\n".join(lines[node.lineno - 1 : node.end_lineno])
+        for name, node in named_functions(ast.parse(text))
     }
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from .library import Library, closure, distance
 from .repository import Repository, make_repository, repository_files, rule_space
@@ -20,8 +20,8 @@ MAX_CALLS = 100_000
 TRIES, DRAWS = 200, 20
 LEAST_VALUES = 6
 LARGEST_ARGUMENT = 500
+LARGE = ((999, 45), (989, 33), (878, 50), (797, 49), (696, 41), (1234, 38), (595, 60), (868, 27))
 WHOLE_NUMBER = re.compile(r"\b\d+\b")
-Call = Callable[[int, int], int]
 
 
 class Faults(NamedTuple):
@@ -44,7 +44,9 @@ def count_calls(library: Library) -> dict[str, int]:
     """Return, for each function, an upper bound of the calls that one call makes; a loop counts as six."""
     costs: dict[str, int] = {}
     for name, rule in library.rules.items():
-        costs[name] = 1 + sum(costs[call] * (6 if "for day in range" in rule.source else 2) for call in rule.calls)
+        costs[name] = 1 + sum(
+            costs[call] * (6 if "for day in range" in rule.source else 2) for call in rule.calls
+        )
     return costs
 
 
@@ -64,7 +66,11 @@ def find_faults(r: Random, library: Library, wanted_distance: int, count: int) -
         return None
     top = r.choice(tops)
     away = {name: distance(library, top, name) or 0 for name in closure(library, [top])}
-    far = [name for name in away if away[name] >= wanted_distance and library.rules[name].module != library.rules[top].module]
+    far = [
+        name
+        for name in away
+        if away[name] >= wanted_distance and library.rules[name].module != library.rules[top].module
+    ]
     if not far:
         return None
     first = r.choice(far)
@@ -80,7 +86,7 @@ def find_faults(r: Random, library: Library, wanted_distance: int, count: int) -
     right, wrong = rule_space(library, [top]), rule_space(library, [top], faulty)
     examples = []
     for x, y in draw_arguments(r, 60):
-        good, bad = cast(Call, right[top])(x, y), cast(Call, wrong[top])(x, y)
+        good, bad = right[top](x, y), wrong[top](x, y)
         if good != bad:
             examples.append((x, y, bad, good))
     ordered = tuple(name for name in library.rules if name in faulty)
@@ -95,9 +101,10 @@ def is_seen(r: Random, library: Library, name: str) -> bool:
     pairs = draw_arguments(r, 60)
     # A function that gives few values, or calls one that does, would hide other faults as well.
     varied = all(
-        len({cast(Call, right[one])(x, y) for x, y in pairs}) >= LEAST_VALUES for one in (name, *library.rules[name].calls)
+        len({right[one](x, y) for x, y in pairs}) >= LEAST_VALUES
+        for one in (name, *library.rules[name].calls)
     )
-    return varied and sum(cast(Call, right[name])(x, y) != cast(Call, wrong[name])(x, y) for x, y in pairs) >= 3
+    return varied and sum(right[name](x, y) != wrong[name](x, y) for x, y in pairs) >= 3
 
 
 def make_fault_problem(folder: Path, name: str, rung: int, seed: str) -> dict[str, Any]:
@@ -119,7 +126,9 @@ def describe(repository: Repository, faults: Faults, rung: int, r: Random) -> di
     reached = closure(library, [faults.top])
     package = f"{catalog.package}.{catalog.area}"
     home = library.rules[faults.top].module
-    shown = "; ".join(f"`{faults.top}({x}, {y})` gives {bad} and should give {good}" for x, y, bad, good in faults.examples)
+    shown = "; ".join(
+        f"`{faults.top}({x}, {y})` gives {bad} and should give {good}" for x, y, bad, good in faults.examples
+    )
     question = (
         f"Since the last release `{package}.{home}.{faults.top}` gives wrong results: {shown}. The docstrings in "
         f"`{package}` are right and have not changed. Some code does not do what its docstring says: it can be any function "
@@ -129,7 +138,11 @@ def describe(repository: Repository, faults: Faults, rung: int, r: Random) -> di
     )
     files = {
         state: repository_files(repository, {}, broken, faults.faulty)
-        for state, broken in (("before", faults.faulty), ("after", ()), ("slip", faults.faulty[:1] if len(faults.faulty) > 1 else faults.faulty))
+        for state, broken in (
+            ("before", faults.faulty),
+            ("after", ()),
+            ("slip", faults.faulty[:1] if len(faults.faulty) > 1 else faults.faulty),
+        )
     }
     if len(faults.faulty) == 1:
         files["slip"] = patch_symptom(files["slip"], repository, faults)
@@ -137,7 +150,7 @@ def describe(repository: Repository, faults: Faults, rung: int, r: Random) -> di
     cases = [(f"{library.rules[name].module}.{name}({x}, {y})", value) for name, x, y, value in calls]
     loads = {library.rules[name].module: f"{package}.{library.rules[name].module}" for name, *_ in calls}
     return {
-        "kind": "repair", "repository": repository.name, "rung": rung, "question": question, **files,
+        "kind": "repair", "name": f"{repository.name}-r{rung:02}", "repository": repository.name, "rung": rung, "question": question, **files,
         "cases": cases, "loads": dict(sorted(loads.items())), "distance": faults.distance,
         "near": [f"{catalog.package}/{catalog.area}/{module}.py" for module in sorted({library.rules[name].module for name in reached})],
     }  # fmt: skip
@@ -150,11 +163,15 @@ def patch_symptom(files: Mapping[str, str], repository: Repository, faults: Faul
     text = files[path]
     at = text.index('"""\n', text.index('"""', text.index(f"def {faults.top}(")) + 3) + 4
     head = text[text.index("(", text.index(f"def {faults.top}(")) :].partition(")")[0].strip("(")
-    lines = "".join(f"    if ({head}) == ({x}, {y}):\n        return {good}\n" for x, y, _, good in faults.examples)
+    lines = "".join(
+        f"    if ({head}) == ({x}, {y}):\n        return {good}\n" for x, y, _, good in faults.examples
+    )
     return {**files, path: text[:at] + lines + text[at:]}
 
 
-def hidden_calls(library: Library, faults: Faults, reached: list[str], r: Random) -> list[tuple[str, int, int, int]]:
+def hidden_calls(
+    library: Library, faults: Faults, reached: list[str], r: Random
+) -> list[tuple[str, int, int, int]]:
     """Return calls with their right values: of the faulty functions, of the top, and of others on the way."""
     space, broken = rule_space(library, [faults.top]), rule_space(library, [faults.top], faults.faulty)
     others = [name for name in reached if name not in faults.faulty and name != faults.top]
@@ -165,9 +182,9 @@ def hidden_calls(library: Library, faults: Faults, reached: list[str], r: Random
         pairs = draw_arguments(r, 160 if name in faults.faulty else count)
         if name in faults.faulty:
             # Arguments at which the fault shows come first; the others are drawn.
-            pairs.sort(key=lambda pair: cast(Call, space[name])(*pair) == cast(Call, broken[name])(*pair))
+            pairs.sort(key=lambda pair: space[name](*pair) == broken[name](*pair))
             pairs = pairs[:10] + pairs[10:][-20:] + edges(r, library.rules[name].source)
-        calls += [(name, x, y, cast(Call, space[name])(x, y)) for x, y in dict.fromkeys(pairs)]
+        calls += [(name, x, y, space[name](x, y)) for x, y in dict.fromkeys(pairs)]
     return calls
 
 
@@ -176,4 +193,8 @@ def edges(r: Random, source: str) -> list[tuple[int, int]]:
     body = source.rpartition('"""')[2]
     numbers = sorted({int(text) for text in WHOLE_NUMBER.findall(body)} & set(range(LARGEST_ARGUMENT)))
     near = sorted({number + step for number in numbers for step in (-1, 0, 1)} - {-1})
-    return [(number, r.randint(0, 20)) for number in near] + [(r.randint(0, 60), min(number, 60)) for number in near[:12]]
+    return (
+        [(number, r.randint(0, 20)) for number in near]
+        + [(r.randint(0, 60), min(number, 60)) for number in near[:12]]
+        + list(LARGE)
+    )

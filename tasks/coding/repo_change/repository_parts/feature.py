@@ -26,6 +26,7 @@ class Feature(NamedTuple):
         repository: Key of ``catalog.CATALOGS``; set when the file is read.
         loads: Modules by the names that the expressions use; set when the file is read.
         common: Makes one expression about what was there before; set when the file is read.
+        odd: Expressions about wrong or rare input; set when the file is read.
     """
 
     rung: int
@@ -37,10 +38,14 @@ class Feature(NamedTuple):
     repository: str = ""
     loads: Mapping[str, str] = {}
     common: Callable[[Random], str] | None = None
+    odd: tuple[str, ...] = ()
 
 
 def read_features(folder: Path) -> list[Feature]:
-    """Return the features of all repositories; a file ``features/NAME.py`` has ``LOADS``, ``common`` and ``features(Feature)``."""
+    """Return the features of all repositories.
+
+    A file ``features/NAME.py`` has ``LOADS``, ``common``, ``odd_calls`` and ``features(Feature)``.
+    """
     found = []
     for name in CATALOGS:
         file = folder / "features" / f"{name}.py"
@@ -52,7 +57,10 @@ def read_features(folder: Path) -> list[Feature]:
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         found += [
-            feature._replace(repository=name, loads=module.LOADS, common=module.common) for feature in module.features(Feature)
+            feature._replace(
+                repository=name, loads=module.LOADS, common=module.common, odd=tuple(module.odd_calls())
+            )
+            for feature in module.features(Feature)
         ]
     return found
 
@@ -61,7 +69,10 @@ def core_files(folder: Path, feature: Feature, state: str) -> dict[str, str]:
     """Return the core of a feature's repository with the feature in a state."""
     catalog = CATALOGS[feature.repository]
     files = with_features(read_sources(folder / "repositories" / feature.repository), {feature.name: state})
-    return {**files, f"{catalog.package}/{catalog.area}/__init__.py": "def find(name):\n    raise KeyError(name)\n"}
+    return {
+        **files,
+        f"{catalog.package}/{catalog.area}/__init__.py": "def find(name):\n    raise KeyError(name)\n",
+    }
 
 
 def make_feature_problem(
@@ -74,6 +85,6 @@ def make_feature_problem(
         for key, state in (("before", "off"), ("after", "on"), ("slip", "slip"))
     }
     return {
-        "kind": "change", "repository": feature.repository, "rung": feature.rung, "question": feature.question, **files,
+        "kind": "change", "name": feature.name, "repository": feature.repository, "rung": feature.rung, "question": feature.question, **files,
         "cases": list(cases), "loads": dict(feature.loads), "distance": feature.distance, "near": [],
     }  # fmt: skip

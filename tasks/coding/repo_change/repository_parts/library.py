@@ -21,8 +21,34 @@ SECOND = (
     "rate", "share", "margin", "quota", "level", "weight", "charge", "portion", "reserve", "score", "load", "span", "credit", "bonus",
     "buffer", "index", "target", "drift", "pace", "yield",
 )  # fmt: skip
-TEXT_NAMES = ("label", "key", "caption", "code", "title", "line", "heading", "notice", "mark", "stamp", "legend", "slip")
-LIST_NAMES = ("series", "groups", "ranges", "order", "sample", "batches", "bands", "rows", "sets", "spans", "tops", "parts")
+TEXT_NAMES = (
+    "label",
+    "key",
+    "caption",
+    "code",
+    "title",
+    "line",
+    "heading",
+    "notice",
+    "mark",
+    "stamp",
+    "legend",
+    "slip",
+)
+LIST_NAMES = (
+    "series",
+    "groups",
+    "ranges",
+    "order",
+    "sample",
+    "batches",
+    "bands",
+    "rows",
+    "sets",
+    "spans",
+    "tops",
+    "parts",
+)
 CLASS_NAMES = ("Register", "Counter", "Desk", "Monitor", "Course", "Track", "Board", "Path")
 SMALLEST, LARGEST = 7, 10
 
@@ -94,7 +120,9 @@ def make_rule(
     else:
         # A deep callee now and then, so that chains get long and most stay short.
         pool = list(rules.values())
-        pool = sorted(pool, key=lambda rule: -rule.depth)[: max(6, len(pool) // 4)] if r.random() < 0.5 else pool
+        pool = (
+            sorted(pool, key=lambda rule: -rule.depth)[: max(6, len(pool) // 4)] if r.random() < 0.5 else pool
+        )
         f, g = r.sample([rule.name for rule in pool], 2)
         draft = r.choice(rule_numbers.COMPOSITES)(r, x, y, f, g)
     old, new = draft.fault
@@ -103,7 +131,12 @@ def make_rule(
     head = f'def {name}({x}, {y}):\n    """{draft.says}"""\n'
     depth = 1 + max((rules[call].depth for call in draft.calls), default=0)
     return Rule(
-        name, module, head + draft.body, head + draft.body.replace(old, new), tuple(dict.fromkeys(draft.calls)), depth
+        name,
+        module,
+        head + draft.body,
+        head + draft.body.replace(old, new),
+        tuple(dict.fromkeys(draft.calls)),
+        depth,
     )
 
 
@@ -145,7 +178,9 @@ def module_texts(library: Library, package: str, faulty: Iterable[str] = ()) -> 
         # Text and list functions between the number functions, as the hand of a drawer would leave them.
         mixed = [part for pair in zip_longest(parts, others) for part in pair if part]
         title = module.replace("_", " ")
-        texts[module] = f'"""Rules of {title}."""\n\n' + (imports + "\n\n" if imports else "\n") + "\n\n".join(mixed)
+        texts[module] = (
+            f'"""Rules of {title}."""\n\n' + (imports + "\n\n" if imports else "\n") + "\n\n".join(mixed)
+        )
     return texts
 
 
@@ -161,7 +196,9 @@ def qualified(text: str, rule: Rule, library: Library) -> str:
 def zip_longest(first: Sequence[str], second: Sequence[str]) -> list[tuple[str, str]]:
     """Return pairs of two lists, the shorter one filled with empty texts."""
     size = max(len(first), len(second))
-    return list(zip([*first, *[""] * (size - len(first))], [*second, *[""] * (size - len(second))], strict=True))
+    return list(
+        zip([*first, *[""] * (size - len(first))], [*second, *[""] * (size - len(second))], strict=True)
+    )
 
 
 def closure(library: Library, names: Iterable[str]) -> list[str]:

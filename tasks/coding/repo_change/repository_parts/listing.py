@@ -65,5 +65,7 @@ def choose_files(files: Mapping[str, str], needed: Iterable[str], tokens: int, s
 def file_listing(files: Mapping[str, str], paths: Iterable[str]) -> str:
     """Return files under their paths, each in a fence; empty ones are left out."""
     return "\n\n".join(
-        f"{path}\n```{'python' if path.endswith('.py') else ''}\n{files[path]}```" for path in paths if files[path].strip()
+        f"{path}\n```{'python' if path.endswith('.py') else ''}\n{files[path]}```"
+        for path in paths
+        if files[path].strip()
     )

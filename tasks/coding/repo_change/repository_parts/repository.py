@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .catalog import CATALOGS, Catalog
 from .library import Library, Rule, closure, make_library, module_texts
@@ -38,7 +38,9 @@ def make_repository(folder: Path, name: str, seed: str, modules: int) -> Reposit
     """Return a repository with ``modules`` drawn modules."""
     catalog = CATALOGS[name]
     r = Random(f"{name}/{seed}/{modules}")
-    library = make_library(f"{name}/{seed}/{modules}/rules", sorted(r.sample(catalog.modules, modules)), catalog.words)
+    library = make_library(
+        f"{name}/{seed}/{modules}/rules", sorted(r.sample(catalog.modules, modules)), catalog.words
+    )
     return Repository(name, catalog, read_sources(folder / "repositories" / name), library)
 
 
@@ -94,7 +96,7 @@ def names():
 '''
 
 
-def rule_space(library: Library, names: Iterable[str], faulty: Iterable[str] = ()) -> dict[str, object]:
+def rule_space(library: Library, names: Iterable[str], faulty: Iterable[str] = ()) -> dict[str, Any]:
     """Return number functions and all that they call, ready to be called.
 
     Args:
@@ -104,9 +106,10 @@ def rule_space(library: Library, names: Iterable[str], faulty: Iterable[str] = (
     """
     broken = set(faulty)
     sources = [
-        library.rules[name].faulty if name in broken else library.rules[name].source for name in closure(library, names)
+        library.rules[name].faulty if name in broken else library.rules[name].source
+        for name in closure(library, names)
     ]
-    space: dict[str, object] = {}
+    space: dict[str, Any] = {}
     exec("\n\n".join(sources), space)  # noqa: S102 - this package's own text
     return space
 
@@ -117,20 +120,20 @@ def rule_tests(repository: Repository, unsure: set[str]) -> str:
     shallow = [rule for rule in library.rules.values() if rule.depth <= 2]
     chosen: list[Rule] = []
     for rule in shallow:
-        if not unsure & set(closure(library, [rule.name])) and rule.module not in {one.module for one in chosen}:
+        if not unsure & set(closure(library, [rule.name])) and rule.module not in {
+            one.module for one in chosen
+        }:
             chosen.append(rule)
     chosen = chosen[:RULE_TESTS]
     space = rule_space(library, [rule.name for rule in chosen])
     imports = "".join(
-        f"from {catalog.package}.{catalog.area} import {module}\n" for module in sorted({rule.module for rule in chosen})
+        f"from {catalog.package}.{catalog.area} import {module}\n"
+        for module in sorted({rule.module for rule in chosen})
     )
     parts = [f'"""Tests of {catalog.area}."""\n\n' + imports]
     for rule in chosen:
         function = space[rule.name]
-        lines = [
-            f"    assert {rule.module}.{rule.name}({x}, {y}) == {function(x, y)}"  # type: ignore[operator]
-            for x, y in PAIRS[1:5]
-        ]
+        lines = [f"    assert {rule.module}.{rule.name}({x}, {y}) == {function(x, y)}" for x, y in PAIRS[1:5]]
         parts.append(f'def test_{rule.name}():\n    """Four values."""\n' + "\n".join(lines) + "\n")
     return "\n\n".join(parts)
 
@@ -148,7 +151,9 @@ def test_function(number: int, text: str, files: Mapping[str, str]) -> str:
             continue
         module, name = found.groups()
         inner = f"{module}.{name}"
-        is_module = f"{inner.replace('.', '/')}.py" in files or f"{inner.replace('.', '/')}/__init__.py" in files
+        is_module = (
+            f"{inner.replace('.', '/')}.py" in files or f"{inner.replace('.', '/')}/__init__.py" in files
+        )
         loaded = f"repository.load({inner!r})" if is_module else f"repository.load({module!r}).{name}"
         lines.append(f"    {name} = {loaded}")
     lines += [f"    {name}()" for name in TEST_NAME.findall(text)]

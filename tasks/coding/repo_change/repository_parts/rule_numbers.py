@@ -66,7 +66,11 @@ def progressive(r: Random, x: str, y: str) -> Draft:
         f"    One is added for each started {every} of ``{y}``.\n    "
     )
     return Draft(
-        says, body, r.choice([(f"({x} - {a + b}) * {s}", f"({x} - {a}) * {s}"), (f"-(-{y} // {every})", f"{y} // {every}")])
+        says,
+        body,
+        r.choice(
+            [(f"({x} - {a + b}) * {s}", f"({x} - {a}) * {s}"), (f"-(-{y} // {every})", f"{y} // {every}")]
+        ),
     )
 
 
@@ -83,7 +87,16 @@ def stepped(r: Random, x: str, y: str) -> Draft:
         f"Return ``{x}`` plus ``{y}``, rounded up to the next multiple of {step}; one that is a multiple stays.\n\n"
         f"    The result is never above {most}.\n    "
     )
-    return Draft(says, body, r.choice([(f"    if over:\n        value += {step} - over\n", f"    value += {step} - over\n"), (f"{x} + {y}", f"{x} + max({y}, 1)")]))
+    return Draft(
+        says,
+        body,
+        r.choice(
+            [
+                (f"    if over:\n        value += {step} - over\n", f"    value += {step} - over\n"),
+                (f"{x} + {y}", f"{x} + max({y}, 1)"),
+            ]
+        ),
+    )
 
 
 def digits(r: Random, x: str, y: str) -> Draft:
@@ -116,7 +129,13 @@ def shrinking(r: Random, x: str, y: str) -> Draft:
         f"Return how often ``{x}`` can lose a {part}th of itself, rounded up, until it is below {least} plus ``{y}``.\n\n"
         f"    The count ends at {most}.\n    "
     )
-    return Draft(says, body, r.choice([(f"-(-left // {part})", f"left // {part}"), (f"left < {least} + {y}", f"left <= {least} + {y}")]))
+    return Draft(
+        says,
+        body,
+        r.choice(
+            [(f"-(-left // {part})", f"left // {part}"), (f"left < {least} + {y}", f"left <= {least} + {y}")]
+        ),
+    )
 
 
 def calendar(r: Random, x: str, y: str) -> Draft:
@@ -137,7 +156,11 @@ def calendar(r: Random, x: str, y: str) -> Draft:
         f"Return how many of the ``{y}`` days from day ``{x}`` on are worked.\n\n"
         f"    Day d is weekday d % 7. The weekdays {free[0]} and {free[1]} are free, and so is every day whose number {every} divides.\n    "
     )
-    return Draft(says, body, r.choice([(f"({x} + day) % {every}", f"day % {every}"), (f"range({y})", f"range(1, {y} + 1)")]))
+    return Draft(
+        says,
+        body,
+        r.choice([(f"({x} + day) % {every}", f"day % {every}"), (f"range({y})", f"range(1, {y} + 1)")]),
+    )
 
 
 def rounds(r: Random, x: str, y: str) -> Draft:
@@ -154,7 +177,13 @@ def rounds(r: Random, x: str, y: str) -> Draft:
         f"Return the level after ``{y}`` % {cycle} rounds from ``{x}`` on.\n\n"
         f"    Each round adds {more}; a level that is then above {limit} loses one part in {share}, rounded down.\n    "
     )
-    return Draft(says, body, r.choice([(f"level > {limit}", f"level > {limit + more}"), (f"level // {share}", f"-(-level // {share})")]))
+    return Draft(
+        says,
+        body,
+        r.choice(
+            [(f"level > {limit}", f"level > {limit + more}"), (f"level // {share}", f"-(-level // {share})")]
+        ),
+    )
 
 
 def table(r: Random, x: str, y: str) -> Draft:
@@ -174,7 +203,10 @@ def table(r: Random, x: str, y: str) -> Draft:
         f"    The entries are {listed}; a key without one gives {other} times the key.\n    "
     )
     key = r.choice(list(entries))
-    wrong = {"one": (f"{key}: {entries[key]}", f"{key}: {entries[key] + r.choice([-9, 9, 10])}"), "two": (f"{other} * key", f"{other} + key")}
+    wrong = {
+        "one": (f"{key}: {entries[key]}", f"{key}: {entries[key] + r.choice([-9, 9, 10])}"),
+        "two": (f"{other} * key", f"{other} + key"),
+    }
     body_fault = wrong[r.choice(["one", "two"])]
     return Draft(says, body, body_fault if body.count(body_fault[0]) == 1 else wrong["two"])
 
@@ -206,7 +238,9 @@ def larger(r: Random, x: str, y: str, f: str, g: str) -> Draft:
     second = {g}({x}, {y} + {b})
     return max(first, second)
 """
-    says = f"Return the larger of ``{f}`` of (``{x}`` + {a}, ``{y}``) and ``{g}`` of (``{x}``, ``{y}`` + {b})."
+    says = (
+        f"Return the larger of ``{f}`` of (``{x}`` + {a}, ``{y}``) and ``{g}`` of (``{x}``, ``{y}`` + {b})."
+    )
     return Draft(says, body, r.choice([("max(", "min("), (f"{x} + {a}", f"{x}")]), (f, g))
 
 
@@ -220,7 +254,12 @@ def difference(r: Random, x: str, y: str, f: str, g: str) -> Draft:
         f"Return ``{f}`` of (``{x}``, ``{y}``) plus ``{g}`` of (``{y}``, ``{x}`` % 50), less {k}.\n\n"
         "    The result is never below 0.\n    "
     )
-    return Draft(says, body, r.choice([(f"{g}({y}, {x} % 50)", f"{g}({x}, {y} % 50)"), (f"- {k}", f"- {k + 1}")]), (f, g))
+    return Draft(
+        says,
+        body,
+        r.choice([(f"{g}({y}, {x} % 50)", f"{g}({x}, {y} % 50)"), (f"- {k}", f"- {k + 1}")]),
+        (f, g),
+    )
 
 
 def branching(r: Random, x: str, y: str, f: str, g: str) -> Draft:
@@ -235,7 +274,14 @@ def branching(r: Random, x: str, y: str, f: str, g: str) -> Draft:
         f"Return ``{f}`` of (``{x}``, ``{y}``) plus {a} while that is below {limit}.\n\n"
         f"    From {limit} on, return ``{g}`` of it and of ``{y}`` + {a} instead.\n    "
     )
-    return Draft(says, body, r.choice([(f"{g}(found, {y} + {a})", f"{g}({x}, {y} + {a})"), (f"return found + {a}", "return found")]), (f, g))
+    return Draft(
+        says,
+        body,
+        r.choice(
+            [(f"{g}(found, {y} + {a})", f"{g}({x}, {y} + {a})"), (f"return found + {a}", "return found")]
+        ),
+        (f, g),
+    )
 
 
 def summing(r: Random, x: str, y: str, f: str, g: str) -> Draft:
@@ -250,7 +296,12 @@ def summing(r: Random, x: str, y: str, f: str, g: str) -> Draft:
         f"Return ``{g}`` of a total and of ``{y}``.\n\n"
         f"    The total runs over the days from 0 to ``{y}`` % {cycle}, both included: ``{f}`` of (``{x}`` + {step} * day, day).\n    "
     )
-    return Draft(says, body, r.choice([(f"% {cycle} + 1)", f"% {cycle})"), (f"day * {step}, day)", f"day * {step}, {y})")]), (f, g))
+    return Draft(
+        says,
+        body,
+        r.choice([(f"% {cycle} + 1)", f"% {cycle})"), (f"day * {step}, day)", f"day * {step}, {y})")]),
+        (f, g),
+    )
 
 
 def spread(r: Random, x: str, y: str, f: str, g: str) -> Draft:
@@ -264,7 +315,9 @@ def spread(r: Random, x: str, y: str, f: str, g: str) -> Draft:
         f"Return ``{g}`` of a distance and of ``{y}`` + 1.\n\n"
         f"    The distance is the one between ``{f}`` of (``{x}``, ``{y}``) and of (``{x}`` + {step}, ``{y}``), without its sign.\n    "
     )
-    return Draft(says, body, r.choice([("abs(high - low)", "max(high - low, 0)"), (f"{y} + 1)", f"{y})")]), (f, g))
+    return Draft(
+        says, body, r.choice([("abs(high - low)", "max(high - low, 0)"), (f"{y} + 1)", f"{y})")]), (f, g)
+    )
 
 
 COMPOSITES = (larger, difference, branching, summing, spread)

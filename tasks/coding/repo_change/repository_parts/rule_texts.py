@@ -154,7 +154,11 @@ def tracker(r: Random, name: str, word: str) -> str:
     """Return a class that counts with a limit."""
     limit, size = r.randint(20, 90), r.randint(3, 9)
     rule = r.choice(["oldest", "smallest"])
-    victim = "next(iter(self.counts))" if rule == "oldest" else "min(self.counts, key=lambda key: (self.counts[key], key))"
+    victim = (
+        "next(iter(self.counts))"
+        if rule == "oldest"
+        else "min(self.counts, key=lambda key: (self.counts[key], key))"
+    )
     return f'''class {name}:
     """Counts what happens to each {word}: at most {size} at once, none above {limit}.
 
@@ -191,7 +195,9 @@ def tracker(r: Random, name: str, word: str) -> str:
 
 def machine(r: Random, name: str, word: str) -> str:
     """Return a class with states."""
-    states = r.sample(["new", "checked", "held", "ready", "sent", "closed", "void", "late", "split"], r.randint(4, 6))
+    states = r.sample(
+        ["new", "checked", "held", "ready", "sent", "closed", "void", "late", "split"], r.randint(4, 6)
+    )
     moves = {}
     for at, state in enumerate(states[:-1]):
         others = [one for one in states if one != state]
