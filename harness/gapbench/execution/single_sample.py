@@ -191,14 +191,14 @@ def find_sample_on_rung(task: Task, rung: int | None) -> Sample:
         rung: The rung. None: the hardest that has a sample.
 
     Raises:
-        InputError: The task is no ladder, or has no sample on the rung.
+        InputError: The task is not a ladder, or has no sample on the rung.
     """
     found: dict[int, Sample] = {}
     for sample in task.samples:
         if sample.rung is not None:
             found.setdefault(sample.rung, sample)
     if not found:
-        raise InputError(f"{task.name} is no ladder: its samples have no rungs; name one with --sample")
+        raise InputError(f"{task.name} is not a ladder: its samples have no rungs; name one with --sample")
     number = max(found) if rung is None else rung
     if number not in found:
         raise InputError(f"--rung {number}: {task.name} has samples on rungs {min(found)} to {max(found)}")

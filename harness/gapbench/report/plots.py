@@ -82,7 +82,7 @@ def plot_rung_curves(gap: GapTable, task: str, title: str = "", size_in: SizeIn 
     """
     found = {ladder.task: ladder for ladder in gap.ladders}
     if task not in found:
-        there = ", ".join(found) or "none; their tasks are no ladders"
+        there = ", ".join(found) or "none; no task of them is a ladder"
         raise ResultsError(f"no ladder {task!r} in these runs; there are: {there}")
     return Chart(draw_rung_curves(found[task]), gap.simulated, title, size_in)
 

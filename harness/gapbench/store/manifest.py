@@ -95,7 +95,7 @@ class TaskEntry(Entry):
         scorer: Name of its scorer. None: it has none, or an older gapbench wrote the run.
         license: Licence of its data. None: unknown.
         scorer_sha256: Hash of its scorer's name, options and code. None: unknown.
-        rungs: Rungs of its ladder. None: it is no ladder.
+        rungs: Rungs of its ladder. None: it is not a ladder.
         rung_measure: What the complexity of its items counts. None: not said.
         adaptive: When each model's adaptive run of it ends: ``width_rungs`` and ``most_items``. None: all samples are asked.
     """

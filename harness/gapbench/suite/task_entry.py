@@ -42,13 +42,13 @@ def set_ladder_keys(task: TaskDocument, entry: TaskEntry, suite: Document, path:
         path: Place of the entry in it.
 
     Raises:
-        DocumentError: The task is no ladder.
+        DocumentError: The task is not a ladder.
     """
     given = entry.ladder_keys()
     for key in given:
         if task.ladder is None and (key in {"seed", "per_rung"} or task.rung is None):
             raise suite.error(
-                (*path, key), f"task {task.name!r} is no ladder; `bench list tasks` shows which are"
+                (*path, key), f"task {task.name!r} is not a ladder; `bench list tasks` shows which are"
             )
     return task.model_copy(update=dict(given)) if given else task
 

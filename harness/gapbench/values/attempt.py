@@ -169,7 +169,7 @@ class Attempt:
         float | None, "seconds that the tools of this reply took, ours and not the model's; null: none ran"
     ] = None
     rung: Annotated[
-        Int32 | None, "difficulty of the item on its task's ladder, from 1; null: the task is no ladder"
+        Int32 | None, "difficulty of the item on its task's ladder, from 1; null: the task is not a ladder"
     ] = None
     complexity: Annotated[
         float | None, "difficulty on the ladder's own measure, such as the number of steps; null: not known"

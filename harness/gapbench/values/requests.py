@@ -111,7 +111,7 @@ class GroundTruth:
         user_lines: What the scripted user says after the first prompt, in order. With ``tool_names`` it tells samples
             with the same first prompt apart.
         tool_names: Names of the tools that are declared with the first prompt.
-        rung: Difficulty of the sample on its task's ladder, from 1. None: the task is no ladder.
+        rung: Difficulty of the sample on its task's ladder, from 1. None: the task is not a ladder.
     """
 
     prompt_sha256: str

@@ -35,7 +35,7 @@ class Sample:
         episode: How the conversation goes on after the first reply. None: one reply is all.
         described_tools: The tools that the prompt describes in words, for a reply that writes its calls as JSON; then
             ``tools`` is None. None: the prompt describes none.
-        rung: Its difficulty on the task's ladder, from 1. None: the task is no ladder.
+        rung: Its difficulty on the task's ladder, from 1. None: the task is not a ladder.
         complexity: Its difficulty on the ladder's own measure, such as the number of steps. None: not known.
     """
 

@@ -158,7 +158,7 @@ def test_two_tasks_of_one_name_are_refused(tmp_path: Path) -> None:
     """Their rows could not be told apart."""
     twice = SUITE + SUITE[SUITE.index("  - name: sums") :]
 
-    assert "tasks[1]: task 'sums' is listed twice, also as tasks[0]" in refused(tmp_path, twice)
+    assert "tasks[1]: task 'sums' is listed twice, also in tasks[0]" in refused(tmp_path, twice)
 
 
 def test_an_entry_for_lm_eval_takes_its_own_keys_alone(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ _NOTE = (
 
 
 def ladder_table(ladders: Sequence[Ladder]) -> Table | None:
-    """Return one row for each ladder and model. None: there is no ladder."""
+    """Return one row for each ladder and model. None: there is not a ladder."""
     if not ladders:
         return None
     rows = [_row(ladder, model) for ladder in ladders for model in ladder.models]

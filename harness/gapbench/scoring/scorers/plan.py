@@ -93,10 +93,10 @@ def read_moves(reply: str) -> tuple[list[tuple[str, str]], str]:
         if moves and not any(found):
             if not words:
                 continue
-            return moves, "" if stated else f"{shorten(text, 40)!r} stands after the moves"
+            return moves, "" if stated else f"{shorten(text, 40)!r} comes after the moves"
         if not all(found):
             at = found.index(None)
-            return moves, f"{shorten(words[at], 40)!r} is no move such as A>B"
+            return moves, f"{shorten(words[at], 40)!r} is not a move such as A>B"
         moves += [(match[1], match[2]) for match in found if match]
     return moves, "" if moves else "states no moves"
 

@@ -120,7 +120,7 @@ class Renderer:
         return has_rung
 
     def _render_rung(self, row: Row) -> int | None:
-        """Return a row's rung. None: the task is no ladder."""
+        """Return a row's rung. None: the task is not a ladder."""
         template = self.task.rung or (None if self.task.ladder is None else "{rung}")
         if template is None:
             return None

@@ -106,7 +106,7 @@ class TaskDocument(LadderKeys):
     )
     complexity: str | None = Field(
         None,
-        description="template of the difficulty on a measure of its own, a number; default with a ladder: {complexity}",
+        description="template of the difficulty on its own measure, a number; default with a ladder: {complexity}",
     )
     id: str | None = Field(None, description="template of the sample's id; default: the row number")
     system: str | None = Field(None, description="template of a system prompt")

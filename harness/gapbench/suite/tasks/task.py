@@ -37,7 +37,7 @@ class Task:
         tools_as: Whether tools are declared in the request or described in the prompt.
         external_scorer: Judges the replies in place of a scorer. None: the scorer does.
         adaptive: When an adaptive run of its ladder ends. None: all samples are asked.
-        rungs: Rungs of its ladder, whether or not they have samples here. None: it is no ladder.
+        rungs: Rungs of its ladder, whether or not they have samples here. None: it is not a ladder.
         rung_measure: What the samples' ``complexity`` counts. None: not said.
     """
 

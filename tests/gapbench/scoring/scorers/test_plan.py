@@ -57,8 +57,8 @@ def test_a_plan_that_fails_says_where(reply: str, reason: str) -> None:
 @pytest.mark.parametrize(
     ("reply", "reason"),
     [
-        ("Answer: A>B, then A>B", "'then' is no move such as A>B"),
-        ("Answer: move block 2 to B", "'move' is no move such as A>B"),
+        ("Answer: A>B, then A>B", "'then' is not a move such as A>B"),
+        ("Answer: move block 2 to B", "'move' is not a move such as A>B"),
         ("Answer:", "states no moves"),
         ("A>B, A>B\nor so", "'or so' stands after the moves"),
         ("", "the reply is empty"),

@@ -158,8 +158,10 @@ def test_a_run_of_the_first_version_keeps_its_samples(tmp_path: Path) -> None:
         for task in build_run_setup(before).plan.tasks
     }
 
+    rungs = {"reasoning/arithmetic": range(3, 9), "multimodal/charts": range(2, 10)}
     for name, samples in first.items():
-        assert samples == [sample.sample_id for sample in builtin_task(name).samples[:3]]
+        asked = [sample for sample in builtin_task(name).samples if name not in rungs or sample.rung in rungs[name]]
+        assert samples == [sample.sample_id for sample in asked[:3]]
 
 
 def test_a_selection_survives_run_json() -> None:
