@@ -60,7 +60,7 @@ def test_a_plan_that_fails_says_where(reply: str, reason: str) -> None:
         ("Answer: A>B, then A>B", "'then' is not a move such as A>B"),
         ("Answer: move block 2 to B", "'move' is not a move such as A>B"),
         ("Answer:", "states no moves"),
-        ("A>B, A>B\nor so", "'or so' stands after the moves"),
+        ("A>B, A>B\nor so", "'or so' comes after the moves"),
         ("", "the reply is empty"),
     ],
 )
