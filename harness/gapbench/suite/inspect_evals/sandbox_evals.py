@@ -219,7 +219,7 @@ def _read_task(folder: str, name: str) -> tuple[HubDataset, list[Recorded]]:
         raise RefusedError("it gives no Task")
     settings = task.settings
     if settings.get("sandbox") is not None:
-        raise RefusedError("it needs a sandbox of its own, such as Docker")
+        raise RefusedError("it needs a separate sandbox, such as Docker")
     for key in ("setup", "epochs", "tools", "approval"):
         if settings.get(key) is not None:
             raise RefusedError(f"it sets {key}")
@@ -233,7 +233,7 @@ def _read_task(folder: str, name: str) -> tuple[HubDataset, list[Recorded]]:
     _check_steps(steps)
     scorer = settings.get("scorer")
     if not isinstance(scorer, Recorded) or scorer.recorded_name != "choice":
-        said = getattr(scorer, "recorded_name", None) or "several, or of its own"
+        said = getattr(scorer, "recorded_name", None) or "several, or a new one"
         raise RefusedError(f"its scorer is another than choice ({said})")
     return dataset, steps
 
@@ -241,7 +241,7 @@ def _read_task(folder: str, name: str) -> tuple[HubDataset, list[Recorded]]:
 def _check_steps(steps: list[Any]) -> None:
     for step in steps:
         if not isinstance(step, Recorded):
-            raise RefusedError("its solver is of its own")
+            raise RefusedError("it has a solver function in place of Inspect's")
         if step.recorded_name not in {"system_message", "multiple_choice"}:
             raise RefusedError(f"its solver has the step {step.recorded_name}")
         if step.recorded_name == "system_message" and (
@@ -265,7 +265,7 @@ def _convert_row(dataset: HubDataset, steps: list[Recorded], row: dict[str, Any]
     if not isinstance(sample, Sample):
         raise RefusedError("a row becomes several samples, or none")
     if sample.sandbox is not None or sample.files is not None or sample.setup is not None:
-        raise RefusedError("its samples need a sandbox of their own")
+        raise RefusedError("its samples need a separate sandbox")
     if type(sample.input) is not str or not sample.choices or len(sample.choices) > len(LETTERS):
         raise RefusedError("its samples have another form than a text and up to 26 choices")
     if (

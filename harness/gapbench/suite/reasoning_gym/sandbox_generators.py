@@ -1,8 +1,7 @@
 """Runs in the sandbox: makes items of the package ``reasoning_gym``, and scores answers with its own ``score_answer``.
 
-Nothing of gapbench can be imported here. Each call works in a fork of this process, so that no item and no answer
-changes what the next call finds, and with a limit of CPU time. ``entry`` in results is opaque to the harness: the
-pickled configuration and item, which only this module reads again.
+Nothing of gapbench can be imported here. Each call works in a fork of this process with a limit of CPU time, so that no
+answer changes what the next call finds. Only this module reads ``entry``, the pickled configuration and item.
 
 Some scorers of the package give the answer to ``eval``, directly or through sympy. While an answer is scored, those
 calls are replaced by ones that evaluate only a literal or an arithmetic expression of numbers, symbols and mathematical
@@ -188,8 +187,7 @@ def _make_items(
         made = _make_config(generator, level, mode, config)
         dataset = _dataset_class(generator)(made)
         end = min(count, len(dataset))
-        items: list[dict[str, Any]] = []
-        size = 0
+        items, size = list[dict[str, Any]](), 0
         for index in range(first, end):
             items.append(_describe_item(generator, dataset, dataset[index]))
             size += len(items[-1]["entry"]) + len(items[-1]["question"])
@@ -363,13 +361,11 @@ def _run_in_fork(work: Callable[[], Any], cpu_s: int) -> Any:
         if child == 0:
             _work_in_child(work, cpu_s, reader, writer)
         os.close(writer)
-        try:
-            data = _read_until_closed(reader, time.monotonic() + WALL_PER_CPU * cpu_s)
-        finally:
-            os.close(reader)
-            if data is None:
-                os.kill(child, signal.SIGKILL)
-            status = os.waitpid(child, 0)[1]
+        data = _read_until_closed(reader, time.monotonic() + WALL_PER_CPU * cpu_s)
+        os.close(reader)
+        if data is None:
+            os.kill(child, signal.SIGKILL)
+        status = os.waitpid(child, 0)[1]
         if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU:
             return {"fault": f"it takes more than {cpu_s} s of CPU time"}
         if data and status == 0:

@@ -131,7 +131,7 @@ def test_a_limit_is_spread_over_the_data_set(hub: dict[str, Any], tmp_path: Path
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("humaneval", "it needs a sandbox of its own, such as Docker"),
+        ("humaneval", "it needs a separate sandbox, such as Docker"),
         ("boolq", "its solver has the step generate"),
         ("sec_qa_v1_5_shot", "it reads its data set when it is made, as for worked examples"),
         ("xstest", "its solver has the step generate"),
