@@ -6,6 +6,7 @@ from typing import Any
 
 from gapbench.suite.bfcl.entry import BfclEntry
 from gapbench.suite.human_eval.entry import HumanEvalEntry
+from gapbench.suite.inspect_evals.entry import InspectEvalsEntry
 from gapbench.suite.lm_eval.entry import LmEvalEntry
 from gapbench.suite.model_schema import add_runner_options
 from gapbench.suite.reasoning_gym.entry import ReasoningGymEntry
@@ -27,6 +28,7 @@ def suite_json_schema() -> dict[str, Any]:
             Tau2Entry.model_json_schema(),
             ReasoningGymEntry.model_json_schema(),
             HumanEvalEntry.model_json_schema(),
+            InspectEvalsEntry.model_json_schema(),
             {"$ref": "#/$defs/TaskDocument"},
         ]
     }

@@ -27,6 +27,8 @@ from gapbench.suite.documents import (
 from gapbench.suite.documents.code_scan import refuse_programs
 from gapbench.suite.human_eval import entry as human_eval
 from gapbench.suite.human_eval.conversion import load_human_eval_tasks
+from gapbench.suite.inspect_evals import entry as inspect_evals
+from gapbench.suite.inspect_evals.conversion import load_inspect_evals_tasks
 from gapbench.suite.lm_eval import entry as lm_eval
 from gapbench.suite.lm_eval import loading
 from gapbench.suite.loads.schema import LoadDocument
@@ -53,9 +55,16 @@ _FOREIGN_ENTRIES = (
     tau2.is_tau2_entry,
     reasoning_gym.is_reasoning_gym_entry,
     human_eval.is_human_eval_entry,
+    inspect_evals.is_inspect_evals_entry,
 )
 """Tell which entries of ``tasks`` are read elsewhere."""
-_FOREIGN_LOADERS = (load_bfcl_tasks, load_tau2_tasks, load_reasoning_gym_tasks, load_human_eval_tasks)
+_FOREIGN_LOADERS = (
+    load_bfcl_tasks,
+    load_tau2_tasks,
+    load_reasoning_gym_tasks,
+    load_human_eval_tasks,
+    load_inspect_evals_tasks,
+)
 """Make tasks of them, all but those of lm-eval, which need to know more of the run."""
 
 
@@ -184,6 +193,7 @@ class Suite(StrictModel):
         for _, gym in reasoning_gym.reasoning_gym_entries(self._document):
             foreign += [reasoning_gym.task_name(generator) for generator in gym.reasoning_gym]
         foreign += [entry.task_name for _, entry in human_eval.human_eval_entries(self._document)]
+        foreign += [entry.task_name for _, entry in inspect_evals.inspect_evals_entries(self._document)]
         return [document.name for _, (document, _, _, _) in self._task_documents()] + foreign
 
     def load_tasks(

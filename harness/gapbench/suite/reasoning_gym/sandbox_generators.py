@@ -1,8 +1,7 @@
 """Runs in the sandbox: makes items of the package ``reasoning_gym``, and scores answers with its own ``score_answer``.
 
-Nothing of gapbench can be imported here. Each call works in a fork of this process, so that no item and no answer
-changes what the next call finds, and with a limit of CPU time. ``entry`` in results is opaque to the harness: the
-pickled configuration and item, which only this module reads again.
+Nothing of gapbench can be imported here. Each call works in a fork of this process with a limit of CPU time, so that no
+answer changes what the next call finds. Only this module reads ``entry``, the pickled configuration and item.
 
 Some scorers of the package give the answer to ``eval``, directly or through sympy. While an answer is scored, those
 calls are replaced by ones that evaluate only a literal or an arithmetic expression of numbers, symbols and mathematical
@@ -14,7 +13,6 @@ from __future__ import annotations
 import ast
 import base64
 import builtins
-import contextlib
 import dataclasses
 import functools
 import importlib
@@ -189,8 +187,7 @@ def _make_items(
         made = _make_config(generator, level, mode, config)
         dataset = _dataset_class(generator)(made)
         end = min(count, len(dataset))
-        items: list[dict[str, Any]] = []
-        size = 0
+        items, size = list[dict[str, Any]](), 0
         for index in range(first, end):
             items.append(_describe_item(generator, dataset, dataset[index]))
             size += len(items[-1]["entry"]) + len(items[-1]["question"])
@@ -353,40 +350,43 @@ def _check_call(node: ast.Call) -> set[ast.expr]:
 
 
 def _run_in_fork(work: Callable[[], Any], cpu_s: int) -> Any:
-    """Return what ``work`` returned in a fork; ``{"fault": text}`` if it did not end by itself."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        _work_in_child(work, cpu_s, reader, writer)
-    os.close(writer)
-    try:
+    """Return what ``work`` returned in a fork, or ``{"fault": text}`` if it takes too long.
+
+    Raises:
+        RuntimeError: Twice the process ended without a result, which says nothing about the answer.
+    """
+    for _ in range(2):
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            _work_in_child(work, cpu_s, reader, writer)
+        os.close(writer)
         data = _read_until_closed(reader, time.monotonic() + WALL_PER_CPU * cpu_s)
-    finally:
         os.close(reader)
-        with contextlib.suppress(ProcessLookupError):
+        if data is None:
             os.kill(child, signal.SIGKILL)
         status = os.waitpid(child, 0)[1]
-    if data is not None:
-        with contextlib.suppress(ValueError):
+        if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU:
+            return {"fault": f"it takes more than {cpu_s} s of CPU time"}
+        if data and status == 0:
             return json.loads(data)
-    if data is None or (os.WIFSIGNALED(status) and os.WTERMSIG(status) in {signal.SIGXCPU, signal.SIGKILL}):
-        return {"fault": f"it takes more than {cpu_s} s of CPU time"}
-    return {"fault": "its process ended"}
+    raise RuntimeError(f"a process ended with status {status} and {len(data or b'')} bytes")
 
 
 def _work_in_child(work: Callable[[], Any], cpu_s: int, reader: int, writer: int) -> NoReturn:
     try:
         os.close(CHANNEL_FD)
         os.close(reader)
-        resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))
+        resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 5))  # SIGXCPU comes first
         try:
             result = work()
         except (MemoryError, RecursionError) as exc:
             result = {"fault": f"it ends with {type(exc).__name__}"}
         with open(writer, "w", encoding="utf-8") as stream:
             json.dump(result, stream)
-    finally:
         os._exit(0)
+    finally:
+        os._exit(1)
 
 
 def _read_until_closed(fd: int, deadline_s: float) -> bytes | None:
