@@ -16,7 +16,7 @@ import platform
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -142,46 +142,53 @@ def examine_all(tasks: Iterable[Task], count: int | None, workers: int) -> dict[
         }
 
 
+def summarize(findings: list[Finding], wall_s: float) -> dict[str, Any]:
+    """Say what survives, and return the entry of a task in the result file."""
+    for one in findings:
+        if one.reference.outcome != "correct":
+            print(f"{one.sample_id}: the reference fails: {one.reference.reason}")
+        for label in one.survivors:
+            print(f"{one.sample_id}: survives: {label}")
+        if one.tried < MUTANTS:
+            print(f"{one.sample_id}: has only {one.tried} mutants")
+    return {
+        "problems": len(findings),
+        "references_correct": sum(one.reference.outcome == "correct" for one in findings),
+        "mutants": sum(one.tried for one in findings),
+        "mutants_survived": sum(len(one.survivors) for one in findings),
+        "measured_at": datetime.now(UTC).date().isoformat(),
+        "wall_s": round(wall_s, 1),
+    }
+
+
 def main() -> None:
-    """Say what survives and write the result."""
+    """Audit task by task; each replaces its entry in the result file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--task", help="one task alone; nothing is written then")
+    parser.add_argument("--task", action="append", help="a task; may be given several times; none: all")
+    parser.add_argument("--sample", help="samples whose id begins so; nothing is written then")
     parser.add_argument("--all", action="store_true", help="every mutant instead of five")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args()
-    tasks = [task for task in coding_tasks() if given.task in (None, task.name)]
-    began = time.perf_counter()
-    found = examine_all(tasks, None if given.all else MUTANTS, given.workers)
-    wall_s = time.perf_counter() - began
-    summary = {}
-    for name, findings in found.items():
-        for one in findings:
-            if one.reference.outcome != "correct":
-                print(f"{one.sample_id}: the reference fails: {one.reference.reason}")
-            for label in one.survivors:
-                print(f"{one.sample_id}: survives: {label}")
-            if one.tried < MUTANTS:
-                print(f"{one.sample_id}: has only {one.tried} mutants")
-        summary[name] = {
-            "problems": len(findings),
-            "references_correct": sum(one.reference.outcome == "correct" for one in findings),
-            "mutants": sum(one.tried for one in findings),
-            "mutants_survived": sum(len(one.survivors) for one in findings),
-        }
-        print(name, summary[name])
-    print(f"{wall_s:.1f} s with {given.workers} workers")
-    if given.task is None:
+    file = HERE / "results" / ("coding_mutants_all.json" if given.all else "coding_mutants.json")
+    entries = json.loads(file.read_text(encoding="utf-8"))["tasks"] if file.exists() else {}
+    for task in coding_tasks():
+        if given.task and task.name not in given.task:
+            continue
+        asked = tuple(sample for sample in task.samples if sample.sample_id.startswith(given.sample or ""))
+        began = time.perf_counter()
+        found = examine_all([replace(task, samples=asked)], None if given.all else MUTANTS, given.workers)
+        entries[task.name] = summarize(found[task.name], time.perf_counter() - began)
+        print(task.name, entries[task.name])
+        if given.sample:
+            continue
         result = {
-            "measured_at": datetime.now(UTC).date().isoformat(),
             "machine": {"platform": platform.platform(), "cores": os.cpu_count(), "python": platform.python_version()},
             "mutants_each": "all" if given.all else MUTANTS,
             "equivalent_mutants_passed_over": sum(map(len, equivalents().values())),
             "workers": given.workers,
-            "wall_s": round(wall_s, 1),
-            "tasks": summary,
+            "tasks": dict(sorted(entries.items())),
         }  # fmt: skip
-        name = "coding_mutants_all.json" if given.all else "coding_mutants.json"
-        (HERE / "results" / name).write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        file.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

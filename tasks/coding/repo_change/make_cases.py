@@ -1,4 +1,4 @@
-"""Writes cases.json, what the hidden tests of the features expect: ``python make_cases.py``; the same bytes every time.
+"""Writes cases.json, what the hidden tests of the features expect: ``python make_cases.py``.
 
 Expected values come from the core with the feature on. Of many drawn scripts those are kept that tell the feature from
 its absence or from the plausible solution that falls short, some on which all agree, since nothing else may change, and
@@ -154,26 +154,41 @@ def add_for_mutants(
     return sorted(found), missed
 
 
-def render(names: list[str]) -> str:
-    """Return the whole file, with new cases for the features of some repositories and for those that have none."""
+def write_cases(names: list[str]) -> None:
+    """Write cases.json, with new cases for some features, or all of some repositories, and for those that have none.
+
+    It is written after each feature, since all of them take minutes.
+    """
     file = HERE / "cases.json"
-    old = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    cases = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     with loaded_parts() as parts:
         features = parts.feature.read_features(HERE)
-        cases = {
-            feature.name: feature_cases(
-                parts,
-                feature,
-                [
-                    one
-                    for one in features
-                    if one.repository == feature.repository and one.name != feature.name
-                ],
-            )
-            if feature.repository in names or feature.name in names or feature.name not in old
-            else old[feature.name]
-            for feature in features
-        }
+        for feature in features:
+            if feature.name in cases and not {feature.name, feature.repository} & set(names):
+                continue
+            others = [
+                one for one in features if one.repository == feature.repository and one.name != feature.name
+            ]
+            cases[feature.name] = feature_cases(parts, feature, others)
+            kept = {one.name: cases[one.name] for one in features if one.name in cases}
+            file.write_text(render(kept), encoding="utf-8", newline="\n")
+
+
+def add_calls() -> None:
+    """Add the calls of features that cases.json lacks, with what the solution gives, and leave all else as it is."""
+    file = HERE / "cases.json"
+    cases = json.loads(file.read_text(encoding="utf-8"))
+    with loaded_parts() as parts:
+        for feature in parts.feature.read_features(HERE):
+            there = {expression for expression, _ in cases[feature.name]}
+            missing = [call for call in feature.calls if call not in there]
+            found = evaluate(parts.feature.core_files(HERE, feature, "on"), feature.loads, missing)
+            cases[feature.name] += [list(pair) for pair in zip(missing, found, strict=True)]
+    file.write_text(render(cases), encoding="utf-8", newline="\n")
+
+
+def render(cases: Mapping[str, list[list[Any]]]) -> str:
+    """Return cases as JSON, one a line."""
     lines = [
         f"{json.dumps(name)}: [\n"
         + ",\n".join(json.dumps(case, ensure_ascii=False) for case in found)
@@ -187,9 +202,13 @@ def main() -> None:
     """Write the file, for the repositories or features that are named, or for all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="repositories or features to make anew; none: all")
-    names = parser.parse_args().names
+    parser.add_argument("--add", action="store_true", help="add the calls that are missing, in seconds")
+    given = parser.parse_args()
     signal.signal(signal.SIGVTALRM, stop)
-    (HERE / "cases.json").write_text(render(names or list(CATALOGS)), encoding="utf-8", newline="\n")
+    if given.add:
+        add_calls()
+    else:
+        write_cases(given.names or list(CATALOGS))
 
 
 if __name__ == "__main__":

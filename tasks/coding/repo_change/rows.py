@@ -27,7 +27,7 @@ DRAWN = (
     ("schedule", 5), ("template", 7), ("server", 8), ("build", 9), ("ledger", 10), ("query", 11),
 )  # fmt: skip
 TOKENS_OF_FIRST_RUNG, TOKENS_PER_RUNG, MAX_TOKENS = 8000, 4000, 52_000
-MODULES_OF_RUNG = {1: 4, 2: 5, 3: 6, 4: 8, 5: 10, 6: 12, 7: 14, 8: 16, 9: 18, 10: 20, 11: 22, 12: 24}
+MODULES_OF_RUNG = {1: 5, 2: 6, 3: 7, 4: 8, 5: 10, 6: 12, 7: 14, 8: 16, 9: 18, 10: 20, 11: 22, 12: 24}
 
 
 @contextmanager

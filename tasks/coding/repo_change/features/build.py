@@ -231,7 +231,7 @@ def features(make: Any) -> list[Any]:
         make(2, "stem", 4, (
             "Pattern rules do not work in folders. `%.o: %.c` should make `lib/sub/net.o` from `lib/sub/net.c`, but the build says that there is no rule. A pattern without a slash fits the last part of a name; all folders in front, however many, belong to the stem (`lib/sub/net`), and they come to the front again where the stem is put into a pattern without a slash. "
             "A pattern that has a slash itself is compared with the whole name, as now."
-        ), ("patterns.filled('%.c', 'lib/sub/net')", "patterns.stem_of('%.o', 'a/b/c.o')", "patterns.filled('pre%.c', 'a/b')", "patterns.stem_of('a/%.o', 'a/b/c.o')", "patterns.filled('src/%.c', 'a/b')"), stems),
+        ), ("patterns.filled('%.c', 'lib/sub/net')", "patterns.stem_of('%.o', 'a/b/c.o')", "patterns.filled('pre%.c', 'a/b')", "patterns.stem_of('a/%.o', 'a/b/c.o')", "patterns.stem_of('ab%ba', 'aba')", "patterns.stem_of('ab%ba', 'abcba')", "patterns.filled('src/%.c', 'a/b')"), stems),
         make(4, "flavours", 3, (
             "Add the other signs of variables. `A := text` expands the text once, where it stands; the result is not expanded again where A is used (a `$$` that became `$` stays). `A ?= text` does something only where A does not exist yet; it then is like `=`. `A += text` adds the text behind what A holds, with one space between; an empty side adds no space. If A was set by `:=`, the added "
             "text is expanded at once, else with the rest where A is used; where A does not exist, it is like `=`. `=` after `:=` makes A an ordinary variable again. The name may be written with or without spaces before the sign."

@@ -209,7 +209,7 @@ def features(make: Any) -> list[Any]:
         ), tuple(f"app.run({LOTS + more!r})" for more in (
             ["return A pen 3", "return A pen 3", "report stock", "report history goods"], ["return A pen 1", "return A pen 4", "return A pen 2", "report stock", "report orders", "report accounts"],
             ["order B pen:12 ink:1", "order C pen:2", "return A pen 4", "return A ink 1 damaged=yes", "return A ink 1 damaged=maybe", "report orders", "report history sales", "report history losses"],
-            ["return A pen 3 damaged=yes", "return A pen 3", "report stock", "report accounts"], ["return A ink 1", "return A ink 2", "return A ink 1", "report orders"],
+            ["order B pen:4", "return A pen 3", "report orders", "report history goods"], ["return A pen 3 damaged=yes", "return A pen 3", "report stock", "report accounts"], ["return A ink 1", "return A ink 2", "return A ink 1", "report orders"],
             ["return B pen 1", "order B pen:1", "return B pen 1", "cancel B", "return B pen 1", "return A pen 1 late=1", "ship B", "order D pen:2", "ship D", "return A ink 1", "return A tea 1", "return A biro 1"],
         )), lambda r: script(r, returns)),
         make(12, "currency", 4, (

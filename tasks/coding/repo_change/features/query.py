@@ -338,7 +338,7 @@ def features(make: Any) -> list[Any]:
             "characters, also an empty one, `_` for exactly one; all else for itself, letters in either case; the whole text must fit. Null on a side gives "
             "null; other kinds give `error: number LIKE text cannot be compared` with the kinds found. As a heading they are shown as "
             "`pop BETWEEN 1 AND 2`, `pop NOT BETWEEN 1 AND 2`, `city LIKE 'U%'` and, for NOT LIKE, `NOT city LIKE 'U%'`. BETWEEN and LIKE become words of the language."
-        ), (), ranges),
+        ), ("app.run({'t': [{'n': 2}]}, 'SELECT n FROM t WHERE SUM(n) OVER () > 1')",), ranges),
         make(7, "leftjoin", 3, (
             "Add LEFT JOIN: `FROM a LEFT JOIN b ON condition`, also several and mixed with JOIN, from left to right. A row of what stands on the left "
             "for which no row of the table on the right makes the condition true is kept once, at its place, with null in all columns of that table. The columns "
@@ -357,5 +357,5 @@ def features(make: Any) -> list[Any]:
             "(4) They may stand anywhere in the columns and in ORDER BY, inside of larger expressions too. Elsewhere (WHERE, ON, GROUP BY) they give `error: SUM OVER stands outside the "
             "columns and the order`. A query with groups, that is one with GROUP BY or with a function over rows outside of OVER, gives `error: a query with groups has no OVER`. "
             "(5) As a heading: `SUM(pop) OVER (PARTITION BY land ORDER BY rank DESC, city)`, ASC left out, or `COUNT(*) OVER ()`. OVER and PARTITION become words of the language."
-        ), (), windows),
+        ), ("app.run({'t': [{'n': 2}, {'n': 5}]}, 'SELECT 7 FROM t ORDER BY COUNT(*)')",), windows),
     ]  # fmt: skip

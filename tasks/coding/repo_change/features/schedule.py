@@ -153,5 +153,5 @@ def features(make: Any) -> list[Any]:
             "(3) `report gantt` says ` with 2` behind the kind, before `pauses`. `report load` ends with `crew peak 3`, the most people that are busy at once, if there is a `crew` line at all. "
             "(4) In `report critical` the bound is also not below the work of the people: the sum of people times minutes of all jobs, divided by the number of people, rounded up; only where that number is known, not 0, and no shift changes it. "
             "Put the people into a new module `timetable/crews.py`. `crew` takes no options and at most three words; errors as for other lines: `error: crew needs a count`, `error: crew needs a last minute`, `error: crew ends at 4, which is not after 9`."
-        ), (), lambda r: plan(r, job="crew", heads=CREWS, odd=("crew", "crew x", "crew 3 5", "crew 3 9 4", "crew 3 1 2 3", "crew 2 a=1", "job Z saw crew=x", "job Z saw crew=9"))),
+        ), ("app.run(['machine a', 'machine b', 'crew 1', 'job A a size=10 crew=1', 'job B b size=9 crew=1', 'report critical', 'report load'])",), lambda r: plan(r, job="crew", heads=CREWS, odd=("crew", "crew x", "crew 3 5", "crew 3 9 4", "crew 3 1 2 3", "crew 2 a=1", "job Z saw crew=x", "job Z saw crew=9"))),
     ]  # fmt: skip

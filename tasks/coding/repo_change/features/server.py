@@ -201,6 +201,7 @@ def messages(r: Random) -> str:
     )
 
 
+ENDS = "TTL a\nGET a\nTTL b\nGET b\nKEYS\n"
 USERS = [
     "root s1 admin * 0",
     "wil s1 writer a* 4",
@@ -255,12 +256,13 @@ def features(make: Any) -> list[Any]:
             "Clients on slow lines get `ERROR empty line` after a SET although they send none, and values that are sent with more characters than announced spill into the next request. "
             "A body is complete when the newline behind it has arrived as well, and exactly this one newline belongs to it: an empty line after it is a request (and an error), as elsewhere. Where another character stands in the newline's place, the request is answered "
             "by `ERROR body too long` and has no effect; what follows up to and with the next newline is thrown away, or all that has arrived so far where there is none."
-        ), (), frames),
+        ), ("app.talk([['a', 'SET a 3\\nr\\nxer\\nGET a\\n']])", "app.talk([['a', 'SET a 3\\nr\\nxe'], ['a', 'r\\nGET a\\n']])"), frames),
         make(5, "expire", 2, (
             "Keys need an end. (1) `EXPIRE key ticks` lets a key end when so many ticks have gone by from now; it is answered by OK, or by NONE where there is no such key. With 0 ticks or fewer the key is removed at once (OK). A new EXPIRE replaces the old end. A key that has ended is gone for all commands. "
             "(2) `TTL key` is answered by `NUMBER 3` with the ticks left, by FOREVER for a key without an end, by NONE where there is no key. (3) `PERSIST key` takes the end away: OK, or NONE where there was none. (4) SET gives a value without an end, APPEND and INCR keep it; RENAME takes the end along, and the end "
             "of the key that is overwritten is lost with it. DEL removes the end. Words that are missing, wrong or too many are answered as elsewhere: `EXPIRE needs a number of ticks`, `a number of ticks is 'x'`, `TTL takes 1 words`."
-        ), (), lambda r: talk(r, expiries)),
+        ), (*tuple(f"app.talk({[['ann', start], ['tick', 2], ['bob', middle], ['tick', 2], ['ann', ENDS]]!r})" for start in ("SET a 1\n5\nEXPIRE a 3\n", "SET a 1\n5\nSET b 1\n6\nEXPIRE a 3\nEXPIRE b 9\n", "INCR a\nEXPIRE a 4\nSET b 1\n6\n") for middle in ("SET a 1\n7\n", "APPEND a 1\n8\n", "INCR a 2\n", "RENAME a b\n", "RENAME b a\n", "EXPIRE a 6\nDEL a\nSET a 1\n1\n", "PERSIST a\nPERSIST a\n", "EXPIRE a 0\n", "DEL b\nEXPIRE b 1\n")), "app.talk([['a', 'SET k 1\\n1\\nWATCH k\\nSET k 1\\n1\\nMULTI\\nGET k\\nEXEC\\n']])"),
+            lambda r: talk(r, expiries)),
         make(7, "publish", 3, (
             "Add channels. (1) `SUBSCRIBE pattern` lets a client listen to all channels that fit (as KEYS does it), now and later; it is answered by `NUMBER n`, to how many patterns it listens; the same pattern counts once. `UNSUBSCRIBE pattern` ends one, `UNSUBSCRIBE` all; the answer is the number left. (2) `PUBLISH channel length` with a "
             "body, as SET has it, sends `MESSAGE channel length` and the text as one line each to every client that listens, once however many of its patterns fit, also to the sender; the messages come before the answer `NUMBER n`, the number of clients, in the order in which the clients began to listen (a client that stopped listening to everything begins "

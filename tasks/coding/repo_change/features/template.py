@@ -242,26 +242,26 @@ def features(make: Any) -> list[Any]:
         make(1, "trim", 2, (
             "White space is lost and kept at the wrong places. In `a {%- if n -%} b {% endif %} c` the minus should take away the white space directly beside that one sign, but "
             "spaces at the start of all later texts vanish too; and a minus behind an opening sign takes away only spaces, not line ends and tabs. The docstring of `scan` says what is right."
-        ), (), trims),
+        ), tuple(page(text) for text in ("{{ n }}x", " x{{ n }}", "{{- n -}}", "{# r #} {{ n }}")), trims),
         make(4, "loop", 2, (
             "Loops need to know where they are. (1) Inside of a loop the name `loop` gives a mapping: `index` (from 1), `left` (items behind this one), `first` and `last` (yes or no), `size`, `changed` (yes for the first item and for each that is not equal to the one before), and `parent`, "
             "which is what `loop` means where the loop stands, nothing without an outer loop. After a loop the name means what it meant before. A `set` inside of the loop body does not live longer than one round, as now, unless the name exists outside. "
             "Where a loop's item is itself called `loop`, the mapping wins. (2) `{% for … %}…{% else %}…{% endfor %}`: what stands behind `else` is shown when there is no item (an empty list or mapping, or nothing); it is in the scope around the loop, without the item's name. A second `else` gives the "
             "error of an unknown tag (`no tag 'else'`), and a loop that has no `endfor` the usual `for has no end`."
-        ), (), loops),
+        ), ("app.render({'main': '{% for i in s %}{{ loop.changed }}{{ i }};{% endfor %}'}, 'main', {'s': ['q', 'q', 'r', 'r', 'q']})", page("{% for i %}{% endfor %}")), loops),
         make(7, "macro", 3, (
             "Add macros. `{% macro price(a, b=1) %}…{% endmacro %}` shows nothing and defines a macro from then on in the whole page, also when it stands in an included template or in a branch that is run; a second one with the same name replaces it. `{{ price(3, b=n + 1) }}` in an expression gives its text, "
             "also inside of larger expressions, filters and arguments. (1) Arguments are expressions in the scope of the call, by place, then by name. Defaults are computed at the call, in the order of the parameters, in the scope of the macro, so that they can use earlier parameters. (2) The body sees the data of the page, the "
             "parameters and nothing else of where it is called or defined; names that it sets are gone afterwards. Macros can call macros, themselves too; more than 20 templates and macros inside of each other give `error: line 1: macros call each other without end`. (3) Errors, with the line of the tag or value as usual: `no macro 'x'`; `price takes 2 arguments, not 3`; "
             "`price needs a`; `price does not take c` (also for a parameter that is given twice, by place and by name). In a call: `price has b twice`; `price has an argument without a name behind one with a name`. In a definition: `a macro has no name`; `price has a wrong parameter` for one that is no name or there twice; "
             "`price has b without a default behind one with a default`. Signs that are missing give the reader's usual `expected ',', found …`. Without `endmacro`: `macro has no end`."
-        ), (), macros),
+        ), tuple(page(text) for text in ("{% macro m(a, b) %}{{ a }}{{ b }}{% endmacro %}{{ m(1, 2) }}{{ m(1, b=3) }}", "{% macro m(a) %}{{ a }}{% endmacro %}{{ m(3=4) }}", "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "{% macro m(a, b, c=3) %}{{ a }}{{ b }}{{ c }}{% endmacro %}{{ m(1, 2) }}{{ m(1) }}")), macros),
         make(9, "escape", 4, (
             'Pages for browsers need escaping: `app.render(templates, name, data, escape=True)`; without it nothing changes but the two new filters. With it, what `{{ … }}` shows has `&`, `<`, `>` and `"` replaced by `&amp;`, `&lt;`, `&gt;` and `&quot;`, unless it is safe text. Text of the template itself is never changed. '
             "(1) The filter `safe` makes what a value is shown as safe; `escape` gives the escaped text, which is safe; safe text is not escaped again. (2) `~` and `join` of texts of which one is safe (for `join` also the text between, once it is used): the others are escaped when they are joined, and the whole is safe; this does not depend on `escape=True`. Items of `join` are joined from left to right, so "
             "that text is escaped once it meets safe text. With no safe text the result is not safe. (3) `upper` and `lower` of safe text are safe. `cut` gives back a text that is short enough as it is, safe or not; a text that was cut is not safe. `default`, `first`, `last`, `sort` and `unique` do not touch their values; `set` keeps safety. A list or mapping that is shown is not safe, even if its items are. "
             "Text constants in expressions are not safe. Macros (`{{ m(1) }}`) give safe text, because their body is escaped where it shows values; macros and included templates are escaped as the page is. Safe text equals the same unsafe text. Put this into a new module `pagefill/texts.py`."
-        ), (), escapes),
+        ), (page("{{ 1 in 'a1' }}{{ 'a' in 5 }}{{ 'x' in map }}{{ 'A' in name }}{{ 8 in items }}{{ n in map.y }}"),), escapes),
         make(11, "extends", 4, (
             "Add inheritance. (1) `{% block NAME %}…{% endblock %}` shows its content in a scope of its own: what it sets is gone afterwards, names of the place are seen. (2) A template whose first tag or value, with only white space and remarks before it, is `{% extends 'base' %}` (any expression, computed before anything of the page is shown) fills in another template: the page is the other template, with each block replaced "
             "by the block of the same name, wherever it stands in the filling template (also inside of other blocks, branches and loops there). This goes over several templates: the template that is asked for wins, then the one that it extends, and so on. A block shown twice, as in a loop, is computed twice. What else stands in a template that extends is not shown; "

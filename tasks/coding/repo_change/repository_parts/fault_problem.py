@@ -13,7 +13,7 @@ from .repository import Repository, make_repository, repository_files, rule_spac
 
 # By rung: modules in the repository, calls between symptom and cause, faults.
 RUNGS = {
-    1: (4, 1, 1), 2: (5, 2, 1), 3: (6, 2, 1), 4: (8, 3, 2), 5: (10, 3, 2), 6: (12, 4, 3), 7: (14, 5, 3), 8: (16, 6, 4),
+    1: (5, 1, 1), 2: (6, 2, 1), 3: (7, 2, 1), 4: (8, 3, 2), 5: (10, 3, 2), 6: (12, 4, 3), 7: (14, 5, 3), 8: (16, 6, 4),
     9: (18, 6, 5), 10: (20, 7, 6), 11: (22, 8, 7), 12: (24, 9, 8),
 }  # fmt: skip
 MAX_CALLS = 100_000
