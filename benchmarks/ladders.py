@@ -31,16 +31,9 @@ def audit_rung(name: str, number: int, items: int) -> dict[str, Any]:
             found["agreed" if checked.is_right(row, checked.solve(row)) else "differed"] += 1
         except AmbiguousError:
             found["ambiguous"] += 1
+    for_curves = [checked.ladder.rows(seed=seed, rungs=[number], per_rung=CURVE_ITEMS) for seed in SEEDS]
     curves = {
-        solver: [
-            round(
-                checked.share_right(
-                    answer, checked.ladder.rows(seed=seed, rungs=[number], per_rung=CURVE_ITEMS)
-                ),
-                3,
-            )
-            for seed in SEEDS
-        ]
+        solver: [round(checked.share_right(answer, drawn), 3) for drawn in for_curves]
         for solver, answer in checked.bounded.items()
     }
     return {
