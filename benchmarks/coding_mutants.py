@@ -21,7 +21,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+<<<<<<< HEAD
 from benchmarks.mutation import Mutant, drawn, function_mutants, python_mutants, sql_mutants
+=======
+from benchmarks.mutation import Mutant, drawn, python_mutants
+>>>>>>> coding
 from gapbench.scoring import Scorer, make_scorer
 from gapbench.suite.tasks.loader import builtin_tasks, find_builtin_task, load_task, read_task
 from gapbench.suite.tasks.task import Task
@@ -76,8 +80,6 @@ def mutants_of(sample: Sample) -> list[Mutant]:
     row = sample.columns
     if "files" in row:
         return _repository_mutants(row)
-    if "setup" in row:
-        return [Mutant(m.label, f"```sql\n{m.code}\n```") for m in sql_mutants(row["solution"])]
     return [Mutant(m.label, f"```python\n{m.code}```") for m in python_mutants(row["solution"])]
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import ast
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from functools import cache
+from itertools import islice
 from random import Random
 from typing import Any
 
 import pytest
 
-from benchmarks.mutation import python_mutants
+from benchmarks.mutation import drawn, python_mutants, sql_mutants
 from tests.tasks.ladders import coding_performance as performance
+from tests.tasks.ladders import coding_sql
 from tests.tasks.ladders.audit import audited
 from tests.tasks.ladders.coding_specification import function_of, is_right
 from tests.tasks.specification_mutants import mutants
@@ -86,3 +90,28 @@ def within_statements(code: str, name: str) -> Callable[..., Any]:
     exec(compile(ast.fix_missing_locations(tree), "program", "exec"), space)
     function: Callable[..., Any] = space[name]
     return function
+
+
+@pytest.mark.parametrize("number", range(3, 13))
+def test_five_faults_in_a_query_show(number: int) -> None:
+    """Of 25 mutants of a reference, five or more are refused by SQLite, or give other rows on some database."""
+    row = audited("coding/sql").ladder.rows(seed=14, rungs=[number], per_rung=1)[0]
+    wanted = [sorted(rows, key=repr) for rows in coding_sql.solve(row)]
+    tried = drawn(sql_mutants(row["answer"]), str(number))[:25]
+
+    shown = islice((mutant for mutant in tried if rows_of(row, mutant.code) != wanted), 5)
+
+    assert len(list(shown)) == 5
+
+
+def rows_of(row: dict[str, Any], query: str) -> list[list[Any]] | None:
+    """Return the sorted rows of a query on each database. None: SQLite refuses it."""
+    found = []
+    for setup in row["setup"]:
+        with closing(sqlite3.connect(":memory:")) as database:
+            database.executescript(setup)
+            try:
+                found.append(sorted(database.execute(query).fetchall(), key=repr))
+            except sqlite3.Error:
+                return None
+    return found
