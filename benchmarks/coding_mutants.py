@@ -21,11 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-<<<<<<< HEAD
-from benchmarks.mutation import Mutant, drawn, function_mutants, python_mutants, sql_mutants
-=======
-from benchmarks.mutation import Mutant, drawn, python_mutants
->>>>>>> coding
+from benchmarks.mutation import Mutant, drawn, function_mutants, python_mutants
 from gapbench.scoring import Scorer, make_scorer
 from gapbench.suite.tasks.loader import builtin_tasks, find_builtin_task, load_task, read_task
 from gapbench.suite.tasks.task import Task
