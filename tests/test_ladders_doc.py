@@ -19,7 +19,7 @@ MODELS = [{"id": "m", "runner": "sim", "weights": "open", "sim": {"ttft_s": 0.00
 def block(start: str) -> str:
     """Return the block of the page that begins so."""
     (found,) = [text for _, text in BLOCKS if text.startswith(start)]
-    return found
+    return str(found)
 
 
 def test_the_first_suite_gives_the_gap_in_rungs(

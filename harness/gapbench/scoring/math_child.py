@@ -76,7 +76,7 @@ def is_equal_beyond_rounding(wanted: Any, given: Any) -> bool:
 
     Expressions without small numbers are: there, six decimals are at least three significant digits.
     """
-    from sympy import Basic, N, simplify  # type: ignore[import-untyped]  # noqa: PLC0415 - after the limits
+    from sympy import Basic, N, simplify  # noqa: PLC0415 - after the limits
 
     if not (isinstance(wanted, Basic) and isinstance(given, Basic)) or wanted == given:
         return True

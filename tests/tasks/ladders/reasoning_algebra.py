@@ -10,8 +10,8 @@ from itertools import islice, product
 from random import Random
 from typing import Any
 
-from sympy.polys.domains import ZZ  # type: ignore[import-untyped]
-from sympy.polys.galoistools import (  # type: ignore[import-untyped]
+from sympy.polys.domains import ZZ
+from sympy.polys.galoistools import (
     gf_add,
     gf_compose,
     gf_diff,

@@ -160,7 +160,9 @@ def test_a_run_of_the_first_version_keeps_its_samples(tmp_path: Path) -> None:
 
     rungs = {"reasoning/arithmetic": range(3, 9), "multimodal/charts": range(2, 10)}
     for name, samples in first.items():
-        asked = [sample for sample in builtin_task(name).samples if name not in rungs or sample.rung in rungs[name]]
+        asked = [
+            sample for sample in builtin_task(name).samples if name not in rungs or sample.rung in rungs[name]
+        ]
         assert samples == [sample.sample_id for sample in asked[:3]]
 
 
