@@ -13,8 +13,6 @@ from pydantic import Field, PrivateAttr
 
 from gapbench.errors import DocumentError
 from gapbench.suite.arena_fields import ArenaDocument
-from gapbench.suite.bfcl import entry as bfcl
-from gapbench.suite.bfcl.conversion import load_bfcl_tasks
 from gapbench.suite.documents import (
     NAME_PATTERN,
     Document,
@@ -25,16 +23,9 @@ from gapbench.suite.documents import (
     validate_document,
 )
 from gapbench.suite.documents.code_scan import refuse_programs
-from gapbench.suite.human_eval import entry as human_eval
-from gapbench.suite.human_eval.conversion import load_human_eval_tasks
-from gapbench.suite.inspect_evals import entry as inspect_evals
-from gapbench.suite.inspect_evals.conversion import load_inspect_evals_tasks
-from gapbench.suite.lm_eval import entry as lm_eval
-from gapbench.suite.lm_eval import loading
 from gapbench.suite.loads.schema import LoadDocument
 from gapbench.suite.model_schema import ModelDocument
-from gapbench.suite.reasoning_gym import entry as reasoning_gym
-from gapbench.suite.reasoning_gym.conversion import load_reasoning_gym_tasks
+from gapbench.suite.package_entries import is_package_entry, load_package_tasks, package_task_names
 from gapbench.suite.run_policies import BreakerDocument, RetriesDocument, TimeoutsDocument
 from gapbench.suite.task_entry import TaskEntry, set_ladder_keys, set_tools, set_tools_as
 from gapbench.suite.tasks.builtin import builtin_folder
@@ -44,28 +35,8 @@ from gapbench.suite.tasks.schema import ParamsDocument, TaskDocument
 from gapbench.suite.tasks.task import Task
 from gapbench.suite.tasks.task_places import TaskPlaces
 from gapbench.suite.tasks.tool_schema import Tools, ToolsAs
-from gapbench.suite.tau2 import entry as tau2
-from gapbench.suite.tau2.conversion import load_tau2_tasks
 from gapbench.suite.tco_fields import TcoDocument
 from gapbench.values import Model, canonical_json, sha256
-
-_FOREIGN_ENTRIES = (
-    lm_eval.is_lm_eval_entry,
-    bfcl.is_bfcl_entry,
-    tau2.is_tau2_entry,
-    reasoning_gym.is_reasoning_gym_entry,
-    human_eval.is_human_eval_entry,
-    inspect_evals.is_inspect_evals_entry,
-)
-"""Tell which entries of ``tasks`` are read elsewhere."""
-_FOREIGN_LOADERS = (
-    load_bfcl_tasks,
-    load_tau2_tasks,
-    load_reasoning_gym_tasks,
-    load_human_eval_tasks,
-    load_inspect_evals_tasks,
-)
-"""Make tasks of them, all but those of lm-eval, which need to know more of the run."""
 
 
 class Suite(StrictModel):
@@ -186,15 +157,8 @@ class Suite(StrictModel):
 
     def task_names(self) -> list[str]:
         """Return the names of the suite's tasks without reading their data."""
-        foreign = [entry.lm_eval for _, entry in lm_eval.lm_eval_entries(self._document)]
-        for _, entry in bfcl.bfcl_entries(self._document):
-            foreign += [bfcl.task_name(category) for category in entry.bfcl]
-        foreign += [tau2.task_name(entry) for _, entry in tau2.tau2_entries(self._document)]
-        for _, gym in reasoning_gym.reasoning_gym_entries(self._document):
-            foreign += [reasoning_gym.task_name(generator) for generator in gym.reasoning_gym]
-        foreign += [entry.task_name for _, entry in human_eval.human_eval_entries(self._document)]
-        foreign += [entry.task_name for _, entry in inspect_evals.inspect_evals_entries(self._document)]
-        return [document.name for _, (document, _, _, _) in self._task_documents()] + foreign
+        own = [document.name for _, (document, _, _, _) in self._task_documents()]
+        return own + package_task_names(self._document)
 
     def load_tasks(
         self,
@@ -239,15 +203,8 @@ class Suite(StrictModel):
                     ladder_place=(self._document, ("tasks", index)),
                 )
             )
-        for load_foreign_tasks in _FOREIGN_LOADERS:
-            tasks += load_foreign_tasks(self._document, wanted, limit, places)
-        return tasks + loading.load_lm_eval_tasks(
-            self._document,
-            wanted,
-            limit,
-            places,
-            closed_models=closed_models,
-            allow_code=allow_code,
+        return tasks + load_package_tasks(
+            self._document, wanted, limit, places, closed_models=closed_models, allow_code=allow_code
         )
 
     def _task_documents(self) -> list[tuple[int, tuple[TaskDocument, Document, int | None, KeyPath]]]:
@@ -255,7 +212,7 @@ class Suite(StrictModel):
         return [
             (index, self._read_task_entry(index, entry))
             for index, entry in enumerate(self.tasks)
-            if not any(is_foreign(entry) for is_foreign in _FOREIGN_ENTRIES)
+            if not is_package_entry(entry)
         ]
 
     def _read_task_entry(
