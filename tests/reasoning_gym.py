@@ -33,7 +33,8 @@ GENERATORS = (
 SCORING_PROGRAM = """
 import base64, json, pickle, sys, zlib
 from reasoning_gym.factory import DATASETS
-datasets = {}
+datasets, out = {}, sys.stdout
+sys.stdout = sys.stderr  # some scorers print
 for line in sys.stdin:
     text, answer = json.loads(line)
     generator, config, item = pickle.loads(zlib.decompress(base64.b85decode(text)))
@@ -41,9 +42,9 @@ for line in sys.stdin:
     if key not in datasets:
         datasets[key] = DATASETS[generator][0](config)
     try:
-        print(float(datasets[key].score_answer(answer, item)))
+        print(float(datasets[key].score_answer(answer, item)), file=out)
     except Exception:
-        print(0.0)
+        print(0.0, file=out)
 """
 
 

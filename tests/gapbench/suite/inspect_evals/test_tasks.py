@@ -9,9 +9,11 @@ from typing import Any
 import datasets
 import pytest
 
+import gapbench as gb
 from gapbench.cli import invoke
 from gapbench.errors import DocumentError
 from gapbench.scoring.task_scorer import make_task_scorer
+from gapbench.store import read_attempts
 from gapbench.suite.inspect_evals.conversion import find_evals
 from gapbench.suite.suite import load_suite
 from gapbench.suite.tasks.task import Task
@@ -119,6 +121,16 @@ def test_the_reference_is_right_and_the_decoy_wrong(hub: dict[str, Any], tmp_pat
     assert scorer is not None
     assert [scorer(sample.reference or "", sample).value for sample in task.samples] == [1.0, 1.0]
     assert [scorer(sample.decoy or "", sample).value for sample in task.samples] == [0.0, 0.0]
+
+
+def test_a_model_of_full_skill_is_right_on_all_items(hub: dict[str, Any], tmp_path: Path) -> None:
+    """A whole run over HTTP against the simulated provider: 2 of 2."""
+    hub["tau/commonsense_qa"] = [COMMONSENSE, {**COMMONSENSE, "question": "And ink?", "answerKey": "A"}]
+    file = write_suite(tmp_path, "{inspect_evals: commonsense_qa}")
+    file.write_text(file.read_text().replace("sim: {}", "sim: {skill: 1, ttft_s: 0, gap_s: 0}"))
+    results = gb.run(file, out=tmp_path / "results")
+    found = read_attempts([results.folders[0]])
+    assert list(found[found["final"]]["score"]) == [1.0, 1.0]
 
 
 def test_a_limit_is_spread_over_the_data_set(hub: dict[str, Any], tmp_path: Path) -> None:
