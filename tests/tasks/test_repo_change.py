@@ -160,7 +160,7 @@ def test_existing_tests_are_green_before_the_change(rung: int) -> None:
 
 def test_a_change_that_breaks_an_existing_test_fails() -> None:
     """The reference of a change, with one line of a function that existing tests call altered."""
-    (sample,) = [sample for sample in samples() if sample.sample_id == "change-ledger-split"]
+    (sample,) = [sample for sample in samples() if sample.sample_id == "change-split"]
     path = "ledger/money.py"
     text = sample.columns["solution"][path].replace("(scaled + 50) // 100", "scaled // 100")
 
