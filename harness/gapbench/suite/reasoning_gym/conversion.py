@@ -137,6 +137,8 @@ def convert_generator(
         license=LICENSE,
         source=f"{PACKAGE} {gym.version}",
         origin=f"{PACKAGE} {gym.version}, {generator}, seed {given.seed}",
+        rungs=gym.generators[generator].levels if given.levels else None,
+        rung_measure="level of reasoning-gym" if given.levels else None,
     )
 
 
@@ -163,6 +165,9 @@ def _convert_item(
         columns={"generator": generator, "level": level, "entry": item.entry},
         reference=None if item.answer is None else write_answer(item.answer),
         decoy=write_answer(item.decoy),
+        # The package counts levels from 0.
+        rung=None if level is None else level + 1,
+        complexity=None if level is None else float(level),
     )
 
 

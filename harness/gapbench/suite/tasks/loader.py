@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gapbench.errors import DocumentError, SetupError
-from gapbench.ladder import DEFAULT_PER_RUNG, DEFAULT_SEED, Ladder
+from gapbench.ladder import DEFAULT_SEED, Ladder
 from gapbench.suite.documents import (
     Document,
     KeyPath,
@@ -247,7 +247,7 @@ def _draw_rows(
         DocumentError: The ladder has no such rung, or fails.
     """
     assert task.ladder is not None
-    per_rung = task.per_rung or (DEFAULT_PER_RUNG if task.adaptive_items is None else ADAPTIVE_POOL)
+    per_rung = task.per_rung or (ladder.kept_per_rung if task.adaptive_items is None else ADAPTIVE_POOL)
     rows, digest = draw_rows(
         ladder,
         source.file.parent / task.ladder,
