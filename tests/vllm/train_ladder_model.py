@@ -30,7 +30,7 @@ from tests.vllm.training import Row, train
 SEED = 20261130
 HELD_OUT_SEED = 20261131
 """Of the ladder; the seed that tests/vllm/test_ladder.py asks with is another one."""
-STEPS = 400
+STEPS = 1_200
 VOCABULARY = 2_400
 CONTEXT = 512
 MEASURED_RUNGS = (1, 2, 3, 4)
