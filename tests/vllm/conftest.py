@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from gapbench.values import Model, Session
-from gapbench_runners.vllm.runner import VllmRunner
 from tests.vllm.real import (
+    LADDER_MODEL,
     LITELLM,
     MODEL,
-    READY_S,
     SERVE_ARGS,
     SERVE_ENV,
     TOOL_MODEL,
     VISION_ARGS,
     VLLM_PYTHON,
     free_port,
+    owned_server,
     stop,
     wait_until_ready,
 )
@@ -73,20 +70,11 @@ def tools_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-@contextmanager
-def owned_server(model: Path, args: Sequence[str], log: Path, **options: str) -> Iterator[str]:
-    """Start a vLLM as our runner does, yield its address, and have the runner stop it."""
-    serve = {"python": str(VLLM_PYTHON), "args": list(args), "env": SERVE_ENV, "ready_timeout_s": READY_S}
-    owner = VllmRunner(Model("owned", "vllm", str(model), "open", options={"serve": serve, **options}))
-    with asyncio.Runner() as loop:
-        loop.run(owner.open(Session(log)))
-        try:
-            attached = owner.model_for_workers()
-            assert attached is not None
-            assert attached.base_url is not None
-            yield attached.base_url.removesuffix("/v1")
-        finally:
-            loop.run(owner.close())
+@pytest.fixture(scope="session")
+def ladder_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a real vLLM with the model that learnt the lowest rungs of a ladder, as `tiny`."""
+    with owned_server(LADDER_MODEL, SERVE_ARGS, tmp_path_factory.mktemp("ladder-log")) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

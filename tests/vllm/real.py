@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import subprocess
@@ -9,13 +10,19 @@ import sysconfig
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from gapbench.values import Model, Session
+from gapbench_runners.vllm.runner import VllmRunner
+
 ROOT = Path(__file__).parents[2]
 MODEL = Path(__file__).parent / "model"
 TOOL_MODEL = Path(__file__).parent / "tool_model"
+LADDER_MODEL = Path(__file__).parent / "ladder_model"
 VLLM_PYTHON = ROOT / ".venv-vllm" / "bin" / "python"
 LITELLM = ROOT / ".venv-litellm" / "bin" / "litellm"
 READY_S = 600.0
@@ -82,3 +89,19 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+@contextmanager
+def owned_server(model: Path, args: Sequence[str], log: Path, **options: str) -> Iterator[str]:
+    """Start a vLLM as our runner does, yield its address, and have the runner stop it."""
+    serve = {"python": str(VLLM_PYTHON), "args": list(args), "env": SERVE_ENV, "ready_timeout_s": READY_S}
+    owner = VllmRunner(Model("owned", "vllm", str(model), "open", options={"serve": serve, **options}))
+    with asyncio.Runner() as loop:
+        loop.run(owner.open(Session(log)))
+        try:
+            attached = owner.model_for_workers()
+            assert attached is not None
+            assert attached.base_url is not None
+            yield attached.base_url.removesuffix("/v1")
+        finally:
+            loop.run(owner.close())

@@ -25,6 +25,17 @@ def pad(rows: list[Row], pad_id: int) -> tuple[torch.Tensor, torch.Tensor]:
     return ids, labels
 
 
+def loss_of(model: LlamaForCausalLM, ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return the mean loss of the tokens that are learnt; no others get logits, which are most of a small model's work.
+
+    Rows are padded on the right, so that no token attends to padding.
+    """
+    hidden = model.model(input_ids=ids).last_hidden_state[:, :-1]
+    wanted = labels[:, 1:]
+    learnt = wanted != -100
+    return torch.nn.functional.cross_entropy(model.lm_head(hidden[learnt]), wanted[learnt])
+
+
 def train(
     model: LlamaForCausalLM,
     tokenizer: PreTrainedTokenizerFast,
@@ -48,7 +59,7 @@ def train(
     began = time.monotonic()
     for step in range(1, steps + 1):
         ids, labels = pad(draw_rows(), tokenizer.pad_token_id)
-        loss = model(input_ids=ids, attention_mask=(ids != tokenizer.pad_token_id).long(), labels=labels).loss
+        loss = loss_of(model, ids, labels)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
