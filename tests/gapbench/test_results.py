@@ -42,6 +42,10 @@ SIGNATURES = {
     ),
     "Results.plot_accuracy": "(self, *, title: 'str' = '', size_in: 'tuple[float, float] | None' = None) -> 'Chart'",
     "Results.plot_cost": "(self, *, title: 'str' = '', size_in: 'tuple[float, float] | None' = None) -> 'Chart'",
+    "Results.ladders": "(self) -> 'list[Ladder]'",
+    "Results.plot_rungs": (
+        "(self, task: 'str', *, title: 'str' = '', size_in: 'tuple[float, float] | None' = None) -> 'Chart'"
+    ),
     "Results.plot_gap": "(self, *, title: 'str' = '', size_in: 'tuple[float, float] | None' = None) -> 'Chart'",
     "Results.plot_latency": (
         "(self, metric: \"Literal['response_s', 'ttft_s']\" = 'response_s', *, title: 'str' = '', "

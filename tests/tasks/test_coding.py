@@ -101,9 +101,12 @@ def test_prompts_hide_tests_and_solutions(name: str) -> None:
 
 
 def test_the_coding_suite_holds_every_coding_task() -> None:
-    """`bench run coding` needs no key, and no coding task is left out of it."""
+    """`bench run coding` needs no key, and names every coding task; fixed sets that models saturate are in comments."""
     suite = load_suite(Path("coding"))
-    assert sorted(suite.task_names()) == [name for name in builtin_tasks() if name.startswith("coding/")]
+    names = [name for name in builtin_tasks() if name.startswith("coding/")]
+    fixed = {f"coding/{name}" for name in ("functions", "bugfix", "completion", "translate", "repo_edit")}
+    assert sorted(suite.task_names()) == [name for name in names if name not in fixed]
+    assert [name for name in fixed if f"# - {name} " not in suite.path.read_text(encoding="utf-8")] == []
     assert {model.runner for model in suite.models} == {"sim"}
     assert all(model.key_env is None for model in suite.models)
 
