@@ -139,8 +139,8 @@ def draw_events(r: Random, settings: Mapping[str, Any], accounts: Sequence[str])
     workers = [f"w{number}" for number in range(1, settings["workers"] + 1)]
     events: list[Event] = []
     waiting: dict[str, tuple[str, Request]] = {}
-    begun, again = 0, []
-    while begun < settings["requests"] or waiting or again:
+    started, again = 0, []
+    while started < settings["requests"] or waiting or again:
         worker = r.choice(workers)
         if settings["workers"] > 1 and r.random() < 0.12:
             events.append(Event("noise", worker, "", None))
@@ -154,9 +154,9 @@ def draw_events(r: Random, settings: Mapping[str, Any], accounts: Sequence[str])
             continue
         if again and r.random() < 0.5:
             name, request = again.pop(0)
-        elif begun < settings["requests"]:
-            begun += 1
-            name, request = f"R{begun:03}", draw_request(r, accounts, settings["kinds"], settings["looks"])
+        elif started < settings["requests"]:
+            started += 1
+            name, request = f"R{started:03}", draw_request(r, accounts, settings["kinds"], settings["looks"])
         else:
             continue
         waiting[worker] = (name, request)

@@ -18,8 +18,16 @@ Rungs = (
     | Annotated[str, Field(pattern=RUNGS_PATTERN)]
 )
 """A number of a rung, a list of numbers, or a text such as ``3-9`` or ``1,3,5-8``."""
+MOST_RUNGS = 10_000
+"""Highest rung that a text of ranges may name."""
 ADAPTIVE_POOL = 40
 """Items of each rung that an adaptive run draws from, where the suite does not say."""
+
+
+def _is_ascending(text: str) -> bool:
+    """Return whether each range of a text begins at 1 or more and ends at its start or after it, within bounds."""
+    ranges = [part.strip().partition("-") for part in text.split(",")]
+    return all(1 <= int(low[:9]) <= int((high or low)[:9]) <= MOST_RUNGS for low, _, high in ranges)
 
 
 class AdaptiveDocument(StrictModel):
@@ -63,10 +71,12 @@ class LadderKeys(StrictModel):
         is_list = (
             isinstance(value, list) and value and all(type(number) is int and number > 0 for number in value)
         )
-        is_text = isinstance(value, str) and re.fullmatch(RUNGS_PATTERN, value)
+        is_text = isinstance(value, str) and re.fullmatch(RUNGS_PATTERN, value) and _is_ascending(value)
         if value is None or is_list or is_text or (type(value) is int and value > 0):
             return value
-        raise ValueError(f"found {value!r}; expected numbers of rungs from 1, such as 3-9 or [2, 4, 6]")
+        raise ValueError(
+            f"found {str(value)[:40]!r}; expected numbers of rungs from 1, such as 3-9 or [2, 4, 6]"
+        )
 
     def ladder_keys(self) -> Mapping[str, Any]:
         """Return the keys that are set."""

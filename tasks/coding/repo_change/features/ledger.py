@@ -216,7 +216,7 @@ def features(make: Any) -> list[Any]:
             "Some goods are bought and priced in other currencies. (1) `rate USD 920` sets a rate: own cents for 1000 foreign ones; it "
             "prints `rate USD 920`. Currencies are three letters, in any case, shown in capitals; others give `error: 'US' is no currency`. "
             "(2) A price or cost may end in a currency: `item pen 1.20usd`, `receive pen 5 0.50usd`; three letters, else the same error. "
-            "`item` prints `item pen 1.20 USD`, and the price stays in that currency; an item without one prints as before, and changing an item sets its currency anew. "
+            "`item` prints `item pen 1.20 USD`, and the price stays in that currency; an item without one prints as before, and changing an item sets its currency again. "
             "(3) When an order is sent, a line whose item has a currency costs its price times count, less the quantity discount, all in "
             "the foreign currency, and then converted once, half a cent up, at the rate of that moment; vouchers apply after that to own "
             "cents. Where the rate is missing, `ship` gives `error: no rate for USD`. (4) `receive` with a foreign cost converts the cost "

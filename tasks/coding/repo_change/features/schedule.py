@@ -146,7 +146,7 @@ def features(make: Any) -> list[Any]:
         ), (), lambda r: plan(r, machine="setup", odd=("setup saw", "setup saw red", "setup saw red blue", "setup nil red blue 3", "setup saw red blue x", "setup saw red blue 3 4", "setup saw red blue 3 a=b"))),
         make(12, "crew", 4, (
             "Jobs need people. `crew 4` says how many people there are in the whole shop; the last such line holds, and without one there are as many as are wanted. `crew 2 30 60` says that from minute 30 to before 60 it is 2 instead; "
-            "where such lines overlap, the later line holds. `job … crew=2` is a job that keeps 2 people busy from its start to its end, stops included (default 0; an empty job keeps nobody). "
+            "where such lines overlap, the later line applies. `job … crew=2` is a job that keeps 2 people busy from its start to its end, stops included (default 0; an empty job keeps nobody). "
             "(1) A job is placed at the first slot, as its machine would take it, in which in each minute from start to end enough people are there that no placed job keeps busy. When people are missing somewhere in a slot, the next slot to look at is the first that the machine takes from the "
             "next change of numbers on after the last stretch of the slot that lacks people: changes are the ends and beginnings of shifts and of placed jobs with people. Jobs that need nobody are placed as before. The rule that chooses the next job sees these slots as well. "
             "(2) Where, after the end of all shifts, there are fewer people than a job needs, placing it gives `error: there are never 3 people`, and the plan is not shown. "
