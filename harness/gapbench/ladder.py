@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 CANARY = "gapbench canary 0b0f1c52-6f0e-4f5e-9d1c-3f6f1d3f7a55: test items; keep them out of training data"
 """In every row of a built-in data file, so that a training set that contains them can be found."""
+MOST_RUNGS = 100
+"""Rungs that a ladder may have. What answers say about a threshold takes memory that grows with their square."""
 DEFAULT_SEED = 1
 DEFAULT_PER_RUNG = 8
 _MOST_REDRAWS = 200

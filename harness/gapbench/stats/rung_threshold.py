@@ -55,7 +55,7 @@ class Threshold:
         return None if self.low is None or self.high is None else self.high - self.low
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=4)
 def _log_chances(rungs: int) -> tuple[Floats, Floats, Floats]:
     """Return the grid of thresholds, and the logarithms of the chances of a right and of a wrong answer.
 

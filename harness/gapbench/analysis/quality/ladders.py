@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from gapbench.analysis.frames import Folders, Runs, as_floats, load_runs
+from gapbench.ladder import MOST_RUNGS
 from gapbench.stats import mean_interval
 from gapbench.stats.rung_threshold import Threshold, ThresholdGap, ThresholdPosterior, compare_thresholds
 
@@ -160,7 +161,8 @@ def _summarize(runs: Runs, task: str, rows: pd.DataFrame) -> Ladder | None:
     entries = [entry for manifest in runs.manifests for entry in manifest.tasks if entry.name == task]
     highest = int(as_floats(rows["rung"]).max())
     rungs = max([highest, *(entry.rungs for entry in entries if entry.rungs is not None)])
-    if rows["rung"].nunique() < MIN_RUNGS:
+    # Rows may come from elsewhere: more rungs than a suite may have would take all memory.
+    if rows["rung"].nunique() < MIN_RUNGS or rungs > MOST_RUNGS:
         return None
     answers: dict[str, _Answers] = {}
     models: list[LadderModel] = []

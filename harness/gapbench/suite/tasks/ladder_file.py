@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from gapbench.errors import DocumentError
-from gapbench.ladder import Ladder
+from gapbench.ladder import MOST_RUNGS, Ladder
 from gapbench.suite.tasks.builtin import builtin_folder
 from gapbench.suite.tasks.plain_values import Row, UnstorableValueError, plain_row
 from gapbench.values import canonical_json, sha256
@@ -28,7 +28,7 @@ def load_ladder(file: Path) -> Ladder:
         file: A ``.py`` with an object ``LADDER``.
 
     Raises:
-        DocumentError: The file cannot be run, or has no such object.
+        DocumentError: The file cannot be run, or has no such object, or its ladder has too many rungs.
     """
     try:
         module = _import(file)
@@ -37,6 +37,8 @@ def load_ladder(file: Path) -> Ladder:
     ladder = getattr(module, "LADDER", None)
     if not isinstance(ladder, Ladder):
         raise DocumentError("has no ladder; define LADDER = gapbench.ladder.Ladder(…)", file=file)
+    if not 1 <= len(ladder.rungs) <= MOST_RUNGS:
+        raise DocumentError(f"its ladder has {len(ladder.rungs)} rungs; give it 1 to {MOST_RUNGS}", file=file)
     return ladder
 
 

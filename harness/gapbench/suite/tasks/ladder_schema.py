@@ -8,18 +8,17 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
+from gapbench.ladder import MOST_RUNGS
 from gapbench.suite.documents import StrictModel
 from gapbench.values import AdaptiveItems
 
 RUNGS_PATTERN = r"^\d+(-\d+)?(, ?\d+(-\d+)?)*$"
 Rungs = (
-    Annotated[int, Field(ge=1)]
-    | Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)]
+    Annotated[int, Field(ge=1, le=MOST_RUNGS)]
+    | Annotated[list[Annotated[int, Field(ge=1, le=MOST_RUNGS)]], Field(min_length=1)]
     | Annotated[str, Field(pattern=RUNGS_PATTERN)]
 )
 """A number of a rung, a list of numbers, or a text such as ``3-9`` or ``1,3,5-8``."""
-MOST_RUNGS = 10_000
-"""Highest rung that a text of ranges may name."""
 ADAPTIVE_POOL = 40
 """Items of each rung that an adaptive run draws from, where the suite does not say."""
 

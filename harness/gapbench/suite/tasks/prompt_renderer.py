@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gapbench.ladder import MOST_RUNGS
 from gapbench.suite.documents import Document, KeyPath
 from gapbench.suite.tasks.conversations import (
     AskedTurn,
@@ -126,8 +127,10 @@ class Renderer:
             return None
         value = self._templates.fill_value("rung", template, row)
         text = str(value)
-        if not text.isascii() or not text.isdigit() or int(text) < 1:
-            raise self._templates.row_error("rung", f"found {text[:40]!r}; expected a whole number from 1")
+        if not text.isascii() or not text.isdigit() or len(text) > 9 or not 1 <= int(text) <= MOST_RUNGS:
+            raise self._templates.row_error(
+                "rung", f"found {text[:40]!r}; expected a whole number from 1 to {MOST_RUNGS}"
+            )
         return int(text)
 
     def _render_complexity(self, row: Row) -> float | None:

@@ -102,7 +102,7 @@ class TaskDocument(LadderKeys):
     )
     rung: str | None = Field(
         None,
-        description="template of the item's difficulty, a whole number from 1; default with a ladder: {rung}",
+        description="template of the item's difficulty, a whole number from 1 to 100; default with a ladder: {rung}",
     )
     complexity: str | None = Field(
         None,

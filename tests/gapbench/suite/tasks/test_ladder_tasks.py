@@ -158,6 +158,7 @@ def test_what_cannot_be_is_refused_at_its_place(tmp_path: Path, entry: Any, said
     ("code", "said"),
     [
         ("LADDER = 3", "has no ladder; define LADDER = gapbench.ladder.Ladder"),
+        (LADDER.replace("range(2, 7)", "range(2, 200)"), "its ladder has 198 rungs; give it 1 to 100"),
         ("import missing_module", "cannot be run: ModuleNotFoundError: No module named 'missing_module'"),
         (LADDER.replace("number + 1", "1 / 0"), "its ladder raised ZeroDivisionError"),
     ],
@@ -171,7 +172,7 @@ def test_a_broken_ladder_file_is_named(tmp_path: Path, code: str, said: str) -> 
     assert said in str(caught.value)
 
 
-@pytest.mark.parametrize("level", ["x", 0, -1, 1.5, None])
+@pytest.mark.parametrize("level", ["x", 0, -1, 1.5, None, 101, 10**12])
 def test_a_rung_that_is_no_number_is_named_with_its_row(tmp_path: Path, level: Any) -> None:
     """The second row of the file."""
     rows = [{"q": "a", "level": 1, "a": "x"}, {"q": "b", "level": level, "a": "x"}]
@@ -183,4 +184,4 @@ def test_a_rung_that_is_no_number_is_named_with_its_row(tmp_path: Path, level: A
     )  # fmt: skip
 
     assert "tasks[0].rung: found" in said
-    assert "expected a whole number from 1 (row 2 of" in said
+    assert "expected a whole number from 1 to 100 (row 2 of" in said
