@@ -353,7 +353,7 @@ def bounded(*, has_slips: bool = False, **bounds: Any) -> Callable[[Mapping[str,
 
 
 BOUNDED = {
-    "leaves out what is missing": bounded(keeps_missing=False),
+    "leaves out what is missing, 30 lists": bounded(keeps_missing=False, lists=30),
     "one slip in 12 lists": bounded(has_slips=True),
     "no windows": bounded(has_windows=False),
     "the latest list alone": bounded(looks_back=False),
