@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,16 @@ from gapbench.suite.tasks.task import Task
 LABELS = st.lists(
     st.tuples(st.sampled_from("abc"), st.sampled_from([None, "x", "y", "z", "w"])), min_size=1, max_size=60
 )
-QUICK = [name for name in builtin_tasks() if not name.startswith("public/") and "long-" not in name]
+DRAWN = ("long-", "haystack", "hints", "repo_change")
+QUICK = [
+    name
+    for name in builtin_tasks()
+    if not name.startswith("public/") and not any(part in name for part in DRAWN)
+]
 """Built-in tasks whose data is in the package and not made when the suite is read."""
 
 
+@cache
 def builtin_task(name: str, limit: int | None = None, seed: int = 0) -> Task:
     return load_task(*read_task(find_builtin_task(name)), limit, seed=seed)
 
