@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import difflib
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
@@ -20,6 +20,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from gapbench.errors import SetupError
 from gapbench.values import Call, Chunk, Model, Request, Session, Weights
+from gapbench.values.batches import Batch, BatchLimits, BatchReply, BatchRequest
 
 ENTRY_POINT_GROUP = "bench.runners"
 _AZURE = "use runner openai with base_url: https://RESOURCE.openai.azure.com/openai/v1 and key_env: AZURE_OPENAI_API_KEY; "
@@ -106,6 +107,50 @@ class SetupCheck(NamedTuple):
     detail: str
 
 
+class BatchClient(ABC):
+    """The batch API of one provider. It keeps nothing: whoever calls it writes down the ids.
+
+    Every method raises :class:`gapbench.errors.RunnerError` if the provider refuses or cannot be reached. After an error
+    of :meth:`create` the batch may exist all the same; :meth:`find` tells.
+
+    Attributes:
+        limits: The most that one batch holds.
+        tier: Service tier of its answers in the price book.
+    """
+
+    limits: BatchLimits
+    tier: str = "batch"
+
+    @abstractmethod
+    def size_bytes(self, request: BatchRequest) -> int:
+        """Return the bytes that a request adds to a batch."""
+
+    @abstractmethod
+    async def create(self, requests: Sequence[BatchRequest], label: str) -> Batch:
+        """Upload and submit a batch.
+
+        Args:
+            requests: Its requests, within :attr:`limits`.
+            label: Our name of the batch, at most 64 characters; the provider stores it with the batch.
+        """
+
+    @abstractmethod
+    def find(self, label_prefix: str) -> AsyncIterator[Batch]:
+        """Yield the account's batches whose label starts with a text, newest first."""
+
+    @abstractmethod
+    async def read(self, batch_id: str) -> Batch:
+        """Return a batch as it is now."""
+
+    @abstractmethod
+    async def cancel(self, batch_id: str) -> Batch:
+        """Ask for a batch to end; what is answered by then stays readable, and is charged."""
+
+    @abstractmethod
+    def results(self, batch: Batch) -> AsyncIterator[BatchReply]:
+        """Yield the results of a batch that has ended, in any order. Requests may be missing among them."""
+
+
 class Runner(ABC):
     """One model behind one provider.
 
@@ -188,6 +233,10 @@ class Runner(ABC):
 
     async def counters(self) -> Mapping[str, float] | None:
         """Return server counters, read before and after each cell. None: the server has none."""
+        return None
+
+    def batch_client(self) -> BatchClient | None:
+        """Return what submits and reads batches of this open runner. None: its provider has no batch API."""
         return None
 
     async def close(self) -> None:  # noqa: B027 - the default does nothing
