@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -42,16 +42,16 @@ async def run_in_shared_places(
                 if not may_send():
                     return
                 all_started = asyncio.Event()
-                group.create_task(_run_and_set(run_cell(cell, places, all_started.set), all_started))
+                group.create_task(_run_and_set(run_cell, cell, places, all_started))
                 await all_started.wait()
 
 
-async def _run_and_set(running: Awaitable[None], done: asyncio.Event) -> None:
-    """Wait for a cell, and set an event when it ends, however it ends."""
+async def _run_and_set(run_cell: RunCell, cell: Cell, places: Places, all_started: asyncio.Event) -> None:
+    """Run a cell; its end, however it ends, also says that it starts nothing more."""
     try:
-        await running
+        await run_cell(cell, places, all_started.set)
     finally:
-        done.set()
+        all_started.set()
 
 
 @contextmanager
