@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from gapbench.cpus import usable_cpus
 from gapbench.execution.user_models import played_user_of
@@ -17,8 +17,12 @@ def is_timed(plan: Plan, model: Model) -> bool:
     return bool(plan.searches_of(model)) or any(cell.load.is_timed for cell in plan.cells_of(model))
 
 
-def order_models(plan: Plan) -> tuple[list[list[Model]], list[Model]]:
+def order_models(plan: Plan, models: Iterable[Model] | None = None) -> tuple[list[list[Model]], list[Model]]:
     """Return the models that run side by side, and then those that run alone.
+
+    Args:
+        plan: The plan.
+        models: Models of it. None: all.
 
     Returns:
         Lists of models in the order of the suite: the lists run side by side, the models of a list one after another,
@@ -27,16 +31,16 @@ def order_models(plan: Plan) -> tuple[list[list[Model]], list[Model]]:
     """
     lists: list[tuple[set[str], list[Model]]] = []
     alone: list[Model] = []
-    for model in plan.models:
+    for model in plan.models if models is None else models:
         if is_timed(plan, model):
             alone.append(model)
             continue
-        machines, models = _machines(plan, model), [model]
+        machines, sharing = _machines(plan, model), [model]
         for other in [found for found in lists if found[0] & machines]:
             lists.remove(other)
-            machines, models = machines | other[0], [*other[1], *models]
-        lists.append((machines, models))
-    return [models for _, models in lists], alone
+            machines, sharing = machines | other[0], [*other[1], *sharing]
+        lists.append((machines, sharing))
+    return [sharing for _, sharing in lists], alone
 
 
 def _machines(plan: Plan, model: Model) -> set[str]:
