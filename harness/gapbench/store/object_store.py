@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -177,6 +177,38 @@ def _check_local_only(run: Path, place: str, *, allow_local_only: bool) -> None:
             f"s3://{place} was not uploaded completely: `bench run --resume {run.name} --out {address_of(run.parent)}` "
             f"sends it, `bench report {run}` reads what is here"
         )
+
+
+def download_objects(
+    address: str, folder: Path, is_wanted: Callable[[str], bool]
+) -> Iterator[tuple[Path, str]]:
+    """Copy an object, or each wanted one below a prefix, and yield its path and address.
+
+    Args:
+        address: ``s3://BUCKET/KEY`` or ``s3://BUCKET/PREFIX``.
+        folder: Where the copies go.
+        is_wanted: Decides by the last part of a key below a prefix.
+
+    Raises:
+        ResultsError: There is no such object, or the store cannot be read.
+    """
+    mirror = mirror_of(address)
+    assert mirror is not None, "asked only of an address"
+    with _open_store(mirror, "cannot read") as (store, place):
+        if store.get_file_info(place).type == fs.FileType.File:
+            keys = [place]
+        else:
+            names = sorted(_list_names(store, place))
+            keys = [f"{place}/{name}" for name in names if is_wanted(name.rpartition("/")[2])]
+        if not keys:
+            raise ResultsError(f"there is no log at s3://{place}; check the address")
+        folder.mkdir(parents=True)
+        for number, key in enumerate(keys):
+            path = folder / f"{number}-{key.rpartition('/')[2]}"
+            with store.open_input_stream(key) as stream, path.open("wb") as copy:
+                while chunk := stream.read(2**22):
+                    copy.write(chunk)
+            yield path, f"s3://{key}"
 
 
 def _refuse_conflict(run: Path, place: str, here: _Listing, there: _Listing, known: _Listing) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -24,6 +25,7 @@ _label = pa.dictionary(pa.int32(), pa.string())
 _float = pa.float64()
 _count = pa.int64()
 _instant = pa.timestamp("us", tz="UTC")
+_money = pa.decimal128(38, 24)
 
 
 def _column(name: str, kind: pa.DataType, doc: str, *, null: bool = False) -> pa.Field:
@@ -59,7 +61,7 @@ def _arrow_type(kind: Any, packing: Sequence[Packing]) -> pa.DataType:
 
 
 _PACKED_TYPES = {Packing.LABEL: _label, Packing.INT32: pa.int32()}
-_PLAIN_TYPES = {str: _text, float: _float, int: _count, bool: pa.bool_(), datetime: _instant}
+_PLAIN_TYPES = {str: _text, float: _float, int: _count, bool: pa.bool_(), datetime: _instant, Decimal: _money}
 
 ATTEMPT_SCHEMA = derive_schema(Attempt)
 """The attempt row: the fields of :class:`gapbench.values.Attempt`, in order."""

@@ -1,0 +1,142 @@
+"""`bench traffic`: read a team's own logs into one table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gapbench.commands.options import json_option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gapbench.traffic.import_report import ImportReport
+
+
+@click.group(
+    "traffic",
+    epilog="""\b
+Examples:
+  bench traffic import litellm.jsonl
+  bench traffic import 'logs/*.jsonl.gz' s3://BUCKET/langfuse/ --out traffic.parquet""",
+)
+def traffic_command() -> None:
+    """Read the logs of the requests that you send today."""
+
+
+@traffic_command.command(
+    "import",
+    epilog="""\b
+Examples:
+  bench traffic import spend_logs.csv
+  bench traffic import langfuse/ --no-text                    no prompt and no reply is stored
+  bench traffic import own.jsonl --map own.yaml               columns by name, units by key
+  bench traffic import april/ --hash-key-env TRAFFIC_KEY      the same hashes in each import""",
+)
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("traffic.parquet"),
+    show_default=True,
+    help="The table to write.",
+)
+@click.option("--form", metavar="NAME", help="Form of all files.  [default: recognized by their keys]")
+@click.option(
+    "--map",
+    "map_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE.yaml",
+    help="Which of your own columns is what, and in which unit.",
+)
+@click.option(
+    "--time-zone",
+    default="UTC",
+    show_default=True,
+    metavar="ZONE",
+    help="Zone of times without one, such as Europe/Berlin.",
+)
+@click.option(
+    "--hash-key-env",
+    metavar="NAME",
+    help="Environment variable with the key of the hashes of user and session ids.  [default: a random key]",
+)
+@click.option("--no-text", is_flag=True, help="Store no prompt, reply, tool or tool call.")
+@click.option("--force", is_flag=True, help="Overwrite an existing table.")
+@json_option
+def import_command(
+    files: tuple[str, ...],
+    out: Path,
+    form: str | None,
+    map_file: Path | None,
+    time_zone: str,
+    hash_key_env: str | None,
+    *,
+    no_text: bool,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Read logs, also by glob, folder or s3:// address and packed with gzip or zstd, into one table.
+
+    Forms: OpenAI, Anthropic, LiteLLM, Langfuse, OpenTelemetry, OpenRouter, Helicone, Braintrust, vLLM, the runs of
+    gapbench, and your own columns with --map. Ids of users and sessions are stored as hashes only. Keys are removed from all texts. What
+    cannot be read is set aside in a file next to the table.
+    """
+    from gapbench.errors import InputError
+    from gapbench.traffic import ImportOptions, import_traffic
+    from gapbench.traffic.forms import FORM_NAMES
+
+    if form is not None and form not in FORM_NAMES:
+        raise InputError(f"--form {form!r} is unknown; expected {', '.join(FORM_NAMES)}")
+    if form is not None and map_file is not None:
+        raise InputError("--form and --map are both given; the map is a form of its own")
+    options = ImportOptions(form, map_file, time_zone, hash_key_env, keep_texts=not no_text, overwrite=force)
+    report = import_traffic(files, out, options)
+    if as_json:
+        click.echo(json.dumps(report.to_json()))
+        return
+    from gapbench.formatting import escape_invisible
+
+    for line in describe_import(report):
+        click.echo(escape_invisible(line))
+
+
+def describe_import(report: ImportReport) -> Iterator[str]:
+    """Yield the lines that tell what an import found: the table first, then everything that is not as usual."""
+    from gapbench.formatting import count_of
+    from gapbench.traffic.import_report import format_time
+
+    by_form = ", ".join(f"{name} {count:,}" for name, count in sorted(report.files.items()))
+    yield f"{report.table}: {count_of(report.rows, 'request')} from {count_of(sum(report.files.values()), 'file')} ({by_form})"
+    if report.first_time is not None:
+        first, last = (str(format_time(time))[:19] for time in (report.first_time, report.last_time))
+        yield f"  time         {first} to {last} UTC"
+    if report.naive_times:
+        yield f"  no zone      {report.naive_times:,} times name no zone and were read as {report.zone} (--time-zone)"
+    if report.without_time:
+        yield f"  no time      {count_of(report.without_time, 'request')} without a time"
+    if report.out_of_order:
+        yield f"  order        {count_of(report.out_of_order, 'request')} earlier than the one before; the table keeps the files' order"
+    if report.other_records:
+        yield f"  not requests {count_of(report.other_records, 'record')} such as spans, traces or other lines"
+    if report.identical:
+        yield f"  repeated     {count_of(report.identical, 'record')} repeated exactly; each was kept once"
+    if report.conflicting:
+        yield f"  same id      {count_of(report.conflicting, 'request')} with the id of another and other content; all were kept:"
+        yield from (f"    {place}" for place in report.first_conflicts)
+    for column, problem, count, first in report.value_problems:
+        yield f"  left out     {column} of {count_of(count, 'request')}: {problem}; first {first}"
+    if report.secrets:
+        yield f"  secrets      {count_of(report.secrets, 'secret')} removed from texts; the log still has them"
+    yield from (f"  note         {note}" for note in report.notes)
+    if report.set_aside:
+        yield f"  set aside    {count_of(report.set_aside, 'record')} in {report.set_aside_file}:"
+        yield from (f"    {line}" for line in report.first_set_aside)
+        more = report.set_aside - len(report.first_set_aside)
+        if more > 0:
+            yield f"    and {more:,} more"
+    if not report.has_own_key:
+        yield "  hashes       with a random key; give --hash-key-env to join several imports by user or session"

@@ -1,0 +1,93 @@
+"""gapbench: the attempts of a run, as its folder holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from gapbench.store.table_file import TableError, iterate_rows
+from gapbench.traffic.draft import Draft, TokenCounts, parse_json_text
+from gapbench.traffic.forms.form import Form
+
+_KEY = ("cell_id", "sample_id", "repeat", "attempt")
+_TEXTS = (*_KEY, "messages", "reply", "error", "calls")
+
+
+class AttemptsForm(Form):
+    """One attempt is one request; its texts come from the payload of the same number next to it."""
+
+    name = "attempts"
+    about = "a run of gapbench: its folder, or its attempts-*.parquet"
+    documentation = "docs/reference/columns.md of this project"
+    has_utc_times = True
+
+    def __init__(self) -> None:
+        self._texts: dict[tuple[Any, ...], dict[str, Any]] = {}
+
+    def matches(self, item: Any) -> bool:
+        """By the columns."""
+        return isinstance(item, dict) and {"cell_id", "sample_id", "started_at", "sent_s"} <= item.keys()
+
+    def open_file(self, path: Path, shown: str) -> None:  # noqa: ARG002 - the path is enough
+        """Read the payload that belongs to the attempts."""
+        self._texts = {}
+        payload = path.with_name(path.name.replace("attempts-", "payload-"))
+        if payload != path and payload.is_file():
+            try:
+                rows = iterate_rows(payload, _TEXTS)
+                self._texts = {tuple(row[name] for name in _KEY): row for row in rows}
+            except TableError:
+                self._texts = {}  # the attempts are complete without them; `bench runs verify` reports the damage
+
+    def read(self, item: dict[str, Any]) -> Iterable[Draft]:
+        """Return the attempt, unless it was never sent."""
+        sent = item.get("sent_s")
+        if sent is None:
+            return ()
+        texts = self._texts.get(tuple(item.get(name) for name in _KEY), {})
+        turn = item.get("turn")
+        draft: Draft = {
+            "time": item["started_at"] + timedelta(seconds=sent),
+            "request_id": item.get("response_id")
+            or "/".join(str(item.get(name)) for name in ("run_id", *_KEY)),
+            "route": item.get("task"),
+            "session": item.get("trajectory_id"),
+            "simulated": item.get("simulated"),
+            "provider": item.get("runner"),
+            "model_asked": item.get("model_asked"),
+            "model_served": item.get("model_served"),
+            "endpoint": "chat",
+            "service_tier": item.get("service_tier"),
+            # Of a later turn the payload has only what was added; a part of a prompt would look like the whole.
+            "messages": parse_json_text(texts.get("messages")) if turn in (None, 0) else None,
+            "reply": texts.get("reply"),
+            "reply_tool_calls": parse_json_text(texts.get("calls")),
+            "parameters": parse_json_text(item.get("params_sent")),
+            "image_count": item.get("image_count"),
+            "response_s": _since(item.get("done_s"), sent),
+            "first_token_s": _since(item.get("first_token_s"), sent),
+            "finish_reason": item.get("finish_raw") or item.get("finish_reason"),
+            "http_status": item.get("http_status"),
+            "from_cache": item.get("from_cache"),
+            "counts": TokenCounts(
+                item.get("input_tokens"),
+                item.get("output_tokens"),
+                item.get("cached_input_tokens"),
+                item.get("cache_write_tokens"),
+                item.get("cache_write_1h_tokens"),
+                item.get("reasoning_tokens"),
+                is_cache_apart=False,
+                is_reasoning_apart=False,
+            ),
+        }
+        if item.get("failure_kind") is not None:
+            draft["error"] = (
+                f"{item['failure_kind']}: {texts['error']}" if texts.get("error") else item["failure_kind"]
+            )
+        return (draft,)
+
+
+def _since(instant: Any, sent: float) -> float | None:
+    return None if instant is None else instant - sent

@@ -1,0 +1,162 @@
+"""A request and its reply in one record, as teams log the calls of an SDK: the names around the two bodies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gapbench.traffic.draft import Draft, as_mapping, first_of
+from gapbench.traffic.replies import looks_like_reply, read_error, read_reply
+from gapbench.traffic.requests import looks_like_request, read_body, read_metadata, read_request
+
+_REQUEST_KEYS = ("request", "request_body", "requestBody", "req", "kwargs", "params", "input")
+_RESPONSE_KEYS = ("response", "response_body", "responseBody", "res", "completion", "result", "output")
+_TIMES = (
+    "time", "timestamp", "ts", "@timestamp", "start_time", "startTime", "started_at", "requested_at", "request_time",
+    "created_at", "createdAt", "logged_at", "date", "datetime",
+)  # fmt: skip
+_ENDS = ("end_time", "endTime", "ended_at", "completed_at", "responded_at", "finished_at")
+_DURATIONS = {
+    "latency_ms": (
+        "latency_ms",
+        "duration_ms",
+        "elapsed_ms",
+        "response_time_ms",
+        "response_ms",
+        "latencyMs",
+        "durationMs",
+    ),
+    "response_s": (
+        "latency_s",
+        "duration_s",
+        "elapsed_s",
+        "response_s",
+        "latency_seconds",
+        "duration_seconds",
+    ),
+    "first_token_ms": ("ttft_ms", "time_to_first_token_ms", "first_token_ms", "ttftMs"),
+    "first_token_s": ("ttft_s", "first_token_s", "time_to_first_token_s"),
+    "cost_usd": ("cost_usd", "total_cost_usd", "costUsd", "costUSD", "price_usd"),
+    "cost_cents": ("cost_cents", "price_cents", "costCents"),
+}
+_WITHOUT_UNIT = {
+    "response_s": ("latency", "duration", "elapsed", "response_time"),
+    "first_token_s": ("ttft", "time_to_first_token"),
+    "cost_usd": ("cost", "total_cost", "price"),
+}
+"""Names that tell no unit. They are left out, and said to be: a guess would be wrong by 100 or 1000."""
+_IDS = {
+    "user": ("user", "user_id", "userId", "end_user"),
+    "session": ("session", "session_id", "sessionId", "conversation_id", "thread_id", "trace_id"),
+    "route": ("route", "feature", "use_case", "app", "service"),
+    "provider": ("provider",),
+    "http_status": ("status_code", "statusCode", "http_status"),
+    "from_cache": ("cache_hit", "from_cache", "cached"),
+}
+
+
+def find_bodies(item: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """Return the bodies of the request and of the reply in a record; None where there is none."""
+    if looks_like_reply(item):
+        return None, item
+    request = next(
+        (body for key in _REQUEST_KEYS if looks_like_request(body := read_body(item.get(key)))), None
+    )
+    if request is None and looks_like_request(item):
+        request = item
+    response = next(
+        (body for key in _RESPONSE_KEYS if looks_like_reply(body := read_body(item.get(key)))), None
+    )
+    if response is None and request is not None and request is not item:
+        response = next(
+            (body for key in _RESPONSE_KEYS if (body := read_body(item.get(key))).get("error")), None
+        )
+    return request, response
+
+
+def read_exchange(item: dict[str, Any], provider: str | None) -> Draft:
+    """Return the draft of a record with a request, a reply, or both.
+
+    Args:
+        item: The record.
+        provider: Who served it, if the record does not name one.
+    """
+    request, response = find_bodies(item)
+    draft: Draft = {}
+    if request is not None:
+        read_request(request, draft)
+    if response is not None:
+        read_reply(response, draft)
+        _read_stored_fields(response, draft)
+    if item is not response:
+        _read_wrapper(item, draft)
+    if response is not None and draft.get("time") in (None, ""):
+        draft["time"] = first_of(response, "created", "created_at")
+    draft.setdefault("provider", provider)
+    return draft
+
+
+def _read_stored_fields(response: dict[str, Any], draft: Draft) -> None:
+    """What a stored completion and a Responses object repeat of their request."""
+    if "messages" not in draft and (
+        isinstance(response.get("input"), (list, str)) or isinstance(response.get("messages"), list)
+    ):
+        read: Draft = {}
+        read_request({**response, "model": draft.get("model_asked") or response.get("model")}, read)
+        for key, value in read.items():
+            if draft.get(key) is None:
+                draft[key] = value
+    elif draft.get("messages") is None:
+        for key, source in (("tools", "tools"), ("user", "input_user")):
+            if draft.get(key) is None and response.get(source):
+                draft[key] = response[source]
+    if draft.get("model_asked") is None:
+        draft["model_asked"] = response.get("model")
+    metadata = as_mapping(response.get("metadata"))
+    if metadata:
+        read_metadata(metadata, draft)
+
+
+def _read_wrapper(item: dict[str, Any], draft: Draft) -> None:
+    """What is logged around the two bodies."""
+    draft["time"] = first_of(item, *_TIMES) or draft.get("time")
+    draft["ended_at"] = first_of(item, *_ENDS)
+    for part, names in _DURATIONS.items():
+        value = first_of(item, *names)
+        if value is not None:
+            draft[part] = value
+    problems = [
+        (column, f"`{name}` names no unit; give it one with --map")
+        for column, names in _WITHOUT_UNIT.items()
+        for name in names
+        if isinstance(item.get(name), (int, float, str)) and not _is_known(draft, column)
+    ]
+    if problems:
+        draft["problems"] = problems
+    for part, names in _IDS.items():
+        if draft.get(part) in (None, ""):
+            value = first_of(item, *names)
+            if isinstance(value, (str, int)):
+                draft[part] = value
+    if first_of(item, "request_id", "requestId") is not None:
+        draft["request_id"] = first_of(item, "request_id", "requestId")
+    elif "request_id" not in draft and isinstance(item.get("id"), (str, int)):
+        draft["request_id"] = item["id"]
+    status = item.get("status")
+    if draft.get("http_status") is None and isinstance(status, int) and not isinstance(status, bool):
+        draft["http_status"] = status
+    response = item.get("response")
+    if draft.get("http_status") is None and isinstance(response, dict):
+        draft["http_status"] = first_of(response, "status_code", "statusCode")
+    if item.get("error"):
+        read_error(item["error"], draft)
+    usage = item.get("usage")
+    if "counts" not in draft and isinstance(usage, dict):
+        read_reply({"usage": usage}, draft)
+    metadata = as_mapping(item.get("metadata"))
+    if metadata:
+        read_metadata(metadata, draft)
+
+
+def _is_known(draft: Draft, column: str) -> bool:
+    others = {"response_s": "latency_ms", "first_token_s": "first_token_ms", "cost_usd": "cost_cents"}
+    return draft.get(column) is not None or draft.get(others[column]) is not None

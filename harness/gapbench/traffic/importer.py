@@ -1,0 +1,304 @@
+"""Read logs of any known form into one traffic table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from gapbench.atomic_write import replace_atomically
+from gapbench.errors import DocumentError, InputError, ResultsError
+from gapbench.formatting import count_of
+from gapbench.store.table_file import TableWriter
+from gapbench.traffic.draft import Draft, LineError
+from gapbench.traffic.forms import FORM_NAMES, form_named, form_of, unwrap
+from gapbench.traffic.forms.form import Form
+from gapbench.traffic.forms.mapped import MappedForm, read_mapping
+from gapbench.traffic.identities import IdentityHasher
+from gapbench.traffic.import_report import ImportReport
+from gapbench.traffic.items import Item, read_items
+from gapbench.traffic.record import TRAFFIC_SCHEMA_VERSION, TrafficRecord
+from gapbench.traffic.row_builder import Row, RowBuilder
+from gapbench.traffic.set_aside import MAX_SHOWN, SetAside
+from gapbench.traffic.sources import Source, open_sources
+from gapbench.traffic.times import find_zone
+
+SAMPLED_RECORDS = 50
+"""Of each file, to recognize its form."""
+_SAMPLED_LINES = 2_000
+"""Of a text log, where most lines are about something else."""
+_SHAPE_ERRORS = (AttributeError, IndexError, KeyError, OverflowError, RecursionError, TypeError, ValueError)
+"""What a record of another shape than documented may cause; it is set aside."""
+_REQUEST_ID = 1
+_PLACE_START = -4
+"""From here on a row says where it is from, and not what it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """How logs are read.
+
+    Attributes:
+        form: Name of the form. None: each file's is recognized.
+        map_file: YAML file with the columns of a log of your own. None: no such log.
+        time_zone: Zone of times without one.
+        hash_key_env: Variable with the key of the hashes. None: a random key.
+        keep_texts: Whether prompts and replies are stored.
+        overwrite: Whether an existing table is replaced.
+    """
+
+    form: str | None = None
+    map_file: Path | None = None
+    time_zone: str = "UTC"
+    hash_key_env: str | None = None
+    keep_texts: bool = True
+    overwrite: bool = False
+
+
+def import_traffic(given: Sequence[str], table: Path, options: ImportOptions) -> ImportReport:
+    """Read logs into a table. What cannot be read is set aside in ``TABLE.set-aside.jsonl``.
+
+    Args:
+        given: Files, globs, folders and addresses.
+        table: The Parquet file to write; after an error it is as it was.
+        options: How they are read.
+
+    Raises:
+        InputError: A file is missing or of no known form, nothing in it can be read, or an option is wrong.
+        ResultsError: The table exists or cannot be written.
+    """
+    if table.exists() and not options.overwrite:
+        raise ResultsError(
+            f"{table} already exists; choose another name with --out, or overwrite it with --force"
+        )
+    mapped = read_mapping(options.map_file) if options.map_file is not None else None
+    zone = find_zone(options.time_zone)
+    hasher = IdentityHasher(options.hash_key_env)
+    builder = RowBuilder(hasher, zone, keep_texts=options.keep_texts)
+    aside = SetAside(table.with_name(f"{table.name.removesuffix('.parquet')}.set-aside.jsonl"))
+    report = ImportReport(str(table), zone=options.time_zone, key_id=hasher.key_id)
+    report.has_own_key = options.hash_key_env is not None
+    metadata = {"traffic_schema": str(TRAFFIC_SCHEMA_VERSION), "hash_key_id": hasher.key_id}
+    with open_sources(given) as sources:
+        plan = _plan(sources, options, mapped)
+        try:
+            table.parent.mkdir(parents=True, exist_ok=True)
+            with replace_atomically(table) as file, TableWriter(file, TrafficRecord, metadata) as writer:
+                _Import(plan, builder, writer, aside, report).run()
+                _finish_report(report, builder, aside)
+                if not report.rows:
+                    raise InputError(_describe_nothing(sources, report))
+                writer.close({"rows": str(report.rows), "zone": options.time_zone})
+            aside.keep()
+        except OSError as exc:
+            raise ResultsError(f"cannot write {table}: {exc.strerror or exc}; choose another place") from exc
+        finally:
+            aside.discard()
+    return report
+
+
+def recognize_file(path: Path, shown: str) -> type[Form] | None:
+    """Return the form of a file by its first records. None: it is of no known form.
+
+    Raises:
+        DocumentError: It cannot be read.
+    """
+    return form_of(_sample(Source(path, shown)))
+
+
+def _sample(source: Source) -> list[Any]:
+    found: list[Any] = []
+    for item in islice(read_items(source.path, source.shown), _SAMPLED_LINES):
+        if item.value is None:
+            continue
+        if isinstance(item.value, str):
+            found.append(item.value)
+            continue
+        found += (unwrap(item.value) or [item.value])[:SAMPLED_RECORDS]
+        if len(found) >= SAMPLED_RECORDS:
+            break
+    return found
+
+
+def _plan(
+    sources: Sequence[Source], options: ImportOptions, mapped: MappedForm | None
+) -> list[tuple[Source, Form]]:
+    """Return each file with its form, in the order of reading: files that others need come first."""
+    forms: dict[type[Form], Form] = {}
+    plan: list[tuple[bool, Source, Form]] = []
+    for source in sources:
+        sample = _sample(source)
+        if mapped is not None:
+            form: Form = mapped
+        elif options.form is not None:
+            kind = form_named(options.form)
+            form = forms.setdefault(kind, kind())
+        else:
+            found = form_of(sample)
+            if found is None:
+                raise DocumentError(_describe_unknown(sample), file=source.shown)
+            form = forms.setdefault(found, found())
+        records = [item for item in sample if form.matches(item)]
+        if not records:
+            raise DocumentError(_describe_mismatch(form, sample), file=source.shown)
+        plan.append((not form.is_needed_first(records[0]), source, form))
+    plan.sort(key=lambda entry: entry[0])
+    return [(source, form) for _, source, form in plan]
+
+
+def _describe_unknown(sample: Sequence[Any]) -> str:
+    if not sample:
+        return (
+            "holds no record that can be read; is it a log of requests, as JSON, CSV, Parquet or vLLM's text?"
+        )
+    first = next((item for item in sample if isinstance(item, dict)), None)
+    seen = (
+        f"its keys are {', '.join(map(str, list(first)[:8]))}"
+        if first
+        else f"it starts with {str(sample[0])[:40]!r}"
+    )
+    return (
+        f"is of no known form; {seen}. Known: {', '.join(FORM_NAMES)}. "
+        "Name one with --form, or the columns with --map FILE.yaml"
+    )
+
+
+def _describe_mismatch(form: Form, sample: Sequence[Any]) -> str:
+    if not sample:
+        return f"holds no record that can be read as {form.name}"
+    found = form_of(sample)
+    other = f"; it looks like {found.name}" if found is not None else ""
+    return f"holds nothing of the form {form.name}{other}; check --form and --map"
+
+
+def _describe_nothing(sources: Sequence[Source], report: ImportReport) -> str:
+    names = sources[0].shown if len(sources) == 1 else count_of(len(sources), "file")
+    if report.first_set_aside:
+        return f"{names}: nothing can be read; the first problem: {report.first_set_aside[0]}"
+    if report.other_records:
+        return (
+            f"{names}: none of {count_of(report.other_records, 'record')} is a request for a model's reply; "
+            "export the model calls too (of Langfuse the observations, of Braintrust the spans of type llm)"
+        )
+    return f"{names}: there are no requests in it"
+
+
+class _Import:
+    """One pass over the files."""
+
+    def __init__(
+        self,
+        plan: Sequence[tuple[Source, Form]],
+        builder: RowBuilder,
+        writer: TableWriter,
+        aside: SetAside,
+        report: ImportReport,
+    ) -> None:
+        self._plan = plan
+        self._builder = builder
+        self._writer = writer
+        self._aside = aside
+        self._report = report
+        self._seen: dict[int, int] = {}
+        self._last_time: int | None = None
+
+    def run(self) -> None:
+        report = self._report
+        for source, form in self._plan:
+            report.files[form.name] = report.files.get(form.name, 0) + 1
+            before, aside_before, others_before = report.rows, self._aside.count, report.other_records
+            self._last_time = None
+            form.open_file(source.path, source.shown)
+            for item in _records(source):
+                if item.problem is not None:
+                    self._aside.add(source.shown, item.line, item.problem, item.raw)
+                    continue
+                form.set_line(item.line)
+                self._read(form, source.shown, item)
+            if (
+                report.rows == before
+                and self._aside.count > aside_before
+                and report.other_records == others_before
+            ):
+                problem = self._aside.first[0] if aside_before == 0 else "see the records that were set aside"
+                raise InputError(f"{source.shown}: nothing can be read; the first problem: {problem}")
+        for form in dict.fromkeys(form for _, form in self._plan):
+            for draft, file, line in form.finish():
+                try:
+                    self._add(form, draft, file, line)
+                except LineError as exc:
+                    self._aside.add(file, line, str(exc), b"")
+            report.notes += form.notes()
+
+    def _read(self, form: Form, shown: str, item: Item) -> None:
+        try:
+            drafts = list(form.read(item.value)) if not form.is_text or isinstance(item.value, str) else []
+            if not drafts:
+                self._report.other_records += 1
+            for draft in drafts:
+                self._add(form, draft, shown, item.line)
+        except LineError as exc:
+            self._aside.add(shown, item.line, str(exc), item.raw)
+        except _SHAPE_ERRORS as exc:
+            problem = f"has another shape than documented: {type(exc).__name__}: {str(exc)[:120]}"
+            self._aside.add(shown, item.line, problem, item.raw)
+
+    def _add(self, form: Form, draft: Draft, file: str, line: int) -> None:
+        row = self._builder.build(draft, form.name, file, line)
+        report = self._report
+        request_id = row[_REQUEST_ID]
+        if request_id is not None and self._is_repeated(request_id, row, f"{file}:{line}"):
+            return
+        time_us = row[0]
+        if time_us is None:
+            report.without_time += 1
+        else:
+            if report.first_time is None or time_us < report.first_time:
+                report.first_time = time_us
+            if report.last_time is None or time_us > report.last_time:
+                report.last_time = time_us
+            if self._last_time is not None and time_us < self._last_time:
+                report.out_of_order += 1
+            self._last_time = time_us
+        self._writer.append(row)
+        report.rows += 1
+
+    def _is_repeated(self, request_id: str, row: Row, place: str) -> bool:
+        """Return whether a request was read before exactly as it is; count what has its id and differs."""
+        # Python's hashes are of 64 bits: among a million ids the chance of a false match is 1 in 10 million.
+        key, content = hash(request_id), hash(row[:_PLACE_START])
+        known = self._seen.get(key)
+        if known is None:
+            self._seen[key] = content
+            return False
+        if known == content:
+            self._report.identical += 1
+            return True
+        self._report.conflicting += 1
+        if len(self._report.first_conflicts) < MAX_SHOWN:
+            self._report.first_conflicts.append(place)
+        return False
+
+
+def _records(source: Source) -> Iterator[Item]:
+    """Yield the records of a file, those of a list one by one."""
+    for item in read_items(source.path, source.shown):
+        inner = unwrap(item.value)
+        if inner is None:
+            yield item
+        else:
+            yield from (Item(item.line, one, b"") for one in inner)
+
+
+def _finish_report(report: ImportReport, builder: RowBuilder, aside: SetAside) -> None:
+    report.set_aside = aside.count
+    report.set_aside_file = str(aside.path) if aside.count else None
+    report.first_set_aside = aside.first
+    report.naive_times = builder.naive_times
+    report.secrets = builder.secrets
+    report.value_problems = [
+        (column, problem, count, builder.first_places[column, problem])
+        for (column, problem), count in builder.problems.most_common()
+    ]

@@ -1,0 +1,206 @@
+"""Read the records of a file, whatever holds them: JSON lines, a JSON array, CSV, Parquet or lines of text; gzip and zstd."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import orjson
+
+from gapbench.errors import DocumentError
+from gapbench.store.table_file import TableError, iterate_rows, open_zstd
+from gapbench.traffic.json_values import MAX_VALUE_BYTES, JsonSpan, read_lines, split_values
+
+MAX_CELL_CHARS = 2**27
+SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".log", ".txt")
+PACKED_SUFFIXES = (".gz", ".zst")
+_SEPARATORS = (",", ";", "\t")
+
+
+class Item(NamedTuple):
+    """One record of a file.
+
+    Attributes:
+        line: Line at which it starts, from 1; in Parquet the row.
+        value: The record: a dict, or of a text log the line. None: it cannot be read.
+        raw: What the file holds there, at least the start of it.
+        problem: Why it cannot be read. None: it was.
+    """
+
+    line: int
+    value: Any
+    raw: bytes = b""
+    problem: str | None = None
+
+
+def name_without_packing(path: Path) -> str:
+    """Return the lower-case name of a file without the suffix of its compression."""
+    name = path.name.lower()
+    for suffix in PACKED_SUFFIXES:
+        name = name.removesuffix(suffix)
+    return name
+
+
+def read_items(path: Path, shown: str) -> Iterator[Item]:
+    """Yield the records of a file; one that cannot be read is yielded with its problem.
+
+    Args:
+        path: The file; what it holds counts more than how it is named.
+        shown: How messages name it.
+
+    Raises:
+        DocumentError: The file cannot be opened, or is no file of its kind at all.
+    """
+    name = name_without_packing(path)
+    if name.endswith(".parquet"):
+        yield from _read_parquet(path, shown)
+        return
+    with open_unpacked(path, shown) as stream:
+        try:
+            if name.endswith((".csv", ".tsv")):
+                yield from _read_csv(stream)
+            else:
+                yield from _read_text(stream)
+        except (EOFError, zlib.error, gzip.BadGzipFile, OSError) as exc:
+            yield Item(0, None, problem=f"the file is cut or damaged, the rest is lost: {exc}")
+
+
+@contextmanager
+def open_unpacked(path: Path, shown: str) -> Iterator[IO[bytes]]:
+    """Open a file for reading; gzip and zstd are recognized by their first bytes.
+
+    Raises:
+        DocumentError: The file cannot be read.
+    """
+    try:
+        raw = path.open("rb")
+    except (OSError, ValueError) as exc:
+        said = getattr(exc, "strerror", None) or str(exc)
+        raise DocumentError(
+            f"cannot be read: {said}; check the path and its permissions", file=shown
+        ) from exc
+    with raw:
+        head = raw.peek(4)[:4]
+        if head[:2] == b"\x1f\x8b":
+            with gzip.open(raw, "rb") as stream:
+                yield io.BufferedReader(stream)
+        elif head == b"\x28\xb5\x2f\xfd":
+            with open_zstd(raw) as unpacked:
+                yield io.BufferedReader(unpacked)  # type: ignore[type-var]
+        else:
+            yield raw
+
+
+def parse_item(span: JsonSpan) -> Item:
+    """Return the value of some bytes. NaN, which Python's json writes and JSON lacks, is read too."""
+    if span.problem is not None:
+        return Item(span.line, None, span.data, span.problem)
+    try:
+        return Item(span.line, orjson.loads(span.data), span.data)
+    except orjson.JSONDecodeError as exc:
+        problem = str(exc)
+    try:
+        return Item(span.line, json.loads(span.data), span.data)
+    except (ValueError, RecursionError):
+        return Item(span.line, None, span.data, f"not JSON: {problem}")
+
+
+def _read_text(stream: IO[bytes]) -> Iterator[Item]:
+    """JSON in any layout, or lines of text."""
+    assert isinstance(stream, io.BufferedReader), "as open_unpacked gives it"
+    head = stream.peek(64)[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
+    if head[:1] == b"[" and head[1:].lstrip()[:1] in (b"{", b"]", b""):
+        yield from map(parse_item, split_values(stream))
+    elif head[:1] == b"{":
+        yield from _read_objects(stream)
+    else:
+        for span in read_lines(stream):
+            text = span.data.decode("utf-8", "replace").rstrip("\r\n")
+            yield Item(span.line, text if span.problem is None else None, span.data, span.problem)
+
+
+def _read_objects(stream: IO[bytes]) -> Iterator[Item]:
+    """JSON lines; if the first line is no value by itself, objects that go over several lines."""
+    first = stream.readline(MAX_VALUE_BYTES + 1)
+    try:
+        orjson.loads(first.removeprefix(b"\xef\xbb\xbf"))
+    except orjson.JSONDecodeError:
+        if first.rstrip().endswith(b"}"):  # a broken line among lines
+            yield parse_item(JsonSpan(1, first))
+        else:
+            yield from map(parse_item, split_values(_Joined(first, stream)))  # type: ignore[arg-type]
+            return
+    else:
+        yield parse_item(JsonSpan(1, first.removeprefix(b"\xef\xbb\xbf")))
+    for span in read_lines(stream):
+        yield parse_item(span._replace(line=span.line + 1))
+
+
+class _Joined:
+    """A stream that starts with bytes that were read from it already."""
+
+    def __init__(self, head: bytes, rest: IO[bytes]) -> None:
+        self._head = head
+        self._rest = rest
+
+    def read(self, size: int) -> bytes:
+        if self._head:
+            found, self._head = self._head[:size], self._head[size:]
+            return found
+        return self._rest.read(size)
+
+
+def _read_csv(stream: IO[bytes]) -> Iterator[Item]:
+    """A table with a header; an empty cell is unknown."""
+    csv.field_size_limit(max(MAX_CELL_CHARS, csv.field_size_limit()))
+    text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
+    try:
+        yield from _read_table(text)
+    finally:
+        text.detach()  # whoever opened the stream closes it
+
+
+def _read_table(text: io.TextIOWrapper) -> Iterator[Item]:
+    header_line = text.readline(MAX_CELL_CHARS)
+    header, separator = _split_header(header_line)
+    reader = csv.reader(text, delimiter=separator)
+    start = 2
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as exc:
+            yield Item(start, None, problem=f"not CSV: {exc}")
+            return
+        line, start = start, reader.line_num + 2
+        if not cells:
+            continue
+        raw = separator.join(cells).encode("utf-8", "replace")[:2000]
+        if len(cells) != len(header):
+            yield Item(line, None, raw, f"has {len(cells)} cells, and the header {len(header)}")
+            continue
+        yield Item(line, {name: cell for name, cell in zip(header, cells, strict=True) if cell != ""}, raw)
+
+
+def _split_header(line: str) -> tuple[list[str], str]:
+    for separator in _SEPARATORS:
+        names = next(csv.reader([line], delimiter=separator), [])
+        if len(names) > 1:
+            return [name.strip() for name in names], separator
+    return [line.strip()], ","
+
+
+def _read_parquet(path: Path, shown: str) -> Iterator[Item]:
+    try:
+        for number, row in enumerate(iterate_rows(path), 1):
+            yield Item(number, row, b"")
+    except TableError as exc:
+        raise DocumentError(f"cannot be read as Parquet: {exc}; was it copied whole?", file=shown) from exc

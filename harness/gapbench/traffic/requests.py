@@ -1,0 +1,157 @@
+"""The body of a request in the protocols of OpenAI and Anthropic, read into a draft."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from hashlib import sha256
+from typing import Any
+
+from gapbench.traffic.draft import Draft, as_mapping, first_of, parse_json_text
+
+_PARAMETERS = (
+    "temperature", "top_p", "top_k", "max_tokens", "max_completion_tokens", "max_output_tokens", "n", "stop",
+    "stop_sequences", "seed", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs", "top_logprobs",
+    "response_format", "text", "tool_choice", "parallel_tool_calls", "reasoning", "reasoning_effort", "thinking",
+    "verbosity", "modalities", "store", "truncation", "include", "dimensions", "encoding_format", "min_p",
+    "repetition_penalty", "output_config",
+)  # fmt: skip
+_METADATA_IDS = {
+    "route": ("route", "feature", "use_case", "endpoint", "app", "tag"),
+    "session": ("session_id", "sessionId", "conversation_id", "thread_id", "session"),
+    "user": ("user_id", "userId", "user"),
+}
+"""Keys of ``metadata`` that teams use, by the part of the draft."""
+_IMAGE_TYPES = frozenset({"image_url", "input_image", "image"})
+
+
+def looks_like_request(body: Any) -> bool:
+    """Return whether a value is the body of a request for a model's reply."""
+    return (
+        isinstance(body, dict)
+        and "model" in body
+        and "choices" not in body
+        and any(isinstance(body.get(key), (list, str)) for key in ("messages", "input", "prompt"))
+    )
+
+
+def read_request(body: dict[str, Any], draft: Draft) -> None:
+    """Add the parts of a request's body to a draft."""
+    draft["model_asked"] = body.get("model")
+    messages, endpoint = _read_messages(body)
+    draft.setdefault("endpoint", endpoint)
+    if messages is not None:
+        draft["messages"] = messages
+    tools = first_of(body, "tools", "functions")
+    if tools:
+        draft["tools"] = tools
+    parameters = {name: body[name] for name in _PARAMETERS if body.get(name) is not None}
+    if parameters:
+        draft["parameters"] = parameters
+    draft["is_stream"] = body.get("stream")
+    if body.get("service_tier") not in (None, "auto"):
+        draft["service_tier"] = body["service_tier"]
+    metadata = body.get("metadata")
+    draft["user"] = first_of(body, "user", "safety_identifier")
+    session = first_of(body, "conversation", "previous_response_id", "prompt_cache_key")
+    draft["session"] = session.get("id") if isinstance(session, dict) else session
+    if isinstance(metadata, dict):
+        read_metadata(metadata, draft)
+
+
+def read_metadata(metadata: dict[str, Any], draft: Draft) -> None:
+    """Add route, session and user from the metadata that a team attached to its request, where they are not known."""
+    for part, names in _METADATA_IDS.items():
+        if draft.get(part) in (None, ""):
+            value = first_of(metadata, *names)
+            if isinstance(value, (str, int)):
+                draft[part] = value
+
+
+def _read_messages(body: dict[str, Any]) -> tuple[list[Any] | None, str]:
+    """Return the messages, the system prompt first, and the endpoint."""
+    if isinstance(body.get("messages"), list):
+        messages = body["messages"]
+        system = body.get("system")
+        if system is not None:
+            return [{"role": "system", "content": system}, *messages], "messages"
+        return messages, "chat"
+    given = body.get("input")
+    if given is not None:
+        if "dimensions" in body or "encoding_format" in body:
+            return None, "embeddings"
+        head = [{"role": "system", "content": body["instructions"]}] if body.get("instructions") else []
+        rest = given if isinstance(given, list) else [{"role": "user", "content": given}]
+        return [*head, *rest], "responses"
+    prompt = body.get("prompt")
+    if prompt is not None:
+        return [{"role": "user", "content": prompt}], "completions"
+    return None, "chat"
+
+
+def as_messages(value: Any) -> list[Any] | None:
+    """Return the messages of a prompt as observability tools log it: a list, an object with one, or a text. None: none."""
+    value = parse_json_text(value)
+    if isinstance(value, dict):
+        inner = first_of(value, "messages", "input", "prompt", "args")
+        if inner is None:
+            return [value] if "role" in value else [{"role": "user", "content": value}] if value else None
+        if isinstance(inner, list) and isinstance(value.get("system"), (str, list)):
+            return [{"role": "system", "content": value["system"]}, *inner]
+        value = inner
+    if isinstance(value, list):
+        return value or None
+    if value is None or value == "":
+        return None
+    return [{"role": "user", "content": value}]
+
+
+def take_images(messages: list[Any]) -> tuple[list[Any], int]:
+    """Return messages with the data of each image replaced by its hash, and the number of images."""
+    count = 0
+    changed: list[Any] = []
+    for message in messages:
+        content = message.get("content", message.get("parts")) if isinstance(message, dict) else None
+        if not isinstance(content, list):
+            changed.append(message)
+            continue
+        parts = []
+        for part in content:
+            if isinstance(part, dict) and (
+                part.get("type") in _IMAGE_TYPES or part.get("modality") == "image"
+            ):
+                count += 1
+                parts.append({key: _without_data(value) for key, value in part.items()})
+            else:
+                parts.append(part)
+        changed.append({**message, "content" if "content" in message else "parts": parts})
+    return (changed, count) if count else (messages, 0)
+
+
+def _without_data(value: Any) -> Any:
+    """Return a part of an image block with base64 data replaced by what identifies it."""
+    if isinstance(value, dict):
+        return {key: _without_data(inner) for key, inner in value.items()}
+    if not isinstance(value, str) or (len(value) < 200 and not value.startswith("data:")):
+        return value
+    head, _, data = value.rpartition(",") if value.startswith("data:") else ("", "", value)
+    try:
+        content = base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        return value if value.startswith("http") else f"[{len(value)} characters]"
+    return f"{head or 'base64'},sha256:{sha256(content).hexdigest()[:16]} {len(content)} bytes"
+
+
+def read_body(value: Any) -> dict[str, Any]:
+    """Return the JSON body of a logged request or reply: the value itself, its ``body``, or the text of one of them."""
+    found = as_mapping(value)
+    for key in ("body", "json", "data", "content"):
+        inner = found.get(key)
+        if (
+            isinstance(inner, (dict, str))
+            and not {"messages", "choices", "model", "role", "output"} & found.keys()
+        ):
+            body = as_mapping(inner)
+            if body:
+                return body
+    return found

@@ -1,0 +1,261 @@
+"""Turn a draft into a row: one definition for tokens, UTC for times, hashes for ids, no secret in any text."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, tzinfo
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from gapbench.traffic.amounts import AmountError, read_count, read_flag, read_seconds, read_usd
+from gapbench.traffic.draft import Draft, LineError, TokenCounts
+from gapbench.traffic.identities import IdentityHasher
+from gapbench.traffic.requests import take_images
+from gapbench.traffic.secrets import remove_secrets
+from gapbench.traffic.times import TimeError, read_time
+
+MAX_ERROR_CHARS = 500
+MAX_LABEL_CHARS = 300
+_MAX_REMEMBERED = 100_000
+_UNKNOWN = (None, "")
+_INT32_MAX = 2**31 - 1
+Row = tuple[Any, ...]
+
+
+class RowBuilder:
+    """Builds the rows of one import, and counts what it had to change.
+
+    Args:
+        hasher: Hashes the ids of users and sessions.
+        zone: The zone of times without one.
+        keep_texts: Whether prompts, replies, tools and their calls are stored; False stores only counts and times.
+
+    Attributes:
+        problems: How often a value of a column was left out, by (column, problem), with the place of the first.
+        secrets: How many secrets were removed.
+        naive_times: How many rows had a time without a zone.
+    """
+
+    def __init__(self, hasher: IdentityHasher, zone: tzinfo = UTC, *, keep_texts: bool = True) -> None:
+        self.problems: Counter[tuple[str, str]] = Counter()
+        self.first_places: dict[tuple[str, str], str] = {}
+        self.secrets = 0
+        self.naive_times = 0
+        self._hasher = hasher
+        self._zone = zone
+        self._keep_texts = keep_texts
+        self._labels: dict[str, str] = {}
+
+    def build(self, draft: Draft, form: str, file: str, line: int) -> Row:
+        """Return the row of a draft, in the order of :class:`gapbench.traffic.record.TrafficRecord`; a time is in microseconds.
+
+        Raises:
+            LineError: The draft holds nothing of a request, or an impossible time.
+        """
+        get = draft.get
+        place = (file, line)
+        time_us = self._time(get("time"), "time", is_sent=True)
+        response_s, first_token_s = self._durations(draft, time_us, place)
+        counts = get("counts")
+        tokens = self._tokens(counts, place) if counts is not None else _NO_TOKENS
+        messages, images = self._messages(draft, place)
+        label = self._label
+        asked, served = label(get("model_asked")), label(get("model_served"))
+        known = (asked, served, messages, tokens[0], tokens[4])
+        is_named = get("request_id") is not None and (time_us is not None or get("error") is not None)
+        if not is_named and all(value is None for value in known):
+            raise LineError("has no model, no messages and no token counts, nor an id with a time or an error")
+        provider = label(get("provider"))
+        error = get("error")
+        for column, problem in get("problems", ()):
+            self._count(column, problem, place)
+        texts = self._keep_texts
+        return (
+            time_us,
+            self._text(get("request_id")),
+            label(get("route")),
+            self._hasher.hash_user(get("user")),
+            self._hasher.hash_session(get("session")),
+            provider.lower() if provider else None,
+            asked,
+            served,
+            label(get("endpoint")),
+            label(get("service_tier")),
+            read_flag(get("is_stream")),
+            messages if texts else None,
+            self._json(get("tools")) if texts else None,
+            self._json(get("parameters")),
+            self._text(get("reply")) if texts else None,
+            self._json(get("reply_tool_calls")) if texts else None,
+            *tokens,
+            images,
+            self._cost(draft, place),
+            response_s,
+            first_token_s,
+            label(get("finish_reason")),
+            self._text(str(error)[:MAX_ERROR_CHARS]) if error not in _UNKNOWN else None,
+            self._status(get("http_status"), place),
+            read_flag(get("from_cache")),
+            form,
+            file,
+            line,
+            get("simulated") is True,
+        )
+
+    def _count(self, column: str, problem: str, place: tuple[str, int]) -> None:
+        self.problems[column, problem] += 1
+        self.first_places.setdefault((column, problem), f"{place[0]}:{place[1]}")
+
+    def _amount(self, read: Callable[[Any], Any], value: Any, column: str, place: tuple[str, int]) -> Any:
+        """Return a value as its column holds it; None, and a count of the problem, if it cannot."""
+        try:
+            return read(value)
+        except AmountError as exc:
+            self._count(column, str(exc), place)
+            return None
+
+    def _time(self, value: Any, name: str, *, is_sent: bool = False) -> int | None:
+        try:
+            found, is_naive = read_time(value, self._zone)
+        except (TimeError, OverflowError, ValueError) as exc:
+            raise LineError(f"{name} {str(value)[:40]!r}: {exc}") from exc
+        if is_sent and is_naive:
+            self.naive_times += 1
+        return found
+
+    def _durations(
+        self, draft: Draft, time_us: int | None, place: tuple[str, int]
+    ) -> tuple[float | None, float | None]:
+        found: list[float | None] = []
+        for column, end, milliseconds in (
+            ("response_s", "ended_at", "latency_ms"),
+            ("first_token_s", "first_token_at", "first_token_ms"),
+        ):
+            value = draft.get(column)
+            if value is None and draft.get(milliseconds) not in _UNKNOWN:
+                value = self._amount(read_seconds, draft[milliseconds], column, place)
+                value = None if value is None else value / 1000
+            elif value is not None:
+                value = self._amount(read_seconds, value, column, place)
+            elif time_us is not None and draft.get(end) not in _UNKNOWN:
+                end_us = self._time(draft[end], end)
+                value = None if end_us is None else (end_us - time_us) / 1e6
+                value = self._amount(read_seconds, value, column, place)
+            found.append(value)
+        response_s, first_token_s = found
+        if response_s is not None and first_token_s is not None and first_token_s > response_s:
+            self._count("first_token_s", "later than the end of the reply", place)
+            first_token_s = None
+        return response_s, first_token_s
+
+    def _tokens(self, counts: TokenCounts, place: tuple[str, int]) -> Row:
+        names = ("input_tokens", "output_tokens", "cached_input_tokens", "cache_write_tokens",
+                 "cache_write_1h_tokens", "reasoning_tokens", "total_tokens")  # fmt: skip
+        prompt, output, cached, written, lasting, reasoning, total = (
+            value
+            if type(value) is int and 0 <= value < _INT32_MAX
+            else self._amount(read_count, value, name, place)
+            for value, name in zip(counts[:7], names, strict=True)
+        )
+        notes = []
+        known = (cached or 0) + (written or 0)
+        if prompt is not None and known:
+            is_apart = counts.is_cache_apart
+            if is_apart is None:
+                is_apart = known > prompt or (total is not None and total == prompt + (output or 0) + known)
+            if is_apart:
+                prompt += known
+                notes.append("cache reads and writes were added to the input")
+        if reasoning and output is not None:
+            is_apart = counts.is_reasoning_apart
+            if is_apart is None:
+                is_apart = reasoning > output or (
+                    total is not None and prompt is not None and total == prompt + output + reasoning
+                )
+            if is_apart:
+                output += reasoning
+                notes.append("the reasoning was added to the output")
+        if prompt is not None and known > prompt:
+            self._count("cached_input_tokens", "cache reads and writes are more than the input", place)
+            cached = written = lasting = None
+        if lasting is not None and lasting > (written or 0):
+            self._count("cache_write_1h_tokens", "more than cache_write_tokens", place)
+            lasting = None
+        if reasoning is not None and output is not None and reasoning > output:
+            self._count("reasoning_tokens", "more than the output", place)
+            reasoning = None
+        return prompt, cached, written, lasting, output, reasoning, "; ".join(notes) or None
+
+    def _messages(self, draft: Draft, place: tuple[str, int]) -> tuple[str | None, int | None]:
+        messages = draft.get("messages")
+        images = self._amount(read_count, draft.get("image_count"), "image_count", place)
+        if messages is None:
+            return None, images
+        messages, counted = take_images(messages)
+        found = max(counted, images or 0)
+        return self._json(messages), min(found, _INT32_MAX)
+
+    def _cost(self, draft: Draft, place: tuple[str, int]) -> Decimal | None:
+        cents = draft.get("cost_cents")
+        if cents not in _UNKNOWN:
+            amount: Decimal | None = self._amount(read_usd, cents, "cost_usd", place)
+            return None if amount is None else read_usd(amount / 100)
+        cost = draft.get("cost_usd")
+        found: Decimal | None = None if cost is None else self._amount(read_usd, cost, "cost_usd", place)
+        return found
+
+    def _status(self, value: Any, place: tuple[str, int]) -> int | None:
+        status: int | None = None if value is None else self._amount(read_count, value, "http_status", place)
+        if status is not None and not 100 <= status <= 999:
+            self._count("http_status", "no HTTP status", place)
+            return None
+        return status
+
+    def _json(self, value: Any) -> str | None:
+        """Return a value as JSON without secrets. None: it is unknown or empty."""
+        if value in (None, "", [], {}):
+            return None
+        if isinstance(value, str):
+            return self._text(value)
+        try:
+            text = orjson.dumps(value, default=str).decode()
+        except TypeError:  # a lone surrogate, or an integer over 64 bits
+            text = json.dumps(value, ensure_ascii=False, default=str).encode("utf-8", "replace").decode()
+        clean, count = remove_secrets(text)
+        self.secrets += count
+        return clean
+
+    def _text(self, value: Any) -> str | None:
+        """Return a text without secrets and lone surrogates. None: it is unknown or empty."""
+        if value is None or value == "":
+            return None
+        if not isinstance(value, str):
+            return self._json(value) if isinstance(value, (dict, list)) else str(value)
+        clean, count = remove_secrets(value)
+        self.secrets += count
+        if not clean.isascii():
+            clean = clean.encode("utf-8", "replace").decode()
+        return clean
+
+    def _label(self, value: Any) -> str | None:
+        """Return a short text, the same object for the same text."""
+        if value is None or value == "":
+            return None
+        if not isinstance(value, str):
+            value = (
+                orjson.dumps(value, default=str).decode() if isinstance(value, (dict, list)) else str(value)
+            )
+        known = self._labels.get(value)
+        if known is None:
+            known = (self._text(value.strip()[:MAX_LABEL_CHARS])) or ""
+            if len(self._labels) >= _MAX_REMEMBERED:
+                self._labels.clear()
+            self._labels[value] = known
+        return known or None
+
+
+_NO_TOKENS: Row = (None,) * 7

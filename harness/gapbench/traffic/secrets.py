@@ -1,0 +1,39 @@
+"""Remove secrets from the texts of a log: this machine's own keys, and whatever has the shape of a known kind of key."""
+
+from __future__ import annotations
+
+import re
+
+from gapbench.credentials import REDACTED, redact
+
+_SHAPES = (
+    # (a text that each such key contains, its shape)
+    ("sk-", r"\bsk-[A-Za-z0-9_\-]{20,}"),  # OpenAI, Anthropic, OpenRouter, LiteLLM
+    ("sk_", r"\b[sr]k_(?:live|test)_[A-Za-z0-9]{16,}"),  # Stripe
+    ("rk_", r"\b[sr]k_(?:live|test)_[A-Za-z0-9]{16,}"),
+    ("AIza", r"\bAIza[A-Za-z0-9_\-]{35}"),  # Google
+    ("AKIA", r"\bAKIA[A-Z0-9]{16}\b"),  # AWS
+    ("ASIA", r"\bASIA[A-Z0-9]{16}\b"),
+    *((f"gh{kind}_", rf"\bgh{kind}_[A-Za-z0-9]{{36,}}") for kind in "pousr"),  # GitHub
+    ("github_pat_", r"\bgithub_pat_[A-Za-z0-9_]{50,}"),
+    ("glpat-", r"\bglpat-[A-Za-z0-9_\-]{20,}"),  # GitLab
+    ("xox", r"\bxox[abeoprs]-[A-Za-z0-9\-]{10,}"),  # Slack
+    ("hf_", r"\bhf_[A-Za-z0-9]{30,}"),  # Hugging Face
+    ("-lf-", r"\b[sp]k-lf-[A-Za-z0-9\-]{20,}"),  # Langfuse
+    ("eyJ", r"\beyJ[A-Za-z0-9_\-]{10,}\.eyJ[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{10,}"),  # JSON Web Token
+    ("earer ", r"(?<=[Bb]earer )[A-Za-z0-9_\-.=~+/]{20,}"),  # an Authorization header
+    ("PRIVATE KEY-----", r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"),
+)
+"""Shapes that the vendors document, or that secret scanners of public code hosts look for."""
+_PATTERNS = [(mark, re.compile(shape, re.DOTALL)) for mark, shape in _SHAPES]
+
+
+def remove_secrets(text: str) -> tuple[str, int]:
+    """Return a text with each secret replaced by a mark, and how many there were."""
+    clean = redact(text)
+    found = 0 if clean is text or clean == text else max(1, clean.count(REDACTED) - text.count(REDACTED))
+    for mark, pattern in _PATTERNS:
+        if mark in clean:
+            clean, count = pattern.subn(REDACTED, clean)
+            found += count
+    return clean, found
