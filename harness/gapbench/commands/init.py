@@ -31,10 +31,22 @@ def init_command(suite: Path, data: tuple[Path, ...], *, force: bool) -> None:
 
     if suite.exists() and not force:
         raise InputError(f"{suite} already exists; choose another name, or overwrite it with --force")
-    content = suite_scaffold(suite, data)
+    content = suite_scaffold(suite, data, _name_log)
     try:
         suite.parent.mkdir(parents=True, exist_ok=True)
         suite.write_text(content, encoding="utf-8")
     except OSError as exc:
         raise InputError(f"cannot write {suite}: {exc.strerror}; choose another place") from exc
     click.echo(f"{suite} written; next: bench validate {suite} && bench plan {suite}")
+
+
+def _name_log(file: Path) -> str | None:
+    """Return what log of requests a file is. None: it is no log, or the suite's own reader says what is wrong with it."""
+    from gapbench.errors import DocumentError
+    from gapbench.traffic import recognize_file
+
+    try:
+        form = recognize_file(file, str(file))
+    except DocumentError:
+        return None
+    return None if form is None else form.about

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,16 +38,15 @@ class TableWriter:
         self.row_count = 0
         self._schema = derive_schema(row)
         self._metadata = dict(metadata)
-        self._columns: list[list[Any]] = [[] for _ in self._schema]
+        self._rows: list[Sequence[Any]] = []
         self._batch_rows = batch_rows
         self._writer = pq.ParquetWriter(file, self._schema, compression="zstd")
 
     def append(self, row: Sequence[Any]) -> None:
         """Add a row, its values in the order of the columns."""
-        for column, value in zip(self._columns, row, strict=True):
-            column.append(value)
+        self._rows.append(row)
         self.row_count += 1
-        if len(self._columns[0]) >= self._batch_rows:
+        if len(self._rows) >= self._batch_rows:
             self._flush()
 
     def __enter__(self) -> Self:
@@ -62,13 +62,12 @@ class TableWriter:
         self._writer.close()
 
     def _flush(self) -> None:
-        if not self._columns[0]:
+        if not self._rows:
             return
-        arrays = [
-            pa.array(values, field.type) for values, field in zip(self._columns, self._schema, strict=True)
-        ]
+        columns = zip(*self._rows, strict=True)
+        arrays = [pa.array(values, field.type) for values, field in zip(columns, self._schema, strict=True)]
         self._writer.write_batch(pa.record_batch(arrays, schema=self._schema))
-        self._columns = [[] for _ in self._schema]
+        self._rows = []
 
 
 def iterate_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
@@ -104,11 +103,11 @@ def read_file_metadata(path: Path) -> dict[str, str]:
 
 
 @contextmanager
-def open_zstd(raw: IO[bytes]) -> Iterator[IO[bytes]]:
+def open_zstd(raw: IO[bytes]) -> Iterator[io.BufferedReader]:
     """Unpack a zstandard stream while it is read.
 
     Raises:
         OSError: On reading, where the stream is damaged or cut.
     """
     with pa.CompressedInputStream(pa.PythonFile(raw, "r"), "zstd") as stream:
-        yield stream
+        yield io.BufferedReader(stream)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os.path
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -80,35 +80,45 @@ repeats: 1                     # more repeats show how much answers vary
 """
 
 
-def suite_scaffold(file: Path, data: Path | Sequence[Path] | None) -> str:
+NameLog = Callable[[Path], str | None]
+"""Returns what log of requests a file is, such as "LiteLLM spend logs". None: it is no log."""
+
+
+def _name_no_log(_: Path) -> None:
+    return None
+
+
+def suite_scaffold(file: Path, data: Path | Sequence[Path] | None, name_log: NameLog = _name_no_log) -> str:
     """Return a suite to start from.
 
     Args:
         file: Path of the new suite; the paths of the data are written relative to it.
         data: JSON, CSV or Parquet files whose columns to use, and folders of them. None: built-in tasks.
+        name_log: Recognizes logs, whose columns are no task.
 
     Raises:
-        DocumentError: A file cannot be read or no column of it looks like a prompt, or a folder has no file to use.
+        DocumentError: A file cannot be read, is a log, or no column of it looks like a prompt, or a folder has no file
+            to use.
     """
     command = str(file) if str(file).isprintable() else file.name.encode("unicode_escape").decode()
     head = HEADER_TEMPLATE.format(name=_quote_yaml(_name_from_file(file, "suite")), command=command)
     given = [data] if isinstance(data, Path) else list(data or ())
     names: set[str] = set()
-    tasks = "".join(task for path in given for task in _tasks_of(file, path, names))
+    tasks = "".join(task for path in given for task in _tasks_of(file, path, names, name_log))
     return head + (tasks or BUILTIN_TASKS_SECTION) + FOOTER
 
 
-def _tasks_of(file: Path, data: Path, names: set[str]) -> Iterator[str]:
+def _tasks_of(file: Path, data: Path, names: set[str], name_log: NameLog) -> Iterator[str]:
     """Yield a task block for a file, or for each usable file of a folder, with a comment on the others."""
     if not data.is_dir():
-        yield _user_task(file, data, names)
+        yield _user_task(file, data, names, name_log)
         return
     tables = data_files(data)
     blocks: list[str] = []
     problems: list[str] = []
     for table in tables:
         try:
-            blocks.append(_user_task(file, table, names))
+            blocks.append(_user_task(file, table, names, name_log))
         except DocumentError as exc:
             problems.append(f"{table.name}: {exc.problem}")
     if not blocks:
@@ -130,12 +140,20 @@ def data_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in FORMATS and path.is_file())
 
 
-def _user_task(file: Path, data: Path, names: set[str]) -> str:
+def _user_task(file: Path, data: Path, names: set[str], name_log: NameLog) -> str:
     """Return the task block: the guessed role of each column, with comments that help to correct it."""
+    log = name_log(data)
+    if log is not None and data.suffix.lower() not in FORMATS:
+        raise DocumentError(f"is a log of requests ({log}), and no task; {_import_command(data)}", file=data)
     rows, _ = read_rows(data, lambda _: range(MAX_INSPECTED_ROWS))
     every = list(dict.fromkeys(key for row in rows for key in row))
     roles = guess_roles(rows, data.parent)
-    recorded, problem = find_conversation_column(rows, () if roles.prompt else roles.conversations)
+    # A log's columns are times, counts and ids; only its conversations can be asked again.
+    recorded, problem = find_conversation_column(
+        rows, () if roles.prompt and log is None else roles.conversations
+    )
+    if log is not None and recorded is None:
+        raise DocumentError(f"is a log of requests ({log}), and no task; {_import_command(data)}", file=data)
     if roles.prompt is None and recorded is None:
         raise DocumentError(problem or _describe_missing_prompt(every), file=data)
     category = (
@@ -154,6 +172,8 @@ def _user_task(file: Path, data: Path, names: set[str]) -> str:
         "    data_policy: public          # private: never sent to a third-party API",
         f"    # The columns are: {format_names(every)}",
     ]
+    if log is not None:
+        lines.append(f"    # This is a log of requests ({log}); {_import_command(data)}")
     if roles.identity is not None:
         lines.append(f"    id: {_column_yaml(roles.identity)}")
     if recorded is not None:
@@ -176,6 +196,11 @@ def _user_task(file: Path, data: Path, names: set[str]) -> str:
     lines.append(f"    prompt: {_prompt_yaml(roles.prompt, roles.options)}")
     lines += [*scoring, *_label_yaml(roles)]
     return "\n".join(lines) + "\n"
+
+
+def _import_command(data: Path) -> str:
+    name = str(data) if str(data).isprintable() else data.name.encode("unicode_escape").decode()
+    return f"read its volume, tokens and cost with `bench traffic import {name}`"
 
 
 def _label_yaml(roles: ColumnRoles) -> list[str]:

@@ -29,7 +29,7 @@ SAMPLED_RECORDS = 50
 """Of each file, to recognize its form."""
 _SAMPLED_LINES = 2_000
 """Of a text log, where most lines are about something else."""
-_SHAPE_ERRORS = (AttributeError, IndexError, KeyError, OverflowError, RecursionError, TypeError, ValueError)
+SHAPE_ERRORS = (AttributeError, IndexError, KeyError, OverflowError, RecursionError, TypeError, ValueError)
 """What a record of another shape than documented may cause; it is set aside."""
 _REQUEST_ID = 1
 _PLACE_START = -4
@@ -241,7 +241,7 @@ class _Import:
                 self._add(form, draft, shown, item.line)
         except LineError as exc:
             self._aside.add(shown, item.line, str(exc), item.raw)
-        except _SHAPE_ERRORS as exc:
+        except SHAPE_ERRORS as exc:
             problem = f"has another shape than documented: {type(exc).__name__}: {str(exc)[:120]}"
             self._aside.add(shown, item.line, problem, item.raw)
 

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -22,6 +22,9 @@ MAX_CELL_CHARS = 2**27
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".log", ".txt")
 PACKED_SUFFIXES = (".gz", ".zst")
 _SEPARATORS = (",", ";", "\t")
+
+
+Stream = io.BufferedReader | gzip.GzipFile
 
 
 class Item(NamedTuple):
@@ -73,7 +76,7 @@ def read_items(path: Path, shown: str) -> Iterator[Item]:
 
 
 @contextmanager
-def open_unpacked(path: Path, shown: str) -> Iterator[IO[bytes]]:
+def open_unpacked(path: Path, shown: str) -> Iterator[Stream]:
     """Open a file for reading; gzip and zstd are recognized by their first bytes.
 
     Raises:
@@ -90,10 +93,10 @@ def open_unpacked(path: Path, shown: str) -> Iterator[IO[bytes]]:
         head = raw.peek(4)[:4]
         if head[:2] == b"\x1f\x8b":
             with gzip.open(raw, "rb") as stream:
-                yield io.BufferedReader(stream)
+                yield stream
         elif head == b"\x28\xb5\x2f\xfd":
             with open_zstd(raw) as unpacked:
-                yield io.BufferedReader(unpacked)  # type: ignore[type-var]
+                yield unpacked
         else:
             yield raw
 
@@ -112,9 +115,8 @@ def parse_item(span: JsonSpan) -> Item:
         return Item(span.line, None, span.data, f"not JSON: {problem}")
 
 
-def _read_text(stream: IO[bytes]) -> Iterator[Item]:
+def _read_text(stream: Stream) -> Iterator[Item]:
     """JSON in any layout, or lines of text."""
-    assert isinstance(stream, io.BufferedReader), "as open_unpacked gives it"
     head = stream.peek(64)[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
     if head[:1] == b"[" and head[1:].lstrip()[:1] in (b"{", b"]", b""):
         yield from map(parse_item, split_values(stream))
@@ -126,7 +128,7 @@ def _read_text(stream: IO[bytes]) -> Iterator[Item]:
             yield Item(span.line, text if span.problem is None else None, span.data, span.problem)
 
 
-def _read_objects(stream: IO[bytes]) -> Iterator[Item]:
+def _read_objects(stream: Stream) -> Iterator[Item]:
     """JSON lines; if the first line is no value by itself, objects that go over several lines."""
     first = stream.readline(MAX_VALUE_BYTES + 1)
     try:
@@ -135,7 +137,7 @@ def _read_objects(stream: IO[bytes]) -> Iterator[Item]:
         if first.rstrip().endswith(b"}"):  # a broken line among lines
             yield parse_item(JsonSpan(1, first))
         else:
-            yield from map(parse_item, split_values(_Joined(first, stream)))  # type: ignore[arg-type]
+            yield from map(parse_item, split_values(_Joined(first, stream)))
             return
     else:
         yield parse_item(JsonSpan(1, first.removeprefix(b"\xef\xbb\xbf")))
@@ -146,18 +148,18 @@ def _read_objects(stream: IO[bytes]) -> Iterator[Item]:
 class _Joined:
     """A stream that starts with bytes that were read from it already."""
 
-    def __init__(self, head: bytes, rest: IO[bytes]) -> None:
+    def __init__(self, head: bytes, rest: Stream) -> None:
         self._head = head
         self._rest = rest
 
-    def read(self, size: int) -> bytes:
+    def read1(self, size: int = -1, /) -> bytes:
         if self._head:
             found, self._head = self._head[:size], self._head[size:]
             return found
-        return self._rest.read(size)
+        return self._rest.read1(size)
 
 
-def _read_csv(stream: IO[bytes]) -> Iterator[Item]:
+def _read_csv(stream: Stream) -> Iterator[Item]:
     """A table with a header; an empty cell is unknown."""
     csv.field_size_limit(max(MAX_CELL_CHARS, csv.field_size_limit()))
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import IO, NamedTuple
+from typing import NamedTuple, Protocol
 
 MAX_VALUE_BYTES = 128 * 2**20
 """Of one value; a longer one is counted and passed over."""
@@ -15,6 +15,22 @@ _CHUNK_BYTES = 2**20
 _OUTSIDE = re.compile(rb'["{}\[\]]')
 _IN_TEXT = re.compile(rb'["\\]')
 _OPENING, _BRACKET, _QUOTE, _BACKSLASH = b"{[", 0x5B, 0x22, 0x5C
+
+
+class PartReader(Protocol):
+    """A stream that returns what it has, so that a cut one gives what is before the cut."""
+
+    def read1(self, size: int = -1, /) -> bytes:
+        """Return at least one byte, or none at the end."""
+        ...
+
+
+class LineReader(Protocol):
+    """A stream of lines."""
+
+    def readline(self, size: int = -1, /) -> bytes:
+        """Return the next line with its end, at most ``size`` bytes of it."""
+        ...
 
 
 class JsonSpan(NamedTuple):
@@ -31,7 +47,7 @@ class JsonSpan(NamedTuple):
     problem: str | None = None
 
 
-def read_lines(stream: IO[bytes], max_bytes: int = MAX_VALUE_BYTES) -> Iterator[JsonSpan]:
+def read_lines(stream: LineReader, max_bytes: int = MAX_VALUE_BYTES) -> Iterator[JsonSpan]:
     """Yield each line that is not blank; of a line over ``max_bytes`` only its start is read into memory."""
     number = 0
     while True:
@@ -53,7 +69,7 @@ def read_lines(stream: IO[bytes], max_bytes: int = MAX_VALUE_BYTES) -> Iterator[
             yield JsonSpan(number, line)
 
 
-def split_values(stream: IO[bytes], max_bytes: int = MAX_VALUE_BYTES) -> Iterator[JsonSpan]:
+def split_values(stream: PartReader, max_bytes: int = MAX_VALUE_BYTES) -> Iterator[JsonSpan]:
     """Yield each object of a stream that is an array of objects, or a sequence of objects over several lines.
 
     What is between the objects is passed over. An object that the stream ends in is yielded with that problem, and so is
@@ -63,7 +79,7 @@ def split_values(stream: IO[bytes], max_bytes: int = MAX_VALUE_BYTES) -> Iterato
     depth, open_arrays = 0, 0
     line, start_line = 1, 1
     value = _Value(max_bytes)
-    while chunk := stream.read(_CHUNK_BYTES):
+    while chunk := stream.read1(_CHUNK_BYTES):
         begin, counted = 0, 0
         for at, mark in scanner.marks(chunk):
             if mark in _OPENING:

@@ -54,10 +54,15 @@ def read_error(error: Any, draft: Draft) -> None:
         return
     inner = as_mapping(found.get("error")) or found
     parts = [
-        first_of(inner, "type", "error_class", "name", "code", "error_code"),
+        first_of(inner, "type", "error_class", "name") or _worded(inner.get("code")),
         first_of(inner, "message", "error_message"),
     ]
     draft["error"] = ": ".join(str(part) for part in parts if part is not None) or str(found)[:200]
+
+
+def _worded(code: Any) -> Any:
+    """Return an error's code unless it is a number, which is the HTTP status."""
+    return None if isinstance(code, int) or (isinstance(code, str) and code.isdecimal()) else code
 
 
 def read_usage(usage: dict[str, Any], draft: Draft) -> None:

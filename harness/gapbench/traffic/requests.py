@@ -22,17 +22,20 @@ _METADATA_IDS = {
     "user": ("user_id", "userId", "user"),
 }
 """Keys of ``metadata`` that teams use, by the part of the draft."""
+_WRAPPED = ("body", "json", "data", "content")
+_BODY_KEYS = frozenset({"messages", "choices", "model", "role", "output"})
+"""A value with one of them is a body itself."""
 _IMAGE_TYPES = frozenset({"image_url", "input_image", "image"})
 
 
 def looks_like_request(body: Any) -> bool:
     """Return whether a value is the body of a request for a model's reply."""
-    return (
-        isinstance(body, dict)
-        and "model" in body
-        and "choices" not in body
-        and any(isinstance(body.get(key), (list, str)) for key in ("messages", "input", "prompt"))
-    )
+    if not isinstance(body, dict) or "model" not in body or "choices" in body:
+        return False
+    prompt = body.get("messages")
+    if prompt is None:
+        prompt = body["input"] if body.get("input") is not None else body.get("prompt")
+    return isinstance(prompt, (list, str))
 
 
 def read_request(body: dict[str, Any], draft: Draft) -> None:
@@ -145,12 +148,11 @@ def _without_data(value: Any) -> Any:
 def read_body(value: Any) -> dict[str, Any]:
     """Return the JSON body of a logged request or reply: the value itself, its ``body``, or the text of one of them."""
     found = as_mapping(value)
-    for key in ("body", "json", "data", "content"):
+    if found.keys().isdisjoint(_WRAPPED) or not found.keys().isdisjoint(_BODY_KEYS):
+        return found
+    for key in _WRAPPED:
         inner = found.get(key)
-        if (
-            isinstance(inner, (dict, str))
-            and not {"messages", "choices", "model", "role", "output"} & found.keys()
-        ):
+        if isinstance(inner, (dict, str)):
             body = as_mapping(inner)
             if body:
                 return body

@@ -22,6 +22,11 @@ MAX_ERROR_CHARS = 500
 MAX_LABEL_CHARS = 300
 _MAX_REMEMBERED = 100_000
 _UNKNOWN = (None, "")
+_COUNT_COLUMNS = (
+    "input_tokens", "output_tokens", "cached_input_tokens", "cache_write_tokens", "cache_write_1h_tokens",
+    "reasoning_tokens", "total_tokens",
+)  # fmt: skip
+"""Of the first values of :class:`gapbench.traffic.draft.TokenCounts`."""
 _INT32_MAX = 2**31 - 1
 Row = tuple[Any, ...]
 
@@ -68,7 +73,9 @@ class RowBuilder:
         known = (asked, served, messages, tokens[0], tokens[4])
         is_named = get("request_id") is not None and (time_us is not None or get("error") is not None)
         if not is_named and all(value is None for value in known):
-            raise LineError("has no model, no messages and no token counts, nor an id with a time or an error")
+            raise LineError(
+                "has no model, no messages and no token counts, nor an id with a time or an error"
+            )
         provider = label(get("provider"))
         error = get("error")
         for column, problem in get("problems", ()):
@@ -153,14 +160,11 @@ class RowBuilder:
         return response_s, first_token_s
 
     def _tokens(self, counts: TokenCounts, place: tuple[str, int]) -> Row:
-        names = ("input_tokens", "output_tokens", "cached_input_tokens", "cache_write_tokens",
-                 "cache_write_1h_tokens", "reasoning_tokens", "total_tokens")  # fmt: skip
-        prompt, output, cached, written, lasting, reasoning, total = (
-            value
-            if type(value) is int and 0 <= value < _INT32_MAX
-            else self._amount(read_count, value, name, place)
-            for value, name in zip(counts[:7], names, strict=True)
-        )
+        values: list[int | None] = list(counts[:7])
+        for at, value in enumerate(values):
+            if value is not None and not (type(value) is int and 0 <= value < _INT32_MAX):
+                values[at] = self._amount(read_count, value, _COUNT_COLUMNS[at], place)
+        prompt, output, cached, written, lasting, reasoning, total = values
         notes = []
         known = (cached or 0) + (written or 0)
         if prompt is not None and known:

@@ -25,11 +25,15 @@ _SHAPES = (
     ("PRIVATE KEY-----", r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"),
 )
 """Shapes that the vendors document, or that secret scanners of public code hosts look for."""
+_SHORTEST = 8
+"""Characters of the shortest key that :mod:`gapbench.credentials` remembers."""
 _PATTERNS = [(mark, re.compile(shape, re.DOTALL)) for mark, shape in _SHAPES]
 
 
 def remove_secrets(text: str) -> tuple[str, int]:
     """Return a text with each secret replaced by a mark, and how many there were."""
+    if len(text) < _SHORTEST:
+        return text, 0
     clean = redact(text)
     found = 0 if clean is text or clean == text else max(1, clean.count(REDACTED) - text.count(REDACTED))
     for mark, pattern in _PATTERNS:

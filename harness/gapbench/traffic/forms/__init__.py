@@ -45,7 +45,7 @@ def form_of(items: Sequence[Any]) -> type[Form] | None:
 
 def unwrap(item: Any) -> list[Any] | None:
     """Return the records inside a record that is only their list, such as ``{"data": […]}``. None: it is a record itself."""
-    if not isinstance(item, dict) or "model" in item or len(item) > 8:
+    if not isinstance(item, dict) or len(item) > 8 or "model" in item or item.keys().isdisjoint(_UNWRAPPED):
         return None
     for key in _UNWRAPPED:
         inner = item.get(key)

@@ -10,48 +10,54 @@ from gapbench.traffic.requests import looks_like_request, read_body, read_metada
 
 _REQUEST_KEYS = ("request", "request_body", "requestBody", "req", "kwargs", "params", "input")
 _RESPONSE_KEYS = ("response", "response_body", "responseBody", "res", "completion", "result", "output")
-_TIMES = (
-    "time", "timestamp", "ts", "@timestamp", "start_time", "startTime", "started_at", "requested_at", "request_time",
-    "created_at", "createdAt", "logged_at", "date", "datetime",
-)  # fmt: skip
-_ENDS = ("end_time", "endTime", "ended_at", "completed_at", "responded_at", "finished_at")
-_DURATIONS = {
+_NAMES = {
+    "time": (
+        "time", "timestamp", "ts", "@timestamp", "start_time", "startTime", "started_at", "requested_at", "request_time",
+        "created_at", "createdAt", "logged_at", "date", "datetime",
+    ),
+    "ended_at": ("end_time", "endTime", "ended_at", "completed_at", "responded_at", "finished_at"),
     "latency_ms": (
-        "latency_ms",
-        "duration_ms",
-        "elapsed_ms",
-        "response_time_ms",
-        "response_ms",
-        "latencyMs",
-        "durationMs",
+        "latency_ms", "duration_ms", "elapsed_ms", "response_time_ms", "response_ms", "latencyMs", "durationMs",
     ),
-    "response_s": (
-        "latency_s",
-        "duration_s",
-        "elapsed_s",
-        "response_s",
-        "latency_seconds",
-        "duration_seconds",
-    ),
+    "response_s": ("latency_s", "duration_s", "elapsed_s", "response_s", "latency_seconds", "duration_seconds"),
     "first_token_ms": ("ttft_ms", "time_to_first_token_ms", "first_token_ms", "ttftMs"),
     "first_token_s": ("ttft_s", "first_token_s", "time_to_first_token_s"),
     "cost_usd": ("cost_usd", "total_cost_usd", "costUsd", "costUSD", "price_usd"),
     "cost_cents": ("cost_cents", "price_cents", "costCents"),
-}
-_WITHOUT_UNIT = {
-    "response_s": ("latency", "duration", "elapsed", "response_time"),
-    "first_token_s": ("ttft", "time_to_first_token"),
-    "cost_usd": ("cost", "total_cost", "price"),
-}
-"""Names that tell no unit. They are left out, and said to be: a guess would be wrong by 100 or 1000."""
-_IDS = {
     "user": ("user", "user_id", "userId", "end_user"),
     "session": ("session", "session_id", "sessionId", "conversation_id", "thread_id", "trace_id"),
     "route": ("route", "feature", "use_case", "app", "service"),
     "provider": ("provider",),
     "http_status": ("status_code", "statusCode", "http_status"),
     "from_cache": ("cache_hit", "from_cache", "cached"),
+}  # fmt: skip
+"""The names that teams give to what they log around the bodies, the clearest first, by the part of the draft."""
+_PARTS = {name: (part, rank) for part, names in _NAMES.items() for rank, name in enumerate(names)}
+_OVER_BODY = frozenset(
+    {
+        "time",
+        "ended_at",
+        "latency_ms",
+        "response_s",
+        "first_token_ms",
+        "first_token_s",
+        "cost_usd",
+        "cost_cents",
+    }
+)
+"""Parts that the log around the bodies knows better than they."""
+_WITHOUT_UNIT = {
+    "latency": ("response_s", "latency_ms"),
+    "duration": ("response_s", "latency_ms"),
+    "elapsed": ("response_s", "latency_ms"),
+    "response_time": ("response_s", "latency_ms"),
+    "ttft": ("first_token_s", "first_token_ms"),
+    "time_to_first_token": ("first_token_s", "first_token_ms"),
+    "cost": ("cost_usd", "cost_cents"),
+    "total_cost": ("cost_usd", "cost_cents"),
+    "price": ("cost_usd", "cost_cents"),
 }
+"""Names that tell no unit. They are left out and reported: a guess would be wrong by 100 or 1000."""
 
 
 def find_bodies(item: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
@@ -59,12 +65,14 @@ def find_bodies(item: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, 
     if looks_like_reply(item):
         return None, item
     request = next(
-        (body for key in _REQUEST_KEYS if looks_like_request(body := read_body(item.get(key)))), None
+        (body for key in _REQUEST_KEYS if key in item and looks_like_request(body := read_body(item[key]))),
+        None,
     )
     if request is None and looks_like_request(item):
         request = item
     response = next(
-        (body for key in _RESPONSE_KEYS if looks_like_reply(body := read_body(item.get(key)))), None
+        (body for key in _RESPONSE_KEYS if key in item and looks_like_reply(body := read_body(item[key]))),
+        None,
     )
     if response is None and request is not None and request is not item:
         response = next(
@@ -118,27 +126,28 @@ def _read_stored_fields(response: dict[str, Any], draft: Draft) -> None:
 
 def _read_wrapper(item: dict[str, Any], draft: Draft) -> None:
     """What is logged around the two bodies."""
-    draft["time"] = first_of(item, *_TIMES) or draft.get("time")
-    draft["ended_at"] = first_of(item, *_ENDS)
-    for part, names in _DURATIONS.items():
-        value = first_of(item, *names)
-        if value is not None:
+    best: dict[str, tuple[int, Any]] = {}
+    without_unit = []
+    for name, value in item.items():
+        if name in _PARTS and isinstance(value, (str, int, float)) and value != "":
+            part, rank = _PARTS[name]
+            if part not in best or rank < best[part][0]:
+                best[part] = (rank, value)
+        elif name in _WITHOUT_UNIT and isinstance(value, (str, int, float)):
+            without_unit.append(name)
+    for part, (_, value) in best.items():
+        if part in _OVER_BODY or draft.get(part) in (None, ""):
             draft[part] = value
     problems = [
-        (column, f"`{name}` names no unit; give it one with --map")
-        for column, names in _WITHOUT_UNIT.items()
-        for name in names
-        if isinstance(item.get(name), (int, float, str)) and not _is_known(draft, column)
+        (_WITHOUT_UNIT[name][0], f"`{name}` names no unit; give it one with --map")
+        for name in without_unit
+        if all(draft.get(column) is None for column in _WITHOUT_UNIT[name])
     ]
     if problems:
         draft["problems"] = problems
-    for part, names in _IDS.items():
-        if draft.get(part) in (None, ""):
-            value = first_of(item, *names)
-            if isinstance(value, (str, int)):
-                draft[part] = value
-    if first_of(item, "request_id", "requestId") is not None:
-        draft["request_id"] = first_of(item, "request_id", "requestId")
+    given = first_of(item, "request_id", "requestId")
+    if given is not None:
+        draft["request_id"] = given
     elif "request_id" not in draft and isinstance(item.get("id"), (str, int)):
         draft["request_id"] = item["id"]
     status = item.get("status")
@@ -155,8 +164,3 @@ def _read_wrapper(item: dict[str, Any], draft: Draft) -> None:
     metadata = as_mapping(item.get("metadata"))
     if metadata:
         read_metadata(metadata, draft)
-
-
-def _is_known(draft: Draft, column: str) -> bool:
-    others = {"response_s": "latency_ms", "first_token_s": "first_token_ms", "cost_usd": "cost_cents"}
-    return draft.get(column) is not None or draft.get(others[column]) is not None
