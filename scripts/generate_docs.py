@@ -22,12 +22,16 @@ from click.testing import CliRunner
 from gapbench.cli import bench
 from gapbench.commands.list import list_names
 from gapbench.scoring import find_scorer_class, scorer_descriptions
-from gapbench.store.schema import describe_columns
+from gapbench.store.schema import derive_schema, describe_columns, describe_schema
 from gapbench.suite.json_schema import suite_json_schema
+from gapbench.traffic import TrafficRecord
+from gapbench.traffic.forms import FORMS
+from gapbench.traffic.forms.mapped import MappingDocument
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = tuple(
-    ROOT / "docs" / "reference" / f"{name}.md" for name in ("cli", "suite", "tasks", "built-in", "columns")
+    ROOT / "docs" / "reference" / f"{name}.md"
+    for name in ("cli", "suite", "tasks", "built-in", "columns", "traffic")
 )
 PART = re.compile(r"(<!-- generated: (\S+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
@@ -74,11 +78,30 @@ def _documented_attributes(kind: type) -> dict[str, str]:
 
 def columns(kind: str) -> str:
     """Return the columns of a Parquet table."""
+    described = describe_schema(derive_schema(TrafficRecord)) if kind == "traffic" else describe_columns(kind)
     rows = "".join(
         f"| `{name}` | `{type_}{'?' if null else ''}` | {meaning} |\n"
-        for name, type_, null, meaning in describe_columns(kind)
+        for name, type_, null, meaning in described
     )
     return f"| column | type | meaning |\n| --- | --- | --- |\n{rows}"
+
+
+def traffic_forms() -> str:
+    """Return the forms of log that can be imported, with their documentation."""
+    rows = "".join(
+        f"| `{form.name}` | {form.about} | {_cell(form.documentation)} |\n"
+        for form in sorted(FORMS, key=lambda form: form.name)
+    )
+    return f"| form | what it is | written from |\n| --- | --- | --- |\n{rows}"
+
+
+def traffic_map() -> str:
+    """Return the keys of a map of a log's own columns."""
+    rows = "".join(
+        f"| `{key}` | {_cell(str(field.description))} |\n"
+        for key, field in MappingDocument.model_fields.items()
+    )
+    return f"| key | meaning |\n| --- | --- |\n{rows}"
 
 
 def commands() -> str:
@@ -239,6 +262,9 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "payload": lambda: columns("payload"),
     "trajectories": lambda: columns("trajectories"),
     "scores": lambda: columns("scores"),
+    "traffic": lambda: columns("traffic"),
+    "traffic-forms": traffic_forms,
+    "traffic-map": traffic_map,
 }
 
 

@@ -11,7 +11,9 @@ from gapbench.commands.options import json_option
 
 @click.command("schema", epilog="Examples: bench schema attempts; bench schema suite > suite.schema.json")
 @click.argument(
-    "kind", type=click.Choice(("attempts", "payload", "trajectories", "suite")), default="attempts"
+    "kind",
+    type=click.Choice(("attempts", "payload", "trajectories", "traffic", "suite")),
+    default="attempts",
 )
 @json_option
 def schema_command(kind: str, *, as_json: bool) -> None:
@@ -21,11 +23,16 @@ def schema_command(kind: str, *, as_json: bool) -> None:
 
         click.echo(json.dumps(suite_json_schema(), indent=2))
         return
-    from gapbench.store.schema import describe_columns
+    from gapbench.store.schema import derive_schema, describe_columns, describe_schema
 
+    if kind == "traffic":
+        from gapbench.traffic.record import TrafficRecord
+
+        described = describe_schema(derive_schema(TrafficRecord))
+    else:
+        described = describe_columns(kind)
     columns = [
-        {"column": name, "type": type_, "null": null, "meaning": doc}
-        for name, type_, null, doc in describe_columns(kind)
+        {"column": name, "type": type_, "null": null, "meaning": doc} for name, type_, null, doc in described
     ]
     if as_json:
         click.echo(json.dumps(columns))

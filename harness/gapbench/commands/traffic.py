@@ -92,7 +92,7 @@ def import_command(
     if form is not None and form not in FORM_NAMES:
         raise InputError(f"--form {form!r} is unknown; expected {', '.join(FORM_NAMES)}")
     if form is not None and map_file is not None:
-        raise InputError("--form and --map are both given; the map is a form of its own")
+        raise InputError("--form and --map are both given; give one of them")
     options = ImportOptions(form, map_file, time_zone, hash_key_env, keep_texts=not no_text, overwrite=force)
     report = import_traffic(files, out, options)
     if as_json:

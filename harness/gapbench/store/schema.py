@@ -111,7 +111,11 @@ SCORE_SCHEMA = pa.schema(
 
 def describe_columns(kind: str) -> list[tuple[str, str, bool, str]]:
     """Return name, type, nullability and meaning of each column of ``attempts``, ``payload``, ``trajectories`` or ``scores``."""
-    schema = {**ROW_SCHEMAS, "scores": SCORE_SCHEMA}[kind]
+    return describe_schema({**ROW_SCHEMAS, "scores": SCORE_SCHEMA}[kind])
+
+
+def describe_schema(schema: pa.Schema) -> list[tuple[str, str, bool, str]]:
+    """Return name, type, nullability and meaning of each column of a schema that :func:`derive_schema` made."""
     return [
         (field.name, _plain_type(field.type), field.nullable, field.metadata[b"doc"].decode())
         for field in schema

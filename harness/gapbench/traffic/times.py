@@ -52,7 +52,7 @@ def read_time(value: Any, zone: tzinfo) -> tuple[int | None, bool]:
         return ((value.replace(tzinfo=zone) if is_naive else value) - _EPOCH) // _MICROSECOND, is_naive
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return _from_number(value), False
-    raise TimeError("is no time")
+    raise TimeError("is not a time")
 
 
 def find_zone(name: str) -> tzinfo:
@@ -80,7 +80,7 @@ def _from_number(value: float) -> int:
                 return value * 1_000_000 // per_second
             return round(value * (1_000_000 / per_second))
     raise TimeError(
-        "a number that is no time from 2000 to 2099 in seconds, milliseconds, microseconds or nanoseconds"
+        "a number that cannot be a time from 2000 to 2099 in seconds, milliseconds, microseconds or nanoseconds"
     )
 
 
@@ -106,4 +106,4 @@ def _from_other_text(text: str) -> datetime:
         )
     if re.match(r"[0-9]{5,}-", text):
         raise TimeError(f"the year {text.partition('-')[0]} is impossible: milliseconds taken for seconds?")
-    raise TimeError("is no time; expected ISO 8601 such as 2026-01-31T13:46:19Z, or a number")
+    raise TimeError("is not a time; expected ISO 8601 such as 2026-01-31T13:46:19Z, or a number")

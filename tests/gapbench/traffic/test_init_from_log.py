@@ -30,7 +30,9 @@ LOGS = {
 
 
 @pytest.mark.parametrize("name", LOGS)
-def test_a_log_is_pointed_to_the_import(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+def test_a_log_is_pointed_to_the_import(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
     """One line, exit 2, no suite."""
     (tmp_path / name).write_text(LOGS[name])
 
@@ -43,7 +45,9 @@ def test_a_log_is_pointed_to_the_import(tmp_path: Path, capsys: pytest.CaptureFi
 
 def test_conversations_of_a_log_are_still_a_task(tmp_path: Path) -> None:
     """Requests with their messages can be asked again; a comment tells of the import."""
-    (tmp_path / "chats.jsonl").write_text(lines(*({"model": "gpt-5.2", "messages": HELLO, "n": n} for n in range(3))))
+    (tmp_path / "chats.jsonl").write_text(
+        lines(*({"model": "gpt-5.2", "messages": HELLO, "n": n} for n in range(3)))
+    )
 
     assert 0 == invoke(["init", str(tmp_path / "s.yaml"), "--from", str(tmp_path / "chats.jsonl")])
     suite = (tmp_path / "s.yaml").read_text()
@@ -53,14 +57,16 @@ def test_conversations_of_a_log_are_still_a_task(tmp_path: Path) -> None:
 
 def test_a_data_set_is_no_log(tmp_path: Path) -> None:
     """Nothing changes for questions and answers."""
-    (tmp_path / "q.jsonl").write_text(lines({"question": "1 + 1?", "answer": "2"}, {"question": "2 + 2?", "answer": "4"}))
+    (tmp_path / "q.jsonl").write_text(
+        lines({"question": "1 + 1?", "answer": "2"}, {"question": "2 + 2?", "answer": "4"})
+    )
 
     assert 0 == invoke(["init", str(tmp_path / "s.yaml"), "--from", str(tmp_path / "q.jsonl")])
     assert "traffic" not in (tmp_path / "s.yaml").read_text()
 
 
 def test_a_text_log_has_no_ending_that_init_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """vLLM's log is recognized before its ending is refused."""
+    """VLLM's log is recognized before its ending is refused."""
     (tmp_path / "vllm.log").write_text(VLLM_LOG)
 
     assert 2 == invoke(["init", str(tmp_path / "s.yaml"), "--from", str(tmp_path / "vllm.log")])

@@ -105,7 +105,7 @@ class MappedForm(Form):
     def read(self, item: Any) -> Iterable[Draft]:
         """One record is one request."""
         if not isinstance(item, dict):
-            raise LineError("is no JSON object")
+            raise LineError("is not a JSON object")
         found = {
             key: value for key, path in self.columns.items() if (value := find_path(item, path)) is not None
         }
