@@ -143,9 +143,13 @@ def data_files(folder: Path) -> list[Path]:
 def _user_task(file: Path, data: Path, names: set[str], name_log: NameLog) -> str:
     """Return the task block: the guessed role of each column, with comments that help to correct it."""
     log = name_log(data)
-    if log is not None and data.suffix.lower() not in FORMATS:
-        raise DocumentError(f"is a log of requests ({log}), and no task; {_import_command(data)}", file=data)
-    rows, _ = read_rows(data, lambda _: range(MAX_INSPECTED_ROWS))
+    is_log = f"is a log of requests ({log}), and no task; {_import_command(data)}"
+    try:
+        rows, _ = read_rows(data, lambda _: range(MAX_INSPECTED_ROWS))
+    except DocumentError as exc:
+        if log is None:
+            raise
+        raise DocumentError(is_log, file=data) from exc  # the import reads what is not broken
     every = list(dict.fromkeys(key for row in rows for key in row))
     roles = guess_roles(rows, data.parent)
     # A log's columns are times, counts and ids; only its conversations can be asked again.
@@ -153,7 +157,7 @@ def _user_task(file: Path, data: Path, names: set[str], name_log: NameLog) -> st
         rows, () if roles.prompt and log is None else roles.conversations
     )
     if log is not None and recorded is None:
-        raise DocumentError(f"is a log of requests ({log}), and no task; {_import_command(data)}", file=data)
+        raise DocumentError(is_log, file=data)
     if roles.prompt is None and recorded is None:
         raise DocumentError(problem or _describe_missing_prompt(every), file=data)
     category = (

@@ -151,7 +151,9 @@ class RowBuilder:
             elif time_us is not None and draft.get(end) not in _UNKNOWN:
                 end_us = self._time(draft[end], end)
                 value = None if end_us is None else (end_us - time_us) / 1e6
-                value = self._amount(read_seconds, value, column, place)
+                if value is not None and value < 0:
+                    self._count(column, "ends before the request was sent", place)
+                    value = None
             found.append(value)
         response_s, first_token_s = found
         if response_s is not None and first_token_s is not None and first_token_s > response_s:

@@ -34,10 +34,11 @@ def open_sources(given: Sequence[str]) -> Iterator[list[Source]]:
         InputError: A name stands for no file.
     """
     with TemporaryDirectory(prefix="gapbench-traffic-") as folder:
-        found: dict[Path, Source] = {}
+        found: dict[str, Source] = {}
         for number, name in enumerate(given):
             for source in _find(name, Path(folder) / str(number)):
-                found.setdefault(source.path.resolve(), source)
+                is_copy = source.path.parent.parent == Path(folder)
+                found.setdefault(source.shown if is_copy else str(source.path.resolve()), source)
         yield list(found.values())
 
 

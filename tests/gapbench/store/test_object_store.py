@@ -496,3 +496,27 @@ def test_python_reads_a_run_and_a_folder_of_runs_at_an_address(store: fs.S3FileS
         shutil.rmtree("results")
 
         assert 20 == len(load_runs(address).frame)
+
+
+def test_logs_of_traffic_are_read_from_a_bucket(store: fs.S3FileSystem, tmp_path: Path) -> None:
+    """One object, or every log below a prefix; other objects of the prefix are not."""
+    row = '{"request_id": "r-%d", "spend": 1, "startTime": "2026-01-31T12:00:00Z", "model": "m"}\n'
+    for name, text in {"a.jsonl": row % 1, "deep/b.jsonl": row % 2, "notes.md": "# no log"}.items():
+        with store.open_output_stream(f"bench/logs/{name}") as stream:
+            stream.write(text.encode())
+    from gapbench.store.table_file import iterate_rows
+
+    assert 0 == invoke(
+        [
+            "traffic",
+            "import",
+            "s3://bench/logs/a.jsonl",
+            "s3://bench/logs",
+            "--out",
+            str(tmp_path / "t.parquet"),
+        ]
+    )
+    assert ["s3://bench/logs/a.jsonl", "s3://bench/logs/deep/b.jsonl"] == sorted(
+        row["file"] for row in iterate_rows(tmp_path / "t.parquet")
+    )
+    assert 2 == invoke(["traffic", "import", "s3://bench/none"])
