@@ -1,4 +1,4 @@
-"""A million lines of logs into one table: how long does it take, and how much memory?
+"""A million lines of logs into one table, and its audit: how long does it take, and how much memory?
 
     .venv/bin/python benchmarks/traffic_import.py                     a million lines: half LiteLLM, half OpenAI with texts
     .venv/bin/python benchmarks/traffic_import.py --lines 20000 --name -
@@ -125,7 +125,7 @@ def main() -> None:
     )
     parser.add_argument("--lines", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--name", default="traffic-import", help="name of the result; - writes none")
+    parser.add_argument("--name", default="traffic_import", help="name of the result; - writes none")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as given:
         folder = Path(given)
@@ -145,6 +145,13 @@ def main() -> None:
         )
         elapsed = time.perf_counter() - start
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        start = time.perf_counter()
+        audited = subprocess.run(
+            [*bench[:-1], "audit", str(folder / "t.parquet"), "--json"], check=True, capture_output=True
+        )
+        audit_elapsed = time.perf_counter() - start
+        audit_used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        total = orjson.loads(audited.stdout)["total"]
         table = pq.read_table(folder / "t.parquet", columns=[*sums, "cost_usd"])
         found = {name: pc.sum(table[name]).as_py() or 0 for name in sums}
         result = {
@@ -159,6 +166,13 @@ def main() -> None:
             "tokens_equal": found == sums,
             "dollars_equal": pc.sum(table["cost_usd"]).as_py() == dollars,
             "rows": table.num_rows,
+            "audit_elapsed_s": round(audit_elapsed, 1),
+            "audit_processor_s": round(
+                audit_used.ru_utime + audit_used.ru_stime - used.ru_utime - used.ru_stime, 1
+            ),
+            "peak_memory_with_audit_mib": round(audit_used.ru_maxrss / 1024),
+            "audit_tokens_equal": {name: total[name] for name in sums} == sums,
+            "audit_dollars_equal_to_the_cent": round(total["usd_reported"], 2) == float(round(dollars, 2)),
         }
     print(result)
     if options.name != "-":

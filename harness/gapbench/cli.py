@@ -56,7 +56,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Data": {
         "import": "Import logs of lm-eval, Inspect or HELM as a run.",
-        "traffic": "Read the logs of the requests that you send into one table.",
+        "traffic": "Read the logs of the requests that you send, and audit them.",
         "article": "Compare the article's figures with published evidence.",
         "evidence": "Check published figures and their sources, or add one.",
     },

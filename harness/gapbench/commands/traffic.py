@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     epilog="""\b
 Examples:
   bench traffic import litellm.jsonl
-  bench traffic import 'logs/*.jsonl.gz' s3://BUCKET/langfuse/ --out traffic.parquet""",
+  bench traffic import 'logs/*.jsonl.gz' s3://BUCKET/langfuse/ --out traffic.parquet
+  bench traffic audit traffic.parquet""",
 )
 def traffic_command() -> None:
-    """Read the logs of the requests that you send today."""
+    """Read the logs of the requests that you send today, and see what they are."""
 
 
 @traffic_command.command(
@@ -102,6 +103,47 @@ def import_command(
 
     for line in describe_import(report):
         click.echo(escape_invisible(line))
+
+
+@traffic_command.command(
+    "audit",
+    epilog="""\b
+Examples:
+  bench traffic audit traffic.parquet
+  bench traffic audit january.parquet february.parquet --md audit.md
+  bench traffic audit traffic.parquet --json""",
+)
+@click.argument("tables", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="TABLE...")
+@click.option(
+    "--md", type=click.Path(path_type=Path, dir_okay=False), help="Also write the audit as Markdown."
+)
+@json_option
+def audit_command(tables: tuple[Path, ...], md: Path | None, *, as_json: bool) -> None:
+    """Show what you send: volume a month, tokens, dollars, caching, errors and times of traffic TABLES.
+
+    Everything by model, route, day and hour of the day. The dollars that a log reports are compared with list prices.
+    Nothing is sent anywhere.
+    """
+    from gapbench.analysis.traffic import audit_traffic, read_requests
+    from gapbench.commands.output_file import write_output_file
+    from gapbench.report import traffic
+
+    audit = audit_traffic(read_requests(tables))
+    if md is not None:
+        write_output_file(md, traffic.render_markdown(audit))
+    if as_json:
+        click.echo(json.dumps(audit.to_json()))
+        return
+    from rich.console import Console
+
+    from gapbench.report.terminal import render_table
+
+    console = Console()
+    for line in traffic.answer_lines(audit):
+        console.print(line, highlight=False, markup=False)
+    for table in traffic.audit_tables(audit):
+        console.print()
+        console.print(render_table(table))
 
 
 def describe_import(report: ImportReport) -> Iterator[str]:

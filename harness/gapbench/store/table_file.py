@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,7 +14,11 @@ import pyarrow.parquet as pq
 from gapbench.store.lazy_pandas import defer_pandas_import
 from gapbench.store.schema import derive_schema
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 _ROWS_AT_ONCE = 2_000
+_FRAME_ROWS = 20_000
 
 
 class TableError(ValueError):
@@ -111,3 +115,17 @@ def open_zstd(raw: IO[bytes]) -> Iterator[io.BufferedReader]:
     """
     with pa.CompressedInputStream(pa.PythonFile(raw, "r"), "zstd") as stream:
         yield io.BufferedReader(stream)
+
+
+def iterate_frames(path: Path, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
+    """Yield some columns of a Parquet file as frames of a row group's size; texts and labels are plain objects.
+
+    Raises:
+        TableError: It is no Parquet file, it is damaged, or it lacks a column.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(_FRAME_ROWS, columns=list(columns)):
+                yield batch.to_pandas(timestamp_as_object=False)
+    except (pa.ArrowException, OSError, ValueError) as exc:
+        raise TableError((str(exc) or type(exc).__name__).splitlines()[0][:200]) from exc

@@ -1,0 +1,161 @@
+"""The audit of a team's traffic: the month, and tables by model, route, day and hour."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+
+from gapbench.analysis.traffic import figures
+from gapbench.analysis.traffic.figures import Burstiness, MonthlyVolume
+from gapbench.analysis.traffic.prices import explain_difference, price_requests
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficAudit:
+    """What a team's traffic is.
+
+    Attributes:
+        total: The figures over all requests.
+        groups: The same by ``model``, ``route``, ``day`` and ``hour`` (of the day, UTC), the largest first or in order.
+        dollars: By model: reported and price-book dollars of the requests that have both, and why they differ.
+        requests_a_month: Requests.
+        tokens_a_month: Input and output tokens.
+        usd_a_month: Dollars: as reported, else by the price book.
+        whole_days: Whole days that the month is estimated from.
+        usd_requests: Requests with known dollars.
+        arrivals: How unevenly requests arrive. None: no request has a time.
+        simulated: Whether a simulated provider answered some of them.
+    """
+
+    total: Row
+    groups: dict[str, list[Row]]
+    dollars: list[Row]
+    requests_a_month: MonthlyVolume | None
+    tokens_a_month: MonthlyVolume | None
+    usd_a_month: MonthlyVolume | None
+    whole_days: int
+    usd_requests: int
+    arrivals: Burstiness | None
+    simulated: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the audit for scripts; dollars are numbers."""
+        plain: dict[str, Any] = _plain(asdict(self))
+        return plain
+
+
+def audit_traffic(frame: pd.DataFrame) -> TrafficAudit:
+    """Return the audit of requests, as :func:`gapbench.analysis.traffic.read_requests` gives them."""
+    prices = price_requests(frame)
+    frame = frame.assign(
+        usd_booked=prices["usd"], usd_uncached=prices["usd_uncached"], unpriced=prices["reason"]
+    )
+    frame["usd"] = frame["cost_usd"].where(frame["cost_usd"].notna(), frame["usd_booked"])
+    times = frame["time"].dt
+    by = {
+        "model": _models(frame),
+        "route": frame["route"].fillna("unknown"),
+        "day": times.strftime("%Y-%m-%d"),
+        "hour": times.hour,
+    }
+    groups = {name: _group(frame, name, keys) for name, keys in by.items()}
+    tokens = frame["input_tokens"].fillna(0) + frame["output_tokens"].fillna(0)
+    return TrafficAudit(
+        total=summarize(frame),
+        groups=groups,
+        dollars=[_compare(model, part) for model, part in frame.groupby(by["model"], sort=False)],
+        requests_a_month=figures.monthly_volume(frame, pd.Series(1.0, frame.index)),
+        tokens_a_month=figures.monthly_volume(frame, tokens),
+        usd_a_month=figures.monthly_volume(frame, frame["usd"]) if frame["usd"].notna().any() else None,
+        whole_days=len(figures.whole_days(frame)),
+        usd_requests=int(frame["usd"].notna().sum()),
+        arrivals=figures.burstiness(frame),
+        simulated=bool(frame["simulated"].any()),
+    )
+
+
+def _models(frame: pd.DataFrame) -> pd.Series[Any]:
+    """Return the model of each request: as served; of a failed one what serves its like most often, else as asked."""
+    answered = frame[frame["model_served"].notna() & frame["model_asked"].notna()]
+    usual = {
+        asked: part.mode().iloc[0]
+        for asked, part in answered.groupby("model_asked", sort=False)["model_served"]
+    }
+    found = frame["model_served"].where(frame["model_served"].notna(), frame["model_asked"].map(usual))
+    return found.where(found.notna(), frame["model_asked"]).fillna("unknown")
+
+
+def summarize(frame: pd.DataFrame) -> Row:
+    """Return the figures of some requests."""
+    return {
+        "requests": len(frame),
+        "input_tokens": figures.total_tokens(frame, "input_tokens"),
+        "cached_input_tokens": figures.total_tokens(frame, "cached_input_tokens"),
+        "cache_write_tokens": figures.total_tokens(frame, "cache_write_tokens"),
+        "output_tokens": figures.total_tokens(frame, "output_tokens"),
+        "reasoning_tokens": figures.total_tokens(frame, "reasoning_tokens"),
+        "usd_reported": figures.total_usd(frame["cost_usd"]),
+        "usd_booked": figures.total_usd(frame["usd_booked"]),
+        "cache_share": figures.cache_share(frame),
+        "gateway_cache_share": figures.gateway_cache_share(frame),
+        "error_share": figures.error_share(frame),
+        "retry_share": figures.retry_share(frame),
+        "output_tokens_p50": figures.quantile(frame, "output_tokens", 0.5),
+        "output_tokens_p95": figures.quantile(frame, "output_tokens", 0.95),
+        "response_p50_s": figures.quantile(frame, "response_s", 0.5),
+        "response_p95_s": figures.quantile(frame, "response_s", 0.95),
+        "first_token_p50_s": figures.quantile(frame, "first_token_s", 0.5),
+        "first_token_p95_s": figures.quantile(frame, "first_token_s", 0.95),
+        "image_share": figures.image_share(frame),
+        "tool_share": figures.tool_share(frame),
+        "long_context_share": figures.long_context_share(frame),
+    }
+
+
+def _group(frame: pd.DataFrame, name: str, keys: pd.Series[Any]) -> list[Row]:
+    """Return the figures of each group: days and hours in order, the others by requests."""
+    rows = [{name: key, **summarize(part)} for key, part in frame.groupby(keys, sort=True)]
+    if name == "hour":
+        rows = [{**row, "hour": int(row["hour"])} for row in rows]
+    if name in {"day", "hour"}:
+        return rows
+    return sorted(rows, key=lambda row: -row["requests"])
+
+
+def _compare(model: Any, frame: pd.DataFrame) -> Row:
+    """Return a model's dollars by the log and by the price book, over the requests that have both."""
+    is_reported, is_booked = frame["cost_usd"].notna(), frame["usd_booked"].notna()
+    both = frame[is_reported & is_booked]
+    reported, booked, uncached = (
+        sum(both[name], Decimal(0)) for name in ("cost_usd", "usd_booked", "usd_uncached")
+    )
+    reasons = frame["unpriced"].dropna()
+    if len(both):
+        words = explain_difference(reported, booked, uncached)
+    elif is_reported.any():
+        words = f"no price: {reasons.mode().iloc[0]}" if len(reasons) else "no price"
+    else:
+        words = "the log reports no dollars" if is_booked.any() else f"no price: {reasons.mode().iloc[0]}"
+    return {
+        "model": model,
+        "requests": len(frame),
+        "requests_with_both": len(both),
+        "requests_without_report": int((~is_reported).sum()),
+        "requests_without_price": int((~is_booked).sum()),
+        "usd_reported": reported if len(both) else None,
+        "usd_booked": booked if len(both) else None,
+        "explanation": words,
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return float(value) if isinstance(value, Decimal) else value

@@ -1,0 +1,191 @@
+"""One function for each figure of an audit, over a frame of requests by :func:`read_requests`.
+
+A figure over nothing is None. A share has the requests of which it is known as its denominator.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+DAYS_A_MONTH = 365.25 / 12
+LONG_CONTEXT_TOKENS = 32_000
+"""A prompt of more is counted as long context."""
+RETRY_WITHIN_S = 300
+"""A request with the prompt of one that failed at most so long before is a retry."""
+
+
+def total_tokens(frame: pd.DataFrame, column: str) -> int | None:
+    """Return the sum of a count; None if no request has it."""
+    known = frame[column].dropna()
+    return int(known.sum()) if len(known) else None
+
+
+def total_usd(amounts: pd.Series[Any]) -> Decimal | None:
+    """Return the exact sum of dollars; None if no request has any."""
+    known = amounts[amounts.notna()]
+    return sum(known, Decimal(0)) if len(known) else None
+
+
+def cache_share(frame: pd.DataFrame) -> float | None:
+    """Return the share of input tokens that were read from a provider's cache, of requests whose log tells."""
+    known = frame[frame["cached_input_tokens"].notna() & frame["input_tokens"].notna()]
+    given = int(known["input_tokens"].sum())
+    return int(known["cached_input_tokens"].sum()) / given if given else None
+
+
+def gateway_cache_share(frame: pd.DataFrame) -> float | None:
+    """Return the share of requests that a gateway answered itself, of those whose log tells."""
+    known = frame["from_cache"].dropna()
+    return float(known.astype(bool).mean()) if len(known) else None
+
+
+def error_share(frame: pd.DataFrame) -> float:
+    """Return the share of requests with an error or an HTTP status from 400."""
+    return float(frame["is_error"].mean())
+
+
+def retry_share(frame: pd.DataFrame) -> float | None:
+    """Return the share of requests that repeat a failed one's prompt within 5 minutes; None without prompts."""
+    known = frame[(frame["prompt_hash"] != 0) & frame["time"].notna()]
+    if known.empty:
+        return None
+    before = known.groupby(["prompt_hash", known["model_asked"].fillna("")], sort=False)
+    since_s = (known["time"] - before["time"].shift()).dt.total_seconds()
+    is_retry = before["is_error"].shift().eq(True) & (since_s <= RETRY_WITHIN_S)
+    return float(is_retry.mean())
+
+
+def quantile(frame: pd.DataFrame, column: str, share: float) -> float | None:
+    """Return a quantile of what is known of a column."""
+    known = frame[column].dropna()
+    return float(np.quantile(known.to_numpy(float), share)) if len(known) else None
+
+
+def image_share(frame: pd.DataFrame) -> float | None:
+    """Return the share of requests with images, of those whose log tells."""
+    known = frame["image_count"].dropna()
+    return float((known > 0).mean()) if len(known) else None
+
+
+def tool_share(frame: pd.DataFrame) -> float | None:
+    """Return the share of requests that offer tools, of those with a stored prompt."""
+    known = frame[frame["prompt_hash"] != 0]
+    return float(known["has_tools"].mean()) if len(known) else None
+
+
+def long_context_share(frame: pd.DataFrame) -> float | None:
+    """Return the share of requests with more than 32,000 prompt tokens, of those whose count is known."""
+    known = frame["input_tokens"].dropna()
+    return float((known > LONG_CONTEXT_TOKENS).mean()) if len(known) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Burstiness:
+    """How unevenly requests arrive.
+
+    Attributes:
+        mean_per_hour: Arrivals an hour, from the first to the last.
+        peak_per_hour: Of the fullest clock hour.
+        peak_hour: Its start, ISO 8601.
+        peak_per_minute: Of the fullest clock minute.
+        peak_to_mean: The fullest hour over the mean. None: the log covers less than two hours.
+    """
+
+    mean_per_hour: float
+    peak_per_hour: int
+    peak_hour: str
+    peak_per_minute: int
+    peak_to_mean: float | None
+
+
+def burstiness(frame: pd.DataFrame) -> Burstiness | None:
+    """Return how unevenly requests arrive; None without times."""
+    times = frame["time"].dropna()
+    if times.empty:
+        return None
+    by_hour = times.dt.floor("h").value_counts()
+    hours = (times.max().floor("h") - times.min().floor("h")) / pd.Timedelta(hours=1) + 1
+    mean = len(times) / hours
+    return Burstiness(
+        mean_per_hour=float(mean),
+        peak_per_hour=int(by_hour.iloc[0]),
+        peak_hour=pd.Timestamp(by_hour.index[0]).isoformat(),
+        peak_per_minute=int(times.dt.floor("min").value_counts().iloc[0]),
+        peak_to_mean=float(by_hour.iloc[0] / mean) if hours >= 2 else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MonthlyVolume:
+    """An amount a month of 365.25 / 12 days.
+
+    Attributes:
+        value: The estimate.
+        low: Lower end of its 95 % interval. None: there are fewer than three whole days, or one of a weekday only.
+        high: Upper end.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+def whole_days(frame: pd.DataFrame) -> list[pd.Timestamp]:
+    """Return the days that a log covers wholly: all between the day of its first request and that of its last.
+
+    Those two are whole only if the log starts within the first hour and ends within the last; days without a request
+    count as days.
+    """
+    times = frame["time"].dropna()
+    if times.empty:
+        return []
+    first, last = times.min(), times.max()
+    hour = pd.Timedelta(hours=1)
+    start = first.floor("D") if first - first.floor("D") < hour else first.floor("D") + pd.Timedelta(days=1)
+    end = last.floor("D") if last - last.floor("D") >= 23 * hour else last.floor("D") - pd.Timedelta(days=1)
+    return list(pd.date_range(start, end, freq="D"))
+
+
+def monthly_volume(frame: pd.DataFrame, amounts: pd.Series[Any]) -> MonthlyVolume | None:
+    """Return an amount a month, from whole days; None without one.
+
+    With two weeks or more each weekday has its own mean, and the interval (Welch's, by Satterthwaite's degrees of freedom)
+    has only the variation within weekdays: that Sundays are quiet is no uncertainty. With three days or more the interval
+    is Student's over days. It takes days as independent.
+
+    Args:
+        frame: Requests.
+        amounts: The amount of each, such as 1, its tokens or its dollars; unknown counts as nothing.
+    """
+    days = whole_days(frame)
+    if not days:
+        return None
+    by_day = (
+        amounts.fillna(0)
+        .astype(float)
+        .groupby(frame["time"].dt.floor("D"))
+        .sum()
+        .reindex(days, fill_value=0.0)
+    )
+    weekdays = np.array([day.weekday() for day in days])
+    groups = [by_day.to_numpy()[weekdays == day] for day in range(7)]
+    if min(map(len, groups)) < 2:
+        groups = [by_day.to_numpy()]
+    weight = DAYS_A_MONTH / len(groups)
+    value = weight * sum(float(group.mean()) for group in groups)
+    if len(groups) == 1 and len(groups[0]) < 3:
+        return MonthlyVolume(value, None, None)
+    parts = [(weight**2 * float(group.var(ddof=1)) / len(group), len(group) - 1) for group in groups]
+    variance = sum(part for part, _ in parts)
+    if variance == 0:
+        return MonthlyVolume(value, value, value)
+    freedom = variance**2 / sum(part**2 / degrees for part, degrees in parts if part)
+    margin = float(stats.t.ppf(0.975, freedom)) * math.sqrt(variance)
+    return MonthlyVolume(value, max(0.0, value - margin), value + margin)

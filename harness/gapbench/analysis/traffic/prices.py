@@ -1,0 +1,137 @@
+"""The price book's dollars of each request, and why they differ from those that the log reports."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+
+from gapbench.pricing import UnitPrices, Unpriced, counts_are_possible, find_price
+
+SAME = Decimal("0.02")
+"""Sums that differ by less are the same: logs round."""
+_MAKERS = {
+    "gpt-": "openai",
+    "o1": "openai",
+    "o3": "openai",
+    "o4": "openai",
+    "claude": "anthropic",
+    "gemini": "google",
+}
+"""Whose model it is by the start of its name, where the log names no provider."""
+_NAMES = {"azure": "openai", "azure_openai": "openai", "vertex_ai": "google", "gcp.vertex_ai": "google",
+          "gcp.gemini": "google", "gemini": "google", "aws.bedrock": "aws", "bedrock": "aws", "az.ai.openai": "openai"}  # fmt: skip
+"""What logs call a provider, by its name in the price book."""
+
+
+def price_requests(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return for each request its dollars by the price book, in three ways, and the reason if there is no price.
+
+    Columns: ``usd`` (Decimal), ``usd_uncached`` (as if nothing had come from a cache), and ``reason`` (text). Null where
+    a count or a price is unknown. A reply from a gateway's own cache costs nothing.
+    """
+    quotes: dict[Hashable, UnitPrices | Unpriced] = {}
+    days = frame["time"].dt.date.where(frame["time"].notna(), None)
+    rows = zip(
+        frame["provider"], frame["model_served"], frame["model_asked"], frame["service_tier"], days,
+        frame["input_tokens"].astype(object), frame["output_tokens"].astype(object),
+        frame["cached_input_tokens"].astype(object), frame["cache_write_tokens"].astype(object),
+        frame["cache_write_1h_tokens"].astype(object), frame["from_cache"], strict=True,
+    )  # fmt: skip
+    found = [_price(quotes, *row) for row in rows]
+    return pd.DataFrame(found, columns=["usd", "usd_uncached", "reason"], index=frame.index, dtype=object)
+
+
+def _price(
+    quotes: dict[Hashable, UnitPrices | Unpriced],
+    provider: Any,
+    served: Any,
+    asked: Any,
+    tier: Any,
+    day: Any,
+    given: Any,
+    made: Any,
+    read: Any,
+    written: Any,
+    lasting: Any,
+    from_cache: Any,
+) -> tuple[Decimal | None, Decimal | None, str | None]:
+    if from_cache is True:
+        return Decimal(0), Decimal(0), None
+    if pd.isna(given) or pd.isna(made):
+        return None, None, "no token counts"
+    key = (provider, served, asked, tier, day)
+    if key not in quotes:
+        quotes[key] = _quote(provider, served, asked, tier, day)
+    quote = quotes[key]
+    if isinstance(quote, Unpriced):
+        return None, None, quote.reason
+    counts = {
+        "input_tokens": int(given),
+        "output_tokens": int(made),
+        "cached_input_tokens": 0 if pd.isna(read) else int(read),
+        "cache_write_tokens": 0 if pd.isna(written) else int(written),
+        "cache_write_1h_tokens": 0 if pd.isna(lasting) else int(lasting),
+    }
+    if not counts_are_possible(**counts):
+        return None, None, "impossible token counts"
+    uncached = quote.usd(input_tokens=counts["input_tokens"], output_tokens=counts["output_tokens"])
+    return quote.usd(**counts), uncached, None
+
+
+def _quote(provider: Any, served: Any, asked: Any, tier: Any, day: Any) -> UnitPrices | Unpriced:
+    """Return the price under the model that was served, else under the one that was asked."""
+    when = day if isinstance(day, date) else date.today()  # noqa: DTZ011 - of a request without a time: today's price
+    last: UnitPrices | Unpriced = Unpriced("no model is named")
+    for model in (served, asked):
+        if isinstance(model, str) and model:
+            maker, bare = _place_model(provider, model)
+            if maker is None:
+                last = Unpriced(f"the provider of {model!r} is unknown")
+                continue
+            last = find_price(maker, bare, when, tier if isinstance(tier, str) else None)
+            if isinstance(last, UnitPrices):
+                return last
+    return last
+
+
+def _place_model(provider: Any, model: str) -> tuple[str | None, str]:
+    """Return the provider's name in the price book, and the model without a gateway's prefix."""
+    prefix, _, bare = model.rpartition("/")
+    name = provider if isinstance(provider, str) else None
+    if name is None and prefix:
+        name = prefix.rpartition("/")[2]
+    if name is None:
+        name = next((maker for start, maker in _MAKERS.items() if bare.startswith(start)), None)
+    if name is None:
+        return None, model
+    known = _NAMES.get(name, name)
+    return known, bare if prefix and _NAMES.get(prefix, prefix) == known else model
+
+
+def explain_difference(reported: Decimal, booked: Decimal, uncached: Decimal) -> str:
+    """Return in a few words why the reported dollars differ from the price book's, if one of the usual reasons fits.
+
+    Args:
+        reported: The log's sum over requests that have both.
+        booked: The price book's sum over them.
+        uncached: The same as if nothing had come from a cache.
+    """
+    if booked == 0:
+        return "agree" if reported == 0 else "the price book has none of these dollars"
+    candidates = (
+        (booked, "agree"),
+        (uncached, "the log prices cached tokens as new ones"),
+        (booked / 2, "the log has half the list price: a batch or flex discount"),
+        (booked * 100, "the log seems to be in cents"),
+    )
+    for expected, words in candidates:
+        if expected and abs(reported / expected - 1) <= SAME:
+            return words
+    if reported == 0:
+        return "the log reports no dollars: its gateway knows no price"
+    share = reported / booked - 1
+    return f"the log is {abs(share):.0%} {'above' if share > 0 else 'below'} list price: another rate, a markup or a discount"

@@ -1,0 +1,69 @@
+"""Traffic tables as one frame, without their texts: of a prompt only a hash, which tells a retry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from gapbench.errors import ResultsError
+from gapbench.store.table_file import TableError, iterate_frames, read_file_metadata
+from gapbench.traffic import TRAFFIC_SCHEMA_VERSION
+
+_COLUMNS = (
+    "time", "request_id", "route", "provider", "model_asked", "model_served", "service_tier", "messages", "tools",
+    "input_tokens", "cached_input_tokens", "cache_write_tokens", "cache_write_1h_tokens", "output_tokens",
+    "reasoning_tokens", "image_count", "cost_usd", "response_s", "first_token_s", "error", "http_status", "from_cache",
+    "simulated",
+)  # fmt: skip
+_COUNTS = tuple(name for name in _COLUMNS if name.endswith(("_tokens", "_count")))
+
+
+def read_requests(tables: Sequence[Path]) -> pd.DataFrame:
+    """Return the requests of some traffic tables in order of time, those without a time last.
+
+    The columns are those of the table, but ``prompt_hash`` (0: no prompt was stored) and ``has_tools`` for its texts,
+    and ``is_error``. Token counts are ``Int64``, where unknown is NA.
+
+    Raises:
+        ResultsError: A file is missing, is no traffic table, or is of a newer version.
+    """
+    frames = [frame for path in tables for frame in _read(path)]
+    found = pd.concat(frames, ignore_index=True)
+    if found.empty:
+        raise ResultsError(f"{tables[0]} has no requests; import a log with `bench traffic import`")
+    status = found["http_status"].fillna(0)
+    found["is_error"] = found["error"].notna() | (status >= 400)
+    return found.sort_values("time", kind="stable", na_position="last", ignore_index=True)
+
+
+def _read(path: Path) -> list[pd.DataFrame]:
+    if not path.is_file():
+        raise ResultsError(f"{path}: no such file; write it with `bench traffic import LOG --out {path}`")
+    try:
+        version = read_file_metadata(path).get("traffic_schema")
+        if version is None:
+            raise ResultsError(f"{path} is not a traffic table; write one with `bench traffic import`")
+        if not version.isdecimal() or int(version) > TRAFFIC_SCHEMA_VERSION:
+            raise ResultsError(f"{path} was written by a newer version (schema {version}); update gapbench")
+        return [_without_texts(frame) for frame in iterate_frames(path, _COLUMNS)]
+    except TableError as exc:
+        said = str(exc).partition(".")[0]
+        raise ResultsError(
+            f"{path} cannot be read as a traffic table ({said}); write one with `bench traffic import`"
+        ) from exc
+
+
+def _without_texts(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame with a hash for its prompts, and narrow types."""
+    prompts = frame.pop("messages")
+    frame["prompt_hash"] = pd.util.hash_pandas_object(prompts.fillna(""), index=False).where(
+        prompts.notna(), 0
+    )
+    frame["has_tools"] = frame.pop("tools").notna()
+    for name in _COUNTS:
+        frame[name] = frame[name].astype("Int64")
+    for name in ("route", "provider", "model_asked", "model_served", "service_tier", "error", "request_id"):
+        frame[name] = frame[name].astype(object)
+    return frame

@@ -1,0 +1,208 @@
+"""The audit of a team's traffic as tables: the answer first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from gapbench.analysis.traffic.audit import TrafficAudit
+from gapbench.analysis.traffic.figures import LONG_CONTEXT_TOKENS, MonthlyVolume
+from gapbench.formatting import (
+    NOTHING,
+    SIMULATED,
+    format_percent,
+    format_seconds,
+    format_short_usd,
+    format_usd,
+    is_known,
+)
+from gapbench.report import markdown_tables
+from gapbench.report.table import Column, Row, Span, Table
+
+_SIZES = ((1e12, " trillion"), (1e9, " billion"), (1e6, " million"))
+
+
+def answer_lines(audit: TrafficAudit) -> list[str]:
+    """Return what the traffic is in a few sentences: the month, then the arrivals."""
+    total = audit.total
+    mark = (
+        f"{SIMULATED}: some of these requests were answered by a simulated provider. "
+        if audit.simulated
+        else ""
+    )
+    if audit.requests_a_month is None:
+        lines = [
+            f"{mark}You sent {_large(total['requests'])} requests; the log covers no whole day, so no month is computed from it."
+        ]
+    else:
+        dollars = ""
+        if audit.usd_a_month is not None:
+            dollars = f" for {_usd(audit.usd_a_month)}"
+        sent = f"{_volume(audit.requests_a_month)} requests and {_volume(audit.tokens_a_month)} tokens"
+        days = f"{audit.whole_days} whole day{'' if audit.whole_days == 1 else 's'}"
+        lines = [f"{mark}You send {sent} a month{dollars}, by {days}."]
+    missing = total["requests"] - audit.usd_requests
+    if missing:
+        lines.append(
+            f"The dollars of {missing:,} of {total['requests']:,} requests are unknown and count as nothing."
+        )
+    if audit.arrivals is not None:
+        at = audit.arrivals
+        ratio = "" if at.peak_to_mean is None else f", {at.peak_to_mean:.1f} times the mean"
+        lines.append(
+            f"{at.mean_per_hour:,.1f} requests arrive an hour; {at.peak_per_hour:,} in the fullest one ({at.peak_hour[:16]} UTC{ratio}), "
+            f"{at.peak_per_minute:,} in the fullest minute."
+        )
+    return lines
+
+
+def audit_tables(audit: TrafficAudit) -> list[Table]:
+    """Return the tables of an audit in their order."""
+    tables = [
+        Table(
+            "traffic_total",
+            "All requests",
+            _columns("what", "", lambda _: "all"),
+            [{"what": "all", **audit.total}],
+        ),
+        *(
+            Table(f"traffic_by_{name}", f"By {title}", _columns(name, title, _text(name)), audit.groups[name])
+            for name, title in (
+                ("model", "model"),
+                ("route", "route"),
+                ("day", "day"),
+                ("hour", "hour of the day, UTC"),
+            )
+            if audit.groups[name]
+        ),
+        Table("traffic_dollars", "Dollars: the log and the price book", _DOLLARS, audit.dollars),
+    ]
+    notes: tuple[Span, ...] = (
+        (
+            f"Long context: more than {LONG_CONTEXT_TOKENS:,} prompt tokens. Shares are of the requests whose log tells.",
+            "dim",
+        ),
+    )
+    first, *rest = (
+        replace(table, simulated=audit.simulated, wider_hint="a wider terminal, --md FILE or --json has them")
+        for table in tables
+    )
+    return [replace(first, notes=notes), *rest]
+
+
+def _text(key: str) -> Callable[[Row], str]:
+    return lambda row: str(row[key])
+
+
+def _share(key: str) -> Callable[[Row], str]:
+    return lambda row: format_percent(row[key])
+
+
+def _count(key: str) -> Callable[[Row], str]:
+    return lambda row: _short(row[key])
+
+
+def _money(key: str) -> Callable[[Row], str]:
+    return lambda row: format_usd(row[key])
+
+
+def _pair(first: str, second: str, show: Callable[[Any], str]) -> Callable[[Row], str]:
+    def text(row: Row) -> str:
+        if not is_known(row[first]):
+            return NOTHING
+        return f"{show(row[first])} / {show(row[second])}"
+
+    return text
+
+
+def _columns(key: str, heading: str, name: Callable[[Row], str]) -> tuple[Column, ...]:
+    """Return the columns of the figures; a narrow terminal leaves out those of the highest rank first."""
+    return (
+        Column(key, heading, name, is_text=True),
+        Column("requests", "requests", lambda row: f"{row['requests']:,}"),
+        Column("input_tokens", "tokens in", _count("input_tokens")),
+        Column("output_tokens", "tokens out", _count("output_tokens")),
+        Column("usd_reported", "reported $", _money("usd_reported"), rank=1),
+        Column("usd_booked", "list $", _money("usd_booked"), rank=2),
+        Column("cache_share", "cached", _share("cache_share"), rank=3),
+        Column("error_share", "errors", _share("error_share"), rank=4),
+        Column("retry_share", "retries", _share("retry_share"), rank=8),
+        Column(
+            "response_p50_s",
+            "response p50 / p95",
+            _pair("response_p50_s", "response_p95_s", format_seconds),
+            rank=5,
+        ),
+        Column(
+            "first_token_p50_s",
+            "first token p50 / p95",
+            _pair("first_token_p50_s", "first_token_p95_s", format_seconds),
+            rank=6,
+        ),
+        Column(
+            "output_tokens_p50",
+            "tokens out p50 / p95",
+            _pair("output_tokens_p50", "output_tokens_p95", _short),
+            rank=7,
+        ),
+        Column("tool_share", "tools", _share("tool_share"), rank=9),
+        Column("image_share", "images", _share("image_share"), rank=10),
+        Column("long_context_share", "long", _share("long_context_share"), rank=11),
+        Column("gateway_cache_share", "own cache", _share("gateway_cache_share"), rank=12),
+    )
+
+
+_DOLLARS = (
+    Column("model", "model", _text("model"), is_text=True),
+    Column("requests", "requests", lambda row: f"{row['requests']:,}"),
+    Column("requests_with_both", "with both", lambda row: f"{row['requests_with_both']:,}", rank=1),
+    Column("usd_reported", "reported $", _money("usd_reported")),
+    Column("usd_booked", "list $", _money("usd_booked")),
+    Column("explanation", "why they differ", _text("explanation"), is_text=True, min_width=24),
+)
+
+
+def _short(value: Any) -> str:
+    """Return a count, from ten thousand on as 12.3K, 4.56M or 7.89B."""
+    if not is_known(value):
+        return NOTHING
+    if float(value) < 10_000:
+        return f"{float(value):,.0f}"
+    return format_short_usd(value).replace("$", "")
+
+
+def _large(value: float) -> str:
+    """Return a number in words from a million on, with three digits."""
+    for size, word in _SIZES:
+        if value >= size * 0.9995:
+            return f"{value / size:.3g}{word}"
+    return f"{float(f'{value:.3g}'):,.0f}"
+
+
+def _volume(volume: MonthlyVolume | None) -> str:
+    if volume is None:
+        return NOTHING
+    return _large(volume.value) + _range(volume, _large)
+
+
+def _usd(volume: MonthlyVolume) -> str:
+    return format_usd(volume.value) + _range(volume, format_usd)
+
+
+def _range(volume: MonthlyVolume, show: Callable[[float], str]) -> str:
+    if volume.low is None or volume.high is None or volume.low == volume.high:
+        return ""
+    return f" (95 % {show(volume.low)} to {show(volume.high)})"
+
+
+def render_markdown(audit: TrafficAudit) -> str:
+    """Return the audit as a Markdown page."""
+    parts = ["# Traffic audit", *answer_lines(audit)]
+    for table in audit_tables(audit):
+        parts += [
+            f"## {table.title}",
+            markdown_tables.render_table(table),
+            *(note for note, _ in table.notes),
+        ]
+    return "\n\n".join(parts) + "\n"

@@ -1,0 +1,356 @@
+"""The audit of traffic: each figure over requests whose truth is known."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gapbench.analysis.traffic import audit_traffic, figures, read_requests
+from gapbench.analysis.traffic.prices import explain_difference
+from gapbench.cli import invoke
+from gapbench.pricing import UnitPrices, find_price
+from tests.traffic_logs import import_files
+
+MONDAY = pd.Timestamp("2026-01-05", tz="UTC")
+
+
+def request(at: pd.Timestamp, number: int = 0, **changes: Any) -> dict[str, Any]:
+    """Return a logged pair: 1,000 tokens in, 400 of them cached, 50 out, one second, half a dollar."""
+    record = {
+        "timestamp": at.isoformat(), "latency_ms": 1000, "ttft_ms": 200, "cost_usd": "0.5", "provider": "openai",
+        "route": "support",
+        "request": {"model": "gpt-5.2", "messages": [{"role": "user", "content": f"question {number} {at}"}]},
+        "response": {
+            "id": f"r-{number}-{at.isoformat()}", "model": "gpt-5.2-2025-12-11",
+            "choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 1000, "completion_tokens": 50, "prompt_tokens_details": {"cached_tokens": 400}},
+        },
+    }  # fmt: skip
+    return {**record, **changes}
+
+
+def frame_of(folder: Path, *records: dict[str, Any]) -> pd.DataFrame:
+    import_files(folder, {"log.jsonl": records})
+    return read_requests([folder / "traffic.parquet"])
+
+
+def test_totals_are_those_of_the_log_to_the_last_token_and_cent(tmp_path: Path) -> None:
+    """Three requests, one of them failed: 2 of each amount, exact."""
+    failed = request(MONDAY, 2, response=None, cost_usd=None, error="slow down", status_code=429)
+    audit = audit_traffic(
+        frame_of(tmp_path, request(MONDAY, 0, cost_usd="0.1"), request(MONDAY, 1, cost_usd="0.2"), failed)
+    )
+
+    total = audit.total
+    assert (3, 2 * 1000, 2 * 400, 2 * 50) == tuple(
+        total[key] for key in ("requests", "input_tokens", "cached_input_tokens", "output_tokens")
+    )
+    assert Decimal("0.3") == total["usd_reported"]
+    assert (400 / 1000, 1 / 3) == (total["cache_share"], total["error_share"])
+    assert (1.0, 0.2, 50.0) == (
+        total["response_p50_s"],
+        total["first_token_p95_s"],
+        total["output_tokens_p50"],
+    )
+    assert (None, 0.0) == (total["gateway_cache_share"], total["image_share"])
+
+
+def test_the_price_books_dollars_use_the_day_and_the_cache(tmp_path: Path) -> None:
+    """600 new tokens, 400 cached ones and 50 out at that day's rates."""
+    audit = audit_traffic(frame_of(tmp_path, request(MONDAY)))
+    price = find_price("openai", "gpt-5.2-2025-12-11", MONDAY.date())
+
+    assert isinstance(price, UnitPrices)
+    assert (
+        price.usd(input_tokens=1000, cached_input_tokens=400, output_tokens=50) == audit.total["usd_booked"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("provider", "model"),
+    [
+        ("openai", "gpt-5.2"),
+        (None, "gpt-5.2"),
+        (None, "openai/gpt-5.2"),
+        ("openai", "openai/gpt-5.2"),
+        ("azure", "gpt-5.2"),
+    ],
+)
+def test_a_model_is_priced_by_whatever_name_the_log_has(
+    tmp_path: Path, provider: str | None, model: str
+) -> None:
+    """A gateway's prefix is no part of the model's name, and a name without a provider tells its maker."""
+    record = request(MONDAY, provider=provider)
+    record["request"]["model"] = model
+    record["response"]["model"] = model
+    audit = audit_traffic(frame_of(tmp_path, record))
+
+    assert audit.total["usd_booked"] is not None
+
+
+def test_an_unknown_price_is_null_with_its_reason(tmp_path: Path) -> None:
+    """It is never 0."""
+    record = request(MONDAY, provider="nobody")
+    record["request"]["model"] = record["response"]["model"] = "house-model"
+    audit = audit_traffic(frame_of(tmp_path, record))
+
+    assert audit.total["usd_booked"] is None
+    (row,) = audit.dollars
+    assert (1, 0) == (row["requests_without_price"], row["requests_with_both"])
+    assert row["explanation"].startswith("no price: ")
+
+
+@pytest.mark.parametrize(
+    ("reported", "words"),
+    [
+        ("10.1", "agree"),
+        ("14", "the log prices cached tokens as new ones"),
+        ("5", "the log has half the list price: a batch or flex discount"),
+        ("1000", "the log seems to be in cents"),
+        ("0", "the log reports no dollars: its gateway knows no price"),
+        ("12", "the log is 20% above list price: another rate, a markup or a discount"),
+    ],
+)
+def test_differences_are_explained(reported: str, words: str) -> None:
+    """Against 10 dollars by the book, and 14 if nothing were cached."""
+    assert words == explain_difference(Decimal(reported), Decimal(10), Decimal(14))
+
+
+def test_a_retry_repeats_the_prompt_of_a_failed_request_soon_after_it(tmp_path: Path) -> None:
+    """Of five requests one is a retry: not the one after 6 minutes, and not the repetition of a success."""
+    prompt = {"model": "gpt-5.2", "messages": [{"role": "user", "content": "the same"}]}
+    seconds = pd.Timedelta(seconds=1)
+    records = [
+        request(MONDAY, 0, request=prompt, response=None, error="busy"),
+        request(MONDAY + 10 * seconds, 1, request=prompt),
+        request(MONDAY + 20 * seconds, 2, request=prompt, response=None, error="busy"),
+        request(MONDAY + 400 * seconds, 3, request=prompt),
+        request(MONDAY + 401 * seconds, 4),
+    ]
+
+    # The third repeats a success; the fourth comes 380 s after a failure.
+    assert 1 / 5 == figures.retry_share(frame_of(tmp_path, *records))
+
+
+def test_retries_are_unknown_without_prompts(tmp_path: Path) -> None:
+    """A hash of nothing would make every request a repetition."""
+    import_files(tmp_path, {"log.jsonl": [request(MONDAY)]}, keep_texts=False)
+    frame = read_requests([tmp_path / "traffic.parquet"])
+
+    assert figures.retry_share(frame) is None
+    assert figures.tool_share(frame) is None
+
+
+def test_shares_of_tools_images_and_long_prompts(tmp_path: Path) -> None:
+    """One of four each; exactly 32,000 tokens is not long."""
+    tools, image, long, edge = (request(MONDAY, number) for number in range(4))
+    tools["request"]["tools"] = [{"name": "look"}]
+    image["request"]["messages"] = [
+        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://x/a.png"}}]}
+    ]
+    long["response"]["usage"] = {"prompt_tokens": 32_001, "completion_tokens": 1}
+    edge["response"]["usage"] = {"prompt_tokens": 32_000, "completion_tokens": 1}
+    frame = frame_of(tmp_path, tools, image, long, edge)
+
+    assert [1 / 4] * 3 == [
+        figures.tool_share(frame),
+        figures.image_share(frame),
+        figures.long_context_share(frame),
+    ]
+
+
+def test_burstiness_is_the_fullest_hour_over_the_mean(tmp_path: Path) -> None:
+    """Six requests in four hours, four of them in the third, two in one minute."""
+    minutes = (0, 125, 130, 131, 131, 239)
+    frame = frame_of(
+        tmp_path, *(request(MONDAY + pd.Timedelta(minutes=at), n) for n, at in enumerate(minutes))
+    )
+    found = figures.burstiness(frame)
+
+    assert found is not None
+    assert (6 / 4, 4, 2, 4 / (6 / 4)) == (
+        found.mean_per_hour,
+        found.peak_per_hour,
+        found.peak_per_minute,
+        found.peak_to_mean,
+    )
+    assert "2026-01-05T02:00:00+00:00" == found.peak_hour
+
+
+def days_frame(by_day: list[int]) -> pd.DataFrame:
+    """Return a frame of times only: so many requests on each day from Monday on, from its first to its last hour."""
+    times = [
+        time
+        for day, count in enumerate(by_day)
+        for time in pd.date_range(
+            MONDAY + pd.Timedelta(days=day, minutes=1),
+            MONDAY + pd.Timedelta(days=day, hours=23.5),
+            periods=count,
+        )
+    ]
+    return pd.DataFrame({"time": pd.Series(times, dtype="datetime64[us, UTC]")})
+
+
+def ones(frame: pd.DataFrame) -> pd.Series[Any]:
+    return pd.Series(1.0, frame.index)
+
+
+def test_a_month_from_few_days_is_their_mean_with_students_interval() -> None:
+    """20, 21 and 22 a day: 21 a day for 365.25 / 12 days, with a deviation of 1; t with 2 degrees is 4.303."""
+    frame = days_frame([20, 21, 22])
+    found = figures.monthly_volume(frame, ones(frame))
+    month, margin = 365.25 / 12, 4.303 * 1 / 3**0.5
+
+    assert found is not None
+    assert (21 * month, (21 - margin) * month, (21 + margin) * month) == pytest.approx(
+        (found.value, found.low, found.high), rel=1e-4
+    )
+
+
+def test_one_or_two_days_give_no_interval() -> None:
+    """Two days cannot tell how days vary."""
+    frame = days_frame([10, 20])
+    found = figures.monthly_volume(frame, ones(frame))
+
+    assert found is not None
+    assert (15 * 365.25 / 12, None, None) == pytest.approx((found.value, found.low, found.high))
+
+
+def test_quiet_sundays_are_no_uncertainty() -> None:
+    """Four weeks of 60 a day and 5 on Sundays: 365 a week, without variation."""
+    frame = days_frame([60, 60, 60, 60, 60, 60, 5] * 4)
+    found = figures.monthly_volume(frame, ones(frame))
+
+    assert found is not None
+    month = 365 / 7 * 365.25 / 12
+    assert (month, month, month) == pytest.approx((found.value, found.low, found.high))
+
+
+def test_days_that_a_log_covers_in_part_do_not_count() -> None:
+    """From 10:00 on the first day to 12:00 on the last: only the day between is whole."""
+    times = [MONDAY + pd.Timedelta(hours=hour) for hour in (10, 25, 30, 60)]
+    frame = pd.DataFrame({"time": pd.Series(times, dtype="datetime64[us, UTC]")})
+
+    assert [MONDAY + pd.Timedelta(days=1)] == figures.whole_days(frame)
+
+
+@pytest.mark.parametrize("weeks", [1, 4])
+def test_the_interval_covers_the_true_month_in_95_of_100_draws(weeks: int) -> None:
+    """200 seeded logs of days with a known mean, each day drawn with an overdispersion of three.
+
+    One week is drawn without weekdays, for Student's interval; four with quiet weekends, for the one within weekdays.
+    Of 200 draws at 95 %, 181 to 198 covers is within 3.2 standard errors.
+    """
+    draw = np.random.default_rng(7)
+    means = np.full(7, 40.0) if weeks == 1 else np.array([60, 60, 60, 60, 50, 10, 10])
+    truth = float(means.mean()) * figures.DAYS_A_MONTH
+    days = pd.date_range(MONDAY, periods=7 * weeks, freq="D")
+    # One row a day carries its amount; the first and the last are in the first and the last hour.
+    frame = pd.DataFrame({"time": days + pd.Timedelta(hours=0.5)})
+    frame.loc[len(frame)] = [days[-1] + pd.Timedelta(hours=23.5)]
+    covered = 0
+    for _ in range(200):
+        amounts = draw.negative_binomial(np.tile(means, weeks) / 2, 1 / 3).astype(float)
+        found = figures.monthly_volume(frame, pd.Series([*amounts, 0.0]))
+        assert found is not None
+        assert found.low is not None
+        assert found.high is not None
+        covered += found.low <= truth <= found.high
+
+    assert 181 <= covered <= 198
+
+
+def test_a_failed_request_counts_for_the_model_that_serves_its_like(tmp_path: Path) -> None:
+    """It names only the model that was asked; a row of its own would hide its errors."""
+    audit = audit_traffic(
+        frame_of(tmp_path, request(MONDAY, 0), request(MONDAY, 1, response=None, error="busy"))
+    )
+
+    assert [("gpt-5.2-2025-12-11", 2, 1 / 2)] == [
+        (row["model"], row["requests"], row["error_share"]) for row in audit.groups["model"]
+    ]
+
+
+@pytest.fixture
+def month(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A table of three whole days, two routes, a request each six hours from the first minute to the last hour."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    hours = [hour for day in range(3) for hour in (24 * day, 24 * day + 6, 24 * day + 12, 24 * day + 23)]
+    records = [
+        request(MONDAY + pd.Timedelta(hours=hour), n, route=("support", "search")[n % 2])
+        for n, hour in enumerate(hours)
+    ]
+    import_files(tmp_path, {"log.jsonl": records})
+    return tmp_path / "traffic.parquet"
+
+
+def test_the_answer_comes_first(month: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """4 requests a day: 4 · 365.25 / 12 = 121.75 a month, at half a dollar each."""
+    assert 0 == invoke(["traffic", "audit", str(month), "--md", "audit.md"])
+    out = capsys.readouterr().out
+
+    assert out.startswith("You send 122 requests and 128,000 tokens a month for $60.88, by 3 whole days.")
+    assert all(len(line) <= 80 for line in out.splitlines())
+    page = Path("audit.md").read_text()
+    assert "## By route\n\n| route | requests |" in page
+    assert "| support | 6 |" in page
+    assert "## By hour of the day, UTC" in page
+
+
+def test_the_audit_as_json_has_every_figure(month: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By model, route, day and hour: the sums are those of all."""
+    assert 0 == invoke(["traffic", "audit", str(month), "--json"])
+    found = json.loads(capsys.readouterr().out)
+
+    for name in ("model", "route", "day", "hour"):
+        assert 12 == sum(row["requests"] for row in found["groups"][name])
+        assert 12 * 1000 == sum(row["input_tokens"] for row in found["groups"][name])
+    assert [0, 6, 12, 23] == [row["hour"] for row in found["groups"]["hour"]]
+    assert 12 * 0.5 == found["total"]["usd_reported"]
+
+
+def test_a_table_without_times_gives_no_month(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is made of what the log does not tell."""
+    import_files(tmp_path, {"log.jsonl": [{"model": "m", "messages": [{"role": "user", "content": "?"}]}]})
+
+    assert 0 == invoke(["traffic", "audit", str(tmp_path / "traffic.parquet")])
+    assert capsys.readouterr().out.startswith("You sent 1 requests; the log covers no whole day")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "none.parquet",
+            "none.parquet: no such file; write it with `bench traffic import LOG --out none.parquet`",
+        ),
+        ("log.jsonl", "log.jsonl cannot be read as a traffic table"),
+        ("other.parquet", "other.parquet is not a traffic table; write one with `bench traffic import`"),
+    ],
+)
+def test_what_is_no_traffic_table_is_refused(
+    month: Path, capsys: pytest.CaptureFixture[str], name: str, message: str
+) -> None:
+    """One line, exit 2."""
+    pd.DataFrame({"time": [1]}).to_parquet("other.parquet")
+
+    assert 2 == invoke(["traffic", "audit", name])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+
+
+def test_simulated_traffic_is_marked(month: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Principle 7: every table that contains a simulated result shows it."""
+    frame = read_requests([month]).assign(simulated=True)
+    from gapbench.report.traffic import answer_lines, audit_tables
+
+    audit = audit_traffic(frame)
+    assert answer_lines(audit)[0].startswith("SIMULATED: ")
+    assert all(table.simulated for table in audit_tables(audit))
