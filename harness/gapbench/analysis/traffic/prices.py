@@ -41,8 +41,16 @@ def price_requests(frame: pd.DataFrame) -> pd.DataFrame:
         frame["cached_input_tokens"].astype(object), frame["cache_write_tokens"].astype(object),
         frame["cache_write_1h_tokens"].astype(object), frame["from_cache"], strict=True,
     )  # fmt: skip
-    found = [_price(quotes, *row) for row in rows]
-    return pd.DataFrame(found, columns=["usd", "usd_uncached", "reason"], index=frame.index, dtype=object)
+    usd: list[Decimal | None] = []
+    uncached: list[Decimal | None] = []
+    reasons: list[str | None] = []
+    for row in rows:
+        booked, without_cache, reason = _price(quotes, *row)
+        usd.append(booked)
+        uncached.append(without_cache)
+        reasons.append(reason)
+    columns = {"usd": usd, "usd_uncached": uncached, "reason": reasons}
+    return pd.DataFrame(columns, index=frame.index, dtype=object)
 
 
 def _price(
@@ -78,8 +86,10 @@ def _price(
     }
     if not counts_are_possible(**counts):
         return None, None, "impossible token counts"
-    uncached = quote.usd(input_tokens=counts["input_tokens"], output_tokens=counts["output_tokens"])
-    return quote.usd(**counts), uncached, None
+    usd = quote.usd(**counts)
+    if not counts["cached_input_tokens"] and not counts["cache_write_tokens"]:
+        return usd, usd, None
+    return usd, quote.usd(input_tokens=counts["input_tokens"], output_tokens=counts["output_tokens"]), None
 
 
 def _quote(provider: Any, served: Any, asked: Any, tier: Any, day: Any) -> UnitPrices | Unpriced:
