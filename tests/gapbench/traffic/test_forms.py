@@ -310,6 +310,20 @@ def test_litellm_spend_log(tmp_path: Path, name: str) -> None:
     assert row["user_hash"] is not None
 
 
+def test_litellm_spend_log_as_parquet(tmp_path: Path) -> None:
+    """As a database exports it: times as timestamps, JSON columns as texts."""
+    import pandas as pd
+
+    cells = {
+        key: json.dumps(value) if isinstance(value, (dict, list)) else value for key, value in LITELLM.items()
+    }
+    times = {key: pd.Timestamp(str(LITELLM[key])) for key in ("startTime", "endTime", "completionStartTime")}
+    pd.DataFrame([{**cells, **times}]).to_parquet(tmp_path / "spend.parquet")
+    (row,), _ = import_files(tmp_path, {"spend.parquet": (tmp_path / "spend.parquet").read_bytes()})
+
+    assert LITELLM_ROW == {key: row[key] for key in LITELLM_ROW}
+
+
 def test_litellm_failure_has_an_error_and_no_counts(tmp_path: Path) -> None:
     """The zeros of a failed call are no counts; the error is in the metadata."""
     failed = {
