@@ -33,7 +33,7 @@ def answer_lines(audit: TrafficAudit) -> list[str]:
     )
     if audit.requests_a_month is None:
         lines = [
-            f"{mark}You sent {_large(total['requests'])} requests; the log covers no whole day, so no month is computed from it."
+            f"{mark}You sent {_large(total['requests'])} request{'' if total['requests'] == 1 else 's'}; the log covers no whole day, so no month is computed from it."
         ]
     else:
         dollars = ""

@@ -321,7 +321,7 @@ def test_a_table_without_times_gives_no_month(tmp_path: Path, capsys: pytest.Cap
     import_files(tmp_path, {"log.jsonl": [{"model": "m", "messages": [{"role": "user", "content": "?"}]}]})
 
     assert 0 == invoke(["traffic", "audit", str(tmp_path / "traffic.parquet")])
-    assert capsys.readouterr().out.startswith("You sent 1 requests; the log covers no whole day")
+    assert capsys.readouterr().out.startswith("You sent 1 request; the log covers no whole day")
 
 
 @pytest.mark.parametrize(

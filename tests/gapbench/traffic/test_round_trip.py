@@ -137,6 +137,35 @@ def test_a_run_is_read_with_its_texts(tmp_path: Path) -> None:
     assert ["4"] * 3 == [row["reply"] for row in rows]
 
 
+def test_the_messages_of_a_run_have_role_and_content() -> None:
+    """A run stores parts; text alone becomes the content, anything else stays parts."""
+    from gapbench.traffic.forms.attempts import AttemptsForm
+
+    form = AttemptsForm()
+    key = {"cell_id": "c", "sample_id": "s", "repeat": 0, "attempt": 1}
+    image = {"image_sha256": "ab"}
+    stored = [
+        {"role": "system", "parts": [{"text": "Be "}, {"text": "brief."}]},
+        {"role": "user", "parts": [{"text": "?"}, image]},
+    ]
+    form._texts = {
+        tuple(key.values()): {
+            **key,
+            "messages": json.dumps(stored),
+            "reply": "",
+            "error": None,
+            "calls": None,
+        }
+    }
+    (draft,) = form.read({**key, "run_id": "r", "started_at": DAY, "sent_s": 1.5})
+
+    assert [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": [{"text": "?"}, image]},
+    ] == draft["messages"]
+    assert (DAY + timedelta(seconds=1.5), "r/c/s/0/1") == (draft["time"], draft["request_id"])
+
+
 def test_the_table_has_the_columns_of_the_record_and_its_version(tmp_path: Path) -> None:
     """The file tells how to read it."""
     import dataclasses

@@ -50,8 +50,8 @@ class AttemptsForm(Form):
         turn = item.get("turn")
         draft: Draft = {
             "time": item["started_at"] + timedelta(seconds=sent),
-            "request_id": item.get("response_id")
-            or "/".join(str(item.get(name)) for name in ("run_id", *_KEY)),
+            # A server may repeat its ids; the key of the row is of this request alone.
+            "request_id": "/".join(str(item.get(name)) for name in ("run_id", *_KEY)),
             "route": item.get("task"),
             "session": item.get("trajectory_id"),
             "simulated": item.get("simulated"),
@@ -61,7 +61,7 @@ class AttemptsForm(Form):
             "endpoint": "chat",
             "service_tier": item.get("service_tier"),
             # Of a later turn the payload has only what was added; a part of a prompt would look like the whole.
-            "messages": parse_json_text(texts.get("messages")) if turn in (None, 0) else None,
+            "messages": _messages(texts.get("messages")) if turn in (None, 0) else None,
             "reply": texts.get("reply"),
             "reply_tool_calls": parse_json_text(texts.get("calls")),
             "parameters": parse_json_text(item.get("params_sent")),
@@ -87,6 +87,23 @@ class AttemptsForm(Form):
                 f"{item['failure_kind']}: {texts['error']}" if texts.get("error") else item["failure_kind"]
             )
         return (draft,)
+
+
+def _messages(stored: Any) -> list[Any] | None:
+    """Return stored messages with role and content: a text, or the parts if there is more than text."""
+    given = parse_json_text(stored)
+    if not isinstance(given, list):
+        return None
+    found = []
+    for message in given:
+        parts = message.get("parts") if isinstance(message, dict) else None
+        if not isinstance(parts, list):
+            found.append(message)
+            continue
+        is_text = all(isinstance(part, dict) and part.keys() == {"text"} for part in parts)
+        content = "".join(str(part["text"]) for part in parts) if is_text else parts
+        found.append({"role": message.get("role"), "content": content})
+    return found
 
 
 def _since(instant: Any, sent: float) -> float | None:
