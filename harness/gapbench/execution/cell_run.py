@@ -137,8 +137,11 @@ class CellRun:
             if stop_signal.reason == "interrupted":
                 scoring_queue.leave_held()
             await scoring_queue.wait_until_scored()
-            run_manifest.add_stretch(entry, clock.started_at, wall_s)
-            _add_reports(entry, reports)
+            if (
+                not cell.model.batch
+            ):  # what is sent again live is a part of the cell, and its times are none of the cell's
+                run_manifest.add_stretch(entry, clock.started_at, wall_s)
+                _add_reports(entry, reports)
             with contextlib.suppress(BenchError):
                 entry.counters_after = await _read_counters(model_session.runner)
             await asyncio.to_thread(self.writer.sync)

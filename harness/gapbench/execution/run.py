@@ -15,6 +15,7 @@ from typing import Self, cast
 
 from gapbench import credentials
 from gapbench.errors import BenchError, FailureKind, ResultsError
+from gapbench.execution.batches.batched_models import BatchedModels
 from gapbench.execution.cell_run import CellRun
 from gapbench.execution.earlier_looks import add_looks_at_smaller_runs, note_look
 from gapbench.execution.earlier_sessions import (
@@ -23,7 +24,7 @@ from gapbench.execution.earlier_sessions import (
     read_earlier_rows,
     reopen_failed_requests,
 )
-from gapbench.execution.failure_words import describe_failure
+from gapbench.execution.failure_words import describe_failure, first_exception
 from gapbench.execution.limits.admission import AdmissionControl
 from gapbench.execution.limits.rate_limiter import RateLimiter
 from gapbench.execution.limits.retry import RetryBudget
@@ -88,7 +89,7 @@ async def run(
         broken, _ = group.split(ResultsError)
         if broken is None:
             raise
-        raise _first_exception(broken) from group
+        raise first_exception(broken) from group
     finally:
         execution.write_final_state()
     return execution.manifest
@@ -121,6 +122,10 @@ class _RunExecution:
         self.rate_limiters: dict[tuple[str, RateLimits], RateLimiter] = {}
         self.scoring_executors = ScoringExecutors.open(settings.make_scoring_executor)
         self.cell_run = CellRun(plan, writer, settings, self.recorder, self.scoring_executors, manifest)
+        self.batched_models = BatchedModels(
+            self.cell_run, earlier, observer, stop_signal,
+            lambda model: self._open_model(model, self.runners[model.id]), self._note_failure, self._record_task_metrics,
+        )  # fmt: skip
         self.watched_cells = WatchedCells(self.cell_run, observer.notify, settings.should_continue)
         self.search_run = SearchRun(
             manifest, writer, observer, stop_signal, self.recorder, earlier.search_rows, self._run_cell
@@ -155,7 +160,7 @@ class _RunExecution:
 
             manifest.sequential = new_entry(plan, settings.looks)
         rows, pending = read_earlier_rows(writer.folder, is_resumed=bool(resumed_manifest))
-        rows = reopen_failed_requests(rows, writer, observer)
+        rows = reopen_failed_requests(rows, writer, observer) if settings.batches.sends_unsent else rows
         earlier = EarlierSessions.from_rows(rows, pending)
         execution = cls(plan, runners, writer, settings, observer, stop_signal, manifest, earlier)
         execution._count_earlier_rows(rows)
@@ -225,7 +230,11 @@ class _RunExecution:
             for model in self.plan.models:
                 self._record_task_metrics(model)
             return
-        for model in self.plan.models:
+        async with self.batched_models.submitted():
+            await self._run_live_models()
+
+    async def _run_live_models(self) -> None:
+        for model in self.batched_models.live_models:
             if self.stop_signal.reason is not None:
                 return
             searches = self.plan.searches_of(model)
@@ -248,9 +257,9 @@ class _RunExecution:
     def write_final_state(self) -> None:
         """Write the final state to the manifest; called however the run ends."""
         self.scoring_executors.shutdown()
-        reason = self.stop_signal.reason
+        reason = self.stop_signal.reason or self.batched_models.describe_unfinished()
         state = "complete" if reason is None else "interrupted" if reason == "interrupted" else "stopped"
-        if state == "complete" and self.manifest.failures:
+        if self.stop_signal.reason is None and self.manifest.failures:
             state = "failed"
         self.manifest.state, self.manifest.reason = state, reason
         note_look(self.manifest, self.recorder.finished_by_cell)
@@ -386,10 +395,3 @@ class _RunExecution:
             cells = self.watched_cells if tally is None else self.cell_run
             await cells.run(cell, todo, model_session, stop_signal, update_tally)
         self.observer.cell_ended(cell)
-
-
-def _first_exception(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    found: BaseException = group
-    while isinstance(found, BaseExceptionGroup):
-        found = found.exceptions[0]
-    return found

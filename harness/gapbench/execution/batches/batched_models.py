@@ -1,0 +1,127 @@
+"""The batched models of a run: their batches are submitted before the live models are asked, and read after."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack
+
+from gapbench.execution.batches.model_batches import ModelBatches
+from gapbench.execution.cell_run import CellRun
+from gapbench.execution.earlier_sessions import EarlierSessions
+from gapbench.execution.limits.stop_signal import StopSignal
+from gapbench.execution.model_session import ModelSession
+from gapbench.execution.recording.observer import RunObserver
+from gapbench.formatting import count_of
+from gapbench.store.batch_journal import BatchJournal
+from gapbench.suite.plan import Cell
+from gapbench.values import Model
+
+
+class BatchedModels:
+    """The models of a run that are asked in batches.
+
+    Args:
+        run: What the cells of the run have in common.
+        earlier: What earlier sessions left.
+        observer: Receives progress.
+        stop_signal: The run's stop signal.
+        open_model: Opens a model.
+        note_failure: Records an error of a model, so that it does not stop the others.
+        record_done: Called with each model whose batches were read.
+
+    Attributes:
+        models: Those with requests that have no final row.
+        live_models: The run's other models; () if they get no requests in this session.
+
+    Raises:
+        ResultsError: The journal of the run's batches is damaged.
+    """
+
+    def __init__(
+        self,
+        run: CellRun,
+        earlier: EarlierSessions,
+        observer: RunObserver,
+        stop_signal: StopSignal,
+        open_model: Callable[[Model], AbstractAsyncContextManager[ModelSession]],
+        note_failure: Callable[[Model], AbstractContextManager[None]],
+        record_done: Callable[[Model], None],
+    ) -> None:
+        self._run = run
+        self._earlier = earlier
+        self._observer = observer
+        self._stop_signal = stop_signal
+        self._open_model = open_model
+        self._note_failure = note_failure
+        self._record_done = record_done
+        self._settings = run.settings.batches
+        self._journal = BatchJournal.open(run.writer.folder, self._settings.sync_file)
+        self.models = [
+            model
+            for model in run.plan.models
+            if model.batch and not all(map(earlier.is_finished, run.plan.cells_of(model)))
+        ]
+        live = (model for model in run.plan.models if model not in self.models)
+        self.live_models = tuple(live) if self._settings.sends_live else ()
+
+    @contextlib.asynccontextmanager
+    async def submitted(self) -> AsyncIterator[None]:
+        """Submit the batches of all models; when the block ends, read them all, side by side.
+
+        Nothing is read during the block, so that reading and scoring do not disturb the times of live models.
+
+        Raises:
+            DiskError: The disk is full or gone.
+        """
+        submitted: list[ModelBatches] = []
+        async with AsyncExitStack() as stack:
+            for model in self.models:
+                with self._note_failure(model):
+                    batches = self._batches_of(await stack.enter_async_context(self._open_model(model)))
+                    submitted.append(batches)
+                    await batches.submit()
+            yield
+            async with asyncio.TaskGroup() as group:
+                for batches in submitted:
+                    group.create_task(self._read(batches))
+
+    def _batches_of(self, session: ModelSession) -> ModelBatches:
+        async def send_live(cell: Cell, todo: Sequence[tuple[int, int]]) -> None:
+            await self._run.run(cell, todo, session, self._stop_signal, lambda _: None)
+
+        return ModelBatches(
+            self._run.plan.cells_of(session.model),
+            self._run,
+            session,
+            self._journal,
+            self._settings,
+            self._earlier,
+            self._observer,
+            self._stop_signal,
+            send_live,
+        )
+
+    async def _read(self, batches: ModelBatches) -> None:
+        with self._note_failure(batches.model):
+            await batches.read()
+        self._record_done(batches.model)
+
+    def describe_unfinished(self) -> str | None:
+        """Return why a run that nothing stopped is not complete. None: every request has its final row."""
+        out = [record for record in self._journal.records.values() if record.is_out]
+        if not self.models and not out and self._settings.sends_live:
+            return None
+        left = {True: 0, False: 0}
+        for cell in self._run.plan.cells:
+            entry = self._run.manifest.cell(cell.cell_id)
+            if not entry.cut_short and cell.task.adaptive is None:
+                done = self._run.recorder.finished_by_cell[cell.cell_id]
+                left[cell.model.batch] += max(0, entry.planned - done)
+        unsent = left[True] - sum(len(record.attempts) for record in out)
+        words = [f"{len(out)} {'batch is' if len(out) == 1 else 'batches are'} out"] if out else []
+        words += [f"{count_of(unsent, 'request')} of batched models not sent"] if unsent > 0 else []
+        if not self._settings.sends_live and left[False]:
+            words.append(f"{count_of(left[False], 'request')} to live models not sent")
+        return ", ".join(words) or None
