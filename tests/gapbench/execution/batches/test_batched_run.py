@@ -286,12 +286,11 @@ def kill_at(provider: BatchProvider, number: int) -> BatchSettings:
 
 
 def test_a_kill_at_any_step_loses_nothing_and_pays_nothing_twice(tmp_path: Path) -> None:
-    """The process dies at each step in turn: one final row for each of 3 requests, and the batches of a quiet run."""
+    """The process dies at each step in turn: one final row for each of 3 requests, and 5 attempts as in a quiet run."""
     quiet = _troubled()
     made = plan(BATCHED, count=3)
     run_batched(tmp_path / "quiet", quiet, replace(FAST, batches=kill_at(quiet, 0)), made)
-    expected = [len(batch.requests) for batch in quiet.batches]
-    assert [2, 1, 2] == expected
+    assert [2, 1, 2] == [len(batch.requests) for batch in quiet.batches]
     for number in range(1, len(quiet.calls) + 1):
         provider, folder = _troubled(), tmp_path / str(number)
         with pytest.raises((Killed, BaseExceptionGroup)):
@@ -300,6 +299,7 @@ def test_a_kill_at_any_step_loses_nothing_and_pays_nothing_twice(tmp_path: Path)
 
         assert "complete" == manifest.state, number
         assert ["s0", "s1", "s2"] == list(finals(folder)["sample_id"]), number
-        assert expected == [len(batch.requests) for batch in provider.batches], number
+        # What failed may be sent again before the second batch is read; it is the same attempt.
+        assert 2 + 1 + 2 == sum(len(batch.requests) for batch in provider.batches), number
         every = read_attempts([folder])
         assert not every.duplicated(["cell_id", "sample_id", "repeat", "attempt"]).any(), number
