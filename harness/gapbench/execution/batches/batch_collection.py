@@ -66,7 +66,9 @@ class BatchCollection:
         seen: set[str] = set()
         unknown: list[str] = []
         counts = {"duplicates": 0, "missing": 0, "unknown": 0}
-        was_cancelled = record.is_cancel_asked or "cancel" in batch.state_raw.lower()
+        state = batch.state_raw.lower()
+        was_cancelled = record.is_cancel_asked or "cancel" in state
+        has_expired = "expire" in state
 
         def call_of(custom_id: str) -> Call | None:
             attempt = record.attempts.get(custom_id)
@@ -75,7 +77,7 @@ class BatchCollection:
         try:
             async for reply in self._client.results(batch, call_of):
                 attempt = record.attempts.get(reply.custom_id)
-                if attempt is None:
+                if attempt is None or not self._requests.is_planned(attempt):
                     counts["unknown"] += 1
                     unknown.append(reply.custom_id[:64])
                     del unknown[MAX_UNKNOWN_IDS:]
@@ -86,18 +88,20 @@ class BatchCollection:
                 seen.add(reply.custom_id)
                 max_tokens = self._max_tokens(attempt)
                 response = response_of(self._session.model, max_tokens, reply, self._client.tier)
-                await self._deliver(rows, attempt, response, was_cancelled=was_cancelled)
-            if batch.problem is not None and not seen:
+                await self._deliver(rows, attempt, response)
+            if batch.problem is not None and not (seen or was_cancelled or has_expired):
                 return False
             for custom_id, attempt in record.attempts.items():
-                if custom_id not in seen:
+                if custom_id not in seen and self._requests.is_planned(attempt):
                     counts["missing"] += 1
-                    kind: FailureKind = "cancelled" if was_cancelled else "server"
+                    kind: FailureKind = (
+                        "cancelled" if was_cancelled else "timeout" if has_expired else "server"
+                    )
                     failure = Failure(
                         kind, f"the batch ended ({batch.state_raw}) without a result for this request"
                     )
                     response = failed_response(failure, self._client.tier)
-                    await self._deliver(rows, attempt, response, was_cancelled=was_cancelled)
+                    await self._deliver(rows, attempt, response)
         except BaseException:
             rows.cancel()
             raise
@@ -119,14 +123,12 @@ class BatchCollection:
         cell, planned = self._requests.place(attempt)
         return cell.params_of(planned).max_tokens
 
-    async def _deliver(
-        self, rows: BatchRows, attempt: BatchAttempt, response: Response, *, was_cancelled: bool = False
-    ) -> None:
+    async def _deliver(self, rows: BatchRows, attempt: BatchAttempt, response: Response) -> None:
         if self._requests.is_recorded(attempt):
             return
         failure = response.failure
-        if failure is not None and failure.kind == "cancelled" and was_cancelled:
-            # The user ended the batch: the request stays unsent, and is not sent again by itself.
+        if failure is not None and failure.kind == "cancelled":
+            # A person ended the batch: the request stays unsent, and is not sent again by itself.
             self._requests.hold(attempt)
             return
         cell, planned = self._requests.place(attempt)

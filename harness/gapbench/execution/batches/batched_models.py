@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack
 
+from gapbench.errors import ResultsError
 from gapbench.execution.batches.model_batches import ModelBatches
 from gapbench.execution.cell_run import CellRun
 from gapbench.execution.earlier_sessions import EarlierSessions
@@ -63,6 +64,13 @@ class BatchedModels:
             for model in run.plan.models
             if model.batch and not all(map(earlier.is_finished, run.plan.cells_of(model)))
         ]
+        names = {model.id for model in run.plan.models if model.batch}
+        for record in self._journal.records.values():
+            if record.is_out and record.model_id not in names:
+                raise ResultsError(
+                    f"{run.writer.folder}: batches of model {record.model_id!r} are out, and the suite asks it live now; set batch: "
+                    f"true at the model again, or give them up with `bench batch cancel {run.writer.folder.name}`"
+                )
         live = (model for model in run.plan.models if model not in self.models)
         self.live_models = tuple(live) if self._settings.sends_live else ()
 
