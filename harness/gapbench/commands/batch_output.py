@@ -87,29 +87,32 @@ def print_statuses(rows: Sequence[BatchStatus], console: Console) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for name in ("batch", "model", "state", "answered", "failed", "age", "expires", "at most"):
-        table.add_column(
-            name, justify="left" if name in {"batch", "model", "state"} else "right", overflow="fold"
-        )
-    for row in rows:
-        answered = NOTHING if row.succeeded is None else f"{row.succeeded:,}/{row.total:,}"
+    for name in ("", "model", "state", "answered", "failed", "age", "expires", "at most"):
+        table.add_column(name, justify="left" if name in {"model", "state"} else "right", overflow="fold")
+    for number, row in enumerate(rows, 1):
+        answered = "?" if row.succeeded is None else f"{row.succeeded:,}"
         table.add_row(
-            row.batch_id or row.label,
+            str(number),
             row.model_id,
             row.state,
-            answered if row.is_out or row.succeeded is not None else f"-/{row.total:,}",
+            f"{answered} of {row.total:,}",
             NOTHING if row.failed is None else f"{row.failed:,}",
             format_age(row.age_s),
             _format_expiry(row),
             NOTHING if row.bound_usd is None else format_usd(row.bound_usd),
         )
     console.print(table)
+    for number, row in enumerate(rows, 1):
+        # Names of batches are too long for the table, and are looked for at the vendor's.
+        name = row.batch_id or f"not confirmed ({row.label})"
+        _print_line(console, f"{number}  {row.runner or 'unknown'}: {name}")
     for row in rows:
         if row.problem is not None:
             _print_line(console, f"{row.batch_id or row.label}: {row.problem}")
     out = [row for row in rows if row.is_out]
     known = [row.bound_usd for row in out if row.bound_usd is not None]
-    words = f"{'1 batch is' if len(out) == 1 else f'{len(out)} batches are'} out"
+    batches = {0: "No batch is", 1: "1 batch is"}.get(len(out), f"{len(out)} batches are")
+    words = f"{batches} out"
     if out:
         words += f" with {count_of(sum(row.total for row in out), 'request')}"
         words += (

@@ -136,7 +136,10 @@ def test_batch_and_cached_tokens_stack_as_the_vendor_says() -> None:
 
     assert (opus.rates.input, opus.rates.cached_input) == (Decimal(5) / 2, Decimal("0.50") / 2)
     assert (gemini.rates.input, gemini.rates.cached_input) == (Decimal(2) / 2, Decimal("0.20"))
-    assert (gemini.rates_for(200_001).input, gemini.rates_for(200_001).cached_input) == (2, Decimal("0.40"))
+    assert (gemini.rates_for(200_001).input, gemini.rates_for(200_001).cached_input) == (
+        Decimal(2),
+        Decimal("0.40"),
+    )
 
 
 def test_a_suite_states_the_price_of_its_batches() -> None:

@@ -157,7 +157,6 @@ class BatchCollection:
             if counts["unknown"]
             else "",
         ]
+        requests = count_of(len(record.attempts), "request")
         said = "".join(f"; {text}" for text in words if text)
-        self._notify(
-            f"batch {batch.batch_id} is read ({batch.state_raw}, {len(record.attempts)} requests){said}"
-        )
+        self._notify(f"batch {batch.batch_id} is read ({batch.state_raw}, {requests}){said}")
