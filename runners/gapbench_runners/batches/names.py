@@ -37,6 +37,11 @@ def check_requests(requests: Sequence[BatchRequest], label: str, limits: BatchLi
         seen.add(name)
 
 
+def is_label(text: str) -> bool:
+    """Return whether a text may be a label."""
+    return _LABEL.fullmatch(text) is not None
+
+
 def check_bytes(sizes: Iterable[int], limits: BatchLimits) -> None:
     """Check the size of a batch.
 
