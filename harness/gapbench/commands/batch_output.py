@@ -35,6 +35,16 @@ def batch_settings(setup: RunSetup, *, submit_only: bool, retry_by: RetryBy) -> 
         raise InputError(
             "--submit-only: no model of the run is asked in batches; add --batch, or batch: true in the suite"
         )
+    ending = [
+        model.id
+        for model in setup.plan.models
+        if model.batch and model.base_url is None and setup.runners[model.id].simulated
+    ]
+    if ending:
+        raise InputError(
+            f"--submit-only: the simulated provider of {', '.join(ending)} ends with this command, and its batches with it; start "
+            "`bench sim` and give the model its address as base_url"
+        )
     return BatchSettings(until="submitted", sends_live=False, retry_by=retry_by)
 
 

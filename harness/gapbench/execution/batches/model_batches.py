@@ -165,7 +165,17 @@ class ModelBatches:
     async def _read_one(self, record: BatchRecord) -> bool:
         if record.batch_id is None:
             return await self._submission.confirm(record)
-        batch = await self._client.read(record.batch_id)
+        try:
+            batch = await self._client.read(record.batch_id)
+        except RunnerError as exc:
+            if exc.kind != "not_found":
+                raise
+            raise RunnerError(
+                "not_found",
+                f"the provider has no batch {record.batch_id} any more ({exc}); `bench batch cancel` gives it up, and its requests "
+                "are then sent again on --resume",
+                http_status=exc.http_status,
+            ) from exc
         self._journal.note_seen(record, batch)
         if batch.state != "ended":
             self._show_progress(record, batch)
