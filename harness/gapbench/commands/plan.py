@@ -80,6 +80,7 @@ def plan_command(
 
     It also shows how the parameters change for each provider.
     """
+    from gapbench.execution.expected_time import ReplyTime, expect_time
     from gapbench.execution.plan_power import (
         PowerAssumptions,
         plan_power,
@@ -93,7 +94,7 @@ def plan_command(
     setup = build_run_setup(Selection(suite, models, tasks, limit, allow_code, batch=batch))
     enforce_data_policy(setup)
     taken = seconds_per_request(read_manifest(find_run_or_baseline(Path("results"), like))) if like else {}
-    assumed = PowerAssumptions(discordance, icc, latency_s, taken)
+    assumed = PowerAssumptions(discordance, icc, ReplyTime(latency_s, taken))
     if as_json:
         from gapbench.suite.plan import describe_plan
 
@@ -114,7 +115,9 @@ def plan_command(
         ]
         power = power_json(plan_power(setup, assumed), assumed, setup.plan.margin_points)
         cells = describe_plan(setup.plan)
-        click.echo(json.dumps({"suite": setup.plan.suite, "cells": cells, "bounds": bounds, "power": power}))
+        time = expect_time(setup.plan, assumed.reply_time).to_json()
+        told = {"suite": setup.plan.suite, "cells": cells, "bounds": bounds, "power": power, "time": time}
+        click.echo(json.dumps(told))
         return
     from rich.console import Console
 
@@ -131,6 +134,7 @@ def print_plan(setup: RunSetup, console: Console, assumed: PowerAssumptions | No
     """
     from rich.table import Table
 
+    from gapbench.execution.expected_time import expect_time
     from gapbench.execution.plan_power import PowerAssumptions, plan_power
     from gapbench.execution.run_pricing import cost_bounds
     from gapbench.execution.setup import find_missing_requirements
@@ -177,6 +181,8 @@ def print_plan(setup: RunSetup, console: Console, assumed: PowerAssumptions | No
                 calls += " in batches"
             console.print(f"{bound.label}: {calls}, {usd}", markup=False, highlight=False)
     assumed = assumed or PowerAssumptions()
+    expected = expect_time(plan, assumed.reply_time)
+    console.print(expected.describe(), markup=False, highlight=False, soft_wrap=True)
     _print_power(plan_power(setup, assumed), assumed, plan.margin_points, console)
     for model_id, problem in find_missing_requirements(setup).items():
         console.print(f"{model_id}: {problem}", markup=False, highlight=False, soft_wrap=True)

@@ -33,11 +33,3 @@ def quote_reply(failure: Failure) -> str:
     """Return the HTTP status of a failed reply and its text in one line, such as ``401: Incorrect API key``."""
     text = " ".join(failure.message.split()) or "no text"
     return text if failure.http_status is None else f"{failure.http_status}: {text}"
-
-
-def first_exception(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the first exception of a group that is not a group itself."""
-    found: BaseException = group
-    while isinstance(found, BaseExceptionGroup):
-        found = found.exceptions[0]
-    return found

@@ -150,7 +150,11 @@ def build_run_setup(selection: Selection) -> RunSetup:
         defaults=suite.params.to_params(),
         models=models,
         tasks=tasks,
-        loads=[load for document in suite.loads for load in document.to_loads(suite.path.parent)],
+        loads=[
+            load
+            for document in suite.loads
+            for load in document.to_loads(suite.path.parent, is_one_of_several=len(suite.loads) > 1)
+        ],
         searches=[search for document in suite.loads if (search := document.to_search()) is not None],
     )
     plan = replace(plan, users=find_users(suite, tasks, models))

@@ -156,6 +156,7 @@ class CellEntry(Entry):
             measured.
         workers: What each process reported. None: not started.
         unusable: Why the rest of the cell is not sent: nearly all of the first answers cannot be used. None: it is sent.
+        beside: Ids of the cells that were sent at the same time, at least in part. []: none.
         cut_short: Whether a search stopped it because its target was out of reach.
     """
 
@@ -175,6 +176,7 @@ class CellEntry(Entry):
     counters_after: JsonObject | None
     lag_p99_s: Number | None
     workers: list[WorkerEntry] | None = None
+    beside: list[str] = Field(default_factory=list)
     cut_short: bool = False
     unusable: str | None = None
 

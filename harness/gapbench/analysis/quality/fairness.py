@@ -12,6 +12,7 @@ import pandas as pd
 
 from gapbench.analysis.frames import Runs
 from gapbench.analysis.quality.model_pairs import ModelPairs
+from gapbench.analysis.quality.side_by_side import different_company, models_beside
 from gapbench.analysis.quality.tool_fairness import different_tools, group_tool_changes, tool_conditions
 from gapbench.analysis.quality.user_fairness import USER_COLUMNS, different_users, users_by_model
 from gapbench.formatting import format_percent
@@ -92,6 +93,7 @@ def violations_by_pair(
         for name in models
     }
     users = users_by_model(runs)
+    beside = models_beside(runs)
     found: dict[tuple[str, str], list[str]] = {}
     for (one, other), shared in pairs.items():
         violations = found[one, other] = [*own[one], *own[other]]
@@ -107,6 +109,7 @@ def violations_by_pair(
             violations += compare(one, other, parts[one], parts[other])
         violations += different_tools(one, other, tools[one], tools[other])
         violations += different_users(one, other, users.get(one, {}), users.get(other, {}))
+        violations += different_company(one, other, beside)
         most = min(MAX_SHARE_DIFFERENCE_POINTS, margin)
         violations += _different_outcome_shares(one, other, parts[one], parts[other], most)
     return found
@@ -121,10 +124,11 @@ def request_conditions(runs: Runs, models: Sequence[str]) -> list[dict[str, Any]
     ``tools`` (see :func:`gapbench.analysis.quality.tool_fairness.tool_conditions`; null without tools),
     ``users`` (the models that played the users of its episodes; [] if they were scripted),
     ``truncated`` ``refused`` ``infra`` (shares, 0 to 1), ``reasoning`` (``disclosure``, ``tokens_mean``),
-    ``first_day`` and ``last_day``, ``loads``.
+    ``first_day`` and ``last_day``, ``loads``, ``beside`` (the other models that were asked at the same time).
     """
     frame = runs.frame[list(dict.fromkeys(FAIRNESS_COLUMNS))]
     users = users_by_model(runs)
+    beside = models_beside(runs)
     prompts = _hashes(frame["prompt_sha256"])
     measured = (frame["final"] & (frame["phase"] == "measure")).to_numpy()
     rows: list[dict[str, Any]] = []
@@ -164,6 +168,7 @@ def request_conditions(runs: Runs, models: Sequence[str]) -> list[dict[str, Any]
                 "first_day": str(min(days)) if len(days) else None,
                 "last_day": str(max(days)) if len(days) else None,
                 "loads": sorted(str(load) for load in part["load"].unique()),
+                "beside": beside.get(name, []),
             }
         )
     return rows

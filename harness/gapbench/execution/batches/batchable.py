@@ -75,11 +75,11 @@ def refuse_unbatchable(suite: Suite, plan: Plan, *, until_sure: bool) -> None:
         )
     searches = plan.searches_of(model)
     loads = {cell.load.label: cell.load for cell in plan.cells_of(model)}
-    timed = [label for label, load in loads.items() if load.kind != "concurrency"]
+    timed = [label for label, load in loads.items() if load.is_timed or load.kind != "concurrency"]
     if timed or searches:
         name = timed[0] if timed else searches[0].search.label
         raise InputError(
-            f"{where}, and load {name!r} of {suite.path} is about times; remove the load and keep one with concurrency, or {way_out}"
+            f"{where}, and load {name!r} of {suite.path} is about times; keep one load with concurrency that is not timed, or {way_out}"
         )
     if len(loads) > 1:
         raise InputError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack
@@ -14,6 +13,7 @@ from gapbench.execution.earlier_sessions import EarlierSessions
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.model_session import ModelSession
 from gapbench.execution.recording.observer import RunObserver
+from gapbench.execution.side_by_side import run_side_by_side
 from gapbench.formatting import count_of
 from gapbench.store.batch_journal import BatchJournal
 from gapbench.suite.plan import Cell
@@ -30,11 +30,9 @@ class BatchedModels:
         stop_signal: The run's stop signal.
         open_model: Opens a model.
         note_failure: Records an error of a model, so that it does not stop the others.
-        record_done: Called with each model whose batches were read.
 
     Attributes:
         models: Those with requests that have no final row.
-        live_models: The run's other models; () if they get no requests in this session.
 
     Raises:
         ResultsError: The journal of the run's batches is damaged.
@@ -48,7 +46,6 @@ class BatchedModels:
         stop_signal: StopSignal,
         open_model: Callable[[Model], AbstractAsyncContextManager[ModelSession]],
         note_failure: Callable[[Model], AbstractContextManager[None]],
-        record_done: Callable[[Model], None],
     ) -> None:
         self._run = run
         self._earlier = earlier
@@ -56,7 +53,6 @@ class BatchedModels:
         self._stop_signal = stop_signal
         self._open_model = open_model
         self._note_failure = note_failure
-        self._record_done = record_done
         self._settings = run.settings.batches
         self._journal = BatchJournal.open(run.writer.folder, self._settings.sync_file)
         self.models = [
@@ -71,8 +67,10 @@ class BatchedModels:
                     f"{run.writer.folder}: batches of model {record.model_id!r} are out, and the suite asks it live now; set batch: "
                     f"true at the model again, or give them up with `bench batch cancel {run.writer.folder.name}`"
                 )
-        live = (model for model in run.plan.models if model not in self.models)
-        self.live_models = tuple(live) if self._settings.sends_live else ()
+
+    def is_live(self, model: Model) -> bool:
+        """Return whether a model gets its requests live in this session, or has none left."""
+        return self._settings.sends_live and model not in self.models
 
     @contextlib.asynccontextmanager
     async def submitted(self) -> AsyncIterator[None]:
@@ -91,9 +89,7 @@ class BatchedModels:
                     submitted.append(batches)
                     await batches.submit()
             yield
-            async with asyncio.TaskGroup() as group:
-                for batches in submitted:
-                    group.create_task(self._read(batches))
+            await run_side_by_side(self._read(batches) for batches in submitted)
 
     def _batches_of(self, session: ModelSession) -> ModelBatches:
         async def send_live(cell: Cell, todo: Sequence[tuple[int, int]]) -> None:
@@ -114,7 +110,6 @@ class BatchedModels:
     async def _read(self, batches: ModelBatches) -> None:
         with self._note_failure(batches.model):
             await batches.read()
-        self._record_done(batches.model)
 
     def describe_unfinished(self) -> str | None:
         """Return why a run that nothing stopped is not complete. None: every request has its final row."""
