@@ -460,3 +460,16 @@ def test_nothing_is_sent_again_by_itself(protocol: str) -> None:
                 await runner.close()
 
     assert asyncio.run(work()) == ("overloaded", 1)
+
+
+@pytest.mark.parametrize("protocol", ["chat", "google"])
+def test_a_batch_that_is_done_without_a_file_is_an_error(protocol: str) -> None:
+    """It was paid for, so its requests are not missing; the file may come later."""
+
+    async def work(open_desk: Desk) -> str:
+        batch = await open_desk.ended(await open_desk.client.create(open_desk.requests(1), LABEL))
+        with pytest.raises(RunnerError, match="names no file of re") as caught:
+            await open_desk.replies(dataclasses.replace(batch, raw={}))
+        return caught.value.kind
+
+    assert at_desk(protocol, work) == "server"
