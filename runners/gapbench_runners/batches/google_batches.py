@@ -175,9 +175,17 @@ class GoogleBatches(BatchClient):
         return await self.read(batch_id)
 
     async def results(self, batch: Batch, call_of: Callable[[str], Call | None]) -> AsyncIterator[BatchReply]:
-        """Yield one reply for each line of the file of replies. A batch that failed or expired has none."""
+        """Yield one reply for each line of the file of replies. A batch that failed or expired has none.
+
+        One that succeeded without a file was paid for (discuss.ai.google.dev/t/174261): that is an error, because its
+        requests must not be sent again.
+        """
         name = batch.raw.get("responses_file")
         if name is None:
+            if batch.state_raw.endswith("SUCCEEDED"):
+                raise RunnerError(
+                    "server", f"{batch.batch_id} succeeded and names no file of replies; try again later"
+                )
             return
         if not _FILE_NAME.fullmatch(name):
             raise RunnerError("garbage", f"expected the name of a file, found {name[:80]!r}")

@@ -54,6 +54,7 @@ _STATES: Mapping[str, BatchState] = {
     "expired": "ended",
     "cancelled": "ended",
 }
+_PAGE = 100
 _NO_SUCH_ROUTE = frozenset({404, 405, 501})
 
 
@@ -180,13 +181,17 @@ class OpenAIBatches(BatchClient):
 
     async def find(self, label_prefix: str, since: datetime | None = None) -> AsyncIterator[Batch]:
         """Yield the account's batches whose metadata has such a label."""
-        seen = 0
+        seen = older = 0
         try:
-            async for listed in self._client.batches.list(limit=100):
+            async for listed in self._client.batches.list(limit=_PAGE):
                 batch = _describe(listed.to_dict(mode="json"))
                 seen += 1
-                if seen > MAX_LISTED or is_before(batch.created_at, since):
+                # The newest come first, but no document promises it: only a whole page of older ones ends the search.
+                older = older + 1 if is_before(batch.created_at, since) else 0
+                if seen > MAX_LISTED or older == _PAGE:
                     return
+                if older:
+                    continue
                 if batch.label is not None and batch.label.startswith(label_prefix):
                     yield batch
         except Exception as exc:
@@ -207,7 +212,14 @@ class OpenAIBatches(BatchClient):
             raise self._explain(exc) from exc
 
     async def results(self, batch: Batch, call_of: Callable[[str], Call | None]) -> AsyncIterator[BatchReply]:
-        """Yield the lines of the file of answers, then of the file of errors; a batch may have one, both or neither."""
+        """Yield the lines of the file of answers, then of the file of errors; a batch may have one, both or neither.
+
+        A completed batch without files was paid for: that is an error, because its requests must not be sent again.
+        """
+        if batch.state_raw == "completed" and not batch.raw.keys() & {"output_file_id", "error_file_id"}:
+            raise RunnerError(
+                "server", f"{batch.batch_id} is completed and names no file of results; try again later"
+            )
         for key in ("output_file_id", "error_file_id"):
             if file_id := batch.raw.get(key):
                 async for line in read_result_lines(self._download(file_id)):

@@ -32,7 +32,14 @@ def read_whole_chat(body: Mapping[str, Any] | RunnerError, shown: Disclosure) ->
 
 def read_whole_response(body: Mapping[str, Any] | RunnerError) -> AsyncIterator[Chunk]:
     """Read a response of the Responses API, or why there is none."""
-    event = body if isinstance(body, RunnerError) else {"type": "response.done", "response": body}
+    event: Mapping[str, Any] | RunnerError = body
+    if not isinstance(body, RunnerError):
+        if not isinstance(body.get("status"), str):
+            event = RunnerError(
+                "garbage", f"expected a response with a status, found {str(dict(body))[:200]}"
+            )
+        else:
+            event = {"type": "response.done", "response": body}
     return read_responses_stream(filtered_prompt_as_event(_events([event]), "responses"))
 
 

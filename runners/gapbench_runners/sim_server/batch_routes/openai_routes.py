@@ -165,9 +165,13 @@ class OpenAIRoutes:
             others = [result for result in batch.results or () if result.outcome != "answered"]
             for key, results in (("output_file_id", answered), ("error_file_id", others)):
                 data = write_results((result, _result_line(batch, result)) for result in results)
-                batch.facts[key] = (
-                    self._store.add_file("file-sim", f"{key}.jsonl", data).file_id if data else None
+                # When all failed there is no file of answers; when lines were lost there is one without them.
+                is_due = bool(data) or (
+                    key == "output_file_id" and len(batch.results or ()) < len(batch.lines)
                 )
+                is_due = is_due and batch.refusal is None
+                file = self._store.add_file("file-sim", f"{key}.jsonl", data) if is_due else None
+                batch.facts[key] = None if file is None else file.file_id
         return self._describe(batch)
 
     @staticmethod
