@@ -79,7 +79,7 @@ def refuse_unbatchable(suite: Suite, plan: Plan, *, until_sure: bool) -> None:
     if timed or searches:
         name = timed[0] if timed else searches[0].search.label
         raise InputError(
-            f"{where}, and load {name!r} of {suite.path} is about times; keep one load with concurrency that is not timed, or {way_out}"
+            f"{where}, and load {name!r} of {suite.path} is about times; keep one load with concurrency and timed: false, or {way_out}"
         )
     if len(loads) > 1:
         raise InputError(
