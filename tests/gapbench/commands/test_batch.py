@@ -117,7 +117,11 @@ def test_the_plan_prints_the_price_of_batches(vendor: Simulation, capsys: pytest
     ("more", "options", "said"),
     [
         ("loads: [{rate_rps: 5, duration_s: 2}]", [], "load 'r5' of suite.yaml is about times"),
-        ("loads: [{concurrency: [1, 4], timed: false}]", [], "paid twice for the 2 loads of suite.yaml (c1, c4)"),
+        (
+            "loads: [{concurrency: [1, 4], timed: false}]",
+            [],
+            "paid twice for the 2 loads of suite.yaml (c1, c4)",
+        ),
         ("", ["--until-sure"], "--until-sure has nothing to look at"),
     ],
 )

@@ -256,7 +256,7 @@ def test_every_row_of_the_book_has_its_keys() -> None:
         assert needed <= set(row) <= known, row
         assert all(isinstance(row[name], str) for name in classes & set(row))
         for tier in row.get("tiers", {}).values():
-            assert set(tier) <= classes
+            assert set(tier) <= classes | {"above"}
         for step in row.get("above", ()):
             assert set(step) <= classes | {"input_tokens"}
 

@@ -34,10 +34,8 @@ def choose_batched(suite: Suite, models: Sequence[Model], *, wants_all: bool) ->
     for model in models:
         batch = said.get(model.id)
         runner = load_runner_class(model.runner)
-        if batch and not _has_batch_api(runner):
-            raise InputError(
-                f"{suite.model_location(model.id)}: model {model.id!r}: runner {model.runner!r} has no batch API; remove batch: true"
-            )
+        if batch:
+            require_batch_api(model, suite.model_location(model.id))
         if batch is None and wants_all:
             # What answers at another address is often a server of one's own, which has no batches.
             batch = _has_batch_api(runner) and (
@@ -51,6 +49,22 @@ def choose_batched(suite: Suite, models: Sequence[Model], *, wants_all: bool) ->
             "as a gateway, gets batch: true in the suite"
         )
     return found
+
+
+def require_batch_api(model: Model, where: str) -> None:
+    """Refuse a model that is to be asked in batches, and whose runner has no batch API.
+
+    Args:
+        model: The model.
+        where: Where it is named, for the message.
+
+    Raises:
+        InputError: Its runner has none.
+    """
+    if not _has_batch_api(load_runner_class(model.runner)):
+        raise InputError(
+            f"{where}: model {model.id!r}: runner {model.runner!r} has no batch API; remove batch: true, or --batch"
+        )
 
 
 def _has_batch_api(runner: type[Runner]) -> bool:
