@@ -23,6 +23,7 @@ from gapbench.values.batches import Batch, BatchLimits, BatchReply, BatchRequest
 from gapbench_runners.batches.descriptions import (
     MAX_LISTED,
     count_or_none,
+    explain_sdk_error,
     instant_or_none,
     is_before,
     require_id,
@@ -84,9 +85,9 @@ class AnthropicBatches(BatchClient):
         check_bytes((len(orjson.dumps(request)) + 1 for request in given), self.limits)
         try:
             batch = await self._client.messages.batches.create(requests=given)  # type: ignore[arg-type]  # params are the SDK's own
-            return replace(_describe(batch.to_dict(mode="json")), label=label)
+            return replace(_describe(batch.to_dict(mode="json", warnings=False)), label=label)
         except Exception as exc:
-            raise self._to_runner_error(exc) from exc
+            raise explain_sdk_error(exc, self._to_runner_error) from exc
 
     async def find(self, label_prefix: str, since: datetime | None = None) -> AsyncIterator[Batch]:
         """Yield ended batches with such a label, which is read from their results, and all that have not ended.
@@ -96,7 +97,7 @@ class AnthropicBatches(BatchClient):
         seen = 0
         try:
             async for listed in self._client.messages.batches.list(limit=100):
-                batch = _describe(listed.to_dict(mode="json"))
+                batch = _describe(listed.to_dict(mode="json", warnings=False))
                 seen += 1
                 if seen > MAX_LISTED or is_before(batch.created_at, since):
                     return
@@ -107,7 +108,7 @@ class AnthropicBatches(BatchClient):
                 if label is not None and label.startswith(label_prefix):
                     yield replace(batch, label=label)
         except Exception as exc:
-            raise self._to_runner_error(exc) from exc
+            raise explain_sdk_error(exc, self._to_runner_error) from exc
 
     async def _label_of(self, batch: Batch) -> str | None:
         """Return the label in front of the custom ids of a batch that has ended. None: it is not one of ours."""
@@ -121,6 +122,10 @@ class AnthropicBatches(BatchClient):
                 looked_at += 1
                 if looked_at == _LINES_LOOKED_AT:
                     break
+        except RunnerError as exc:
+            # Its results were deleted, or are too old.
+            if exc.kind != "not_found":
+                raise
         finally:
             await download.aclose()
         return None
@@ -129,17 +134,17 @@ class AnthropicBatches(BatchClient):
         """Return a batch as it is now; its label is not told."""
         try:
             batch = await self._client.messages.batches.retrieve(batch_id)
-            return _describe(batch.to_dict(mode="json"))
+            return _describe(batch.to_dict(mode="json", warnings=False))
         except Exception as exc:
-            raise self._to_runner_error(exc) from exc
+            raise explain_sdk_error(exc, self._to_runner_error) from exc
 
     async def cancel(self, batch_id: str) -> Batch:
         """Ask for a batch to end; requests that are being answered are finished."""
         try:
             batch = await self._client.messages.batches.cancel(batch_id)
-            return _describe(batch.to_dict(mode="json"))
+            return _describe(batch.to_dict(mode="json", warnings=False))
         except Exception as exc:
-            raise self._to_runner_error(exc) from exc
+            raise explain_sdk_error(exc, self._to_runner_error) from exc
 
     async def results(self, batch: Batch, call_of: Callable[[str], Call | None]) -> AsyncIterator[BatchReply]:
         """Yield one reply for each line of the results, which Anthropic keeps for 29 days."""
@@ -175,7 +180,7 @@ class AnthropicBatches(BatchClient):
             finally:
                 await response.aclose()
         except Exception as exc:
-            raise self._to_runner_error(exc) from exc
+            raise explain_sdk_error(exc, self._to_runner_error) from exc
 
 
 def _message_of(result: Mapping[str, Any]) -> Mapping[str, Any] | RunnerError:

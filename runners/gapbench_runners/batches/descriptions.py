@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +15,24 @@ CLOCK_SLACK = timedelta(minutes=15)
 """How far our clock may be from the provider's when batches since an instant are looked for."""
 MAX_LISTED = 10_000
 """Batches that are looked at in a list; an account has fewer within the days that matter."""
+
+
+_UNREADABLE_ANSWERS = (TypeError, ValueError, KeyError, AttributeError)
+
+
+def explain_sdk_error(exc: Exception, to_runner_error: Callable[[Exception], RunnerError]) -> RunnerError:
+    """Return the failure of a call of the SDK about batches.
+
+    The requests of a batch are built before, so an error of a type or a value is in what the provider answered.
+
+    Args:
+        exc: What the SDK raised.
+        to_runner_error: The runner's translation of the SDK's errors.
+    """
+    if isinstance(exc, _UNREADABLE_ANSWERS):
+        message = f"the answer about a batch cannot be read: {type(exc).__name__}: {exc}"
+        return RunnerError("garbage", transport.redact_and_truncate(message))
+    return to_runner_error(exc)
 
 
 def require_id(given: Any, where: str) -> str:

@@ -10,6 +10,7 @@ import contextlib
 import io
 import re
 import tempfile
+import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import datetime, timedelta
@@ -26,6 +27,7 @@ from gapbench.values.batches import Batch, BatchLimits, BatchReply, BatchRequest
 from gapbench_runners.batches.descriptions import (
     MAX_LISTED,
     count_or_none,
+    explain_sdk_error,
     instant_or_none,
     is_before,
     join_errors,
@@ -107,6 +109,8 @@ class GoogleBatches(BatchClient):
         self._templates = templates
         self._model = model
         self._to_runner_error = to_runner_error
+        # We read the state ourselves; google-genai 3.6 warns of every new one.
+        warnings.filterwarnings("ignore", message=".* is not a valid JobState", category=UserWarning)
 
     async def size_bytes(self, request: BatchRequest) -> int:
         """Return the length of the request's line."""
@@ -131,7 +135,7 @@ class GoogleBatches(BatchClient):
                     model=self._model, src=name, config={"display_name": label}
                 )
         except Exception as exc:
-            raise self._to_runner_error(exc) from exc
+            raise explain_sdk_error(exc, self._to_runner_error) from exc
         return _describe(_answer(answers))
 
     async def find(self, label_prefix: str, since: datetime | None = None) -> AsyncIterator[Batch]:
@@ -143,7 +147,7 @@ class GoogleBatches(BatchClient):
                 with _kept_answers() as answers:
                     await self._client.aio.batches.list(config={"page_size": 100, "page_token": page_token})
             except Exception as exc:
-                raise self._to_runner_error(exc) from exc
+                raise explain_sdk_error(exc, self._to_runner_error) from exc
             page = _answer(answers)
             listed = page.get("operations")
             for operation in listed if isinstance(listed, list) else ():
@@ -163,7 +167,7 @@ class GoogleBatches(BatchClient):
             with _kept_answers() as answers:
                 await self._client.aio.batches.get(name=batch_id)
         except Exception as exc:
-            raise self._to_runner_error(exc) from exc
+            raise explain_sdk_error(exc, self._to_runner_error) from exc
         return _describe(_answer(answers))
 
     async def cancel(self, batch_id: str) -> Batch:
@@ -171,7 +175,7 @@ class GoogleBatches(BatchClient):
         try:
             await self._client.aio.batches.cancel(name=batch_id)
         except Exception as exc:
-            raise self._to_runner_error(exc) from exc
+            raise explain_sdk_error(exc, self._to_runner_error) from exc
         return await self.read(batch_id)
 
     async def results(self, batch: Batch, call_of: Callable[[str], Call | None]) -> AsyncIterator[BatchReply]:
@@ -194,7 +198,7 @@ class GoogleBatches(BatchClient):
                 # It goes to disk: the SDK gives it whole, or to something that is written to.
                 await self._client.aio.files.download(file=name, destination=file)  # type: ignore[call-overload]  # anything with `write` will do
             except Exception as exc:
-                raise self._to_runner_error(exc) from exc
+                raise explain_sdk_error(exc, self._to_runner_error) from exc
             async for line in read_result_lines(file.pieces()):
                 yield await self._reply(line, call_of)
 

@@ -20,6 +20,7 @@ from gapbench.values.batches import Batch, BatchLimits, BatchReply, BatchRequest
 from gapbench_runners.batches.descriptions import (
     MAX_LISTED,
     count_or_none,
+    explain_sdk_error,
     instant_or_none,
     is_before,
     join_errors,
@@ -177,14 +178,14 @@ class OpenAIBatches(BatchClient):
                 with contextlib.suppress(Exception):
                     await self._client.files.delete(file_id)
             raise failure from exc
-        return _describe(batch.to_dict(mode="json"))
+        return _describe(batch.to_dict(mode="json", warnings=False))
 
     async def find(self, label_prefix: str, since: datetime | None = None) -> AsyncIterator[Batch]:
         """Yield the account's batches whose metadata has such a label."""
         seen = older = 0
         try:
             async for listed in self._client.batches.list(limit=_PAGE):
-                batch = _describe(listed.to_dict(mode="json"))
+                batch = _describe(listed.to_dict(mode="json", warnings=False))
                 seen += 1
                 # The newest come first, but no document promises it: only a whole page of older ones ends the search.
                 older = older + 1 if is_before(batch.created_at, since) else 0
@@ -200,14 +201,18 @@ class OpenAIBatches(BatchClient):
     async def read(self, batch_id: str) -> Batch:
         """Return a batch as it is now."""
         try:
-            return _describe((await self._client.batches.retrieve(batch_id)).to_dict(mode="json"))
+            return _describe(
+                (await self._client.batches.retrieve(batch_id)).to_dict(mode="json", warnings=False)
+            )
         except Exception as exc:
             raise self._explain(exc) from exc
 
     async def cancel(self, batch_id: str) -> Batch:
         """Ask for a batch to end, which takes up to ten minutes."""
         try:
-            return _describe((await self._client.batches.cancel(batch_id)).to_dict(mode="json"))
+            return _describe(
+                (await self._client.batches.cancel(batch_id)).to_dict(mode="json", warnings=False)
+            )
         except Exception as exc:
             raise self._explain(exc) from exc
 
@@ -235,7 +240,7 @@ class OpenAIBatches(BatchClient):
 
     def _explain(self, exc: Exception) -> RunnerError:
         """Return the failure; for a compatible server without these routes, what to use in their place."""
-        failure = self._to_runner_error(exc)
+        failure = explain_sdk_error(exc, self._to_runner_error)
         if self._is_official_endpoint or failure.http_status not in _NO_SUCH_ROUTE:
             return failure
         return RunnerError(

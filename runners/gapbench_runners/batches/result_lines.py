@@ -77,7 +77,7 @@ def _parse(start: bytes, line_bytes: int, max_line_bytes: int) -> ResultLine | N
     except orjson.JSONDecodeError as exc:
         return _broken(text, f"a line of the results is not JSON ({exc}); its custom id is all that is used")
     if not isinstance(body, dict):
-        return _broken(text, f"a line of the results is no JSON object, but a {type(body).__name__}")
+        return _broken(text, f"a line of the results is not a JSON object, but a {type(body).__name__}")
     return ResultLine(body)
 
 

@@ -2,18 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
 import httpx2
 
 from gapbench import transport
+from gapbench.errors import RunnerError
 from gapbench.values import Session
+from gapbench_runners.batches.result_lines import MAX_FILE_BYTES
 
+_DOWNLOADS = ("/content", "/results", ":download")
 SILENCE_S = 600.0
 """Longest silence: Anthropic answers a submit of 256 MB only when it has read and checked it."""
 AnswerHook = Callable[[httpx2.Response], Awaitable[None]]
+
+
+class _BoundedStream(httpx2.AsyncByteStream):
+    """A response body that ends with an error when it is too large; a server need not tell its length."""
+
+    def __init__(self, inner: httpx2.AsyncByteStream, max_bytes: int) -> None:
+        self._inner = inner
+        self._max_bytes = max_bytes
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        left = self._max_bytes
+        async for piece in self._inner:
+            left -= len(piece)
+            if left < 0:
+                raise RunnerError("garbage", f"response larger than {self._max_bytes} bytes")
+            yield piece
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+async def bound_body(response: httpx2.Response) -> None:
+    """Bound the body of a response: a hook of an HTTP client. Files of results may be longer than descriptions."""
+    is_download = response.request.url.path.endswith(_DOWNLOADS)
+    assert isinstance(response.stream, httpx2.AsyncByteStream)
+    response.stream = _BoundedStream(
+        response.stream, MAX_FILE_BYTES if is_download else transport.MAX_BODY_BYTES
+    )
 
 
 class BatchHttp:
@@ -40,8 +71,8 @@ class BatchHttp:
         assert self._session is not None, "open comes before client"
         if self._client is None:
             self._client = transport.new_client(self._base_url, self._session)
-            if self._on_answer is not None:
-                self._client.event_hooks = {"request": [], "response": [self._on_answer]}
+            hooks = [bound_body] if self._on_answer is None else [bound_body, self._on_answer]
+            self._client.event_hooks = {"request": [], "response": hooks}
         return self._client
 
     def sdk_client(self, client: Any) -> Any:

@@ -45,20 +45,20 @@ def _supervise(folder: Path, command: list[str], tell: int) -> None:
         child: list[subprocess.Popen[bytes]] = []
         # Signals go to the whole group, so the program gets them too.
         signal.signal(signal.SIGTERM, lambda *_: _kill_later(child))
-        began_s = time.time()
+        began_s = time.monotonic()
         try:
             child.append(subprocess.Popen(command))
         except OSError as exc:
             sys.stderr.write(f"cannot start {command[0]!r}: {exc.strerror}\n")
             sys.stderr.flush()
-            _write(folder / "ended.json", {"exit_code": 127, "began_s": began_s, "ended_s": time.time()})
+            _write(folder / "ended.json", {"exit_code": 127, "engine_s": 0.0})
             os.write(tell, b"failed")
             return
-        _write(folder / "process.json", {"group": os.getpgid(0), "began_s": began_s})
+        _write(folder / "process.json", {"group": os.getpgid(0)})
         os.write(tell, b"started")
         os.close(tell)
         code = child[0].wait()
-        _write(folder / "ended.json", {"exit_code": code, "began_s": began_s, "ended_s": time.time()})
+        _write(folder / "ended.json", {"exit_code": code, "engine_s": time.monotonic() - began_s})
     # An engine that crashes leaves its workers behind.
     os.killpg(0, signal.SIGKILL)
 

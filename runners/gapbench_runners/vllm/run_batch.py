@@ -196,9 +196,9 @@ class VllmRunBatches(BatchClient):
             "replies_file": str(folder / REPLIES),
             "command": str(facts.get("command")),
         }
-        began, finished = ended.get("began_s"), ended.get("ended_s")
-        if isinstance(began, float) and isinstance(finished, float):
-            raw |= {"engine_s": f"{finished - began:.3f}"}
+        engine_s = ended.get("engine_s")
+        if isinstance(engine_s, float):
+            raw |= {"engine_s": f"{engine_s:.3f}"}
         return Batch(
             batch_id=folder.name,
             state=state,

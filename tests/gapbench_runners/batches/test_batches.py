@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import re
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -416,50 +417,50 @@ def test_a_wrong_key_is_an_auth_failure(protocol: str, monkeypatch: pytest.Monke
     assert "planted" not in str(failure)
 
 
-@pytest.mark.parametrize("protocol", ["chat", "responses"])
-def test_a_compatible_server_without_batches_is_told_what_to_do(protocol: str) -> None:
-    """Such as a vLLM that serves: its offline form is named."""
+def replayed(protocol: str, replay: Replay, work: Callable[[Any], Awaitable[Any]]) -> Any:
+    """Return what some work with a batch client returns whose provider always answers the same."""
 
-    async def work() -> RunnerError:
-        replay = Replay(b'{"detail":"Not Found"}', status=404, kind="application/json")
+    async def main() -> Any:
         async with replay.serving() as url:
             runner = runner_for(protocol, url)
             await runner.open(Session(Path()))
             try:
-                client = runner.batch_client()
-                assert client is not None
-                with pytest.raises(RunnerError) as caught:
-                    await client.read("x")
-                return caught.value
+                return await work(runner.batch_client())
             finally:
                 await runner.close()
 
-    failure = asyncio.run(work())
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize("protocol", ["chat", "responses"])
+def test_a_compatible_server_without_batches_is_told_what_to_do(protocol: str) -> None:
+    """Such as a vLLM that serves: its offline form is named."""
+    replay = Replay(b'{"detail":"Not Found"}', status=404, kind="application/json")
+
+    async def work(client: Any) -> RunnerError:
+        with pytest.raises(RunnerError) as caught:
+            await client.read("x")
+        return caught.value
+
+    failure = replayed(protocol, replay, work)
 
     assert failure.kind == "not_found"
     assert "has no /files and /batches (HTTP 404" in str(failure)
     assert "runner: vllm with run_batch" in str(failure)
 
 
-@pytest.mark.parametrize("protocol", ["messages", "google"])
+@pytest.mark.parametrize("protocol", ["chat", "messages", "google"])
 def test_nothing_is_sent_again_by_itself(protocol: str) -> None:
     """The SDKs' retries are off: an overloaded provider is asked once."""
+    replay = Replay(b'{"error":{"message":"busy"}}', status=503, kind="application/json")
 
-    async def work() -> tuple[str, int]:
-        replay = Replay(b'{"error":{"message":"busy"}}', status=503, kind="application/json")
-        async with replay.serving() as url:
-            runner = runner_for(protocol, url)
-            await runner.open(Session(Path()))
-            try:
-                client = runner.batch_client()
-                assert client is not None
-                with pytest.raises(RunnerError) as caught:
-                    await client.read("batches/x" if protocol == "google" else "x")
-                return caught.value.kind, len(replay.asked)
-            finally:
-                await runner.close()
+    async def work(client: Any) -> str:
+        with pytest.raises(RunnerError) as caught:
+            await client.read("batches/x" if protocol == "google" else "x")
+        return caught.value.kind
 
-    assert asyncio.run(work()) == ("overloaded", 1)
+    assert replayed(protocol, replay, work) == "overloaded"
+    assert len(replay.asked) == 1
 
 
 @pytest.mark.parametrize("protocol", ["chat", "google"])
@@ -473,3 +474,56 @@ def test_a_batch_that_is_done_without_a_file_is_an_error(protocol: str) -> None:
         return caught.value.kind
 
     assert at_desk(protocol, work) == "server"
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("body", [b"{}", b'{"id": 5, "name": 5}', b"[]", b"null", b"no json"])
+def test_a_description_that_is_none_is_garbage(protocol: str, body: bytes) -> None:
+    """Never an exception of another kind, and never a batch without an id."""
+    batch_id = "batches/x" if protocol == "google" else "x"
+
+    async def work(client: Any) -> str:
+        with pytest.raises(RunnerError) as caught:
+            await client.read(batch_id)
+        return caught.value.kind
+
+    assert replayed(protocol, Replay(body, kind="application/json"), work) == "garbage"
+
+
+@pytest.mark.parametrize(
+    ("protocol", "body"),
+    [
+        (
+            "chat",
+            {"id": "x", "status": "brand_new", "request_counts": {"total": "many"}, "created_at": "now"},
+        ),
+        ("messages", {"id": "x", "processing_status": "brand_new", "request_counts": 5}),
+        ("google", {"name": "batches/x", "metadata": {"state": "BATCH_STATE_BRAND_NEW", "batchStats": []}}),
+    ],
+)
+def test_a_state_that_is_not_known_is_waited_for(protocol: str, body: dict[str, Any]) -> None:
+    """A new word of the provider must not end a batch that is paid for."""
+    batch_id = "batches/x" if protocol == "google" else "x"
+    replay = Replay(orjson.dumps(body), kind="application/json")
+
+    async def work(client: Any) -> Batch:
+        found: Batch = await client.read(batch_id)
+        return found
+
+    batch = replayed(protocol, replay, work)
+
+    assert (batch.state, batch.total) == ("running", None)
+    assert batch.state_raw.lower().endswith("brand_new")
+
+
+def test_an_answer_without_an_end_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bound of a description is that of a live reply."""
+    monkeypatch.setattr("gapbench.transport.MAX_BODY_BYTES", 1_000)
+    replay = Replay(b'{"id":"x","status":"' + b"x" * 2_000 + b'"}', kind="application/json")
+
+    async def work(client: Any) -> str:
+        with pytest.raises(RunnerError, match="larger than 1000 bytes") as caught:
+            await client.read("x")
+        return caught.value.kind
+
+    assert replayed("chat", replay, work) == "garbage"

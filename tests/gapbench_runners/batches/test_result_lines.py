@@ -52,7 +52,7 @@ def test_a_file_is_read_however_it_is_cut(size: int) -> None:
         (b'{"id":"x","custom_id":"a-1","respon', "a-1", "is not JSON"),
         (b'{"key": "a-1", "respon', "a-1", "is not JSON"),
         (b"<html>", "", "is not JSON"),
-        (b"[1]", "", "is no JSON object, but a list"),
+        (b"[1]", "", "is not a JSON object, but a list"),
         (b'{"n":"' + b"x" * 100 + b'"}', "", "has 108 bytes, more than 64"),
         (b'{"custom_id":"a-1","n":"' + b"x" * 100 + b'"}', "", "bytes, more than 64"),
     ],
