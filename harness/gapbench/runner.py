@@ -45,11 +45,13 @@ class RunnerOption:
         description: One line for the suite's JSON Schema.
         starts_server: Whether a model with this option and without ``base_url`` gets a server or an engine that the
             runner starts and stops. Such a model shares no rate limits or retries with others.
+        answers_in_batches: Whether a model with this option answers in batches alone.
     """
 
     annotation: Any
     description: str
     starts_server: bool = False
+    answers_in_batches: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ def status_command(run: Path, out: Path, *, offline: bool, allow_code: bool, as_
         lacking = find_missing_requirements(setup)
         runners = {key: runner for key, runner in setup.runners.items() if key not in lacking}
         models = {model.id: model for model in setup.plan.models}
-        rows = run_on_event_loop(read_statuses(records, models, runners))
+        rows = run_on_event_loop(read_statuses(records, models, runners, found.previous.folder))
         for model_id, problem in lacking.items():
             if any(row.is_out and row.model_id == model_id for row in rows):
                 click.echo(f"{model_id}: not asked: {problem}", err=True)

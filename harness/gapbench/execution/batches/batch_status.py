@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from gapbench import credentials
 from gapbench.errors import BenchError, RunnerError, SetupError
+from gapbench.execution.model_sessions import log_folder_of
 from gapbench.runner import BatchClient, Runner
 from gapbench.store.batch_journal import BatchJournal, BatchRecord
 from gapbench.store.provenance import format_utc
@@ -123,7 +123,7 @@ def describe_batch(
 
 
 async def read_statuses(
-    records: Sequence[BatchRecord], models: dict[str, Model], runners: dict[str, Runner]
+    records: Sequence[BatchRecord], models: dict[str, Model], runners: dict[str, Runner], folder: Path
 ) -> list[BatchStatus]:
     """Ask the providers for the batches that are out, and return all of them. What cannot be asked says why.
 
@@ -131,6 +131,7 @@ async def read_statuses(
         records: The run's batches.
         models: The models to ask, by id.
         runners: Their runners, not open yet; a model without one is not asked.
+        folder: The run folder.
     """
     found: dict[str, BatchStatus] = {}
     for model_id in dict.fromkeys(record.model_id for record in records):
@@ -141,7 +142,7 @@ async def read_statuses(
         if not out or model_id not in runners:
             continue
         try:
-            async with open_batch_client(models[model_id], runners[model_id]) as client:
+            async with open_batch_client(models[model_id], runners[model_id], folder) as client:
                 for record in out:
                     found[record.label] = await _read_one(client, record, name)
         except BenchError as exc:
@@ -169,7 +170,7 @@ async def cancel_batches(journal: BatchJournal, model: Model, runner: Runner) ->
         DiskError: The disk is full or gone.
     """
     lines: list[str] = []
-    async with open_batch_client(model, runner) as client:
+    async with open_batch_client(model, runner, journal.folder) as client:
         for record in journal.out_of(model.id):
             batch_id = record.batch_id or await _find_id(client, journal, record)
             if batch_id is None:
@@ -199,18 +200,25 @@ async def _find_id(client: BatchClient, journal: BatchJournal, record: BatchReco
 
 
 @contextlib.asynccontextmanager
-async def open_batch_client(model: Model, runner: Runner) -> AsyncIterator[BatchClient]:
+async def open_batch_client(model: Model, runner: Runner, folder: Path) -> AsyncIterator[BatchClient]:
     """Open a runner for the duration of the block and yield its batch API.
+
+    Args:
+        model: The model.
+        runner: Its runner.
+        folder: The run folder, which has the logs of the model; a runner may keep its batches beside them.
 
     Raises:
         SetupError: The runner cannot be made ready, or its provider has no batch API.
     """
-    with TemporaryDirectory() as folder:
-        try:
-            await runner.open(RunPolicies().make_session(model, Path(folder), 1))
-            client = runner.batch_client()
-            if client is None:
-                raise SetupError(f"the provider of model {model.id!r} has no batch API at this address")
-            yield client
-        finally:
-            await runner.close()
+    log_dir = log_folder_of(folder, model)
+    log_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        await runner.open(RunPolicies().make_session(model, log_dir, 1))
+        client = runner.batch_client()
+        if client is None:
+            raise SetupError(f"the provider of model {model.id!r} has no batch API at this address")
+        yield client
+    finally:
+        await runner.close()
+        credentials.redact_files_in(log_dir)

@@ -18,7 +18,8 @@ def choose_batched(suite: Suite, models: Sequence[Model], *, wants_all: bool) ->
     Args:
         suite: The suite; ``batch:`` at a model decides for it.
         models: The models of the run.
-        wants_all: Whether ``--batch`` was given: every model that goes to a vendor with a batch API is batched.
+        wants_all: Whether ``--batch`` was given: every model that goes to a vendor with a batch API is batched. One that
+            answers in batches alone always is.
 
     Raises:
         InputError: A model is to be batched whose runner has no batch API, or ``--batch`` fits none of them.
@@ -36,6 +37,15 @@ def choose_batched(suite: Suite, models: Sequence[Model], *, wants_all: bool) ->
         runner = load_runner_class(model.runner)
         if batch:
             require_batch_api(model, suite.model_location(model.id))
+        if any(
+            option.answers_in_batches for key, option in runner.info.options.items() if key in model.options
+        ):
+            if batch is False:
+                raise InputError(
+                    f"{suite.model_location(model.id)}: model {model.id!r} answers in batches alone; remove batch: false, or let it "
+                    "have a server"
+                )
+            batch = True
         if batch is None and wants_all:
             # What answers at another address is often a server of one's own, which has no batches.
             batch = _has_batch_api(runner) and (
