@@ -171,29 +171,37 @@ def main() -> None:
         "--seeds", type=int, default=1, help="runs of each protocol whose every step is killed"
     )
     parser.add_argument("--kills", type=int, default=8, help="processes to kill")
-    parser.add_argument("--protocol", choices=list(VENDORS), action="append")
+    parser.add_argument(
+        "--protocol",
+        choices=[*VENDORS, "none"],
+        action="append",
+        help="default: all; none: only kill processes",
+    )
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "batch_faults.json")
     asked = parser.parse_args()
-    began = time.process_time()
-    result: dict[str, Any] = {
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "python": platform.python_version(),
-        "cpus": os.cpu_count(),
-        "protocols": {},
-    }
+    # Parts that are not asked for stay as they are.
+    result: dict[str, Any] = json.loads(asked.out.read_text()) if asked.out.exists() else {}
+    result |= {"python": platform.python_version(), "cpus": os.cpu_count()}
+    protocols = result.setdefault("protocols", {})
     for protocol in asked.protocol or VENDORS:
-        result["protocols"][protocol] = sweep(protocol, asked.count, asked.seeds)
-        print(protocol, json.dumps(result["protocols"][protocol]), flush=True)
+        if protocol != "none":
+            began = time.process_time()
+            protocols[protocol] = {"at": _now(), **sweep(protocol, asked.count, asked.seeds)}
+            protocols[protocol]["cpu_s"] = round(time.process_time() - began, 1)
+            print(protocol, json.dumps(protocols[protocol]), flush=True)
     if asked.kills:
-        result["sigkill"] = kill_processes(asked.kills, 40)
+        result["sigkill"] = {"at": _now(), **kill_processes(asked.kills, 40)}
         print("sigkill", json.dumps(result["sigkill"]), flush=True)
-    result["cpu_s"] = round(time.process_time() - began, 1)
-    problems = [text for part in result["protocols"].values() for text in part["problems"]]
+    problems = [text for part in protocols.values() for text in part["problems"]]
     problems += result.get("sigkill", {}).get("problems", [])
     result["problems"] = len(problems)
     asked.out.write_text(json.dumps(result, indent=2) + "\n")
     print(f"{len(problems)} problems; {asked.out}")
     raise SystemExit(bool(problems))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 if __name__ == "__main__":

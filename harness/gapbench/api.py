@@ -34,6 +34,7 @@ def run(
     max_usd: float | None = None,
     allow_code: bool = False,
     until_sure: bool = False,
+    batch: bool = False,
     cache: str | os.PathLike[str] | None = None,
     preflight: bool = True,
 ) -> Results:
@@ -51,6 +52,7 @@ def run(
         max_usd: US dollars at which the run stops. None: no limit.
         allow_code: Whether the suite may run its Python code and server commands with your permissions.
         until_sure: Whether to stop at *ahead*, *no worse* or *equivalent*, with an error of 5 % however often the run looks.
+        batch: Whether vendors are asked through their batch APIs: half the price, within a day, without times.
         cache: Response cache folder, for accuracy runs. None: the one that the suite names, if any.
         preflight: Whether a run with paid calls first sends one small call to each model, so that a wrong key, name or
             parameter costs nothing.
@@ -79,7 +81,7 @@ def run(
     from gapbench.store.provenance import new_run_id
 
     selection = Selection(
-        os.fspath(suite), tuple(models or ()), tuple(tasks or ()), limit, allow_code, until_sure
+        os.fspath(suite), tuple(models or ()), tuple(tasks or ()), limit, allow_code, until_sure, batch=batch
     )
     setup = build_run_setup(selection)
     enforce_data_policy(setup)

@@ -207,6 +207,9 @@ def run_command(
     changes = confirm_changes(setup, previous, console, accept=accept_changes, ask=not yes)
     check_results_writable(out)
     finished = _finished_requests(setup, previous, is_changed=bool(changes))
+    if in_batches := _requests_in_batches(previous):
+        console.print(f"{len(in_batches)} requests are in batches that are out", highlight=False)
+        finished = {*finished, *in_batches}
     if not quiet or not yes:
         confirm_run(setup, console, ask=not yes, max_usd=max_usd, finished=finished)
     first_calls = [] if no_preflight else _make_first_calls(setup, finished, console)
@@ -253,6 +256,16 @@ def _finished_requests(
         if is_changed
         else finished_requests(previous.folder)
     )
+
+
+def _requests_in_batches(previous: ResumableRun | None) -> Collection[RequestKey]:
+    """Return the requests of a resumed run that batches are answering; they are not sent again either."""
+    from gapbench.store.batch_journal import batches_out
+
+    if previous is None:
+        return ()
+    attempts = (one for record in batches_out(previous.folder) for one in record.attempts.values())
+    return frozenset((one.cell_id, one.sample_id, one.repeat) for one in attempts)
 
 
 def _make_first_calls(

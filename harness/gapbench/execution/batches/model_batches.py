@@ -120,13 +120,15 @@ class ModelBatches:
             DiskError: The disk is full or gone.
         """
         poll_s = self._settings.poll_s
-        while self._settings.until != "submitted" and not self._is_stopped:
+        while self._settings.until != "submitted" and not self._is_interrupted:
             has_read = await self._read_ended()
-            if not self._is_out and not self._is_stopped:
-                await self._send_again()
+            if not self._is_out:
+                if not self._is_stopped:
+                    await self._send_again()
                 if not self._is_out:
                     break
-            if self._settings.until == "read":
+            # A spent budget ends the wait, but what has ended is paid for and read.
+            if self._settings.until == "read" or self._is_stopped:
                 break
             poll_s = self._settings.poll_s if has_read else min(self._settings.max_poll_s, 2 * poll_s)
             await self._stop_signal.sleep(poll_s)
@@ -136,6 +138,10 @@ class ModelBatches:
     @property
     def _is_stopped(self) -> bool:
         return self._stop_signal.reason is not None
+
+    @property
+    def _is_interrupted(self) -> bool:
+        return self._stop_signal.reason == "interrupted"
 
     @property
     def _is_out(self) -> bool:
@@ -148,7 +154,7 @@ class ModelBatches:
         """Ask for the state of each batch that is out, and read those that have ended; returns whether any was read."""
         has_read = False
         for record in self._journal.out_of(self.model.id):
-            if self._is_stopped:
+            if self._is_interrupted:
                 break
             try:
                 has_read |= await self._read_one(record)

@@ -303,3 +303,17 @@ def test_a_kill_at_any_step_loses_nothing_and_pays_nothing_twice(tmp_path: Path)
         assert 2 + 1 + 2 == sum(len(batch.requests) for batch in provider.batches), number
         every = read_attempts([folder])
         assert not every.duplicated(["cell_id", "sample_id", "repeat", "attempt"]).any(), number
+
+
+def test_a_spent_budget_does_not_keep_paid_answers_from_being_read(tmp_path: Path) -> None:
+    """4 dollars are spent of 4 when the batch has ended: its rows are made all the same."""
+    provider = BatchProvider(reads=1)
+    priced = replace(settings(until="submitted"), price_attempt=lambda _: Decimal(1))
+    run_batched(tmp_path, provider, priced)
+    fetch = replace(settings(until="read", sends_unsent=False, sends_live=False), max_usd=Decimal(1))
+    fetch = replace(fetch, price_attempt=lambda _: Decimal(1))
+    run_batched(tmp_path, provider, fetch, resume=True)
+    run_batched(tmp_path, provider, fetch, resume=True)
+
+    assert 4 == len(finals(tmp_path))
+    assert [] == batches_out(tmp_path)
