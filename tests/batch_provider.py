@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -39,6 +39,7 @@ class BatchProvider:
         fault: Called before each step with its name, such as ``create:before``; it may raise.
         replies: Returns the results of a batch that has ended.
         batches: All batches, oldest first.
+        hides_labels: Whether a batch tells its label only when it has ended, as Anthropic's do.
         billed: Prompts that were answered, in order: each is paid for.
         calls: Names of the steps made.
     """
@@ -48,6 +49,7 @@ class BatchProvider:
     fault: Callable[[str], None] = lambda _: None
     replies: Callable[[StoredBatch], list[BatchReply]] | None = None
     batches: list[StoredBatch] = field(default_factory=list)
+    hides_labels: bool = False
     billed: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
 
@@ -91,7 +93,9 @@ class ProviderClient(BatchClient):
     async def find(self, label_prefix: str, since: datetime | None = None) -> AsyncIterator[Batch]:
         self.provider.step("find")
         for batch in reversed(self.provider.batches):
-            if batch.label.startswith(label_prefix):
+            if self.provider.hides_labels and not batch.is_ended:
+                yield replace(await self.read(batch.batch_id), label=None)
+            elif batch.label.startswith(label_prefix):
                 yield self._describe(batch)
 
     async def read(self, batch_id: str) -> Batch:

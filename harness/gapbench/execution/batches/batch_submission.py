@@ -207,5 +207,7 @@ class BatchSubmission:
 
 
 def _is_refusal(error: RunnerError) -> bool:
-    """Return whether the provider certainly made no batch: it answered, and refused."""
+    """Return whether the provider certainly made no batch: it answered, and refused, or was never asked."""
+    if error.kind == "bad_request":
+        return True
     return error.http_status is not None and 400 <= error.http_status < 500 and error.http_status != 408

@@ -93,6 +93,7 @@ class ModelBatches:
             self._notify,
             self._collection.refuse,
         )
+        self._may_submit = True
         self._failed_reads = 0
         self._refused_batches = 0
         self._last_counts: dict[str, tuple[int | None, int | None]] = {}
@@ -108,9 +109,12 @@ class ModelBatches:
             left = self._requests.count_of_cell(cell)
             self._observer.cell_started(cell, len(cell.requests), len(cell.requests) - left)
         self._submission.reserve_out()
+        # What is out is read all the same if this fails, and nothing more is submitted.
+        self._may_submit = False
         await self._submission.confirm_out()
         if self._settings.sends_unsent and not self._is_stopped:
             await self._submission.submit()
+        self._may_submit = True
 
     async def read(self) -> None:
         """Read the batches that end, send again what failed, and end as :attr:`BatchSettings.until` says.
@@ -211,6 +215,8 @@ class ModelBatches:
 
     async def _send_again(self) -> None:
         """Send what failed again, and what the provider or the spend limit did not let pass before."""
+        if not self._may_submit:
+            return
         waiting = self._requests.to_submit()
         again = [attempt for attempt in waiting if attempt.attempt > 1]
         if again and self._settings.retry_by == "live":

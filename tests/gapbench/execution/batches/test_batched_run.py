@@ -182,6 +182,21 @@ def test_a_submission_whose_answer_is_lost_is_adopted(tmp_path: Path) -> None:
     assert any("batch_1 was found at the provider and is adopted" in line for line in watch.lines)
 
 
+def test_a_batch_that_may_be_the_lost_one_is_waited_for(tmp_path: Path) -> None:
+    """The provider tells labels at the end: an unknown batch of the right size runs, so nothing is submitted again."""
+    provider = BatchProvider(reads=3, hides_labels=True)
+
+    def cut(step: str) -> None:
+        if step == "create:after":
+            raise lost()
+
+    provider.fault = cut
+    manifest, _ = run_batched(tmp_path, provider)
+
+    assert ("complete", 1) == (manifest.state, len(provider.batches))
+    assert provider.calls.count("find") >= 3
+
+
 def test_a_submission_that_never_arrived_is_made_again(tmp_path: Path) -> None:
     provider = BatchProvider()
 
@@ -205,7 +220,7 @@ def test_a_refused_submission_fails_the_model_and_pays_nothing(tmp_path: Path) -
 
     provider.fault = refuse
     manifest, _ = run_batched(tmp_path, provider)
-    assert ("failed", "no such key") == (manifest.state, manifest.failures[0].message)
+    assert ("failed", ["no such key"]) == (manifest.state, [one.message for one in manifest.failures])
     assert [] == batches_out(tmp_path)
 
 
