@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from gapbench.commands.resume import ResumableRun
     from gapbench.execution.batches.settings import RetryBy
     from gapbench.execution.setup import RunSetup
+    from gapbench.runner import Runner
+    from gapbench.values import Model
 
 _run_argument = click.argument("run", type=RunPath())
 
@@ -54,7 +56,6 @@ def status_command(run: Path, out: Path, *, offline: bool, allow_code: bool, as_
     from gapbench.commands.batch_output import print_statuses
     from gapbench.execution.batches.batch_status import describe_batch, read_statuses
     from gapbench.execution.event_loop import run_on_event_loop
-    from gapbench.execution.setup import find_missing_requirements
     from gapbench.store.batch_journal import read_batches
 
     found = _find_batched_run(out, run, allow_code=allow_code)
@@ -64,10 +65,9 @@ def status_command(run: Path, out: Path, *, offline: bool, allow_code: bool, as_
     if offline:
         rows = [describe_batch(record, names.get(record.model_id, "")) for record in records]
     else:
-        setup = found.build_setup()
-        lacking = find_missing_requirements(setup)
-        runners = {key: runner for key, runner in setup.runners.items() if key not in lacking}
-        models = {model.id: model for model in setup.plan.models}
+        models, runners = found.models(), found.runners()
+        lacking = {key: text for key, runner in runners.items() if (text := runner.missing_requirement())}
+        runners = {key: runner for key, runner in runners.items() if key not in lacking}
         rows = run_on_event_loop(read_statuses(records, models, runners, found.previous.folder))
         for model_id, problem in lacking.items():
             if any(row.is_out and row.model_id == model_id for row in rows):
@@ -110,7 +110,7 @@ def fetch_command(
 
     from gapbench.commands.resume_changed import confirm_changes
     from gapbench.commands.run_results import print_results
-    from gapbench.errors import ResultsError
+    from gapbench.errors import InputError, ResultsError
     from gapbench.execution.batches.settings import BatchSettings
     from gapbench.execution.monitoring.live_view import open_view
     from gapbench.execution.preflight import refuse_missing_requirements, refuse_unpriced
@@ -126,6 +126,10 @@ def fetch_command(
     if not batches_out(previous.folder):
         console.print("No batch is out; these are the results so far.", highlight=False)
         return print_results(previous.manifest, previous.folder, console, quiet=quiet)
+    if found.judged is not None:
+        raise InputError(
+            f"{previous.folder} holds the batches of a judge; repeat `bench judge` or `bench arena` as before to read them"
+        )
     setup = found.build_setup()
     refuse_missing_requirements(setup)
     refuse_unpriced(setup, max_usd)
@@ -157,9 +161,9 @@ def cancel_command(run: Path, out: Path, *, allow_code: bool) -> int:
     What is not answered stays unsent until `bench run --resume RUN`.
     """
     from gapbench.commands.storage_paths import display_path
+    from gapbench.errors import SetupError
     from gapbench.execution.batches.batch_status import cancel_batches
     from gapbench.execution.event_loop import run_on_event_loop
-    from gapbench.execution.preflight import refuse_missing_requirements
     from gapbench.store import RunWriter
     from gapbench.store.batch_journal import BatchJournal, batches_out
 
@@ -168,13 +172,16 @@ def cancel_command(run: Path, out: Path, *, allow_code: bool) -> int:
     if not batches_out(folder):
         click.echo("No batch is out.")
         return 0
-    setup = found.build_setup()
-    refuse_missing_requirements(setup)
+    models, runners = found.models(), found.runners()
+    for record in batches_out(folder):
+        problem = runners[record.model_id].missing_requirement() if record.model_id in runners else None
+        if problem:
+            raise SetupError(f"{record.model_id}: {problem}")
     with RunWriter(folder):
         journal = BatchJournal.open(folder)
-        for model in setup.plan.models:
+        for model in models.values():
             if journal.out_of(model.id):
-                runner = setup.runners[model.id]
+                runner = runners[model.id]
                 for line in run_on_event_loop(cancel_batches(journal, model, runner)):
                     click.echo(line)
         left = len([record for record in journal.records.values() if record.is_out])
@@ -185,17 +192,40 @@ def cancel_command(run: Path, out: Path, *, allow_code: bool) -> int:
 
 @dataclass(frozen=True)
 class _BatchedRun:
-    """A run that has batches."""
+    """A run that has batches, or the run of a judge inside a judged run.
+
+    Attributes:
+        previous: The run; of a judge's run with the selection of the judged run.
+        judged: The judged run. None: the run is no judge's.
+    """
 
     previous: ResumableRun
+    judged: Path | None = None
 
     def build_setup(self) -> RunSetup:
-        """Return its suite, plan and runners; opens no connection."""
+        """Return the suite, the plan and the runners; opens no connection."""
         from gapbench.execution.setup import build_run_setup, enforce_data_policy
 
         setup = build_run_setup(self.previous.selection)
         enforce_data_policy(setup)
         return setup
+
+    def models(self) -> dict[str, Model]:
+        """Return the models that may have batches, by id."""
+        from gapbench.commands.judging import find_judge
+
+        setup = self.build_setup()
+        if self.judged is None:
+            return {model.id: model for model in setup.plan.models}
+        manifest = self.previous.manifest
+        ids = [] if manifest is None else [model.id for model in manifest.models]
+        return {judge_id: find_judge(setup, judge_id, batch=True) for judge_id in ids}
+
+    def runners(self) -> dict[str, Runner]:
+        """Return the runners of these models, not open yet."""
+        from gapbench.execution.setup import build_runner
+
+        return {model_id: build_runner(model) for model_id, model in self.models().items()}
 
 
 def _find_batched_run(results: Path, run: Path, *, allow_code: bool) -> _BatchedRun:
@@ -204,13 +234,20 @@ def _find_batched_run(results: Path, run: Path, *, allow_code: bool) -> _Batched
     Raises:
         ResultsError: There is no such run, or it has no batches.
     """
-    from gapbench.commands.resume import find_resumable_run
+    from gapbench.commands.judging import load_selection
+    from gapbench.commands.resume import ResumableRun, find_resumable_run
     from gapbench.errors import ResultsError
+    from gapbench.store import is_run, read_manifest
     from gapbench.store.batch_journal import has_batches
 
-    previous = find_resumable_run(results, run, None, allow_code=allow_code, has_filters=False)
+    judged = run.parent if is_run(run) and is_run(run.parent) else None
+    if judged is not None:
+        selection = load_selection(judged, allow_code=allow_code)
+        previous = ResumableRun(run, read_manifest(run), selection)
+    else:
+        previous = find_resumable_run(results, run, None, allow_code=allow_code, has_filters=False)
     if not has_batches(previous.folder):
         raise ResultsError(
             f"{previous.folder} has no batches; `bench run SUITE --batch` starts a run with batches"
         )
-    return _BatchedRun(previous)
+    return _BatchedRun(previous, judged)

@@ -127,6 +127,10 @@ def test_a_judge_is_asked_in_batches(folder: Path, capsys: pytest.CaptureFixture
     assert rows["done_s"].isna().all()
     assert "strong" == ratings["rows"][0]["model_id"]
 
+    assert 0 == invoke(["batch", "status", str(judging), "--json"])
+    (batch,) = json.loads(capsys.readouterr().out)["batches"]
+    assert ("jury", "read", 24) == (batch["model"], batch["state"], batch["total"])
+
 
 def test_not_to_wait_is_for_batches(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert 2 == invoke(["judge", str(folder), "--no-wait", "--yes"])
