@@ -146,9 +146,11 @@ class CellRun:
             if stop_signal.reason == "interrupted":
                 scoring_queue.leave_held()
             await scoring_queue.wait_until_scored()
-            run_manifest.add_stretch(entry, clock.started_at, wall_s)
-            _add_reports(entry, reports)
-            entry.beside = sorted({*entry.beside, *beside})
+            if not cell.model.batch:
+                # What is sent again live belongs to no load, and neither do its times.
+                run_manifest.add_stretch(entry, clock.started_at, wall_s)
+                _add_reports(entry, reports)
+                entry.beside = sorted({*entry.beside, *beside})
             with contextlib.suppress(BenchError):
                 entry.counters_after = await _read_counters(model_session.runner)
             if any(self.manifest.cell(other).model_id == cell.model.id for other in beside):

@@ -59,6 +59,7 @@ class ModelEntry(Entry):
         options: Options of its runner.
         cost: What it costs. None: its provider's list price.
         facts: What the runner reported of the server; {} before it was opened.
+        batch: Whether its answers came from the provider's batch API.
     """
 
     id: str
@@ -74,6 +75,7 @@ class ModelEntry(Entry):
     options: JsonObject
     cost: CostEntry | None
     facts: JsonObject
+    batch: bool = False
 
     @property
     def known_price_provider(self) -> str | None:

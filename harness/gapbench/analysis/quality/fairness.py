@@ -50,6 +50,8 @@ _NEEDED = [
 ]
 FAIRNESS_COLUMNS = (*_NEEDED, *USER_COLUMNS, "prompt_sha256")
 """Columns of the runs' frame that this module uses."""
+BATCH_WORDS = "its batch API answered"
+"""In the sentence on a model that was asked in batches."""
 _RENAMED = re.compile(r" renamed\b|^max_tokens sent as [a-zA-Z_]+$")
 
 
@@ -83,7 +85,12 @@ def violations_by_pair(
     of_replies = {name: frame[replies & (frame["model_id"] == name).to_numpy()] for name in models}
     tools = {name: tool_conditions(runs, name, of_replies[name]) for name in models}
     own = {
-        name: [*_changed_settings(name, of_replies[name]), *_transports(name, parts[name])] for name in models
+        name: [
+            *_changed_settings(name, of_replies[name]),
+            *_transports(name, parts[name]),
+            *_batches(name, parts[name]),
+        ]
+        for name in models
     }
     users = users_by_model(runs)
     beside = models_beside(runs)
@@ -194,6 +201,16 @@ def _transports(name: str, part: pd.DataFrame) -> Iterator[str]:
         yield (
             f"{name}: httpx2 sent {which} requests (transport: httpx2, or a proxy), so their times have no kernel "
             "receive stamps and include delays of this client"
+        )
+
+
+def _batches(name: str, part: pd.DataFrame) -> Iterator[str]:
+    """Yield a sentence where a vendor's batch API answered: such answers have no times, and another price."""
+    share = float((part["transport"] == "batch").mean()) if len(part) else 0.0
+    if share > 0:
+        which = "all" if share == 1 else f"{100 * share:.0f} % of"
+        yield (
+            f"{name}: {BATCH_WORDS} {which} requests: within a day, without times, and at the price of batches"
         )
 
 
