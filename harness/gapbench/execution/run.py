@@ -321,6 +321,7 @@ class _RunExecution:
             self.observer.notify,
             self.settings.open_conversation,
             make_user_sessions(self.plan, model, session, policies, make_runner, self._make_admission),
+            self.settings.machines,
         )
         try:
             await model_session.open()

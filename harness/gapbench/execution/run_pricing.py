@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from gapbench import pricing
 from gapbench.execution.attempts.reply_price import quote_model, usage_pricer
-from gapbench.execution.cost_bound import CostBound, estimate_cost_bounds
+from gapbench.execution.cost_bound import CostBound, bound_attempt_usd, estimate_cost_bounds
 from gapbench.execution.earlier_sessions import RequestKey
 from gapbench.execution.setup import RunSetup
 from gapbench.execution.user_cost_bound import estimate_user_bounds
 from gapbench.pricing import GpuPrice, Quote, UnitPrices, Unpriced
 from gapbench.runner import Runner
+from gapbench.suite.plan import Cell
 from gapbench.values import Model, Usage
 
 if TYPE_CHECKING:
@@ -66,6 +67,16 @@ def attempt_pricer(setup: RunSetup) -> AttemptPricer:
     """Return a function that prices one attempt while the run is running."""
     models = setup.asked_models
     return pricing.make_attempt_pricer(lambda model_id, served: _price_of(setup, models[model_id], served))
+
+
+def attempt_bounder(setup: RunSetup) -> Callable[[Cell], Decimal | None]:
+    """Return a function that gives the most that one attempt of a cell can cost. None: unknown, or not billed by the call."""
+
+    def bound(cell: Cell) -> Decimal | None:
+        quote = _price_of(setup, cell.model)
+        return bound_attempt_usd(setup.plan, cell, quote) if isinstance(quote, UnitPrices) else None
+
+    return bound
 
 
 def price_usage(setup: RunSetup, model: Model, usage: Usage, served: str | None) -> Decimal | None:

@@ -14,6 +14,7 @@ from typing_extensions import TypedDict
 from gapbench.runner import runner_info_or_default
 from gapbench.store.first_call_entry import FirstCallEntry
 from gapbench.store.look_entries import EarlierLook, SequentialEntry
+from gapbench.store.machine_entry import MachineEntry
 from gapbench.store.manifest_types import Count, Day, Entry, JsonObject, Number, PlainName, UtcTime
 
 
@@ -155,6 +156,7 @@ class CellEntry(Entry):
         workers: What each process reported. None: not started.
         unusable: Why the rest of the cell is not sent: nearly all of the first answers cannot be used. None: it is sent.
         cut_short: Whether a search stopped it because its target was out of reach.
+        machines: The machines that sent it, in each session. []: the conductor's own.
     """
 
     cell_id: str
@@ -175,6 +177,7 @@ class CellEntry(Entry):
     workers: list[WorkerEntry] | None = None
     cut_short: bool = False
     unusable: str | None = None
+    machines: list[MachineEntry] = Field(default_factory=list)
 
 
 class SearchEntry(Entry):

@@ -16,12 +16,19 @@ class SpendBudget:
 
     Args:
         max_usd: US dollars at which the run stops. None: no limit.
+
+    Attributes:
+        known_usd: Dollars of attempts whose price is known.
+        assumed_usd: Dollars of the others.
+        reserved_usd: Dollars that are set aside for requests which other machines may send; see
+            :mod:`gapbench.execution.limits.spend_leases`.
     """
 
     def __init__(self, max_usd: Decimal | None) -> None:
         self.max_usd = max_usd
         self.known_usd = Decimal(0)
         self.assumed_usd = Decimal(0)
+        self.reserved_usd = Decimal(0)
         self._max_usd_by_model: dict[str, Decimal] = {}
 
     def charge(self, row: Attempt, usd: Decimal | None) -> str | None:
@@ -39,12 +46,25 @@ class SpendBudget:
         elif row.http_status == 200 and (
             row.failure_kind is None or failure_traits(row.failure_kind).may_be_billed
         ):
-            self.assumed_usd += self._max_usd_by_model.get(row.model_id, Decimal(0))
-        if self.max_usd is None or self.known_usd + self.assumed_usd < self.max_usd:
+            self.assumed_usd += self.dearest_usd(row.model_id)
+        return self.reason_to_stop()
+
+    @property
+    def spent_usd(self) -> Decimal:
+        """US dollars that were spent, known and assumed."""
+        return self.known_usd + self.assumed_usd
+
+    def dearest_usd(self, model_id: str) -> Decimal:
+        """Return the price of a model's most expensive attempt so far; 0 if none has a price."""
+        return self._max_usd_by_model.get(model_id, Decimal(0))
+
+    def reason_to_stop(self) -> str | None:
+        """Return why the run must stop, or None if it may continue."""
+        if self.max_usd is None or self.spent_usd < self.max_usd:
             return None
         assumed = (
             f", ${self.assumed_usd:.4f} of it assumed for replies without a count of tokens"
             if self.assumed_usd
             else ""
         )
-        return f"--max-usd {self.max_usd} reached: ${self.known_usd + self.assumed_usd:.4f} spent{assumed}"
+        return f"--max-usd {self.max_usd} reached: ${self.spent_usd:.4f} spent{assumed}"

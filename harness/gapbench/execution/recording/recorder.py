@@ -36,6 +36,7 @@ class AttemptRecorder:
         finished_by_cell: By cell id, the number of requests that have their final row.
         user_attempts: By cell id, sample and repeat, the attempts that the model that plays the user was asked, in all
             sessions.
+        spend_budget: What the run may spend and has spent.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class AttemptRecorder:
         self.user_attempts: Counter[RequestKey] = Counter()
         self._writer = writer
         self._price_attempt = settings.price_attempt
-        self._spend_budget = SpendBudget(settings.max_usd)
+        self.spend_budget = SpendBudget(settings.max_usd)
         self._observer = observer
         self._stop_signal = stop_signal
         self._catch_up_lock = asyncio.Lock()
@@ -57,7 +58,7 @@ class AttemptRecorder:
             The cost in US dollars. None: unknown, or not billed by the call.
         """
         usd = self._price_attempt(row)
-        reason = self._spend_budget.charge(row, usd)
+        reason = self.spend_budget.charge(row, usd)
         if reason is not None and self._stop_signal.reason is None:
             self._stop_signal.set(reason)
             self._observer.notify(f"stopping: {reason}; what is in flight or waits for its score is kept")
@@ -65,7 +66,7 @@ class AttemptRecorder:
 
     def charge_first_calls(self, calls: Sequence[FirstCallEntry]) -> None:
         """Add the cost of the small calls before each session; it counts towards the limit with the next attempt."""
-        self._spend_budget.known_usd += sum(
+        self.spend_budget.known_usd += sum(
             (Decimal(str(call.usd)) for call in calls if call.usd is not None), Decimal(0)
         )
 
