@@ -68,8 +68,7 @@ class FrameChannel:
         """Return the next message. None: the connection has ended; see ``problem``."""
         try:
             size = int.from_bytes(await self._reader.readexactly(_LENGTH_PREFIX_BYTES))
-            if size > self._max_bytes:
-                raise WireError(f"a message of {size} bytes; {self._max_bytes} are allowed")
+            self._check_size(size)
             body = await self._reader.readexactly(size)
             self.received_s = transport.now()
             return self._incoming.decode(body)
@@ -80,6 +79,10 @@ class FrameChannel:
             if not isinstance(exc, asyncio.IncompleteReadError):
                 self.problem = str(exc) or type(exc).__name__
         return None
+
+    def _check_size(self, size: int) -> None:
+        if size > self._max_bytes:
+            raise WireError(f"a message of {size} bytes; {self._max_bytes} are allowed")
 
     def close(self) -> None:
         """Close the connection after what was sent."""

@@ -184,8 +184,9 @@ async def receive(
         nonce = secrets.token_hex(NONCE_BYTES)
         channel.send(messages.Challenge(version, nonce))
         if hello.version != version:
-            # The machine says so itself, and closes.
-            await channel.read()
+            # The machine says so itself.
+            await channel.drain()
+            channel.close()
             raise RefusedPeerError(
                 f"it has gapbench {_shown(hello.version)}, and this machine {version}; install the same version on both"
             )

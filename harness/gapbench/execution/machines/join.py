@@ -128,7 +128,7 @@ class _Machine:
                 for number in message.numbers:
                     await self._start(message.pool, number)
             elif isinstance(message, messages.Goodbye):
-                self._notify(f"the run has ended: {message.reason}")
+                self._notify(message.reason)
                 return
             else:
                 problem = self._channel.problem

@@ -43,7 +43,6 @@ class MachineCell:
         offsets: By machine id, its clock minus ours; one for the whole cell, so that no latency changes.
         ask_user: Asks the model that plays users. None: all users are scripted.
         make_desk: Makes what hands out permits; it gets what sends a message to all workers.
-        requests_per_min: The account's limit. None: it has none.
     """
 
     def __init__(
@@ -54,8 +53,6 @@ class MachineCell:
         offsets: dict[str, float],
         ask_user: AskUserOf | None,
         make_desk: Callable[[SendMessage], PermitDesk],
-        *,
-        requests_per_min: float | None,
     ) -> None:
         self._cell = cell
         self._deliver = deliver
@@ -63,7 +60,6 @@ class MachineCell:
         self._offsets = offsets
         self._ask_user = ask_user
         self._make_desk = make_desk
-        self._requests_per_min = requests_per_min
 
     async def run(self, links: list[WorkerLink], start_s: float) -> RoundDone:
         """Start the shares that the workers have prepared, and wait for their end.
@@ -80,7 +76,7 @@ class MachineCell:
         desk = self._make_desk(broadcast)
         users = UserServer(self._ask_user, self._cell.requests)
         done = RoundDone()
-        prefetch = desk.prefetch(len(links), self._requests_per_min)
+        prefetch = desk.prefetch(len(links))
         for link in links:
             desk.open_account(link.number, link.send)
             its_start_s = start_s + self._offsets[link.machine.id]

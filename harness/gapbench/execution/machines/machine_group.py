@@ -142,13 +142,14 @@ class MachineGroup:
             self._expected = {key: value for key, value in self._expected.items() if key[1] != pool}
         return sorted(links, key=lambda link: link.number)
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        certificate = self._certificate
-        assert task is not None
-        assert certificate is not None
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._let_in(reader, writer))
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)
+
+    async def _let_in(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        certificate = self._certificate
+        assert certificate is not None
         peer = writer.get_extra_info("peername")
         place = f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else "a peer"
         if self._unknown_peers >= MAX_UNKNOWN_PEERS:

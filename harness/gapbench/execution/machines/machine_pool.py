@@ -229,11 +229,9 @@ class MachinePool:
         assert self._prepared is not None, "prepare_cell comes first"
         turn, self._prepared = self._prepared, None
         offsets = {link.machine.id: link.machine.clock.estimate(cell_start_s).offset_s for link in turn.links}
-        limits = self._policies.limits.get(self._model.id)
         running = MachineCell(
             cell, deliver, stop_signal, offsets, ask_user,
             lambda broadcast: PermitDesk(admission, leases, broadcast),
-            requests_per_min=None if limits is None else limits.requests_per_min,
         )  # fmt: skip
         lost: list[LostShare] = []
         reports: list[protocol.WorkerReport] = []

@@ -13,8 +13,6 @@ from gapbench.execution.workers.remote_admission import AdmissionServer, SendMes
 
 LEASE_S = 5.0
 """How long a worker may hold a permit: what a cut link can cost at most is what was handed out in this time."""
-PREFETCH_S = 0.5
-"""A rate limit's permits are held for so many seconds in advance, so that requests do not wait for a round trip."""
 MAX_PREFETCH = 64
 
 
@@ -62,19 +60,18 @@ class PermitDesk:
         """Whether workers may send without permits."""
         return self._leases is None and self._admission.is_unrestricted
 
-    def prefetch(self, workers: int, requests_per_min: float | None) -> int:
+    def prefetch(self, workers: int) -> int:
         """Return the permits that one of so many workers may hold in advance.
+
+        Only dollars are held in advance. A rate limit's permit is for now: used later, it could be one too many for a
+        minute, so under such a limit each request waits for a round trip.
 
         Args:
             workers: Number of workers.
-            requests_per_min: The account's limit. None: it has none.
         """
-        counts = [MAX_PREFETCH]
-        if self._leases is not None:
-            counts.append(self._leases.prefetch(workers))
-        if requests_per_min is not None:
-            counts.append(int(requests_per_min / 60 * PREFETCH_S / max(1, workers)))
-        return min(counts) if len(counts) > 1 else 0
+        if self._leases is None or not self._admission.is_unrestricted:
+            return 0
+        return min(MAX_PREFETCH, self._leases.prefetch(workers))
 
     def open_account(self, worker: int, send: SendMessage) -> None:
         """Let a worker ask.
