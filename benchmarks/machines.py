@@ -141,7 +141,6 @@ def ray_cluster() -> Iterator[Machines]:
         env={**os.environ, **environment},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
     )
     assert process.stdout is not None
     assert process.stdin is not None
