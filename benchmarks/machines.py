@@ -128,8 +128,10 @@ def ray_cluster() -> Iterator[Machines]:
     code = (
         "import sys; from ray.cluster_utils import Cluster\n"
         "size = 100 * 2**20\n"
+        # On a busy machine Ray takes its own late heartbeats for dead nodes; ours decide here.
+        "patience = {'health_check_timeout_ms': 60_000, 'health_check_failure_threshold': 20}\n"
         "cluster = Cluster(initialize_head=True, head_node_args={'num_cpus': 1, 'object_store_memory': size, "
-        "'include_dashboard': False})\n"
+        "'include_dashboard': False, '_system_config': patience})\n"
         "nodes = [cluster.add_node(num_cpus=1, object_store_memory=size) for _ in range(2)]\n"
         "print('at', cluster.address, flush=True)\n"
         "for line in sys.stdin:\n"

@@ -110,6 +110,4 @@ def machine_notes(runs: Runs, refusals: ClockRefusals) -> list[str]:
 
 
 def _lost_words(name: str, not_sent: int) -> str | None:
-    return (
-        f"{name} was lost, and {count_of(not_sent, 'request')} of its share not sent" if not_sent else None
-    )
+    return f"{name} was lost, and {count_of(not_sent, 'request')} of its share not sent" if not_sent else None

@@ -20,7 +20,7 @@ from gapbench.execution.machines.join import Joining, serve_conductor
 if TYPE_CHECKING:
     from gapbench.execution.machines.machine_group import MachineGroup
 
-START_S = 120.0
+START_S = 300.0
 JOIN_WAIT_S = 30.0
 
 
