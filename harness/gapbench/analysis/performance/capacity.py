@@ -54,8 +54,8 @@ import pandas as pd
 from gapbench.analysis.frames import Runs, as_floats, load_runs
 from gapbench.analysis.performance.client_limits import client_limits, prefix_cache_counts
 from gapbench.analysis.performance.largest_concurrency import LargestConcurrency, largest_concurrencies
-from gapbench.analysis.performance.service_level import measured_replies, meets_slo, task_s
 from gapbench.analysis.performance.machine_clocks import clock_refusals, machine_notes
+from gapbench.analysis.performance.service_level import measured_replies, meets_slo, task_s
 from gapbench.analysis.performance.steady_state import steady_throughput
 from gapbench.stats import Floats, TestedRate, attainment_crossing, attainment_low_bound
 from gapbench.store.json_records import records
