@@ -63,6 +63,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Machine": {
         "doctor": "Check this machine's setup.",
         "calibrate": "Measure how accurate this machine's timings are under load.",
+        "worker": "Join a run on another machine and send a part of its load.",
         "sim": "Start the simulated providers as a server.",
         "serve-metrics": "Serve the runs of a results folder as Prometheus metrics.",
     },

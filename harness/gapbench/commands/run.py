@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from gapbench.execution.batches.settings import RetryBy
     from gapbench.execution.earlier_sessions import RequestKey
     from gapbench.execution.first_calls import FirstCall
+    from gapbench.execution.machines.address import MachinesAddress
     from gapbench.execution.setup import RunSetup, Selection
 
 
@@ -102,6 +103,12 @@ Examples:
     type=click.IntRange(1, 65_535),
     help="Serve Prometheus metrics on this port during the run.",
 )
+@click.option(
+    "--machines",
+    metavar="ADDRESS",
+    help="Send from other machines: listen://0.0.0.0:PORT?machines=N waits for N that `bench worker --join`; ray://auto "
+    "starts one on each node of a Ray cluster.",
+)
 @yes_option
 @allow_code_option
 @click.option(
@@ -130,6 +137,7 @@ def run_command(
     calibrate: bool,
     cache: Path | None,
     metrics_port: int | None,
+    machines: str | None,
     yes: bool,
     allow_code: bool,
     quiet: bool,
@@ -166,6 +174,7 @@ def run_command(
     from gapbench.execution.run_suite import execute_run
     from gapbench.execution.setup import Selection, build_run_setup, enforce_data_policy
 
+    address = None if machines is None else _parse_machines(machines)
     given = None
     if suite is not None:
         given = Selection(suite, models, tasks, limit, allow_code, until_sure, batch=batch)
@@ -198,6 +207,10 @@ def run_command(
         print_plan(setup, console)
         return 0
     refuse_missing_requirements(setup)
+    if address is not None:
+        from gapbench.execution.machines.refusals import refuse_on_machines
+
+        refuse_on_machines(setup, cache)
     if selection.until_sure:
         refuse_unsure(setup)
     refuse_unpriced(setup, max_usd)
@@ -233,6 +246,7 @@ def run_command(
             should_continue=decide_by_setting(on_unparsed or setup.suite.on_unparsed, view, may_ask=not yes),
             while_sending=reporter.paused if reporter else nullcontext,
             batches=batches,
+            machines=address,
         )
     if submit_only:
         return print_submitted(manifest, folder, console, quiet=quiet)
@@ -241,6 +255,15 @@ def run_command(
         del setup
         gc.collect()
     return print_results(manifest, folder, console, quiet=quiet, reporter=reporter)
+
+
+def _parse_machines(text: str) -> MachinesAddress:
+    """Return the address that ``--machines`` gives; its token is there."""
+    from gapbench.execution.machines.address import MachinesAddress, read_token
+
+    address = MachinesAddress.parse(text)
+    read_token(address.token_env)
+    return address
 
 
 def _finished_requests(

@@ -17,8 +17,12 @@ def is_timed(plan: Plan, model: Model) -> bool:
     return bool(plan.searches_of(model)) or any(cell.load.is_timed for cell in plan.cells_of(model))
 
 
-def order_models(plan: Plan) -> tuple[list[list[Model]], list[Model]]:
+def order_models(plan: Plan, *, one_at_a_time: bool = False) -> tuple[list[list[Model]], list[Model]]:
     """Return the models that run side by side, and then those that run alone.
+
+    Args:
+        plan: The plan.
+        one_at_a_time: Whether all models run alone: several machines send one cell at a time.
 
     Returns:
         Lists of models in the order of the suite: the lists run side by side, the models of a list one after another,
@@ -28,15 +32,15 @@ def order_models(plan: Plan) -> tuple[list[list[Model]], list[Model]]:
     lists: list[tuple[set[str], list[Model]]] = []
     alone: list[Model] = []
     for model in plan.models:
-        if is_timed(plan, model):
+        if one_at_a_time or is_timed(plan, model):
             alone.append(model)
             continue
-        machines, models = _machines(plan, model), [model]
+        machines, sharing = _machines(plan, model), [model]
         for other in [found for found in lists if found[0] & machines]:
             lists.remove(other)
-            machines, models = machines | other[0], [*other[1], *models]
-        lists.append((machines, models))
-    return [models for _, models in lists], alone
+            machines, sharing = machines | other[0], [*other[1], *sharing]
+        lists.append((machines, sharing))
+    return [sharing for _, sharing in lists], alone
 
 
 def _machines(plan: Plan, model: Model) -> set[str]:
@@ -45,15 +49,24 @@ def _machines(plan: Plan, model: Model) -> set[str]:
     return {machine_of(model), *(machine_of(plan.users[user.model]) for user in played)}
 
 
-def shared_queues(cells: Sequence[Cell]) -> Iterator[tuple[Cell, ...]]:
+def shared_queues(cells: Sequence[Cell], *, one_at_a_time: bool = False) -> Iterator[tuple[Cell, ...]]:
     """Yield the cells of a model in groups: those of one group share their places in flight, and follow each other.
 
     A cell is alone in its group if its load is timed, if its next request depends on the answers, or if several processes
     send it.
+
+    Args:
+        cells: The cells.
+        one_at_a_time: Whether each is alone: several machines send one cell at a time.
     """
     by_load: dict[str, list[Cell]] = {}
     for cell in cells:
-        if cell.load.is_timed or cell.task.adaptive is not None or worker_count(cell.load, usable_cpus()) > 1:
+        if (
+            one_at_a_time
+            or cell.load.is_timed
+            or cell.task.adaptive is not None
+            or worker_count(cell.load, usable_cpus()) > 1
+        ):
             by_load[cell.cell_id] = [cell]
         else:
             by_load.setdefault(f"|{cell.load.label}", []).append(cell)

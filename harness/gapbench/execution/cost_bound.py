@@ -146,6 +146,18 @@ def bound_request_usd(plan: Plan, cell: Cell, planned: PlannedRequest, price: Un
     return bound.usd(price)
 
 
+def bound_attempt_usd(plan: Plan, cell: Cell, price: UnitPrices) -> Decimal:
+    """Return the most that one attempt of a cell can cost; of an episode, its last reply."""
+    bounds = [
+        _bound_request(plan, request.sample, cell.messages(request), cell.params_of(request))
+        for request in cell.requests
+    ]
+    return price.usd(
+        input_tokens=max((bound.last_input_tokens for bound in bounds), default=0),
+        output_tokens=max((bound.output_tokens // max(1, bound.calls) for bound in bounds), default=0),
+    )
+
+
 def _dearest(most: int, bounds: list[_RequestBound]) -> list[_RequestBound]:
     """Return the bounds of so many requests: all of a cell, or of those that an adaptive cell chooses from the largest."""
     if len(bounds) <= most:

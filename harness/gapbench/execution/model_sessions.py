@@ -83,6 +83,7 @@ class ModelSessions:
             self.observer.notify,
             self.settings.open_conversation,
             make_user_sessions(self.plan, model, session, policies, make_runner, self._make_admission),
+            self.settings.machines,
         )
         try:
             await model_session.open()

@@ -110,7 +110,9 @@ class _RunExecution:
         self.stop_signal = stop_signal
         self.manifest = manifest
         self.earlier = earlier
-        self.recorder = AttemptRecorder(writer, settings, observer, stop_signal)
+        self.recorder = AttemptRecorder(
+            writer, settings.price_attempt, settings.max_usd, observer, stop_signal
+        )
         self.retry_budget = RetryBudget(settings.policies.retries)
         self.model_sessions = ModelSessions(
             plan, writer, settings, observer, stop_signal, manifest, self.retry_budget
@@ -226,7 +228,7 @@ class _RunExecution:
             )
             await blocks.run()
         else:
-            lists, alone = order_models(self.plan)
+            lists, alone = order_models(self.plan, one_at_a_time=self.settings.machines is not None)
             async with self.batched_models.submitted():
                 await run_side_by_side(self._run_models(models) for models in lists)
                 await self._run_models(alone)
@@ -270,7 +272,8 @@ class _RunExecution:
     async def _run_model(self, model: Model, runner: Runner) -> None:
         with self._note_failure(model):
             async with self.model_sessions.open(model, runner) as model_session:
-                for cells in shared_queues(self.plan.cells_of(model)):
+                one_at_a_time = self.settings.machines is not None
+                for cells in shared_queues(self.plan.cells_of(model), one_at_a_time=one_at_a_time):
                     if len(cells) > 1:
                         await run_in_shared_places(
                             cells,

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 
 from gapbench import pricing
 from gapbench.execution.attempts.reply_price import quote_model, usage_pricer
-from gapbench.execution.cost_bound import CostBound, bound_request_usd, estimate_cost_bounds
+from gapbench.execution.cost_bound import (
+    CostBound,
+    bound_attempt_usd,
+    bound_request_usd,
+    estimate_cost_bounds,
+)
 from gapbench.execution.earlier_sessions import RequestKey
 from gapbench.execution.setup import RunSetup
 from gapbench.execution.user_cost_bound import estimate_user_bounds
@@ -86,6 +91,16 @@ def request_bounder(setup: RunSetup) -> Callable[[Cell, PlannedRequest], Decimal
         if cell.model.id not in paid or not isinstance(quote, UnitPrices):
             return None
         return bound_request_usd(setup.plan, cell, planned, quote)
+
+    return bound
+
+
+def attempt_bounder(setup: RunSetup) -> Callable[[Cell], Decimal | None]:
+    """Return a function that gives the most that one attempt of a cell can cost. None: unknown, or not billed by the call."""
+
+    def bound(cell: Cell) -> Decimal | None:
+        quote = _price_of(setup, cell.model)
+        return bound_attempt_usd(setup.plan, cell, quote) if isinstance(quote, UnitPrices) else None
 
     return bound
 

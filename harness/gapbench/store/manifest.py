@@ -14,6 +14,7 @@ from typing_extensions import TypedDict
 from gapbench.runner import runner_info_or_default
 from gapbench.store.first_call_entry import FirstCallEntry
 from gapbench.store.look_entries import EarlierLook, SequentialEntry
+from gapbench.store.machine_entry import MachineEntry
 from gapbench.store.manifest_types import Count, Day, Entry, JsonObject, Number, PlainName, UtcTime
 
 
@@ -158,6 +159,7 @@ class CellEntry(Entry):
         unusable: Why the rest of the cell is not sent: nearly all of the first answers cannot be used. None: it is sent.
         beside: Ids of the cells that were sent at the same time, at least in part. []: none.
         cut_short: Whether a search stopped it because its target was out of reach.
+        machines: The machines that sent it, in each session. []: the conductor's own.
     """
 
     cell_id: str
@@ -179,6 +181,7 @@ class CellEntry(Entry):
     beside: list[str] = Field(default_factory=list)
     cut_short: bool = False
     unusable: str | None = None
+    machines: list[MachineEntry] = Field(default_factory=list)
 
 
 class SearchEntry(Entry):

@@ -19,6 +19,12 @@ class SpendBudget:
 
     Args:
         max_usd: US dollars at which the run stops. None: no limit.
+
+    Attributes:
+        known_usd: Dollars of attempts whose price is known.
+        assumed_usd: Dollars of the others.
+        reserved_usd: Dollars that are set aside for requests which other machines may send; see
+            :mod:`gapbench.execution.limits.spend_leases`.
     """
 
     def __init__(self, max_usd: Decimal | None) -> None:
@@ -69,8 +75,21 @@ class SpendBudget:
         elif row.http_status == 200 and (
             row.failure_kind is None or failure_traits(row.failure_kind).may_be_billed
         ):
-            self.assumed_usd += self._max_usd_by_model.get(row.model_id, Decimal(0))
-        spent = self.known_usd + self.assumed_usd
+            self.assumed_usd += self.dearest_usd(row.model_id)
+        return self.reason_to_stop()
+
+    @property
+    def spent_usd(self) -> Decimal:
+        """US dollars that were spent, known and assumed."""
+        return self.known_usd + self.assumed_usd
+
+    def dearest_usd(self, model_id: str) -> Decimal:
+        """Return the price of a model's most expensive attempt so far; 0 if none has a price."""
+        return self._max_usd_by_model.get(model_id, Decimal(0))
+
+    def reason_to_stop(self) -> str | None:
+        """Return why the run must stop, or None if it may continue."""
+        spent = self.spent_usd
         if self.max_usd is None or spent + self.reserved_usd < self.max_usd:
             return None
         if self.reserved_usd and spent < self.max_usd:
@@ -84,5 +103,7 @@ class SpendBudget:
 
     def describe_reserved(self) -> str:
         """Return why nothing more may be sent where reserves count."""
-        spent = self.known_usd + self.assumed_usd
-        return f"--max-usd {self.max_usd} reached: ${spent:.4f} spent, ${self.reserved_usd:.4f} reserved for batches that are out"
+        return (
+            f"--max-usd {self.max_usd} reached: ${self.spent_usd:.4f} spent, ${self.reserved_usd:.4f} reserved for batches "
+            "that are out"
+        )
