@@ -26,7 +26,7 @@ SIGNATURES = {
     "run": (
         "(suite: 'str | os.PathLike[str]', *, models: 'Sequence[str] | None' = None, "
         "tasks: 'Sequence[str] | None' = None, limit: 'int | None' = None, out: 'str | os.PathLike[str]' = 'results', "
-        "max_usd: 'float | None' = None, allow_code: 'bool' = False, until_sure: 'bool' = False, "
+        "max_usd: 'float | None' = None, allow_code: 'bool' = False, until_sure: 'bool' = False, batch: 'bool' = False, "
         "cache: 'str | os.PathLike[str] | None' = None, preflight: 'bool' = True) -> 'Results'"
     ),
     "Results.attempts": "(self, columns: 'Sequence[str] | None' = None) -> 'pd.DataFrame'",
