@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gapbench.commands.options import (
+    CacheType,
     allow_code_option,
     limit_option,
     max_usd_option,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from gapbench.execution.earlier_sessions import RequestKey
     from gapbench.execution.first_calls import FirstCall
     from gapbench.execution.setup import RunSetup, Selection
+    from gapbench.values.cache_place import CachePlace
 
 
 @click.command(
@@ -80,8 +82,10 @@ Examples:
 @click.option("--calibrate", is_flag=True, help="Calibrate this machine before the run.")
 @click.option(
     "--cache",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Response cache folder (accuracy runs only). Cached answers have no timing and no cost.",
+    type=CacheType(),
+    metavar="DIR|redis://…",
+    help="Response cache folder, or redis://HOST:PORT/DB for one that several runs share (accuracy runs only). Cached "
+    "answers have no timing and no cost.",
 )
 @click.option(
     "--metrics-port",
@@ -111,7 +115,7 @@ def run_command(
     no_preflight: bool,
     on_unparsed: OnUnparsed | None,
     calibrate: bool,
-    cache: Path | None,
+    cache: CachePlace | None,
     metrics_port: int | None,
     yes: bool,
     allow_code: bool,
@@ -145,7 +149,7 @@ def run_command(
         refuse_unscorable,
         refuse_unsure,
     )
-    from gapbench.execution.run_suite import execute_run
+    from gapbench.execution.run_suite import execute_run, refuse_unreachable_cache
     from gapbench.execution.setup import Selection, build_run_setup, enforce_data_policy
 
     given = None if suite is None else Selection(suite, models, tasks, limit, allow_code, until_sure)
@@ -184,6 +188,7 @@ def run_command(
     refuse_broken_tools(setup)
     changes = confirm_changes(setup, previous, console, accept=accept_changes, ask=not yes)
     check_results_writable(out)
+    refuse_unreachable_cache(setup, cache)
     finished = _finished_requests(setup, previous, is_changed=bool(changes))
     if not quiet or not yes:
         confirm_run(setup, console, ask=not yes, max_usd=max_usd, finished=finished)

@@ -21,6 +21,7 @@ from gapbench.store.first_call_entry import FirstCallEntry
 from gapbench.suite.plan import Cell
 from gapbench.suite.suite import Suite
 from gapbench.values import Model
+from gapbench.values.cache_place import CachePlace
 from gapbench.values.policies import RunPolicies
 
 
@@ -63,14 +64,13 @@ class RunSettings:
     make_user_runner: Callable[[Model], Runner] = build_runner
 
 
-def policies_from_suite(suite: Suite, cache: Path | None = None) -> RunPolicies:
+def policies_from_suite(suite: Suite, cache: CachePlace | None = None) -> RunPolicies:
     """Return the policies that a suite asks for.
 
     Args:
         suite: The suite.
-        cache: Response cache directory, overrides the suite's. None: as the suite says.
+        cache: Where answers are kept, overrides the suite's. None: as the suite says.
     """
-    suite_cache = suite.path.parent / suite.cache if suite.cache else None
     return RunPolicies(
         retries=suite.retries.to_policy(),
         timeouts=suite.timeouts.to_policy(),
@@ -78,5 +78,5 @@ def policies_from_suite(suite: Suite, cache: Path | None = None) -> RunPolicies:
         limits={
             model.id: model.limits.to_rate_limits() for model in (*suite.models, *suite.users) if model.limits
         },
-        cache=cache or suite_cache,
+        cache=cache or suite.cache_place,
     )

@@ -14,9 +14,9 @@ import math
 import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 from gapbench import transport
 from gapbench.errors import BenchError
@@ -73,8 +73,10 @@ class _WorkerHandle:
 class WorkerPool:
     """The workers of one model: :meth:`open`, then :meth:`run_cell` for each cell, then :meth:`close`."""
 
-    def __init__(self, workers: list[_WorkerHandle]) -> None:
+    def __init__(self, workers: list[_WorkerHandle], notify: Callable[[str], None]) -> None:
         self._workers = workers
+        self._notify = notify
+        self._last_notice = ""
 
     @classmethod
     async def open(cls, count: int, model: Model, session: Session, policies: RunPolicies) -> Self:
@@ -89,7 +91,7 @@ class WorkerPool:
         Raises:
             BenchError: One of them cannot start; the others are stopped.
         """
-        pool = cls([])
+        pool = cls([], session.notify)
         try:
             for number in range(count):
                 worker = await _start_worker(number, session)
@@ -100,7 +102,7 @@ class WorkerPool:
                     )
                 )  # fmt: skip
             for worker in pool._workers:
-                await _wait_until_ready(worker, session)
+                await pool._wait_until_ready(worker, session)
         except BaseException:
             await pool.close()
             raise
@@ -170,7 +172,7 @@ class WorkerPool:
 
         async def receive_messages(worker: _WorkerHandle) -> None:
             while True:
-                message = await protocol.read_message(worker.reader)
+                message = await self._next_message(worker)
                 if isinstance(message, list):
                     for attempt in message:
                         if attempt.response.failure is None and not attempt.context.from_cache:
@@ -216,6 +218,30 @@ class WorkerPool:
             )
         return sorted(reports, key=lambda report: report.worker)
 
+    async def _next_message(self, worker: _WorkerHandle) -> Any:
+        """Return a worker's next message. Its lines for the user are shown, unless another worker has just said the same."""
+        while isinstance(message := await protocol.read_message(worker.reader), protocol.Notice):
+            if message.text != self._last_notice:
+                self._last_notice = message.text
+                self._notify(message.text)
+        return message
+
+    async def _wait_until_ready(self, worker: _WorkerHandle, session: Session) -> None:
+        """Wait for a worker's runner to be open.
+
+        Raises:
+            BenchError: It could not be opened, or not in time.
+        """
+        try:
+            ready = await asyncio.wait_for(self._next_message(worker), READY_TIMEOUT_S)
+        except TimeoutError:
+            raise BenchError(f"worker {worker.number} was not ready within {READY_TIMEOUT_S:g} s") from None
+        problem = (
+            ready.problem if isinstance(ready, protocol.RunnerReady) else _last_log_line(worker, session)
+        )
+        if problem is not None:
+            raise BenchError(f"worker {worker.number} cannot start: {problem}")
+
     @staticmethod
     async def _broadcast_stop(broadcast: SendMessage, stop_signal: StopSignal) -> None:
         await stop_signal.wait()
@@ -246,21 +272,6 @@ async def _start_worker(number: int, session: Session) -> _WorkerHandle:
         )  # fmt: skip
     reader, writer = await asyncio.open_connection(sock=ours, limit=protocol.READ_BUFFER_BYTES)
     return _WorkerHandle(number, process, reader, writer)
-
-
-async def _wait_until_ready(worker: _WorkerHandle, session: Session) -> None:
-    """Wait for a worker's runner to be open.
-
-    Raises:
-        BenchError: It could not be opened, or not in time.
-    """
-    try:
-        ready = await asyncio.wait_for(protocol.read_message(worker.reader), READY_TIMEOUT_S)
-    except TimeoutError:
-        raise BenchError(f"worker {worker.number} was not ready within {READY_TIMEOUT_S:g} s") from None
-    problem = ready.problem if isinstance(ready, protocol.RunnerReady) else _last_log_line(worker, session)
-    if problem is not None:
-        raise BenchError(f"worker {worker.number} cannot start: {problem}")
 
 
 def _last_log_line(worker: _WorkerHandle, session: Session) -> str:

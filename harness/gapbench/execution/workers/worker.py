@@ -25,7 +25,7 @@ from gapbench.execution.attempts.lag_meter import LagMeter
 from gapbench.execution.attempts.load_generator import run_load
 from gapbench.execution.attempts.reply_price import usage_pricer
 from gapbench.execution.attempts.request_sender import CompletedAttempt, RequestSender, warm_up
-from gapbench.execution.attempts.response_cache import ResponseCache
+from gapbench.execution.attempts.response_cache import open_response_cache
 from gapbench.execution.event_loop import run_on_event_loop
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.workers import protocol
@@ -116,7 +116,7 @@ class WorkerProcess:
             await self._writer.drain()
 
         policies = opening.policies.for_load(job.cell.load.kind)
-        cache = None if policies.cache is None else ResponseCache.open(policies.cache)
+        cache = open_response_cache(policies.cache, self._notify)
         if job.remaining:
             await warm_up(runner, job.cell, requests[job.remaining[0][0]])
         meter = LagMeter.start()
@@ -153,6 +153,8 @@ class WorkerProcess:
             problem = f"{type(exc).__name__}: {exc}"
         finally:
             await episodes.close()
+            if cache is not None:
+                await cache.close()
             flushing.cancel()
             meter.stop()
         wall_s = max(transport.now() - began_s, 1e-9)
@@ -175,6 +177,9 @@ class WorkerProcess:
         if self._batch:
             self._send(self._batch)
             self._batch = []
+
+    def _notify(self, text: str) -> None:
+        self._send(protocol.Notice(text))
 
     def _send_after_attempts(self, message: object) -> None:
         """Send a message after all attempts that ended before it."""
