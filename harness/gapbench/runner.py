@@ -317,4 +317,5 @@ def account_of(model: Model) -> str:
     """
     if owns_server(model):
         return model.id
-    return f"{model.runner} {(model.base_url or '').rstrip('/')} {model.key_env or ''}".rstrip()
+    addresses = " ".join(sorted(address.rstrip("/") for address in model.replicas or (model.base_url or "",)))
+    return f"{model.runner} {addresses} {model.key_env or ''}".rstrip()

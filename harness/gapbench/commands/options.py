@@ -22,7 +22,7 @@ class Finite(click.FloatRange):
         return number
 
 
-class CacheType(click.ParamType):
+class CacheType(click.ParamType[Any]):
     """Type of an option that says where answers are kept: a folder, or the address of a Redis server."""
 
     name = "place"

@@ -15,7 +15,7 @@ from gapbench.execution.attempts.episode_sender import OpenConversation
 from gapbench.execution.limits.unusable_answers import ShouldContinue, never_continue
 from gapbench.execution.recording.cell_scorer import CellScorer, make_cell_scorer
 from gapbench.execution.recording.observer import AttemptPricer
-from gapbench.execution.setup import build_runner
+from gapbench.execution.replicas.replica_runner import build_runner
 from gapbench.runner import Runner
 from gapbench.store.first_call_entry import FirstCallEntry
 from gapbench.suite.plan import Cell

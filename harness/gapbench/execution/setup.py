@@ -13,6 +13,7 @@ from typing import Any
 from gapbench import runner as runners
 from gapbench.errors import InputError
 from gapbench.execution.adaptive_setup import refuse_adaptive
+from gapbench.execution.replicas.replica_runner import build_runner
 from gapbench.execution.user_models import played_user_of, user_model_of
 from gapbench.runner import Runner, owns_server
 from gapbench.scoring.task_scorer import make_task_scorer
@@ -270,18 +271,21 @@ def make_ad_hoc_model(runner: str, name: str, url: str | None) -> Model:
     Raises:
         InputError: The address is wrong, the runner is not installed, or it does not state whether weights are open.
     """
-    if url is not None:
-        try:
-            validate_address(url)
-        except ValueError as exc:
-            raise InputError(f"--model {runner}:{name}: {exc}") from exc
+    addresses = () if url is None else tuple(url.split(","))
+    try:
+        for address in addresses:
+            validate_address(address)
+    except ValueError as exc:
+        raise InputError(f"--model {runner}:{name}: {exc}") from exc
     weights = runners.runner_info(runner).weights
     if weights is None:
         raise InputError(
             f"--model {runner}:{name}: runner {runner!r} does not state whether this model's weights are open; "
             "put the model into a suite with weights: open or weights: closed"
         )
-    return Model(id=name.rsplit("/", 1)[-1], runner=runner, name=name, weights=weights, base_url=url)
+    model = Model(id=name.rsplit("/", 1)[-1], runner=runner, name=name, weights=weights)
+    replicas = addresses if len(addresses) > 1 else ()
+    return replace(model, base_url=addresses[0], replicas=replicas) if addresses else model
 
 
 def _select_tasks(suite: Suite, selection: Selection, closed_models: Sequence[str]) -> list[Task]:
@@ -303,15 +307,6 @@ def _select_tasks(suite: Suite, selection: Selection, closed_models: Sequence[st
         msg = f"--task {unknown[0]!r} is not in {suite.path}{hint} it has: {', '.join(names)}"
         raise InputError(msg)
     return tasks
-
-
-def build_runner(model: Model) -> Runner:
-    """Return a model's runner, not open yet.
-
-    Raises:
-        InputError: The runner is not installed, or does not accept the model's settings.
-    """
-    return runners.load_runner_class(model.runner)(model)
 
 
 def _build_suite_runner(suite: Suite, model: Model) -> Runner:

@@ -50,7 +50,8 @@ class ModelEntry(Entry):
         name: Its name for the provider.
         weights: Whether its weights are open or closed.
         released: Day of its release. None: unknown.
-        base_url: Address of its server. None: the runner's own.
+        base_url: Address of its server, or of the first one. None: the runner's own.
+        replicas: Addresses of all its servers. []: it has one.
         simulated: Whether its answers are simulated.
         transport: Code that sent its requests: ``lean`` or ``httpx2``.
         price_provider: Its provider in the price book, as its runner stated it. None: no provider. Absent in runs of
@@ -74,6 +75,7 @@ class ModelEntry(Entry):
     options: JsonObject
     cost: CostEntry | None
     facts: JsonObject
+    replicas: list[str] = Field(default_factory=list)
 
     @property
     def known_price_provider(self) -> str | None:

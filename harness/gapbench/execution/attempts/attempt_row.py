@@ -178,6 +178,7 @@ def build_attempt_row(
         tool_wait_s=None if turn is None else turn.tool_wait_s,
         rung=planned.sample.rung,
         complexity=planned.sample.complexity,
+        replica=response.replica,
     )
 
 

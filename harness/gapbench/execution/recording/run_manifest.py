@@ -248,6 +248,7 @@ def _model_entry(model: Model, *, simulated: bool) -> ModelEntry:
         options=dict(model.options),
         cost=cast("CostEntry", dict(model.cost)) if model.cost else None,
         facts={},
+        **({"replicas": list(model.replicas)} if model.replicas else {}),
     )
 
 

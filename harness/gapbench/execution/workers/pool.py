@@ -14,6 +14,7 @@ import math
 import os
 import socket
 import sys
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -39,6 +40,8 @@ REQUESTS_PER_S_PER_WORKER = 300
 """Load of one event loop; above it another worker is started. `bench calibrate` at 200 streams and 238 requests/s (15,000
 chunks/s) takes a fifth of a core, so this is about a third of a core. Below it, few chunks wait for the one before."""
 READY_TIMEOUT_S = 60.0
+RECENT_NOTICES = 16
+"""A line that is among the last so many is not shown again."""
 CLOSE_TIMEOUT_S = 5.0
 
 
@@ -76,7 +79,7 @@ class WorkerPool:
     def __init__(self, workers: list[_WorkerHandle], notify: Callable[[str], None]) -> None:
         self._workers = workers
         self._notify = notify
-        self._last_notice = ""
+        self._recent_notices: deque[str] = deque(maxlen=RECENT_NOTICES)
 
     @classmethod
     async def open(cls, count: int, model: Model, session: Session, policies: RunPolicies) -> Self:
@@ -219,10 +222,10 @@ class WorkerPool:
         return sorted(reports, key=lambda report: report.worker)
 
     async def _next_message(self, worker: _WorkerHandle) -> Any:
-        """Return a worker's next message. Its lines for the user are shown, unless another worker has just said the same."""
+        """Return a worker's next message. Its lines for the user are shown, unless one was just said by another worker."""
         while isinstance(message := await protocol.read_message(worker.reader), protocol.Notice):
-            if message.text != self._last_notice:
-                self._last_notice = message.text
+            if message.text not in self._recent_notices:
+                self._recent_notices.append(message.text)
                 self._notify(message.text)
         return message
 

@@ -16,7 +16,6 @@ import sys
 import time
 from typing import Any
 
-from gapbench import runner as runners
 from gapbench import transport
 from gapbench.errors import BenchError
 from gapbench.execution.attempts import gc_tuning
@@ -28,6 +27,7 @@ from gapbench.execution.attempts.request_sender import CompletedAttempt, Request
 from gapbench.execution.attempts.response_cache import open_response_cache
 from gapbench.execution.event_loop import run_on_event_loop
 from gapbench.execution.limits.stop_signal import StopSignal
+from gapbench.execution.replicas.replica_runner import build_runner
 from gapbench.execution.workers import protocol
 from gapbench.execution.workers.remote_admission import AdmissionProxy
 from gapbench.execution.workers.remote_user import UserProxy
@@ -46,6 +46,7 @@ class WorkerProcess:
         self._reader = reader
         self._writer = writer
         self._batch: protocol.AttemptBatch = []
+        self._is_ready = False
         self._stop_signal = StopSignal()
         self._admission = AdmissionProxy(self._send_after_attempts, is_unrestricted=False)
         self._user = UserProxy(self._send_after_attempts, {})
@@ -56,16 +57,16 @@ class WorkerProcess:
         if not isinstance(opening, protocol.OpenRunner):
             return
         try:
-            runner = runners.load_runner_class(opening.model.runner)(opening.model)
-            await runner.open(
-                opening.policies.make_session(opening.model, opening.log_dir, opening.connections)
-            )
+            runner = build_runner(opening.model)
+            session = opening.policies.make_session(opening.model, opening.log_dir, opening.connections)
+            await runner.open(dataclasses.replace(session, notify=self._notify))
         except Exception as exc:  # noqa: BLE001 - the parent must learn why, whatever it is
             problem = str(exc) if isinstance(exc, BenchError) else f"{type(exc).__name__}: {exc}"
             self._send(protocol.RunnerReady(problem))
             await self._writer.drain()
             return
         self._send(protocol.RunnerReady())
+        self._is_ready = True
         try:
             await self._handle_messages(runner, opening)
         finally:
@@ -179,7 +180,8 @@ class WorkerProcess:
             self._batch = []
 
     def _notify(self, text: str) -> None:
-        self._send(protocol.Notice(text))
+        if self._is_ready:  # what comes before, the parent has said itself
+            self._send(protocol.Notice(text))
 
     def _send_after_attempts(self, message: object) -> None:
         """Send a message after all attempts that ended before it."""
