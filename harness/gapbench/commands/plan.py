@@ -59,6 +59,11 @@ if TYPE_CHECKING:
     metavar="RUN",
     help="Take the time of a request from this earlier run, for the hours.",
 )
+@click.option(
+    "--shards",
+    is_flag=True,
+    help="List the shards instead: independent parts for `bench run --shard K`, with GPUs, hours and dollars.",
+)
 @allow_code_option
 @json_option
 def plan_command(
@@ -71,6 +76,7 @@ def plan_command(
     latency_s: float | None,
     like: Path | None,
     *,
+    shards: bool,
     allow_code: bool,
     as_json: bool,
 ) -> None:
@@ -92,6 +98,11 @@ def plan_command(
     enforce_data_policy(setup)
     taken = seconds_per_request(read_manifest(find_run_or_baseline(Path("results"), like))) if like else {}
     assumed = PowerAssumptions(discordance, icc, latency_s, taken)
+    if shards:
+        from gapbench.commands.plan_shards import print_shards
+
+        print_shards(setup, assumed, None if like is None else like.name, as_json=as_json)
+        return
     if as_json:
         from gapbench.suite.plan import describe_plan
 

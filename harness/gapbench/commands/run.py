@@ -43,7 +43,8 @@ Examples:
   bench run my.yaml --model vllm:meta-llama/Llama-3.3-70B-Instruct@http://127.0.0.1:8000/v1
   bench run my.yaml --until-sure         stop as soon as the overall verdict is certain
   bench run my.yaml --max-usd 5          stop cleanly at 5 US dollars
-  bench run --resume RUN                 resume; sends what is missing or failed""",
+  bench run --resume RUN                 resume; sends what is missing or failed
+  bench run my.yaml --shard 3 --out DIR  run one shard of `bench plan my.yaml --shards`""",
 )
 @click.argument("suite", required=False)
 @model_option
@@ -61,6 +62,13 @@ Examples:
     is_flag=True,
     help="With --resume, if the suite has changed: start a new run that keeps the rows still valid; if run.json is lost, "
     "continue in place where no answer depends on the change.",
+)
+@click.option(
+    "--shard",
+    type=click.IntRange(min=0),
+    metavar="K",
+    help="Run only shard K of `bench plan --shards`, in a folder of its own name. Again, it continues what is missing; a "
+    "complete shard does nothing.",
 )
 @click.option("--dry-run", is_flag=True, help="Show the plan and exit, as `bench plan` does.")
 @click.option(
@@ -109,6 +117,7 @@ def run_command(
     resume: Path | None,
     *,
     accept_changes: bool,
+    shard: int | None,
     dry_run: bool,
     until_sure: bool,
     max_usd: float | None,
@@ -139,6 +148,7 @@ def run_command(
     from gapbench.commands.resume import find_resumable_run
     from gapbench.commands.resume_changed import confirm_changes
     from gapbench.commands.run_results import LARGE_RUN, print_results
+    from gapbench.commands.run_shard import find_shard_run, is_shard_done, refuse_shard_options
     from gapbench.commands.storage_paths import check_results_writable
     from gapbench.errors import InputError
     from gapbench.execution.monitoring.live_view import open_view
@@ -152,7 +162,10 @@ def run_command(
     from gapbench.execution.run_suite import execute_run, refuse_unreachable_cache
     from gapbench.execution.setup import Selection, build_run_setup, enforce_data_policy
 
-    given = None if suite is None else Selection(suite, models, tasks, limit, allow_code, until_sure)
+    refuse_shard_options(shard, resume=resume, until_sure=until_sure)
+    given = (
+        None if suite is None else Selection(suite, models, tasks, limit, allow_code, until_sure, shard=shard)
+    )
     previous = None
     if resume is not None:
         previous = find_resumable_run(
@@ -179,6 +192,10 @@ def run_command(
 
         print_plan(setup, console)
         return 0
+    if shard is not None:
+        previous = find_shard_run(out, setup, selection)
+        if is_shard_done(previous, quiet=quiet):
+            return 0
     refuse_missing_requirements(setup)
     if selection.until_sure:
         refuse_unsure(setup)
@@ -286,7 +303,8 @@ def _open_run_folder(
         if previous.manifest is None:
             rebuild_manifest(setup, selection, previous.folder, accept_changes=accept_changes)
         return previous.folder
-    folder = results / new_run_id(setup.suite.name, datetime.now(UTC))
+    suite, key = setup.suite.name, setup.plan.shard
+    folder = results / (new_run_id(suite, datetime.now(UTC)) if key is None else key.run_id(suite))
     if previous is not None:
         start_changed_run(setup, selection, previous.folder, folder, console)
     return folder

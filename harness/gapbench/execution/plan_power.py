@@ -155,7 +155,7 @@ def _power_row(setup: RunSetup, category: str, sizes: Sequence[int], assumed: Po
         pairs_to_detect_margin=round_up(required_pairs(margin, variance, pairs_per_cluster=per_cluster)),
         pairs_for_margin=round_up(for_margin),
         usd_for_margin=None if scale is None else _usd(setup, cells, scale),
-        hours_for_margin=None if scale is None else _hours(cells, scale, assumed),
+        hours_for_margin=None if scale is None else hours_of(cells, assumed, scale),
     )
 
 
@@ -168,7 +168,7 @@ def _usd(setup: RunSetup, cells: Sequence[Cell], scale: float) -> float | None:
     return float(sum(usd for usd in bounds if usd is not None)) * scale
 
 
-def _hours(cells: Sequence[Cell], scale: float, assumed: PowerAssumptions) -> float | None:
+def hours_of(cells: Sequence[Cell], assumed: PowerAssumptions, scale: float = 1.0) -> float | None:
     """Return the hours of ``scale`` times the cells, one after the other. None: unknown for some cell."""
     total_s = 0.0
     for cell in cells:

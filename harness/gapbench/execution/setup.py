@@ -20,6 +20,7 @@ from gapbench.scoring.task_scorer import make_task_scorer
 from gapbench.suite.data_policy import refuse_private_tasks
 from gapbench.suite.documents.addresses import validate_address
 from gapbench.suite.plan import Plan, build_plan
+from gapbench.suite.shards import shard_of
 from gapbench.suite.suite import Suite, load_suite
 from gapbench.suite.tasks.task import Task
 from gapbench.values import Model
@@ -41,6 +42,7 @@ class Selection:
         until_sure: Whether the run stops when it is sure of its overall verdict.
         in_file_order: Whether a limit takes the first rows of the file, as gapbench 0.1 did. Only for runs of that
             version, which keep their samples.
+        shard: Number of the only shard to run, from 0. None: the whole plan.
     """
 
     suite: str
@@ -50,6 +52,7 @@ class Selection:
     allow_code: bool = False
     until_sure: bool = False
     in_file_order: bool = False
+    shard: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the form that is stored in ``run.json``."""
@@ -61,6 +64,7 @@ class Selection:
             "allow_code": self.allow_code,
             "until_sure": self.until_sure,
             "order": "file" if self.in_file_order else "spread",
+            **({} if self.shard is None else {"shard": self.shard}),
         }
 
     @classmethod
@@ -76,12 +80,14 @@ class Selection:
         """
         given = value if isinstance(value, dict) else {}
         models, tasks, limit = given.get("models"), given.get("tasks"), given.get("limit")
+        shard = given.get("shard")
         lists = [names for names in (models, tasks) if isinstance(names, list)]
         words = [given.get("suite"), *(name for names in lists for name in names)]
         if (
             len(lists) < 2
             or not all(isinstance(word, str) for word in words)
             or not (limit is None or type(limit) is int)
+            or not (shard is None or (type(shard) is int and shard >= 0))
         ):
             raise InputError(f"run.json: selection: found {value!r}; it does not say which suite was run")
         return cls(
@@ -92,6 +98,7 @@ class Selection:
             allow_code,
             until_sure=given.get("until_sure") is True,
             in_file_order=given.get("order") != "spread",
+            shard=shard,
         )
 
 
@@ -151,7 +158,10 @@ def build_run_setup(selection: Selection) -> RunSetup:
     )
     plan = replace(plan, users=find_users(suite, tasks, models))
     refuse_adaptive(suite, plan)
-    runners_by_model = {model.id: _build_suite_runner(suite, model) for model in models}
+    if selection.shard is not None:
+        plan = shard_of(plan, selection.shard)
+        plan = replace(plan, users=find_users(suite, plan.tasks, plan.models))
+    runners_by_model = {model.id: _build_suite_runner(suite, model) for model in plan.models}
     _refuse_missing_logprobs(suite, plan, runners_by_model)
     user_runners = {model.id: _build_suite_runner(suite, model) for model in plan.users.values()}
     for model in plan.users.values():

@@ -260,6 +260,9 @@ class RunManifest(Entry):
         origin: Id of the first run of that chain. None: the run continues none, or an older gapbench wrote it.
         remade_at: When the file was rebuilt from the rows. None: it was never lost.
         users: The models that play users of episodes, which may be among ``models`` too. []: there are none.
+        shard: The place of the only shard that was run, see :class:`gapbench.values.shard.ShardKey`. None: it is a whole
+            run.
+        shards: The shards that it was merged from, with their machines, versions and times. []: it was not merged.
     """
 
     schema_version: int = Field(alias="schema")
@@ -292,6 +295,8 @@ class RunManifest(Entry):
     origin: str | None = None
     remade_at: str | None = None
     users: list[ModelEntry] = Field(default_factory=list)
+    shard: JsonObject | None = None
+    shards: list[JsonObject] = Field(default_factory=list)
 
     @classmethod
     def from_json(cls, value: Any) -> Self:

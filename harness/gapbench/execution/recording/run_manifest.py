@@ -32,7 +32,7 @@ def initial_manifest(
         selection: What the command line picked and where the suite is, for ``--resume``.
         simulated: By model id.
     """
-    return RunManifest(
+    manifest = RunManifest(
         schema=SCHEMA_VERSION,
         run_id=run_id,
         suite=plan.suite,
@@ -74,6 +74,9 @@ def initial_manifest(
         failures=[],
         users=[_model_entry(model, simulated=simulated[model.id]) for model in _user_models(plan)],
     )
+    if plan.shard is not None:
+        manifest.shard = plan.shard.as_json()
+    return manifest
 
 
 def _user_models(plan: Plan) -> list[Model]:
