@@ -116,7 +116,11 @@ InactiveLimit=0
             time.sleep(2)
         wait_for(
             lambda: subprocess.run(
-                ["sinfo", "--noheader", "--format=%T %D"], env=environment, capture_output=True, text=True
+                ["sinfo", "--noheader", "--format=%T %D"],
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
             ).stdout.startswith(f"idle {NODES}"),
             60,
             f"the nodes are not idle; logs in {folder}",
@@ -143,7 +147,7 @@ def wait_for(is_done: object, limit_s: float, problem: str) -> float:
 
 def run(command: list[str], environment: dict[str, str], folder: Path) -> str:
     """Run a command and return what it printed."""
-    done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True)
+    done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}")
     return done.stdout
@@ -193,8 +197,7 @@ def main() -> int:
     whole = quality(str(next((folder / "whole").glob("*/"))), dict(os.environ), folder)
     joined = quality(str(next(merged.glob("*/"))), dict(os.environ), folder)
     requests = sum(
-        cell["planned"]
-        for cell in json.loads(next(merged.glob("*/run.json")).read_text())["cells"]
+        cell["planned"] for cell in json.loads(next(merged.glob("*/run.json")).read_text())["cells"]
     )
     found = {
         "slurm": run(["slurmctld", "-V"], dict(os.environ), folder).strip(),

@@ -215,6 +215,7 @@ def _server(group: ShardGroup, options: ClusterOptions, cluster: KubernetesOptio
         "command": list(group.server_command(options)),
         "env": [
             {"name": "HOME", "value": "/work"},
+            *_weights_folder(cluster),
             {"name": "VLLM_NO_USAGE_STATS", "value": "1"},
             _secret("HF_TOKEN", cluster.secret, optional=True),
         ],
@@ -227,6 +228,7 @@ def _server(group: ShardGroup, options: ClusterOptions, cluster: KubernetesOptio
         "volumeMounts": [
             {"name": "work", "mountPath": "/work"},
             {"name": "shm", "mountPath": "/dev/shm"},  # noqa: S108 - a mount in a pod
+            *([{"name": "data", "mountPath": cluster.claim_path}] if cluster.claim is not None else []),
         ],
     }
 
@@ -237,9 +239,17 @@ def _environment(
     plain = {"HOME": "/work", **options.environment}
     return [
         *({"name": name, "value": value} for name, value in plain.items()),
+        *(_weights_folder(cluster) if group.hosting == "own" and group.gpus else ()),
         *(_secret(name, cluster.secret) for name in group.secrets),
         *(_secret(name, cluster.secret, optional=True) for name in group.optional_secrets),
     ]
+
+
+def _weights_folder(cluster: KubernetesOptions) -> list[dict[str, Any]]:
+    """Return the variable that keeps downloaded weights on the volume, so that each is downloaded once."""
+    if cluster.claim is None:
+        return []
+    return [{"name": "HF_HOME", "value": f"{cluster.claim_path}/huggingface"}]
 
 
 def _secret(variable: str, secret: str, *, optional: bool = False) -> dict[str, Any]:

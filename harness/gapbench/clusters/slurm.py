@@ -121,9 +121,17 @@ def _directives(name: str, options: ClusterOptions, cluster: SlurmOptions, *, gp
         "signal": f"TERM@{STOP_S}",
         "output": f"{_log_folder(options)}/%x-%A_%a.log",
     }
-    return ["#!/bin/bash", *(f"#SBATCH --{key}={value}" for key, value in found.items() if value is not None)]
+    return [
+        "#!/bin/bash",
+        *(f"#SBATCH --{key}={_quoted(value)}" for key, value in found.items() if value is not None),
+    ]
 
 
 def _log_folder(options: ClusterOptions) -> str:
     """Return the folder of the jobs' logs; with results on object storage it is in the folder of submission."""
     return "gapbench-logs" if options.out.startswith("s3:") else f"{options.out.rstrip('/')}/logs"
+
+
+def _quoted(value: str) -> str:
+    """Return a value for a line that Slurm reads, in quotation marks if it has spaces."""
+    return f'"{value}"' if " " in value else value

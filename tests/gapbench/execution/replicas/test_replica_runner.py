@@ -255,8 +255,7 @@ SUITE = """
 name: s
 models:
   - {{id: m, runner: openai, model: llama, weights: open, base_url: {urls}}}
-tasks:
-  - {{name: t, category: reasoning, prompt: "{{{{ q }}}}", data: [{{id: 1, q: Hi, a: x}}], target: "{{{{ a }}}}", scorer: exact}}
+tasks: [reasoning/arithmetic]
 """
 
 
