@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -152,3 +153,13 @@ def test_a_run_without_batches_has_nothing_to_fetch(
 
     for command in ("status", "fetch", "cancel"):
         assert "has no batches" in command_output(capsys, "batch", command, folder.name, code=2)
+
+
+def test_a_batch_goes_to_one_address(vendor: Simulation, capsys: pytest.CaptureFixture[str]) -> None:
+    text = Path("suite.yaml").read_text()
+    Path("suite.yaml").write_text(
+        re.sub(r'base_url: "[^"]*"', 'base_url: ["http://127.0.0.1:9/v1", "http://127.0.0.1:8/v1"]', text)
+    )
+
+    said = command_output(capsys, "run", "suite.yaml", "--yes", code=2)
+    assert "which one address answers, and base_url lists 2; list one" in said

@@ -69,11 +69,16 @@ def require_batch_api(model: Model, where: str) -> None:
         where: Where it is named, for the message.
 
     Raises:
-        InputError: Its runner has none.
+        InputError: Its runner has none, or it has several addresses.
     """
     if not _has_batch_api(load_runner_class(model.runner)):
         raise InputError(
             f"{where}: model {model.id!r}: runner {model.runner!r} has no batch API; remove batch: true, or --batch"
+        )
+    if model.replicas:
+        raise InputError(
+            f"{where}: model {model.id!r} is asked in batches, which one address answers, and base_url lists {len(model.replicas)}; "
+            "list one"
         )
 
 
