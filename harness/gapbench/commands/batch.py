@@ -223,7 +223,7 @@ class _BatchedRun:
 
     def runners(self) -> dict[str, Runner]:
         """Return the runners of these models, not open yet."""
-        from gapbench.execution.setup import build_runner
+        from gapbench.execution.replicas.replica_runner import build_runner
 
         return {model_id: build_runner(model) for model_id, model in self.models().items()}
 
