@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gapbench.errors import InputError
-from gapbench.formatting import NOTHING, count_of, format_usd
+from gapbench.formatting import NOTHING, count_of, escape_invisible, format_usd
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from gapbench.execution.batches.settings import BatchSettings, RetryBy
     from gapbench.execution.setup import RunSetup
     from gapbench.store import RunManifest
+
+
+MAX_STATE_CHARS = 40
+"""Characters that are shown of a vendor's word for a state."""
 
 
 def batch_settings(setup: RunSetup, *, submit_only: bool, retry_by: RetryBy) -> BatchSettings:
@@ -51,7 +55,6 @@ def batch_settings(setup: RunSetup, *, submit_only: bool, retry_by: RetryBy) -> 
 def print_submitted(manifest: RunManifest, folder: Path, console: Console, *, quiet: bool) -> int:
     """Print what was submitted and how to come back, upload the run, and return the exit code."""
     from gapbench.commands.storage_paths import upload_run
-    from gapbench.formatting import escape_invisible
 
     if quiet:
         click.echo(str(folder))
@@ -95,6 +98,7 @@ def print_how_to_fetch(manifest: RunManifest, folder: Path, console: Console) ->
 def print_statuses(rows: Sequence[BatchStatus], console: Console) -> None:
     """Print one line for each batch, and the dollars of those that are out."""
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, pad_edge=False)
     for name in ("", "model", "state", "answered", "failed", "age", "expires", "at most"):
@@ -103,8 +107,8 @@ def print_statuses(rows: Sequence[BatchStatus], console: Console) -> None:
         answered = "?" if row.succeeded is None else f"{row.succeeded:,}"
         table.add_row(
             str(number),
-            row.model_id,
-            row.state,
+            Text(row.model_id),
+            Text(escape_invisible(row.state[:MAX_STATE_CHARS])),
             f"{answered} of {row.total:,}",
             NOTHING if row.failed is None else f"{row.failed:,}",
             format_age(row.age_s),
@@ -115,10 +119,10 @@ def print_statuses(rows: Sequence[BatchStatus], console: Console) -> None:
     for number, row in enumerate(rows, 1):
         # Names of batches are too long for the table, and are looked for at the vendor's.
         name = row.batch_id or f"not confirmed ({row.label})"
-        _print_line(console, f"{number}  {row.runner or 'unknown'}: {name}")
+        _print_line(console, escape_invisible(f"{number}  {row.runner or 'unknown'}: {name}"))
     for row in rows:
         if row.problem is not None:
-            _print_line(console, f"{row.batch_id or row.label}: {row.problem}")
+            _print_line(console, escape_invisible(f"{row.batch_id or row.label}: {row.problem}"))
     out = [row for row in rows if row.is_out]
     known = [row.bound_usd for row in out if row.bound_usd is not None]
     batches = {0: "No batch is", 1: "1 batch is"}.get(len(out), f"{len(out)} batches are")

@@ -99,13 +99,14 @@ def describe_batch(
         batch: What the provider says. None: it was not asked.
         problem: Why it was not told. None: nothing is wrong.
     """
+    problem = None if problem is None else credentials.redact(problem)
     state = "read" if record.closed_by == "collected" else record.closed_by or record.state or "not confirmed"
     seen = (record.succeeded, record.failed)
     expires_at = record.expires_at
     if batch is not None:
         state, seen = batch.state_raw, (batch.succeeded, batch.failed)
         expires_at = batch.expires_at or expires_at
-        problem = problem or batch.problem
+        problem = problem or (None if batch.problem is None else credentials.redact(batch.problem))
     return BatchStatus(
         record.label,
         record.model_id,

@@ -125,7 +125,7 @@ class BatchSubmission:
 
     def close(self, record: BatchRecord, problem: str) -> None:
         """Close a batch that made no row; its requests count as not sent."""
-        self._journal.note_refused(record, problem)
+        self._journal.note_refused(record, credentials.redact(problem))
         self._budget.release(record.attempts.values())
 
     async def submit(self) -> bool:
@@ -179,7 +179,7 @@ class BatchSubmission:
                 if self._lost_answers >= MAX_LOST_ANSWERS:
                     raise
                 return True
-            self.close(record, credentials.redact(str(exc)))
+            self.close(record, str(exc))
             if exc.kind != "rate_limit" or self._waits >= MAX_WAITS:
                 raise
             if self._journal.out_of(self._model_id):

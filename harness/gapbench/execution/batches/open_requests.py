@@ -52,11 +52,6 @@ class OpenRequests:
         """Return how many requests of a cell have no final row."""
         return sum(request_key(cell, planned) in self._made for planned in cell.requests)
 
-    @property
-    def has_open(self) -> bool:
-        """Whether any request has no final row."""
-        return bool(self._made)
-
     def to_submit(self) -> list[BatchAttempt]:
         """Return the next attempt at each request that is in no batch and may be sent, in sending order."""
         out = {
