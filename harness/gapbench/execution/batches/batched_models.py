@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack
 
-from gapbench.errors import ResultsError
+from gapbench.errors import ResultsError, RunnerError
 from gapbench.execution.batches.model_batches import ModelBatches
 from gapbench.execution.cell_run import CellRun
 from gapbench.execution.earlier_sessions import EarlierSessions
+from gapbench.execution.failure_words import describe_failure
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.model_session import ModelSession
 from gapbench.execution.recording.observer import RunObserver
 from gapbench.execution.side_by_side import run_side_by_side
 from gapbench.formatting import count_of
+from gapbench.runner import Runner
 from gapbench.store.batch_journal import BatchJournal
 from gapbench.suite.plan import Cell
-from gapbench.values import Model
+from gapbench.values import Failure, Model
 
 
 class BatchedModels:
@@ -87,7 +89,8 @@ class BatchedModels:
                 with self._note_failure(model):
                     batches = self._batches_of(await stack.enter_async_context(self._open_model(model)))
                     submitted.append(batches)
-                    await batches.submit()
+                    with _explain(batches.runner):
+                        await batches.submit()
             yield
             await run_side_by_side(self._read(batches) for batches in submitted)
 
@@ -108,7 +111,7 @@ class BatchedModels:
         )
 
     async def _read(self, batches: ModelBatches) -> None:
-        with self._note_failure(batches.model):
+        with self._note_failure(batches.model), _explain(batches.runner):
             await batches.read()
 
     def describe_unfinished(self) -> str | None:
@@ -128,3 +131,15 @@ class BatchedModels:
         if not self._settings.sends_live and left[False]:
             words.append(f"{count_of(left[False], 'request')} to live models not sent")
         return ", ".join(words) or None
+
+
+@contextlib.contextmanager
+def _explain(runner: Runner) -> Iterator[None]:
+    """Add to a vendor's refusal of a key or an account the variable that it is about. Other refusals are of the batch."""
+    try:
+        yield
+    except RunnerError as exc:
+        if exc.kind not in {"auth", "quota"}:
+            raise
+        words = describe_failure(Failure(exc.kind, str(exc), exc.http_status), runner)
+        raise RunnerError(exc.kind, words, http_status=exc.http_status) from exc

@@ -62,7 +62,7 @@ class ModelBatches:
         stop_signal: StopSignal,
         send_live: SendLive,
     ) -> None:
-        self.model = session.model
+        self.model, self.runner = session.model, session.runner
         client = session.runner.batch_client()
         if client is None:
             raise SetupError(
