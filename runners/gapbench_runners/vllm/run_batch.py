@@ -12,6 +12,7 @@ import contextlib
 import fcntl
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,7 +29,7 @@ from gapbench.runner import BatchClient
 from gapbench.values import Call, Session
 from gapbench.values.batches import Batch, BatchLimits, BatchReply, BatchRequest, BatchState
 from gapbench_runners.batches.descriptions import count_or_none, instant_or_none, is_before
-from gapbench_runners.batches.names import check_bytes, check_requests, is_label
+from gapbench_runners.batches.names import check_requests, is_label, write_lines
 from gapbench_runners.batches.openai_batches import OpenAILines
 from gapbench_runners.batches.result_lines import read_result_lines
 from gapbench_runners.vllm import batch_supervisor
@@ -97,8 +98,6 @@ class VllmRunBatches(BatchClient):
     async def create(self, requests: Sequence[BatchRequest], label: str) -> Batch:
         """Write the file, and start vLLM on it unless the settings say otherwise."""
         check_requests(requests, label, self.limits)
-        lines = [await self._lines.write(request) for request in requests]
-        check_bytes(map(len, lines), self.limits)
         folder = self._folder / label
         command = run_batch_command(
             self._model, self._settings, str(folder / REQUESTS), str(folder / REPLIES), self._tool_parser
@@ -111,7 +110,7 @@ class VllmRunBatches(BatchClient):
         )
         facts = {
             "label": label,
-            "total": len(lines),
+            "total": len(requests),
             "created_at": datetime.now(UTC).isoformat(),
             "command": shown,
             "is_started": is_started,
@@ -120,12 +119,18 @@ class VllmRunBatches(BatchClient):
             self._folder.mkdir(parents=True, exist_ok=True)
             # Only one batch can have the label: the folder must be new.
             folder.mkdir()
-            (folder / REQUESTS).write_bytes(b"".join(lines))
+            with (folder / REQUESTS).open("wb") as file:
+                await write_lines(self._lines.write, requests, self.limits, file)
             (folder / "batch.json").write_bytes(orjson.dumps(facts))
         except FileExistsError as exc:
             raise RunnerError("bad_request", f"{folder} is already there; take another label") from exc
         except OSError as exc:
+            shutil.rmtree(folder, ignore_errors=True)
             raise RunnerError("server", f"cannot write {folder}: {exc.strerror}") from exc
+        except RunnerError:
+            # A request is too large or cannot be built: the label stays free.
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         if is_started:
             await asyncio.to_thread(self._start, folder, command)
         else:
