@@ -36,7 +36,7 @@ from gapbench_runners.vllm import batch_supervisor
 from gapbench_runners.vllm.command import NOT_INSTALLED, check_keys, environment_of, run_batch_command
 
 KEYS = {"gpus", "args", "env", "python", "command", "start", "folder"}
-REQUESTS, REPLIES, LOG = "requests.jsonl", "replies.jsonl", "vllm.log"
+DESCRIPTION, REQUESTS, REPLIES, LOG = "batch.json", "requests.jsonl", "replies.jsonl", "vllm.log"
 _PIECE_BYTES = 2**20
 _LOG_TAIL_BYTES = 64 * 2**10
 _LOG_LINES = 5
@@ -117,11 +117,14 @@ class VllmRunBatches(BatchClient):
         }
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
+            if not (folder / DESCRIPTION).is_file():
+                # What a submit left behind that was killed: nothing was started.
+                shutil.rmtree(folder, ignore_errors=True)
             # Only one batch can have the label: the folder must be new.
             folder.mkdir()
             with (folder / REQUESTS).open("wb") as file:
                 await write_lines(self._lines.write, requests, self.limits, file)
-            (folder / "batch.json").write_bytes(orjson.dumps(facts))
+            (folder / DESCRIPTION).write_bytes(orjson.dumps(facts))
         except FileExistsError as exc:
             raise RunnerError("bad_request", f"{folder} is already there; take another label") from exc
         except OSError as exc:
@@ -150,7 +153,7 @@ class VllmRunBatches(BatchClient):
         """Yield the batches in the folder."""
         folders = self._folder.glob(f"{label_prefix}*") if not label_prefix or is_label(label_prefix) else ()
         # A folder without a description is of a submit that did not come to its end: nothing was started.
-        found = [self._describe(folder) for folder in folders if (folder / "batch.json").is_file()]
+        found = [self._describe(folder) for folder in folders if (folder / DESCRIPTION).is_file()]
         for batch in sorted(found, key=lambda batch: batch.created_at or datetime.min.replace(tzinfo=UTC))[
             ::-1
         ]:
@@ -185,12 +188,12 @@ class VllmRunBatches(BatchClient):
 
     def _folder_of(self, batch_id: str) -> Path:
         folder = self._folder / batch_id
-        if not is_label(batch_id) or not (folder / "batch.json").is_file():
+        if not is_label(batch_id) or not (folder / DESCRIPTION).is_file():
             raise RunnerError("not_found", f"no batch {batch_id[:80]!r} in {self._folder}")
         return folder
 
     def _describe(self, folder: Path) -> Batch:
-        facts, ended = _read_json(folder / "batch.json"), _read_json(folder / "ended.json")
+        facts, ended = _read_json(folder / DESCRIPTION), _read_json(folder / "ended.json")
         total = count_or_none(facts.get("total"))
         # Only an own process locks the folder, so look at the lock before the note of its end.
         is_running = _is_running(folder)

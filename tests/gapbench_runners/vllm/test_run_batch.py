@@ -270,6 +270,31 @@ def test_a_label_is_used_once(tmp_path: Path) -> None:
     assert at_work(tmp_path, work, start=False) == "bad_request"
 
 
+def test_what_a_killed_submit_left_is_not_in_the_way(tmp_path: Path) -> None:
+    """A folder with half of the requests and without a description: nothing was started on it."""
+    left = tmp_path / "batches" / "run-1"
+    left.mkdir(parents=True)
+    (left / "requests.jsonl").write_text('{"half":')
+
+    async def work(runner: VllmRunner, client: BatchClient) -> Any:
+        found = [batch async for batch in client.find("")]
+        return found, (await submit(runner, client, "a")).total
+
+    assert at_work(tmp_path, work, start=False) == ([], 1)
+    assert len((left / "requests.jsonl").read_text().splitlines()) == 1
+
+
+def test_a_submit_that_fails_leaves_its_label_free(tmp_path: Path) -> None:
+    """A request that the SDK cannot build."""
+
+    async def work(runner: VllmRunner, client: BatchClient) -> Any:
+        with pytest.raises(RunnerError):
+            await client.create([BatchRequest("a", Call({"model": "m"}, {}))], "run-1")
+        return (await submit(runner, client, "a")).total
+
+    assert at_work(tmp_path, work, start=False) == 1
+
+
 def test_a_program_that_does_not_start(tmp_path: Path) -> None:
     """The submit fails with the reason, and the batch has ended."""
 
