@@ -20,6 +20,7 @@ from gapbench.errors import InputError, RunnerError
 from gapbench.runner import BatchClient
 from gapbench.values import Call, Model, Params, Request, Session
 from gapbench.values.batches import Batch, BatchReply, BatchRequest
+from gapbench_runners.vllm.command import run_batch_command, serve_command
 from gapbench_runners.vllm.runner import VllmRunner
 from tests.gapbench_runners.batches.batching import to_response
 from tests.gapbench_runners.simulated import user
@@ -124,6 +125,16 @@ def test_the_command_is_that_of_vllm(tmp_path: Path, program: str) -> None:
         f"{program} -m vllm.entrypoints.cli.main run-batch -i {folder}/requests.jsonl -o {folder}/replies.jsonl "
         "--model tiny --tensor-parallel-size 2 --max-model-len 512"
     )
+
+
+def test_a_python_in_this_folder_is_not_that_of_the_path(
+    tmp_path: Path, program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`./python` is the file, for a server as well."""
+    monkeypatch.chdir(tmp_path)
+
+    assert program == run_batch_command("m", {"python": "./python"}, "i", "o", None)[0]
+    assert program == serve_command("m", {"python": "python"}, 8000, None)[0]
 
 
 def test_no_key_of_a_vendor_goes_to_vllm(
