@@ -18,6 +18,7 @@ from datetime import datetime
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, ClassVar, NamedTuple
+from urllib.parse import urlsplit
 
 from gapbench.errors import SetupError
 from gapbench.values import Call, Chunk, Model, Request, Session, Weights
@@ -44,11 +45,13 @@ class RunnerOption:
         description: One line for the suite's JSON Schema.
         starts_server: Whether a model with this option and without ``base_url`` gets a server or an engine that the
             runner starts and stops. Such a model shares no rate limits or retries with others.
+        answers_in_batches: Whether a model with this option answers in batches alone.
     """
 
     annotation: Any
     description: str
     starts_server: bool = False
+    answers_in_batches: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +330,19 @@ def owns_server(model: Model) -> bool:
         return False
     options = runner_info_or_default(model.runner).options
     return any(options[key].starts_server for key in model.options if key in options)
+
+
+def machine_of(model: Model) -> str:
+    """Return a name for the machine that answers a model's requests: models of one machine never run at the same time.
+
+    A server with its own address is a machine, and so is a vendor at its own address. All servers and engines that are
+    started for the run share this machine and its GPUs, except those of simulated models, which need none.
+    """
+    if model.base_url is not None:
+        return urlsplit(model.base_url).netloc.lower()
+    if not owns_server(model):
+        return model.runner
+    return model.id if load_runner_class(model.runner).simulated else "this machine"
 
 
 def account_of(model: Model) -> str:

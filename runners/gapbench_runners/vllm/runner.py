@@ -83,6 +83,7 @@ class VllmRunner(Runner):
                 "answer batches with `vllm run-batch` on this machine (gpus, args, env, python, folder); start: false only "
                 "writes the file",
                 starts_server=True,
+                answers_in_batches=True,
             ),
             "tool_parser": RunnerOption(
                 str,
