@@ -82,7 +82,7 @@ class AnthropicBatches(BatchClient):
         """Submit the requests; the label goes in front of their custom ids."""
         check_requests(requests, label, self.limits)
         given = [await self._request(request, label) for request in requests]
-        check_bytes((len(orjson.dumps(request)) + 1 for request in given), self.limits)
+        check_bytes(sum(len(orjson.dumps(request)) + 1 for request in given), self.limits)
         try:
             batch = await self._client.messages.batches.create(requests=given)  # type: ignore[arg-type]  # params are the SDK's own
             return replace(_describe(batch.to_dict(mode="json", warnings=False)), label=label)

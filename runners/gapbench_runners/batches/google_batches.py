@@ -35,7 +35,7 @@ from gapbench_runners.batches.descriptions import (
     text_or_none,
 )
 from gapbench_runners.batches.line_errors import google_line_error
-from gapbench_runners.batches.names import check_bytes, check_requests
+from gapbench_runners.batches.names import check_requests, write_lines
 from gapbench_runners.batches.result_lines import MAX_FILE_BYTES, ResultLine, read_result_lines
 from gapbench_runners.batches.whole_replies import broken_reply, read_whole_content, to_reply
 
@@ -123,11 +123,12 @@ class GoogleBatches(BatchClient):
     async def create(self, requests: Sequence[BatchRequest], label: str) -> Batch:
         """Upload the requests as a file, and submit it; the label is the batch's display name."""
         check_requests(requests, label, self.limits)
-        lines = [await self._line(request) for request in requests]
-        check_bytes(map(len, lines), self.limits)
+        data = io.BytesIO()
+        await write_lines(self._line, requests, self.limits, data)
+        data.seek(0)
         try:
             file = await self._client.aio.files.upload(
-                file=io.BytesIO(b"".join(lines)), config={"mime_type": "jsonl", "display_name": label}
+                file=data, config={"mime_type": "jsonl", "display_name": label}
             )
             name = require_id(file.name, "the uploaded file")
             with _kept_answers() as answers:

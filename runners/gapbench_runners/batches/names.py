@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import BinaryIO
 
 from gapbench.errors import RunnerError
 from gapbench.values.batches import BatchLimits, BatchRequest
@@ -42,15 +43,39 @@ def is_label(text: str) -> bool:
     return _LABEL.fullmatch(text) is not None
 
 
-def check_bytes(sizes: Iterable[int], limits: BatchLimits) -> None:
+def check_bytes(total: int, limits: BatchLimits) -> None:
     """Check the size of a batch.
 
     Raises:
         RunnerError: ``bad_request``: it is larger than the provider takes.
     """
-    total = sum(sizes)
     if total > limits.bytes:
         raise _refusal(f"found {total} bytes; a batch holds {limits.bytes}: submit fewer requests at once")
+
+
+async def write_lines(
+    write: Callable[[BatchRequest], Awaitable[bytes]],
+    requests: Sequence[BatchRequest],
+    limits: BatchLimits,
+    file: BinaryIO,
+) -> None:
+    """Write requests to a file, one line each. Kept as a list of lines, they would take eight times as much memory.
+
+    Args:
+        write: Returns a request as a line.
+        requests: The requests.
+        limits: The most that the file may hold.
+        file: Where they go.
+
+    Raises:
+        RunnerError: ``bad_request``: they are too large, or the SDK cannot build one.
+    """
+    total = 0
+    for request in requests:
+        line = await write(request)
+        total += len(line)
+        check_bytes(total, limits)
+        file.write(line)
 
 
 def with_label(label: str, custom_id: str) -> str:

@@ -6,6 +6,7 @@ The same lines are what ``vllm run-batch`` reads and writes: :class:`OpenAILines
 from __future__ import annotations
 
 import contextlib
+import io
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -28,7 +29,7 @@ from gapbench_runners.batches.descriptions import (
     text_or_none,
 )
 from gapbench_runners.batches.line_errors import openai_line_error
-from gapbench_runners.batches.names import check_bytes, check_requests
+from gapbench_runners.batches.names import check_requests, write_lines
 from gapbench_runners.batches.result_lines import ResultLine, read_result_lines
 from gapbench_runners.batches.whole_replies import (
     broken_reply,
@@ -155,11 +156,12 @@ class OpenAIBatches(BatchClient):
     async def create(self, requests: Sequence[BatchRequest], label: str) -> Batch:
         """Upload the requests as a file, and submit it; the label is in the batch's metadata."""
         check_requests(requests, label, self.limits)
-        lines = [await self._lines.write(request) for request in requests]
-        check_bytes(map(len, lines), self.limits)
+        data = io.BytesIO()
+        await write_lines(self._lines.write, requests, self.limits, data)
+        data.seek(0)
         try:
             file = await self._client.files.create(
-                file=(f"{label}.jsonl", b"".join(lines), "application/jsonl"), purpose="batch"
+                file=(f"{label}.jsonl", data, "application/jsonl"), purpose="batch"
             )
             file_id = require_id(file.id, "POST /v1/files")
         except Exception as exc:

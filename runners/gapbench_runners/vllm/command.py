@@ -82,7 +82,8 @@ def _start(settings: Mapping[str, Any], module: Sequence[str], subcommand: str) 
     if settings.get("command"):
         return [str(part) for part in settings["command"]]
     if settings.get("python"):
-        python = Path(settings["python"])
+        # `./python` alone would be looked for on the PATH, and a symlink must stay one: it is how venvs are found.
+        python = Path(settings["python"]).absolute()
         return [str(python), *module] if python.exists() else []
     program_here = Path(sys.executable).with_name("vllm")
     program = str(program_here) if program_here.exists() else shutil.which("vllm")

@@ -12,6 +12,7 @@ import contextlib
 import fcntl
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,14 +29,14 @@ from gapbench.runner import BatchClient
 from gapbench.values import Call, Session
 from gapbench.values.batches import Batch, BatchLimits, BatchReply, BatchRequest, BatchState
 from gapbench_runners.batches.descriptions import count_or_none, instant_or_none, is_before
-from gapbench_runners.batches.names import check_bytes, check_requests, is_label
+from gapbench_runners.batches.names import check_requests, is_label, write_lines
 from gapbench_runners.batches.openai_batches import OpenAILines
 from gapbench_runners.batches.result_lines import read_result_lines
 from gapbench_runners.vllm import batch_supervisor
 from gapbench_runners.vllm.command import NOT_INSTALLED, check_keys, environment_of, run_batch_command
 
 KEYS = {"gpus", "args", "env", "python", "command", "start", "folder"}
-REQUESTS, REPLIES, LOG = "requests.jsonl", "replies.jsonl", "vllm.log"
+DESCRIPTION, REQUESTS, REPLIES, LOG = "batch.json", "requests.jsonl", "replies.jsonl", "vllm.log"
 _PIECE_BYTES = 2**20
 _LOG_TAIL_BYTES = 64 * 2**10
 _LOG_LINES = 5
@@ -97,8 +98,6 @@ class VllmRunBatches(BatchClient):
     async def create(self, requests: Sequence[BatchRequest], label: str) -> Batch:
         """Write the file, and start vLLM on it unless the settings say otherwise."""
         check_requests(requests, label, self.limits)
-        lines = [await self._lines.write(request) for request in requests]
-        check_bytes(map(len, lines), self.limits)
         folder = self._folder / label
         command = run_batch_command(
             self._model, self._settings, str(folder / REQUESTS), str(folder / REPLIES), self._tool_parser
@@ -111,21 +110,30 @@ class VllmRunBatches(BatchClient):
         )
         facts = {
             "label": label,
-            "total": len(lines),
+            "total": len(requests),
             "created_at": datetime.now(UTC).isoformat(),
             "command": shown,
             "is_started": is_started,
         }
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
+            if not (folder / DESCRIPTION).is_file():
+                # What a submit left behind that was killed: nothing was started.
+                shutil.rmtree(folder, ignore_errors=True)
             # Only one batch can have the label: the folder must be new.
             folder.mkdir()
-            (folder / REQUESTS).write_bytes(b"".join(lines))
-            (folder / "batch.json").write_bytes(orjson.dumps(facts))
+            with (folder / REQUESTS).open("wb") as file:
+                await write_lines(self._lines.write, requests, self.limits, file)
+            (folder / DESCRIPTION).write_bytes(orjson.dumps(facts))
         except FileExistsError as exc:
             raise RunnerError("bad_request", f"{folder} is already there; take another label") from exc
         except OSError as exc:
+            shutil.rmtree(folder, ignore_errors=True)
             raise RunnerError("server", f"cannot write {folder}: {exc.strerror}") from exc
+        except RunnerError:
+            # A request is too large or cannot be built: the label stays free.
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         if is_started:
             await asyncio.to_thread(self._start, folder, command)
         else:
@@ -145,7 +153,7 @@ class VllmRunBatches(BatchClient):
         """Yield the batches in the folder."""
         folders = self._folder.glob(f"{label_prefix}*") if not label_prefix or is_label(label_prefix) else ()
         # A folder without a description is of a submit that did not come to its end: nothing was started.
-        found = [self._describe(folder) for folder in folders if (folder / "batch.json").is_file()]
+        found = [self._describe(folder) for folder in folders if (folder / DESCRIPTION).is_file()]
         for batch in sorted(found, key=lambda batch: batch.created_at or datetime.min.replace(tzinfo=UTC))[
             ::-1
         ]:
@@ -180,12 +188,12 @@ class VllmRunBatches(BatchClient):
 
     def _folder_of(self, batch_id: str) -> Path:
         folder = self._folder / batch_id
-        if not is_label(batch_id) or not (folder / "batch.json").is_file():
+        if not is_label(batch_id) or not (folder / DESCRIPTION).is_file():
             raise RunnerError("not_found", f"no batch {batch_id[:80]!r} in {self._folder}")
         return folder
 
     def _describe(self, folder: Path) -> Batch:
-        facts, ended = _read_json(folder / "batch.json"), _read_json(folder / "ended.json")
+        facts, ended = _read_json(folder / DESCRIPTION), _read_json(folder / "ended.json")
         total = count_or_none(facts.get("total"))
         # Only an own process locks the folder, so look at the lock before the note of its end.
         is_running = _is_running(folder)

@@ -20,6 +20,7 @@ from gapbench.errors import InputError, RunnerError
 from gapbench.runner import BatchClient
 from gapbench.values import Call, Model, Params, Request, Session
 from gapbench.values.batches import Batch, BatchReply, BatchRequest
+from gapbench_runners.vllm.command import run_batch_command, serve_command
 from gapbench_runners.vllm.runner import VllmRunner
 from tests.gapbench_runners.batches.batching import to_response
 from tests.gapbench_runners.simulated import user
@@ -124,6 +125,16 @@ def test_the_command_is_that_of_vllm(tmp_path: Path, program: str) -> None:
         f"{program} -m vllm.entrypoints.cli.main run-batch -i {folder}/requests.jsonl -o {folder}/replies.jsonl "
         "--model tiny --tensor-parallel-size 2 --max-model-len 512"
     )
+
+
+def test_a_python_in_this_folder_is_not_that_of_the_path(
+    tmp_path: Path, program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`./python` is the file, for a server as well."""
+    monkeypatch.chdir(tmp_path)
+
+    assert program == run_batch_command("m", {"python": "./python"}, "i", "o", None)[0]
+    assert program == serve_command("m", {"python": "python"}, 8000, None)[0]
 
 
 def test_no_key_of_a_vendor_goes_to_vllm(
@@ -268,6 +279,31 @@ def test_a_label_is_used_once(tmp_path: Path) -> None:
         return caught.value.kind
 
     assert at_work(tmp_path, work, start=False) == "bad_request"
+
+
+def test_what_a_killed_submit_left_is_not_in_the_way(tmp_path: Path) -> None:
+    """A folder with half of the requests and without a description: nothing was started on it."""
+    left = tmp_path / "batches" / "run-1"
+    left.mkdir(parents=True)
+    (left / "requests.jsonl").write_text('{"half":')
+
+    async def work(runner: VllmRunner, client: BatchClient) -> Any:
+        found = [batch async for batch in client.find("")]
+        return found, (await submit(runner, client, "a")).total
+
+    assert at_work(tmp_path, work, start=False) == ([], 1)
+    assert len((left / "requests.jsonl").read_text().splitlines()) == 1
+
+
+def test_a_submit_that_fails_leaves_its_label_free(tmp_path: Path) -> None:
+    """A request that the SDK cannot build."""
+
+    async def work(runner: VllmRunner, client: BatchClient) -> Any:
+        with pytest.raises(RunnerError):
+            await client.create([BatchRequest("a", Call({"model": "m"}, {}))], "run-1")
+        return (await submit(runner, client, "a")).total
+
+    assert at_work(tmp_path, work, start=False) == 1
 
 
 def test_a_program_that_does_not_start(tmp_path: Path) -> None:
