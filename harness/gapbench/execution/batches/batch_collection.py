@@ -91,6 +91,10 @@ class BatchCollection:
                 await self._deliver(rows, attempt, response)
             if batch.problem is not None and not (seen or was_cancelled or has_expired):
                 return False
+            if was_cancelled:
+                # What failed before is not sent again either: the user wants no more of it in this session.
+                for attempt in record.attempts.values():
+                    self._requests.hold(attempt)
             for custom_id, attempt in record.attempts.items():
                 if custom_id not in seen and self._requests.is_planned(attempt):
                     counts["missing"] += 1

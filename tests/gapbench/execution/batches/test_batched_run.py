@@ -334,3 +334,23 @@ def test_a_spent_budget_does_not_keep_paid_answers_from_being_read(tmp_path: Pat
 
     assert 4 == len(finals(tmp_path))
     assert [] == batches_out(tmp_path)
+
+
+def test_what_failed_in_a_cancelled_batch_is_not_sent_again_by_itself(tmp_path: Path) -> None:
+    """Of four, one failed and three were cancelled: nothing is submitted until the run is resumed."""
+
+    def replies(batch: StoredBatch) -> Any:
+        if batch.batch_id == "batch_1":
+            first, *others = batch.requests
+            return [fail(first), *(fail(request, "cancelled") for request in others)]
+        return [answer(request) for request in batch.requests]
+
+    provider = BatchProvider(reads=1, replies=replies)
+    run_batched(tmp_path, provider, settings(until="submitted"))
+    provider.batches[0].state_raw, provider.batches[0].reads_left = "cancelled", 0
+    fetch = settings(until="read", sends_unsent=False, sends_live=False)
+    manifest, _ = run_batched(tmp_path, provider, fetch, resume=True)
+    assert ("stopped", 1) == (manifest.state, len(provider.batches))
+
+    manifest, _ = run_batched(tmp_path, provider, resume=True)
+    assert ("complete", [4, 4]) == (manifest.state, [len(batch.requests) for batch in provider.batches])
