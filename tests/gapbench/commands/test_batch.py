@@ -163,3 +163,18 @@ def test_a_batch_goes_to_one_address(vendor: Simulation, capsys: pytest.CaptureF
 
     said = command_output(capsys, "run", "suite.yaml", "--yes", code=2)
     assert "which one address answers, and base_url lists 2; list one" in said
+
+
+def test_a_model_that_answers_in_batches_alone_needs_no_option(
+    vendor: Simulation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A model of run-batch has no live requests; batch: false contradicts it."""
+    text = Path("suite.yaml").read_text().partition("models:")[0] + "models:\n"
+    model = "  - {id: offline, runner: vllm, model: some/model, weights: open, run_batch: {start: false}%s}\n"
+    tasks = "tasks:" + Path("suite.yaml").read_text().partition("tasks:")[2]
+    Path("suite.yaml").write_text(text + model % "" + tasks)
+    (bound,) = json.loads(command_output(capsys, "plan", "suite.yaml", "--json"))["bounds"]
+    assert ("offline", True) == (bound["model"], bound["batch"])
+
+    Path("suite.yaml").write_text(text + model % ", batch: false" + tasks)
+    assert "answers in batches alone" in command_output(capsys, "plan", "suite.yaml", code=2)
