@@ -21,7 +21,7 @@ from gapbench.formatting import escape_invisible
 MAX_UNKNOWN_PEERS = 64
 """Connections that may be in their handshake at once."""
 MAX_NAME_CHARS = 60
-WORKER_START_S = 60.0
+WORKER_START_S = 180.0
 
 
 class MachineGroup:
