@@ -124,7 +124,11 @@ def joining() -> Iterator[Machines]:
 @contextlib.contextmanager
 def ray_cluster() -> Iterator[Machines]:
     """Start a Ray cluster of three nodes on this machine, in a process of its own."""
-    environment = {"GAPBENCH_TOKEN": secrets.token_urlsafe(32), "RAY_USAGE_STATS_ENABLED": "0"}
+    environment = {
+        "GAPBENCH_TOKEN": secrets.token_urlsafe(32),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_worker_niceness": "0",
+    }
     code = (
         "import sys; from ray.cluster_utils import Cluster\n"
         "size = 100 * 2**20\n"
