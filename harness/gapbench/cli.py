@@ -25,6 +25,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "plan": "Show a suite's cells and cost bound without sending a request.",
         "validate": "Check a suite, its tasks and their data.",
         "try": "Run one sample end to end and show every step.",
+        "batch": "Show, read or cancel a run's batches at the vendors.",
         "init": "Write a commented suite to start from.",
     },
     "Read results": {

@@ -12,6 +12,7 @@ from gapbench.pricing import UnitPrices
 from gapbench.suite.plan import (
     Cell,
     Plan,
+    PlannedRequest,
     count_declaration_chars,
     count_prompt_chars,
     max_search_requests,
@@ -137,6 +138,12 @@ def estimate_cost_bounds(
             )
         )
     return rows
+
+
+def bound_request_usd(plan: Plan, cell: Cell, planned: PlannedRequest, price: UnitPrices) -> Decimal:
+    """Return the most that one request of a cell can cost."""
+    bound = _bound_request(plan, planned.sample, cell.messages(planned), cell.params_of(planned))
+    return bound.usd(price)
 
 
 def bound_attempt_usd(plan: Plan, cell: Cell, price: UnitPrices) -> Decimal:

@@ -12,7 +12,7 @@ from gapbench.cpus import usable_cpus
 from gapbench.errors import BenchError
 from gapbench.execution.attempts.episode_sender import EpisodeSender, OpenConversation
 from gapbench.execution.attempts.lag_meter import LagMeter
-from gapbench.execution.attempts.load_generator import run_load
+from gapbench.execution.attempts.load_generator import Places, run_load
 from gapbench.execution.attempts.reply_price import usage_pricer
 from gapbench.execution.attempts.request_sender import Deliver, RequestSender, warm_up
 from gapbench.execution.attempts.response_cache import ResponseCache
@@ -145,6 +145,8 @@ class ModelSession:
         seed: int,
         cell_start_s: float,
         deliver_user: Deliver | None = None,
+        places: Places | None = None,
+        on_all_started: Callable[[], None] = lambda: None,
         leases: SpendLeases | None = None,
     ) -> list[WorkerReport]:
         """Send a cell's requests, from this process or from workers.
@@ -158,6 +160,8 @@ class ModelSession:
             seed: Seed of the back-off's jitter.
             cell_start_s: The cell's start on :data:`gapbench.transport.now`.
             deliver_user: Receives each attempt at asking a model that plays users. None: all users are scripted.
+            places: Places that other cells share; workers do not use them. None: the cell has its own.
+            on_all_started: Called when the last request has its place; workers do not call it.
             leases: Sets dollars aside before other machines spend them. None: the run has no budget.
 
         Returns:
@@ -205,6 +209,8 @@ class ModelSession:
                 stop_signal=stop_signal,
                 seed=seed,
                 cell_start_s=cell_start_s,
+                places=places,
+                on_all_started=on_all_started,
             )
         finally:
             meter.stop()

@@ -12,18 +12,20 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gapbench.errors import InputError
+from gapbench.execution.batches.settings import BatchSettings
 from gapbench.execution.event_loop import run_on_event_loop
 from gapbench.execution.first_calls import FirstCall
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.limits.unusable_answers import ShouldContinue, answer_without_asking
 from gapbench.execution.recording.observer import RunObserver
 from gapbench.execution.run import run
-from gapbench.execution.run_pricing import attempt_bounder, attempt_pricer
+from gapbench.execution.run_pricing import attempt_bounder, attempt_pricer, request_bounder
 from gapbench.execution.settings import RunSettings, policies_from_suite
 from gapbench.execution.setup import RunSetup
 from gapbench.store import RunManifest, RunWriter, read_manifest
@@ -49,6 +51,7 @@ def execute_run(
     first_calls: Sequence[FirstCall] = (),
     should_continue: ShouldContinue | None = None,
     while_sending: Callable[[], AbstractContextManager[None]] = nullcontext,
+    batches: BatchSettings = BatchSettings(),  # noqa: B008 - frozen
     machines: MachinesAddress | None = None,
 ) -> RunManifest:
     """Run a suite into a folder and return the final content of ``run.json``.
@@ -72,6 +75,7 @@ def execute_run(
         should_continue: Decides about a task of which nearly all first answers of a model cannot be used. None: the
             suite's ``on_unparsed`` decides, without a question.
         while_sending: See :class:`RunSettings`.
+        batches: How the models are treated that are asked in batches.
         machines: Where the machines that send come from. None: this machine sends.
 
     Raises:
@@ -91,6 +95,7 @@ def execute_run(
         suite_content=setup.suite.content,
         first_calls=[call.to_entry() for call in first_calls],
         while_sending=while_sending,
+        batches=replace(batches, bound_usd=request_bounder(setup)),
         bound_attempt=attempt_bounder(setup),
     )
     with (

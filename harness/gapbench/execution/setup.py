@@ -13,6 +13,7 @@ from typing import Any
 from gapbench import runner as runners
 from gapbench.errors import InputError
 from gapbench.execution.adaptive_setup import refuse_adaptive
+from gapbench.execution.batches.batchable import choose_batched, refuse_unbatchable
 from gapbench.execution.user_models import played_user_of, user_model_of
 from gapbench.runner import Runner, owns_server
 from gapbench.scoring.task_scorer import make_task_scorer
@@ -38,6 +39,7 @@ class Selection:
         allow_code: Whether Python that the suite's tasks name may run in this process. Stored in ``run.json``
             for information, and never read from there.
         until_sure: Whether the run stops when it is sure of its overall verdict.
+        batch: Whether models whose provider has a batch API are asked through it, unless the suite says otherwise.
         in_file_order: Whether a limit takes the first rows of the file, as gapbench 0.1 did. Only for runs of that
             version, which keep their samples.
     """
@@ -49,6 +51,7 @@ class Selection:
     allow_code: bool = False
     until_sure: bool = False
     in_file_order: bool = False
+    batch: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return the form that is stored in ``run.json``."""
@@ -59,6 +62,7 @@ class Selection:
             "limit": self.limit,
             "allow_code": self.allow_code,
             "until_sure": self.until_sure,
+            "batch": self.batch,
             "order": "file" if self.in_file_order else "spread",
         }
 
@@ -91,6 +95,7 @@ class Selection:
             allow_code,
             until_sure=given.get("until_sure") is True,
             in_file_order=given.get("order") != "spread",
+            batch=given.get("batch") is True,
         )
 
 
@@ -131,7 +136,7 @@ def build_run_setup(selection: Selection) -> RunSetup:
     suite = load_suite(Path(selection.suite))
     if not selection.allow_code:
         suite.refuse_programs()
-    models = _select_models(suite, selection.models)
+    models = choose_batched(suite, _select_models(suite, selection.models), wants_all=selection.batch)
     closed_models = [model.id for model in models if model.weights == "closed"]
     tasks = _select_tasks(suite, selection, closed_models)
     for task in tasks:
@@ -145,11 +150,16 @@ def build_run_setup(selection: Selection) -> RunSetup:
         defaults=suite.params.to_params(),
         models=models,
         tasks=tasks,
-        loads=[load for document in suite.loads for load in document.to_loads(suite.path.parent)],
+        loads=[
+            load
+            for document in suite.loads
+            for load in document.to_loads(suite.path.parent, is_one_of_several=len(suite.loads) > 1)
+        ],
         searches=[search for document in suite.loads if (search := document.to_search()) is not None],
     )
     plan = replace(plan, users=find_users(suite, tasks, models))
     refuse_adaptive(suite, plan)
+    refuse_unbatchable(suite, plan, until_sure=selection.until_sure)
     runners_by_model = {model.id: _build_suite_runner(suite, model) for model in models}
     _refuse_missing_logprobs(suite, plan, runners_by_model)
     user_runners = {model.id: _build_suite_runner(suite, model) for model in plan.users.values()}

@@ -60,6 +60,7 @@ class ModelEntry(Entry):
         options: Options of its runner.
         cost: What it costs. None: its provider's list price.
         facts: What the runner reported of the server; {} before it was opened.
+        batch: Whether its answers came from the provider's batch API.
     """
 
     id: str
@@ -75,6 +76,7 @@ class ModelEntry(Entry):
     options: JsonObject
     cost: CostEntry | None
     facts: JsonObject
+    batch: bool = False
 
     @property
     def known_price_provider(self) -> str | None:
@@ -155,6 +157,7 @@ class CellEntry(Entry):
             measured.
         workers: What each process reported. None: not started.
         unusable: Why the rest of the cell is not sent: nearly all of the first answers cannot be used. None: it is sent.
+        beside: Ids of the cells that were sent at the same time, at least in part. []: none.
         cut_short: Whether a search stopped it because its target was out of reach.
         machines: The machines that sent it, in each session. []: the conductor's own.
     """
@@ -175,6 +178,7 @@ class CellEntry(Entry):
     counters_after: JsonObject | None
     lag_p99_s: Number | None
     workers: list[WorkerEntry] | None = None
+    beside: list[str] = Field(default_factory=list)
     cut_short: bool = False
     unusable: str | None = None
     machines: list[MachineEntry] = Field(default_factory=list)

@@ -76,6 +76,7 @@ class Model:
         transport: Which code sends this model's HTTP requests; see :class:`Session`.
         thinking_in_text: Which marks of thinking are looked for in the text of a reply: ``auto``, ``off``, or names of
             rules; see :func:`gapbench.values.thinking.thinking_rules_for`.
+        batch: Whether its answers come from the provider's batch API, within a day and without times.
     """
 
     id: str
@@ -90,6 +91,7 @@ class Model:
     cost: Mapping[str, Any] | None = None
     transport: Transport = "lean"
     thinking_in_text: tuple[str, ...] = ("auto",)
+    batch: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,7 +339,7 @@ class Response:
         answer: Text of the answer channel, then its tool calls as a JSON list; partial if ``failure`` is set.
         reasoning: Text of the reasoning channel as far as the provider disclosed it, and thinking found in the text.
         failure: None for a complete reply.
-        transport: Which code sent and received the bytes (``lean``, ``httpx2``, ``in-process``).
+        transport: Which code sent and received the bytes (``lean``, ``httpx2``, ``in-process``), or ``batch``.
         thinking_rule: The rule that moved thinking out of the text. None: none applied.
         usage_note: Which token counts were dropped or corrected, and why. None: none.
         parts: The reply as the assistant's part of the next prompt: text, tool calls and reasoning state in the order

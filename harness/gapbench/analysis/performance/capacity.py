@@ -164,7 +164,7 @@ def capacity(runs: Runs | Sequence[Path], slo: Slo, usd: Floats | None = None) -
     done = refusals.without_windows(done)
     limits = client_limits(read_runs)
     paid = np.full(len(frame), np.nan) if usd is None else usd
-    replies = measured_replies(frame)
+    replies = read_runs.without_batches(measured_replies(frame))
     kept = meets_slo(replies, slo)
     requests = replies[replies["final"].to_numpy(dtype=bool)].assign(kept=kept)
     cells_of = {(run_id, cell.cell_id): cell for run_id, cell in read_runs.cells}
