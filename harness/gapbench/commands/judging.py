@@ -79,7 +79,7 @@ def refuse_private_answers(setup: RunSetup, judge: Model, tasks: list[str]) -> N
         InputError: The judge is a third party's API, and a task is private or its data policy is unknown.
     """
     from gapbench.errors import InputError
-    from gapbench.execution.setup import build_runner
+    from gapbench.execution.replicas.replica_runner import build_runner
     from gapbench.suite.data_policy import is_third_party_api, refuse_private_tasks
 
     runner, known = build_runner(judge), {task.name: task for task in setup.plan.tasks}
@@ -133,9 +133,9 @@ def run_judging(
     from gapbench.execution.llm_judging import make_judging_plan
     from gapbench.execution.monitoring.live_view import open_view
     from gapbench.execution.preflight import refuse_unpriced
+    from gapbench.execution.replicas.replica_runner import build_runner
     from gapbench.execution.run_suite import execute_run
     from gapbench.execution.setup import RunSetup as Setup
-    from gapbench.execution.setup import build_runner
     from gapbench.store import is_run
     from gapbench.store.batch_journal import batches_out
     from gapbench.suite.plan import merge_params

@@ -22,6 +22,26 @@ class Finite(click.FloatRange):
         return number
 
 
+class CacheType(click.ParamType[Any]):
+    """Type of an option that says where answers are kept: a folder, or the address of a Redis server."""
+
+    name = "place"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the place."""
+        from gapbench.values.cache_place import parse_cache_place
+
+        if not isinstance(value, str):
+            return value
+        try:
+            place = parse_cache_place(value)
+        except ValueError as exc:
+            self.fail(str(exc), param, ctx)
+        if isinstance(place, Path) and place.is_file():
+            self.fail(f"Directory {value!r} is a file.", param, ctx)
+        return place
+
+
 POSITIVE = Finite(min=0, min_open=True)
 
 model_option = click.option(

@@ -60,6 +60,11 @@ if TYPE_CHECKING:
     help="Take the time of a request from this earlier run, for the hours.",
 )
 @click.option("--batch", is_flag=True, help="Show the plan of `bench run --batch`, at the price of batches.")
+@click.option(
+    "--shards",
+    is_flag=True,
+    help="List the shards instead: independent parts for `bench run --shard K`, with GPUs, hours and dollars.",
+)
 @allow_code_option
 @json_option
 def plan_command(
@@ -73,6 +78,7 @@ def plan_command(
     like: Path | None,
     *,
     batch: bool,
+    shards: bool,
     allow_code: bool,
     as_json: bool,
 ) -> None:
@@ -95,6 +101,11 @@ def plan_command(
     enforce_data_policy(setup)
     taken = seconds_per_request(read_manifest(find_run_or_baseline(Path("results"), like))) if like else {}
     assumed = PowerAssumptions(discordance, icc, ReplyTime(latency_s, taken))
+    if shards:
+        from gapbench.commands.plan_shards import print_shards
+
+        print_shards(setup, assumed, None if like is None else like.name, as_json=as_json)
+        return
     if as_json:
         from gapbench.suite.plan import describe_plan
 

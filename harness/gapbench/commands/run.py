@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gapbench.commands.options import (
+    CacheType,
     allow_code_option,
     batch_retries_option,
     limit_option,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from gapbench.execution.first_calls import FirstCall
     from gapbench.execution.machines.address import MachinesAddress
     from gapbench.execution.setup import RunSetup, Selection
+    from gapbench.values.cache_place import CachePlace
 
 
 @click.command(
@@ -45,7 +47,8 @@ Examples:
   bench run my.yaml --until-sure         stop as soon as the overall verdict is certain
   bench run my.yaml --batch              half the price: answers within a day, without times
   bench run my.yaml --max-usd 5          stop cleanly at 5 US dollars
-  bench run --resume RUN                 resume; sends what is missing or failed""",
+  bench run --resume RUN                 resume; sends what is missing or failed
+  bench run my.yaml --shard 3 --out DIR  run one shard of `bench plan my.yaml --shards`""",
 )
 @click.argument("suite", required=False)
 @model_option
@@ -63,6 +66,13 @@ Examples:
     is_flag=True,
     help="With --resume, if the suite has changed: start a new run that keeps the rows still valid; if run.json is lost, "
     "continue in place where no answer depends on the change.",
+)
+@click.option(
+    "--shard",
+    type=click.IntRange(min=0),
+    metavar="K",
+    help="Run only shard K of `bench plan --shards`, in a folder of its own name. Again, it continues what is missing; a "
+    "complete shard does nothing.",
 )
 @click.option("--dry-run", is_flag=True, help="Show the plan and exit, as `bench plan` does.")
 @click.option(
@@ -95,8 +105,10 @@ Examples:
 @click.option("--calibrate", is_flag=True, help="Calibrate this machine before the run.")
 @click.option(
     "--cache",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Response cache folder (accuracy runs only). Cached answers have no timing and no cost.",
+    type=CacheType(),
+    metavar="DIR|redis://…",
+    help="Response cache folder, or redis://HOST:PORT/DB for one that several runs share (accuracy runs only). Cached "
+    "answers have no timing and no cost.",
 )
 @click.option(
     "--metrics-port",
@@ -126,6 +138,7 @@ def run_command(
     resume: Path | None,
     *,
     accept_changes: bool,
+    shard: int | None,
     dry_run: bool,
     until_sure: bool,
     batch: bool,
@@ -135,7 +148,7 @@ def run_command(
     no_preflight: bool,
     on_unparsed: OnUnparsed | None,
     calibrate: bool,
-    cache: Path | None,
+    cache: CachePlace | None,
     metrics_port: int | None,
     machines: str | None,
     yes: bool,
@@ -161,6 +174,7 @@ def run_command(
     from gapbench.commands.resume import find_resumable_run
     from gapbench.commands.resume_changed import confirm_changes
     from gapbench.commands.run_results import LARGE_RUN, print_results
+    from gapbench.commands.run_shard import find_shard_run, is_shard_done, refuse_shard_options
     from gapbench.commands.storage_paths import check_results_writable
     from gapbench.errors import InputError
     from gapbench.execution.monitoring.live_view import open_view
@@ -171,13 +185,14 @@ def run_command(
         refuse_unscorable,
         refuse_unsure,
     )
-    from gapbench.execution.run_suite import execute_run
+    from gapbench.execution.run_suite import execute_run, refuse_unreachable_cache
     from gapbench.execution.setup import Selection, build_run_setup, enforce_data_policy
 
+    refuse_shard_options(shard, resume=resume, until_sure=until_sure)
     address = None if machines is None else _parse_machines(machines)
     given = None
     if suite is not None:
-        given = Selection(suite, models, tasks, limit, allow_code, until_sure, batch=batch)
+        given = Selection(suite, models, tasks, limit, allow_code, until_sure, batch=batch, shard=shard)
     previous = None
     if resume is not None:
         previous = find_resumable_run(
@@ -206,6 +221,10 @@ def run_command(
 
         print_plan(setup, console)
         return 0
+    if shard is not None:
+        previous = find_shard_run(out, setup, selection)
+        if is_shard_done(previous, quiet=quiet):
+            return 0
     refuse_missing_requirements(setup)
     if address is not None:
         from gapbench.execution.machines.refusals import refuse_on_machines
@@ -219,6 +238,7 @@ def run_command(
     refuse_broken_tools(setup)
     changes = confirm_changes(setup, previous, console, accept=accept_changes, ask=not yes)
     check_results_writable(out)
+    refuse_unreachable_cache(setup, cache)
     finished = _finished_requests(setup, previous, is_changed=bool(changes))
     if not quiet or not yes:
         confirm_run(setup, console, ask=not yes, max_usd=max_usd, finished=finished)
@@ -329,7 +349,8 @@ def _open_run_folder(
         if previous.manifest is None:
             rebuild_manifest(setup, selection, previous.folder, accept_changes=accept_changes)
         return previous.folder
-    folder = results / new_run_id(setup.suite.name, datetime.now(UTC))
+    suite, key = setup.suite.name, setup.plan.shard
+    folder = results / (new_run_id(suite, datetime.now(UTC)) if key is None else key.run_id(suite))
     if previous is not None:
         start_changed_run(setup, selection, previous.folder, folder, console)
     return folder

@@ -15,7 +15,7 @@ from gapbench.execution.attempts.lag_meter import LagMeter
 from gapbench.execution.attempts.load_generator import Places, run_load
 from gapbench.execution.attempts.reply_price import usage_pricer
 from gapbench.execution.attempts.request_sender import Deliver, RequestSender, warm_up
-from gapbench.execution.attempts.response_cache import ResponseCache
+from gapbench.execution.attempts.response_cache import open_response_cache
 from gapbench.execution.limits.admission import AdmissionControl
 from gapbench.execution.limits.retry import RetryBudget
 from gapbench.execution.limits.spend_leases import SpendLeases
@@ -194,7 +194,7 @@ class ModelSession:
                 )  # fmt: skip
             finally:
                 meter.stop()
-        cache = None if policies.cache is None else ResponseCache.open(policies.cache)
+        cache = open_response_cache(policies.cache, self._notify)
         sender = RequestSender(cell, self.runner, policies.timeouts, meter, deliver, admission, cache=cache)
         price = usage_pricer(self.runner, self.model)
         episodes = EpisodeSender(sender, price, self._open_conversation, ask_user)
@@ -215,6 +215,8 @@ class ModelSession:
         finally:
             meter.stop()
             await episodes.close()
+            if cache is not None:
+                await cache.close()
         wall_s = max(transport.now() - cell_start_s, 1e-9)
         return [
             WorkerReport(

@@ -30,6 +30,7 @@ from gapbench.execution.settings import RunSettings, policies_from_suite
 from gapbench.execution.setup import RunSetup
 from gapbench.store import RunManifest, RunWriter, read_manifest
 from gapbench.store.lazy_pandas import defer_pandas_import
+from gapbench.values.cache_place import CachePlace, RedisPlace
 
 if TYPE_CHECKING:
     from gapbench.execution.machines.address import MachinesAddress
@@ -44,7 +45,7 @@ def execute_run(
     is_resumed: bool = False,
     selection: Mapping[str, Any] | None = None,
     max_usd: float | None = None,
-    cache: Path | None = None,
+    cache: CachePlace | None = None,
     calibration: Mapping[str, Any] | None = None,
     metrics_port: int | None = None,
     stop_signal: StopSignal | None = None,
@@ -66,7 +67,7 @@ def execute_run(
         is_resumed: Whether to continue the run in ``folder``.
         selection: What ``--resume`` needs to build the same setup again; stored in ``run.json``.
         max_usd: US dollars at which the run stops; it can be resumed. None: no limit.
-        cache: Response cache directory. None: the one that the suite names, if any.
+        cache: Where answers are kept. None: where the suite says, if it does.
         calibration: Result of a calibration just before the run; stored in ``run.json``. None: there was none.
         metrics_port: Port for Prometheus metrics on the loopback address. None: no metrics are served.
         stop_signal: Stops the run when it is set; only ``set_from_thread`` may be called, from another thread. None:
@@ -108,6 +109,23 @@ def execute_run(
         return _run_until_done(
             setup, writer, settings, watching, resumed, stop_signal or StopSignal(), machines
         )
+
+
+def refuse_unreachable_cache(setup: RunSetup, cache: CachePlace | None) -> None:
+    """Refuse a run whose cache is on a server that does not answer, before anything is paid for.
+
+    Args:
+        setup: The run.
+        cache: Where answers are kept. None: where the suite says, if it does.
+
+    Raises:
+        SetupError: It does not answer.
+    """
+    place = cache or setup.suite.cache_place
+    if isinstance(place, RedisPlace):
+        from gapbench.execution.attempts.redis_cache import check_reachable  # noqa: PLC0415 - an extra package
+
+        check_reachable(place)
 
 
 @contextlib.contextmanager

@@ -16,12 +16,13 @@ from gapbench.execution.batches.settings import BatchSettings
 from gapbench.execution.limits.unusable_answers import ShouldContinue, never_continue
 from gapbench.execution.recording.cell_scorer import CellScorer, make_cell_scorer
 from gapbench.execution.recording.observer import AttemptPricer
-from gapbench.execution.setup import build_runner
+from gapbench.execution.replicas.replica_runner import build_runner
 from gapbench.runner import Runner
 from gapbench.store.first_call_entry import FirstCallEntry
 from gapbench.suite.plan import Cell
 from gapbench.suite.suite import Suite
 from gapbench.values import Model
+from gapbench.values.cache_place import CachePlace
 from gapbench.values.policies import RunPolicies
 
 if TYPE_CHECKING:
@@ -74,14 +75,13 @@ class RunSettings:
     machines: MachineGroup | None = None
 
 
-def policies_from_suite(suite: Suite, cache: Path | None = None) -> RunPolicies:
+def policies_from_suite(suite: Suite, cache: CachePlace | None = None) -> RunPolicies:
     """Return the policies that a suite asks for.
 
     Args:
         suite: The suite.
-        cache: Response cache directory, overrides the suite's. None: as the suite says.
+        cache: Where answers are kept, overrides the suite's. None: as the suite says.
     """
-    suite_cache = suite.path.parent / suite.cache if suite.cache else None
     return RunPolicies(
         retries=suite.retries.to_policy(),
         timeouts=suite.timeouts.to_policy(),
@@ -89,5 +89,5 @@ def policies_from_suite(suite: Suite, cache: Path | None = None) -> RunPolicies:
         limits={
             model.id: model.limits.to_rate_limits() for model in (*suite.models, *suite.users) if model.limits
         },
-        cache=cache or suite_cache,
+        cache=cache or suite.cache_place,
     )

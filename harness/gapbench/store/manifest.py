@@ -51,7 +51,8 @@ class ModelEntry(Entry):
         name: Its name for the provider.
         weights: Whether its weights are open or closed.
         released: Day of its release. None: unknown.
-        base_url: Address of its server. None: the runner's own.
+        base_url: Address of its server, or of the first one. None: the runner's own.
+        replicas: Addresses of all its servers. []: it has one.
         simulated: Whether its answers are simulated.
         transport: Code that sent its requests: ``lean`` or ``httpx2``.
         price_provider: Its provider in the price book, as its runner stated it. None: no provider. Absent in runs of
@@ -77,6 +78,7 @@ class ModelEntry(Entry):
     cost: CostEntry | None
     facts: JsonObject
     batch: bool = False
+    replicas: list[str] = Field(default_factory=list)
 
     @property
     def known_price_provider(self) -> str | None:
@@ -265,6 +267,9 @@ class RunManifest(Entry):
         origin: Id of the first run of that chain. None: the run continues none, or an older gapbench wrote it.
         remade_at: When the file was rebuilt from the rows. None: it was never lost.
         users: The models that play users of episodes, which may be among ``models`` too. []: there are none.
+        shard: The place of the only shard that was run, see :class:`gapbench.values.shard.ShardKey`. None: it is a whole
+            run.
+        shards: The shards that it was merged from, with their machines, versions and times. []: it was not merged.
     """
 
     schema_version: int = Field(alias="schema")
@@ -297,6 +302,8 @@ class RunManifest(Entry):
     origin: str | None = None
     remade_at: str | None = None
     users: list[ModelEntry] = Field(default_factory=list)
+    shard: JsonObject | None = None
+    shards: list[JsonObject] = Field(default_factory=list)
 
     @classmethod
     def from_json(cls, value: Any) -> Self:

@@ -37,6 +37,7 @@ from gapbench.values import (
     canonical_json,
     sha256,
 )
+from gapbench.values.shard import ShardKey
 
 __all__ = [
     "DEFAULT_DECOY",
@@ -207,6 +208,7 @@ class Plan:
     notes: tuple[str, ...] = field(default=())
     searches: tuple[PlannedSearch, ...] = ()
     users: Mapping[str, Model] = field(default_factory=dict)
+    shard: ShardKey | None = None
 
     @property
     def models(self) -> tuple[Model, ...]:

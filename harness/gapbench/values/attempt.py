@@ -174,6 +174,10 @@ class Attempt:
     complexity: Annotated[
         float | None, "difficulty on the ladder's own measure, such as the number of steps; null: not known"
     ] = None
+    replica: Annotated[
+        Label | None,
+        "address of the replica that the request went to; null: the model has one address, or the answer was cached",
+    ] = None
 
 
 def is_reply_within_episode(row: Attempt) -> bool:

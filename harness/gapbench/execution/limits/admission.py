@@ -173,9 +173,15 @@ class AdmissionControl:
         """Count the result of an attempt."""
         self._quota_gate.release(permit.quota_round)
         is_open = self.breaker.state != "given_up"
-        if failure is not None and is_open and failure_traits(failure.kind).trips_breaker:
+        kind = None if failure is None else "cancelled" if failure.others_answer else failure.kind
+        if (
+            failure is not None
+            and not failure.others_answer
+            and is_open
+            and failure_traits(failure.kind).trips_breaker
+        ):
             self.last_failure = failure
-        self.breaker.record_result(failure.kind if failure else None, permit.breaker_decision)
+        self.breaker.record_result(kind, permit.breaker_decision)
         if failure is not None and self._retries.is_quota_refusal(failure):
             self._record_refusal(permit, failure.retry_after_s or 0.0)
         elif failure is None or failure_traits(failure.kind).proves_alive:

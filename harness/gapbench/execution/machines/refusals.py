@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from gapbench.errors import InputError
 from gapbench.execution.machines.cell_share import refuse_local_tools
 from gapbench.execution.setup import RunSetup
+from gapbench.values.cache_place import CachePlace
 
 
-def refuse_on_machines(setup: RunSetup, cache: Path | None) -> None:
+def refuse_on_machines(setup: RunSetup, cache: CachePlace | None) -> None:
     """Refuse a run that other machines cannot send as this one would.
 
     Args:
@@ -17,14 +16,13 @@ def refuse_on_machines(setup: RunSetup, cache: Path | None) -> None:
         cache: The response cache that the command line names. None: none.
 
     Raises:
-        InputError: It has a response cache in a folder, a model that runs in this process, or tools that run where
+        InputError: It has a response cache, a model that runs in this process, or tools that run where
             requests are sent.
     """
     if cache is not None or setup.suite.cache:
         place = "--cache" if cache is not None else f"{setup.suite.path}: cache"
         raise InputError(
-            f"{place}: the response cache is a folder of this machine, which others cannot use; leave it out, or run "
-            "without --machines"
+            f"{place}: other machines do not use a response cache; leave it out, or run without --machines"
         )
     for task in setup.plan.tasks:
         refuse_local_tools(task)

@@ -14,7 +14,8 @@ import math
 import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -38,6 +39,8 @@ REQUESTS_PER_S_PER_WORKER = 300
 """Load of one event loop; above it another worker is started. `bench calibrate` at 200 streams and 238 requests/s (15,000
 chunks/s) takes a fifth of a core, so this is about a third of a core. Below it, few chunks wait for the one before."""
 READY_TIMEOUT_S = 60.0
+RECENT_NOTICES = 16
+"""A line that is among the last so many is not shown again."""
 CLOSE_TIMEOUT_S = 5.0
 
 
@@ -73,8 +76,10 @@ class WorkerPool:
     reports: Sequence[Any] = ()
     """What other machines report; these workers are on this one."""
 
-    def __init__(self, workers: list[_WorkerHandle]) -> None:
+    def __init__(self, workers: list[_WorkerHandle], notify: Callable[[str], None]) -> None:
         self._workers = workers
+        self._notify = notify
+        self._recent_notices: deque[str] = deque(maxlen=RECENT_NOTICES)
 
     @classmethod
     async def open(cls, count: int, model: Model, session: Session, policies: RunPolicies) -> Self:
@@ -89,7 +94,7 @@ class WorkerPool:
         Raises:
             BenchError: One of them cannot start; the others are stopped.
         """
-        pool = cls([])
+        pool = cls([], session.notify)
         try:
             for number in range(count):
                 worker = await _start_worker(number, session)
@@ -100,7 +105,7 @@ class WorkerPool:
                     )
                 )  # fmt: skip
             for worker in pool._workers:
-                await _wait_until_ready(worker, session)
+                await pool._wait_until_ready(worker, session)
         except BaseException:
             await pool.close()
             raise
@@ -173,7 +178,7 @@ class WorkerPool:
 
         async def receive_messages(worker: _WorkerHandle) -> None:
             while True:
-                message = await worker.channel.read()
+                message = await self._next_message(worker)
                 if isinstance(message, protocol.AttemptBatch):
                     for attempt in message.attempts:
                         if attempt.response.failure is None and not attempt.context.from_cache:
@@ -209,6 +214,30 @@ class WorkerPool:
                 f"{cell.cell_id}: {'; '.join(problems)}; finished requests are kept, `bench run --resume` sends the rest"
             )
         return sorted(reports, key=lambda report: report.worker)
+
+    async def _next_message(self, worker: _WorkerHandle) -> Any:
+        """Return a worker's next message. Its lines for the user are shown, unless one was just said by another worker."""
+        while isinstance(message := await worker.channel.read(), protocol.Notice):
+            if message.text not in self._recent_notices:
+                self._recent_notices.append(message.text)
+                self._notify(message.text)
+        return message
+
+    async def _wait_until_ready(self, worker: _WorkerHandle, session: Session) -> None:
+        """Wait for a worker's runner to be open.
+
+        Raises:
+            BenchError: It could not be opened, or not in time.
+        """
+        try:
+            ready = await asyncio.wait_for(self._next_message(worker), READY_TIMEOUT_S)
+        except TimeoutError:
+            raise BenchError(f"worker {worker.number} was not ready within {READY_TIMEOUT_S:g} s") from None
+        problem = (
+            ready.problem if isinstance(ready, protocol.RunnerReady) else _last_log_line(worker, session)
+        )
+        if problem is not None:
+            raise BenchError(f"worker {worker.number} cannot start: {problem}")
 
     @staticmethod
     async def _broadcast_stop(broadcast: SendMessage, stop_signal: StopSignal) -> None:
@@ -246,21 +275,6 @@ async def _start_worker(number: int, session: Session) -> _WorkerHandle:
         )  # fmt: skip
     reader, writer = await asyncio.open_connection(sock=ours, limit=protocol.READ_BUFFER_BYTES)
     return _WorkerHandle(number, process, protocol.SocketChannel(reader, writer))
-
-
-async def _wait_until_ready(worker: _WorkerHandle, session: Session) -> None:
-    """Wait for a worker's runner to be open.
-
-    Raises:
-        BenchError: It could not be opened, or not in time.
-    """
-    try:
-        ready = await asyncio.wait_for(worker.channel.read(), READY_TIMEOUT_S)
-    except TimeoutError:
-        raise BenchError(f"worker {worker.number} was not ready within {READY_TIMEOUT_S:g} s") from None
-    problem = ready.problem if isinstance(ready, protocol.RunnerReady) else _last_log_line(worker, session)
-    if problem is not None:
-        raise BenchError(f"worker {worker.number} cannot start: {problem}")
 
 
 def _last_log_line(worker: _WorkerHandle, session: Session) -> str:

@@ -164,6 +164,13 @@ class UserAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """Worker to parent: one line for the user, who sees the same line of several workers once."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptMessage:
     """Worker to parent: one attempt. The request is given by its number, the call without its body."""
 

@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from gapbench import runner as runners
 from gapbench import transport
 from gapbench.errors import BenchError
 from gapbench.execution.attempts import gc_tuning
@@ -26,9 +25,10 @@ from gapbench.execution.attempts.lag_meter import LagMeter
 from gapbench.execution.attempts.load_generator import AttemptRequest, AttemptResult, run_load
 from gapbench.execution.attempts.reply_price import usage_pricer
 from gapbench.execution.attempts.request_sender import CompletedAttempt, RequestSender, warm_up
-from gapbench.execution.attempts.response_cache import ResponseCache
+from gapbench.execution.attempts.response_cache import open_response_cache
 from gapbench.execution.event_loop import run_on_event_loop
 from gapbench.execution.limits.stop_signal import StopSignal
+from gapbench.execution.replicas.replica_runner import build_runner
 from gapbench.execution.workers import protocol
 from gapbench.execution.workers.remote_admission import AdmissionProxy, SendMessage
 from gapbench.execution.workers.remote_user import UserProxy
@@ -63,6 +63,7 @@ class WorkerProcess:
         self._checks_address = checks_address
         self._attempts: list[protocol.AttemptMessage] = []
         self._started: list[int] = []
+        self._is_ready = False
         self._stop_signal = StopSignal()
         self._admission = make_admission(self._send_after_attempts, False)
         self._user = UserProxy(self._send_after_attempts, {})
@@ -73,18 +74,19 @@ class WorkerProcess:
         if not isinstance(opening, protocol.OpenRunner):
             return
         try:
-            runner = runners.load_runner_class(opening.model.runner)(opening.model)
+            runner = build_runner(opening.model)
             session = opening.policies.make_session(opening.model, opening.log_dir, opening.connections)
             address = runner.endpoint() if self._checks_address else None
             if address is not None:
                 await transport.check_reachable(address, session)
-            await runner.open(session)
+            await runner.open(dataclasses.replace(session, notify=self._notify))
         except Exception as exc:  # noqa: BLE001 - the parent must learn why, whatever it is
             problem = str(exc) if isinstance(exc, BenchError) else f"{type(exc).__name__}: {exc}"
             self._send(protocol.RunnerReady(problem))
             await self._channel.drain()
             return
         self._send(protocol.RunnerReady())
+        self._is_ready = True
         try:
             await self._handle_messages(runner, opening)
         finally:
@@ -131,7 +133,7 @@ class WorkerProcess:
             await self._channel.drain()
 
         policies = opening.policies.for_load(job.cell.load.kind)
-        cache = None if policies.cache is None else ResponseCache.open(policies.cache)
+        cache = open_response_cache(policies.cache, self._notify)
         if job.remaining:
             await warm_up(runner, job.cell, requests[job.remaining[0][0]])
         meter = LagMeter.start()
@@ -177,6 +179,8 @@ class WorkerProcess:
             problem = f"{type(exc).__name__}: {exc}"
         finally:
             await episodes.close()
+            if cache is not None:
+                await cache.close()
             flushing.cancel()
             meter.stop()
         wall_s = max(transport.now() - began_s, 1e-9)
@@ -200,6 +204,10 @@ class WorkerProcess:
         if self._attempts or self._started:
             self._send(protocol.AttemptBatch(tuple(self._attempts), tuple(self._started)))
             self._attempts, self._started = [], []
+
+    def _notify(self, text: str) -> None:
+        if self._is_ready:  # what comes before, the parent has said itself
+            self._send(protocol.Notice(text))
 
     def _send_after_attempts(self, message: object) -> None:
         """Send a message after all attempts that ended before it."""

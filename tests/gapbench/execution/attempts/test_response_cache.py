@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from gapbench.errors import ResultsError, RunnerError
-from gapbench.execution.attempts.response_cache import CACHE_VERSION, ResponseCache
+from gapbench.execution.attempts.cached_reply import CACHE_VERSION
+from gapbench.execution.attempts.response_cache import FolderCache, ResponseCache
 from gapbench.execution.run import RunSettings
 from gapbench.suite.plan import Load
 from gapbench.values import (
@@ -189,7 +190,7 @@ def test_a_folder_that_cannot_be_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     with pytest.raises(ResultsError, match="choose another with --cache"):
-        ResponseCache.open(tmp_path / "file" / "cache")
+        FolderCache.open(tmp_path / "file" / "cache")
 
 
 @pytest.mark.parametrize(
@@ -233,7 +234,7 @@ def test_calls_and_reasoning_state_come_back(tmp_path: Path) -> None:
     )
     timing = Timing(None, None, None, None, None, 1.0)
     given = Response("I look.", "", timing, Usage(), "tool", transport="cache", parts=parts)
-    cache = ResponseCache.open(tmp_path)
+    cache = FolderCache.open(tmp_path)
     cache.put("abcd", given)
 
     assert given == cache.get("abcd", 1.0)
