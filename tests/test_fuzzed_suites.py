@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 import re
+from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
@@ -13,6 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gapbench.cli import invoke
+from gapbench.suite import suite as suite_module
+from gapbench.suite.documents import Document
+from gapbench.suite.tasks.builtin import builtin_folder
+from gapbench.suite.tasks.loader import load_task
+from gapbench.suite.tasks.schema import TaskDocument
+from gapbench.suite.tasks.task import Task
 
 ROOT = Path(__file__).parents[1]
 SUITES = sorted((ROOT / "tasks" / "suites").glob("*.yaml"))
@@ -77,6 +84,24 @@ def mutated(text: str, seed: int) -> str:
             lines = lines[: max(1, line)]
         text = "\n".join(lines)
     return text
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _read_built_in_tasks_once() -> Iterator[None]:
+    """Only the suites are mutated; reading the tasks of each again would take most of the time."""
+    read: dict[tuple[object, ...], Task] = {}
+
+    def load_once(document: TaskDocument, source: Document, *given: object, **named: object) -> Task:
+        if not source.file.is_relative_to(builtin_folder()):
+            return load_task(document, source, *given, **named)  # type: ignore[arg-type]
+        key = (source.file, repr(document), repr(given), repr(sorted(named)), named.get("seed"))
+        if key not in read:
+            read[key] = load_task(document, source, *given, **named)  # type: ignore[arg-type]
+        return read[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(suite_module, "load_task", load_once)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -26,6 +26,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "emit": "Write a suite's shards as jobs for Kubernetes, Slurm or Ray.",
         "validate": "Check a suite, its tasks and their data.",
         "try": "Run one sample end to end and show every step.",
+        "batch": "Show, read or cancel a run's batches at the vendors.",
         "init": "Write a commented suite to start from.",
     },
     "Read results": {
@@ -63,6 +64,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Machine": {
         "doctor": "Check this machine's setup.",
         "calibrate": "Measure how accurate this machine's timings are under load.",
+        "worker": "Join a run on another machine and send a part of its load.",
         "sim": "Start the simulated providers as a server.",
         "serve-metrics": "Serve the runs of a results folder as Prometheus metrics.",
     },

@@ -137,6 +137,14 @@ def format_seconds(value: Any) -> str:
     return f"{format_number(amount * 1000)} ms" if abs(amount) < 0.9995 else f"{format_number(amount)} s"
 
 
+def format_duration(seconds: float) -> str:
+    """Return a time in s, min or h, as one says it: ``45 s``, ``12 min``, ``2 h 5 min``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
 def format_seconds_range(low: Any, high: Any) -> str:
     """Return the bounds of a time: ``180-210 ms``. An unknown bound is a question mark: ``180 ms-?``."""
     if not is_known(low) or not is_known(high):

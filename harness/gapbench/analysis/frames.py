@@ -107,6 +107,23 @@ class Runs:
         """The rows with the times of measured replies: those of ``measured_attempts``, and all turns of episodes."""
         return without_search_probes(self.frame[self.frame["timed"].to_numpy()])
 
+    @cached_property
+    def batched(self) -> frozenset[tuple[str, str]]:
+        """The models that were asked in batches, as (run id, model id): their answers have no times, and belong to no load."""
+        return frozenset(
+            (manifest.run_id, model.id)
+            for manifest in self.manifests
+            for model in manifest.models
+            if model.batch
+        )
+
+    def without_batches(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of models that were asked live. ``run_id`` and ``model_id`` must be among the columns."""
+        if not self.batched:
+            return frame
+        keys = pd.MultiIndex.from_arrays([frame["run_id"].astype(str), frame["model_id"].astype(str)])
+        return frame[~keys.isin(list(self.batched))]
+
     @property
     def simulated(self) -> bool:
         """Whether any row or model is simulated."""

@@ -64,6 +64,13 @@ allow_code_option = click.option(
 )
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="Print results only, no progress.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
+batch_retries_option = click.option(
+    "--batch-retries",
+    type=click.Choice(("batch", "live")),
+    default="batch",
+    show_default=True,
+    help="How to send requests again that failed in a batch: in a new batch, or live at the live price.",
+)
 max_usd_option = click.option(
     "--max-usd", type=POSITIVE, help="Stop cleanly at this spend in US dollars; the run can be resumed."
 )

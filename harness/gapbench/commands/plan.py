@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="List the shards instead: independent parts for `bench run --shard K`, with GPUs, hours and dollars.",
 )
+@click.option("--batch", is_flag=True, help="Show the plan of `bench run --batch`, at the price of batches.")
 @allow_code_option
 @json_option
 def plan_command(
@@ -77,6 +78,7 @@ def plan_command(
     like: Path | None,
     *,
     shards: bool,
+    batch: bool,
     allow_code: bool,
     as_json: bool,
 ) -> None:
@@ -84,6 +86,7 @@ def plan_command(
 
     It also shows how the parameters change for each provider.
     """
+    from gapbench.execution.expected_time import ReplyTime, expect_time
     from gapbench.execution.plan_power import (
         PowerAssumptions,
         plan_power,
@@ -94,10 +97,10 @@ def plan_command(
     from gapbench.execution.setup import Selection, build_run_setup, enforce_data_policy
     from gapbench.store import read_manifest
 
-    setup = build_run_setup(Selection(suite, models, tasks, limit, allow_code))
+    setup = build_run_setup(Selection(suite, models, tasks, limit, allow_code, batch=batch))
     enforce_data_policy(setup)
     taken = seconds_per_request(read_manifest(find_run_or_baseline(Path("results"), like))) if like else {}
-    assumed = PowerAssumptions(discordance, icc, latency_s, taken)
+    assumed = PowerAssumptions(discordance, icc, ReplyTime(latency_s, taken))
     if shards:
         from gapbench.commands.plan_shards import print_shards
 
@@ -106,11 +109,13 @@ def plan_command(
     if as_json:
         from gapbench.suite.plan import describe_plan
 
+        batched = {model.id for model in setup.plan.models if model.batch}
         bounds = [
             {
                 "model": row.model_id,
                 "plays_users": row.plays_users,
                 "metered": row.metered,
+                "batch": row.model_id in batched and not row.plays_users,
                 "requests": row.requests,
                 "calls": row.calls,
                 "input_tokens_max": row.input_tokens,
@@ -121,7 +126,9 @@ def plan_command(
         ]
         power = power_json(plan_power(setup, assumed), assumed, setup.plan.margin_points)
         cells = describe_plan(setup.plan)
-        click.echo(json.dumps({"suite": setup.plan.suite, "cells": cells, "bounds": bounds, "power": power}))
+        time = expect_time(setup.plan, assumed.reply_time).to_json()
+        told = {"suite": setup.plan.suite, "cells": cells, "bounds": bounds, "power": power, "time": time}
+        click.echo(json.dumps(told))
         return
     from rich.console import Console
 
@@ -138,6 +145,7 @@ def print_plan(setup: RunSetup, console: Console, assumed: PowerAssumptions | No
     """
     from rich.table import Table
 
+    from gapbench.execution.expected_time import expect_time
     from gapbench.execution.plan_power import PowerAssumptions, plan_power
     from gapbench.execution.run_pricing import cost_bounds
     from gapbench.execution.setup import find_missing_requirements
@@ -171,6 +179,7 @@ def print_plan(setup: RunSetup, console: Console, assumed: PowerAssumptions | No
                 models.append(cell.model.id)
     for change, models in changes.items():
         console.print(f"{', '.join(models)}: {change}", markup=False, highlight=False, soft_wrap=True)
+    batched = {model.id for model in plan.models if model.batch}
     for bound in cost_bounds(setup):
         if bound.metered:
             usd = (
@@ -179,8 +188,12 @@ def print_plan(setup: RunSetup, console: Console, assumed: PowerAssumptions | No
                 else f"at most ${bound.usd:.2f}"
             )
             calls = f"{'up to ' if bound.calls > bound.requests else ''}{bound.calls} paid calls"
+            if bound.model_id in batched:
+                calls += " in batches"
             console.print(f"{bound.label}: {calls}, {usd}", markup=False, highlight=False)
     assumed = assumed or PowerAssumptions()
+    expected = expect_time(plan, assumed.reply_time)
+    console.print(expected.describe(), markup=False, highlight=False, soft_wrap=True)
     _print_power(plan_power(setup, assumed), assumed, plan.margin_points, console)
     for model_id, problem in find_missing_requirements(setup).items():
         console.print(f"{model_id}: {problem}", markup=False, highlight=False, soft_wrap=True)

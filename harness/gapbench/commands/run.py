@@ -14,6 +14,7 @@ import click
 from gapbench.commands.options import (
     CacheType,
     allow_code_option,
+    batch_retries_option,
     limit_option,
     max_usd_option,
     model_option,
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
 
     from gapbench.commands.ask_in_run import OnUnparsed
     from gapbench.commands.resume import ResumableRun
+    from gapbench.execution.batches.settings import RetryBy
     from gapbench.execution.earlier_sessions import RequestKey
     from gapbench.execution.first_calls import FirstCall
+    from gapbench.execution.machines.address import MachinesAddress
     from gapbench.execution.setup import RunSetup, Selection
     from gapbench.values.cache_place import CachePlace
 
@@ -42,6 +45,7 @@ Examples:
   bench run my.yaml --model gpt --model llama --limit 20
   bench run my.yaml --model vllm:meta-llama/Llama-3.3-70B-Instruct@http://127.0.0.1:8000/v1
   bench run my.yaml --until-sure         stop as soon as the overall verdict is certain
+  bench run my.yaml --batch              half the price: answers within a day, without times
   bench run my.yaml --max-usd 5          stop cleanly at 5 US dollars
   bench run --resume RUN                 resume; sends what is missing or failed
   bench run my.yaml --shard 3 --out DIR  run one shard of `bench plan my.yaml --shards`""",
@@ -76,6 +80,17 @@ Examples:
     is_flag=True,
     help="Stop at *ahead*, *no worse* or *equivalent*, with an error of 5 % however often it looks.",
 )
+@click.option(
+    "--batch",
+    is_flag=True,
+    help="Ask vendors through their batch APIs: half the price, answers within a day, no times. Ctrl-C leaves the batches running.",
+)
+@click.option(
+    "--submit-only",
+    is_flag=True,
+    help="Submit the batches and return; `bench batch fetch RUN` reads them.",
+)
+@batch_retries_option
 @max_usd_option
 @click.option(
     "--no-preflight",
@@ -100,6 +115,12 @@ Examples:
     type=click.IntRange(1, 65_535),
     help="Serve Prometheus metrics on this port during the run.",
 )
+@click.option(
+    "--machines",
+    metavar="ADDRESS",
+    help="Send from other machines: listen://0.0.0.0:PORT?machines=N waits for N that `bench worker --join`; ray://auto "
+    "starts one on each node of a Ray cluster.",
+)
 @yes_option
 @allow_code_option
 @click.option(
@@ -120,12 +141,16 @@ def run_command(
     shard: int | None,
     dry_run: bool,
     until_sure: bool,
+    batch: bool,
+    submit_only: bool,
+    batch_retries: RetryBy,
     max_usd: float | None,
     no_preflight: bool,
     on_unparsed: OnUnparsed | None,
     calibrate: bool,
     cache: CachePlace | None,
     metrics_port: int | None,
+    machines: str | None,
     yes: bool,
     allow_code: bool,
     quiet: bool,
@@ -144,6 +169,7 @@ def run_command(
     from rich.console import Console
 
     from gapbench.commands.ask_in_run import decide_by_setting
+    from gapbench.commands.batch_output import batch_settings, print_submitted
     from gapbench.commands.confirm import confirm_run
     from gapbench.commands.resume import find_resumable_run
     from gapbench.commands.resume_changed import confirm_changes
@@ -163,9 +189,10 @@ def run_command(
     from gapbench.execution.setup import Selection, build_run_setup, enforce_data_policy
 
     refuse_shard_options(shard, resume=resume, until_sure=until_sure)
-    given = (
-        None if suite is None else Selection(suite, models, tasks, limit, allow_code, until_sure, shard=shard)
-    )
+    address = None if machines is None else _parse_machines(machines)
+    given = None
+    if suite is not None:
+        given = Selection(suite, models, tasks, limit, allow_code, until_sure, batch=batch, shard=shard)
     previous = None
     if resume is not None:
         previous = find_resumable_run(
@@ -175,6 +202,7 @@ def run_command(
             allow_code=allow_code,
             has_filters=bool(models or tasks or limit),
             until_sure=until_sure,
+            batch=batch,
         )
         selection = previous.selection
         out = previous.folder.parent
@@ -186,6 +214,7 @@ def run_command(
         selection = given
     setup = build_run_setup(selection)
     enforce_data_policy(setup)
+    batches = batch_settings(setup, submit_only=submit_only, retry_by=batch_retries)
     console = Console(stderr=quiet)
     if dry_run:
         from gapbench.commands.plan import print_plan
@@ -197,6 +226,10 @@ def run_command(
         if is_shard_done(previous, quiet=quiet):
             return 0
     refuse_missing_requirements(setup)
+    if address is not None:
+        from gapbench.execution.machines.refusals import refuse_on_machines
+
+        refuse_on_machines(setup, cache)
     if selection.until_sure:
         refuse_unsure(setup)
     refuse_unpriced(setup, max_usd)
@@ -229,12 +262,25 @@ def run_command(
             first_calls=first_calls,
             should_continue=decide_by_setting(on_unparsed or setup.suite.on_unparsed, view, may_ask=not yes),
             while_sending=reporter.paused if reporter else nullcontext,
+            batches=batches,
+            machines=address,
         )
+    if submit_only:
+        return print_submitted(manifest, folder, console, quiet=quiet)
     if setup.plan.requests_total > LARGE_RUN:
         # Free the plan before the report is made: both are large. Reference cycles of the event loop hold it.
         del setup
         gc.collect()
     return print_results(manifest, folder, console, quiet=quiet, reporter=reporter)
+
+
+def _parse_machines(text: str) -> MachinesAddress:
+    """Return the address that ``--machines`` gives; its token is there."""
+    from gapbench.execution.machines.address import MachinesAddress, read_token
+
+    address = MachinesAddress.parse(text)
+    read_token(address.token_env)
+    return address
 
 
 def _finished_requests(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gapbench import formatting
+from gapbench.execution.expected_time import ReplyTime, expect_time
 from gapbench.execution.run_pricing import cost_bounds
 from gapbench.execution.setup import RunSetup
 from gapbench.stats.power import (
@@ -35,14 +36,12 @@ class PowerAssumptions:
     Attributes:
         discordance: Share of pairs in which the two models' scores differ.
         icc: Correlation of two differences of one cluster.
-        latency_s: Mean seconds of a reply. None: unknown.
-        seconds_per_request: By model id, seconds of a run for each request, as an earlier run took them.
+        reply_time: How long replies take.
     """
 
     discordance: float = DISCORDANCE
     icc: float = ICC
-    latency_s: float | None = None
-    seconds_per_request: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    reply_time: ReplyTime = dataclasses.field(default_factory=ReplyTime)
 
 
 @dataclass(frozen=True)
@@ -155,7 +154,7 @@ def _power_row(setup: RunSetup, category: str, sizes: Sequence[int], assumed: Po
         pairs_to_detect_margin=round_up(required_pairs(margin, variance, pairs_per_cluster=per_cluster)),
         pairs_for_margin=round_up(for_margin),
         usd_for_margin=None if scale is None else _usd(setup, cells, scale),
-        hours_for_margin=None if scale is None else hours_of(cells, assumed, scale),
+        hours_for_margin=None if scale is None else hours_of(setup.plan, cells, assumed, scale),
     )
 
 
@@ -168,17 +167,10 @@ def _usd(setup: RunSetup, cells: Sequence[Cell], scale: float) -> float | None:
     return float(sum(usd for usd in bounds if usd is not None)) * scale
 
 
-def hours_of(cells: Sequence[Cell], assumed: PowerAssumptions, scale: float = 1.0) -> float | None:
-    """Return the hours of ``scale`` times the cells, one after the other. None: unknown for some cell."""
-    total_s = 0.0
-    for cell in cells:
-        each_s = assumed.seconds_per_request.get(cell.model.id)
-        if cell.load.is_open_loop:
-            span_s = max((request.due_s or 0.0 for request in cell.requests), default=0.0)
-            each_s = span_s / len(cell.requests) if span_s else None
-        elif each_s is None and assumed.latency_s is not None:
-            each_s = assumed.latency_s / max(cell.load.value, 1.0)
-        if each_s is None:
-            return None
-        total_s += each_s * len(cell.requests) * scale
-    return total_s / 3600
+def hours_of(
+    plan: Plan, cells: Sequence[Cell], assumed: PowerAssumptions, scale: float = 1.0
+) -> float | None:
+    """Return the hours of ``scale`` times the cells, as a run sends them. None: unknown for some cell."""
+    part = dataclasses.replace(plan, cells=tuple(cells), searches=())
+    expected_s = expect_time(part, assumed.reply_time).expected_s
+    return None if expected_s is None else expected_s * scale / 3600

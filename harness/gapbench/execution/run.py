@@ -1,6 +1,7 @@
 """Run a plan: open each model, run its cells and searches, and keep ``run.json`` up to date; resumable.
 
-Models run one after another, so that two servers never share a GPU. The cells of a model share its open runner.
+Models on different machines run side by side, unless they are timed; two servers never share a GPU. The cells of a model
+share its open runner and, unless they are timed, its places in flight. See :mod:`gapbench.execution.cell_order`.
 Every attempt is scored, written to the journal and only then reported to the observer.
 """
 
@@ -8,13 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Self, cast
 
 from gapbench import credentials
 from gapbench.errors import BenchError, FailureKind, ResultsError
+from gapbench.execution.attempts.load_generator import Places
+from gapbench.execution.batches.batched_models import BatchedModels
+from gapbench.execution.cell_order import order_models, shared_queues
 from gapbench.execution.cell_run import CellRun
 from gapbench.execution.earlier_looks import add_looks_at_smaller_runs, note_look
 from gapbench.execution.earlier_sessions import (
@@ -24,11 +27,10 @@ from gapbench.execution.earlier_sessions import (
     reopen_failed_requests,
 )
 from gapbench.execution.failure_words import describe_failure
-from gapbench.execution.limits.admission import AdmissionControl
-from gapbench.execution.limits.rate_limiter import RateLimiter
 from gapbench.execution.limits.retry import RetryBudget
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.model_session import ModelSession
+from gapbench.execution.model_sessions import ModelSessions
 from gapbench.execution.rate_search import TryTally
 from gapbench.execution.recording import run_manifest
 from gapbench.execution.recording.cell_scorer import task_metrics
@@ -37,18 +39,15 @@ from gapbench.execution.recording.recorder import AttemptRecorder
 from gapbench.execution.recording.scoring_executors import ScoringExecutors
 from gapbench.execution.recording.scoring_queue import score_pending
 from gapbench.execution.search_run import OUT_OF_REACH, SearchRun
+from gapbench.execution.sending_cells import SendingCells
 from gapbench.execution.settings import RunSettings
-from gapbench.execution.user_session import make_user_sessions
+from gapbench.execution.side_by_side import raise_one_error, run_in_shared_places, run_side_by_side
 from gapbench.execution.watched_cells import WatchedCells
-from gapbench.runner import Runner, account_of
+from gapbench.runner import Runner
 from gapbench.store import RunManifest, RunWriter, provenance
 from gapbench.store.manifest import FailureEntry
 from gapbench.suite.plan import Cell, Plan
 from gapbench.values import Attempt, Failure, Model
-from gapbench.values.policies import RateLimits
-
-OPEN_LOOP_CONNECTIONS = 1024
-"""Connections of a model whose cells follow a schedule: the number in flight is not known ahead. Further requests wait."""
 
 __all__ = ["AttemptPricer", "RunObserver", "RunSettings", "run"]
 
@@ -79,16 +78,11 @@ async def run(
     """
     execution = _RunExecution.open(plan, runners, writer, settings, observer, stop_signal, resumed_manifest)
     try:
-        await execution.run_all_models()
+        with raise_one_error():
+            await execution.run_all_models()
     except asyncio.CancelledError:
         stop_signal.set("interrupted")
         raise
-    except BaseExceptionGroup as group:
-        # When the disk fails, all requests in flight fail with it; report the error once.
-        broken, _ = group.split(ResultsError)
-        if broken is None:
-            raise
-        raise _first_exception(broken) from group
     finally:
         execution.write_final_state()
     return execution.manifest
@@ -116,11 +110,22 @@ class _RunExecution:
         self.stop_signal = stop_signal
         self.manifest = manifest
         self.earlier = earlier
-        self.recorder = AttemptRecorder(writer, settings, observer, stop_signal)
+        self.recorder = AttemptRecorder(
+            writer, settings.price_attempt, settings.max_usd, observer, stop_signal
+        )
         self.retry_budget = RetryBudget(settings.policies.retries)
-        self.rate_limiters: dict[tuple[str, RateLimits], RateLimiter] = {}
-        self.scoring_executors = ScoringExecutors.open(settings.make_scoring_executor)
-        self.cell_run = CellRun(plan, writer, settings, self.recorder, self.scoring_executors, manifest)
+        self.model_sessions = ModelSessions(
+            plan, writer, settings, observer, stop_signal, manifest, self.retry_budget
+        )
+        sending_cells = SendingCells(settings.while_sending)
+        self.scoring_executors = ScoringExecutors.open(settings.make_scoring_executor, sending_cells)
+        self.cell_run = CellRun(
+            plan, writer, settings, self.recorder, self.scoring_executors, sending_cells, manifest
+        )
+        self.batched_models = BatchedModels(
+            self.cell_run, earlier, observer, stop_signal,
+            lambda model: self.model_sessions.open(model, self.runners[model.id]), self._note_failure,
+        )  # fmt: skip
         self.watched_cells = WatchedCells(self.cell_run, observer.notify, settings.should_continue)
         self.search_run = SearchRun(
             manifest, writer, observer, stop_signal, self.recorder, earlier.search_rows, self._run_cell
@@ -155,7 +160,7 @@ class _RunExecution:
 
             manifest.sequential = new_entry(plan, settings.looks)
         rows, pending = read_earlier_rows(writer.folder, is_resumed=bool(resumed_manifest))
-        rows = reopen_failed_requests(rows, writer, observer)
+        rows = reopen_failed_requests(rows, writer, observer) if settings.batches.sends_unsent else rows
         earlier = EarlierSessions.from_rows(rows, pending)
         execution = cls(plan, runners, writer, settings, observer, stop_signal, manifest, earlier)
         execution._count_earlier_rows(rows)
@@ -217,15 +222,23 @@ class _RunExecution:
                 self.earlier,
                 self.recorder,
                 self.watched_cells,
-                open_model=lambda model: self._open_model(model, self.runners[model.id]),
+                open_model=lambda model: self.model_sessions.open(model, self.runners[model.id]),
                 note_failure=self._note_failure,
                 note_if_given_up=self._note_if_given_up,
             )
             await blocks.run()
-            for model in self.plan.models:
-                self._record_task_metrics(model)
-            return
+        else:
+            lists, alone = order_models(self.plan, one_at_a_time=self.settings.machines is not None)
+            async with self.batched_models.submitted():
+                await run_side_by_side(self._run_models(models) for models in lists)
+                await self._run_models(alone)
         for model in self.plan.models:
+            if any(self.recorder.finished_by_cell[cell.cell_id] for cell in self.plan.cells_of(model)):
+                self._record_task_metrics(model)
+
+    async def _run_models(self, models: Sequence[Model]) -> None:
+        """Run models one after another, and tell the observer of those that are finished."""
+        for model in filter(self.batched_models.is_live, models):
             if self.stop_signal.reason is not None:
                 return
             searches = self.plan.searches_of(model)
@@ -237,7 +250,6 @@ class _RunExecution:
                     planned = self.manifest.cell(cell.cell_id).planned
                     self.observer.cell_started(cell, planned, planned)
                     self.observer.cell_ended(cell)
-                self._record_task_metrics(model)
                 continue
             await self._run_model(model, self.runners[model.id])
 
@@ -248,9 +260,9 @@ class _RunExecution:
     def write_final_state(self) -> None:
         """Write the final state to the manifest; called however the run ends."""
         self.scoring_executors.shutdown()
-        reason = self.stop_signal.reason
+        reason = self.stop_signal.reason or self.batched_models.describe_unfinished()
         state = "complete" if reason is None else "interrupted" if reason == "interrupted" else "stopped"
-        if state == "complete" and self.manifest.failures:
+        if self.stop_signal.reason is None and self.manifest.failures:
             state = "failed"
         self.manifest.state, self.manifest.reason = state, reason
         note_look(self.manifest, self.recorder.finished_by_cell)
@@ -259,16 +271,30 @@ class _RunExecution:
 
     async def _run_model(self, model: Model, runner: Runner) -> None:
         with self._note_failure(model):
-            async with self._open_model(model, runner) as model_session:
-                breaker = model_session.admission.breaker
-                for cell in self.plan.cells_of(model):
-                    if self.stop_signal.reason is None and breaker.state != "given_up":
-                        await self._run_cell(cell, model_session, self.stop_signal)
+            async with self.model_sessions.open(model, runner) as model_session:
+                one_at_a_time = self.settings.machines is not None
+                for cells in shared_queues(self.plan.cells_of(model), one_at_a_time=one_at_a_time):
+                    if len(cells) > 1:
+                        await run_in_shared_places(
+                            cells,
+                            lambda cell, places, on_all_started: self._run_cell(
+                                cell,
+                                model_session,
+                                self.stop_signal,
+                                places=places,
+                                on_all_started=on_all_started,
+                            ),
+                            lambda: self._may_send(model_session),
+                        )
+                    elif self._may_send(model_session):
+                        await self._run_cell(cells[0], model_session, self.stop_signal)
                 for search in self.plan.searches_of(model):
-                    if self.stop_signal.reason is None and breaker.state != "given_up":
+                    if self._may_send(model_session):
                         await self.search_run.run(search, model_session)
                 self._note_if_given_up(model_session)
-                self._record_task_metrics(model)
+
+    def _may_send(self, model_session: ModelSession) -> bool:
+        return self.stop_signal.reason is None and model_session.admission.breaker.state != "given_up"
 
     def _note_if_given_up(self, model_session: ModelSession) -> bool:
         """Record that a model was given up, and return whether it was."""
@@ -293,69 +319,20 @@ class _RunExecution:
             self.manifest.failures.append(FailureEntry(model_id=model.id, message=message))
             self.observer.notify(f"{model.id}: {message}")
 
-    @contextlib.asynccontextmanager
-    async def _open_model(self, model: Model, runner: Runner) -> AsyncIterator[ModelSession]:
-        """Open a model for the duration of the block; close it and redact its logs however the block ends."""
-        log_dir = self.writer.folder / "logs" / model.id.replace("/", "_")
-        log_dir.mkdir(parents=True, exist_ok=True)
-        cells = self.plan.cells_of(model)
-        searches = self.plan.searches_of(model)
-        policies = self.settings.policies
-        connections = max(
-            int(cell.load.value) if not cell.load.is_open_loop else OPEN_LOOP_CONNECTIONS
-            for cell in (*cells, *(search.cell_at(1.0, 1) for search in searches))
-        )
-        session = dataclasses.replace(
-            policies.make_session(model, log_dir, connections),
-            truths=self.plan.truths,
-            notify=self.observer.notify,
-        )
-        self.observer.model_opening(model)
-        make_runner = self.settings.make_user_runner
-        model_session = ModelSession(
-            model,
-            runner,
-            session,
-            policies,
-            self._make_admission(model),
-            self.observer.notify,
-            self.settings.open_conversation,
-            make_user_sessions(self.plan, model, session, policies, make_runner, self._make_admission),
-        )
-        try:
-            await model_session.open()
-            self.manifest.model(model.id).facts = dict(await runner.facts())
-            self.writer.write_manifest(self.manifest)
-            yield model_session
-        finally:
-            try:
-                await model_session.close()
-            finally:
-                await runner.close()
-                credentials.redact_files_in(log_dir)  # no other file that we write can hold a key
-
-    def _make_admission(self, model: Model) -> AdmissionControl:
-        limiter = self._rate_limiter(model)
-        notify, policies = self.observer.notify, self.settings.policies
-        return AdmissionControl(model, policies, self.retry_budget, limiter, self.stop_signal, notify)
-
-    def _rate_limiter(self, model: Model) -> RateLimiter | None:
-        """Return the rate limiter of a model, or None without limits. Models of one account share a limiter."""
-        limits = self.settings.policies.limits.get(model.id)
-        if limits is None:
-            return None
-        rate_limiter = RateLimiter(
-            limits, self.stop_signal.sleep, is_stopped=lambda: self.stop_signal.reason is not None
-        )
-        return self.rate_limiters.setdefault((account_of(model), limits), rate_limiter)
-
     def _record_task_metrics(self, model: Model) -> None:
         """Store the aggregate metrics of tasks that bring their own scorer, for one model."""
         others = [row for row in self.manifest.graded if row["model_id"] != model.id]
         self.manifest.graded = others + task_metrics(self.plan.cells_of(model), self.writer.folder)
 
     async def _run_cell(
-        self, cell: Cell, model_session: ModelSession, stop_signal: StopSignal, tally: TryTally | None = None
+        self,
+        cell: Cell,
+        model_session: ModelSession,
+        stop_signal: StopSignal,
+        tally: TryTally | None = None,
+        *,
+        places: Places | None = None,
+        on_all_started: Callable[[], None] = lambda: None,
     ) -> None:
         """Run what remains of a cell.
 
@@ -364,6 +341,8 @@ class _RunExecution:
             model_session: The open model.
             stop_signal: Stops new sends: the run's signal, or that of one try of a search.
             tally: Counts the rows of a search's try. None: the cell is not part of a search.
+            places: Places that other cells of the model share. None: the cell has its own.
+            on_all_started: Called when the last request has its place.
         """
         if cell.task.adaptive is not None:
             from gapbench.execution.adaptive_run import AdaptiveRun  # noqa: PLC0415 - imports numpy
@@ -384,12 +363,13 @@ class _RunExecution:
 
         if todo:
             cells = self.watched_cells if tally is None else self.cell_run
-            await cells.run(cell, todo, model_session, stop_signal, update_tally)
+            await cells.run(
+                cell,
+                todo,
+                model_session,
+                stop_signal,
+                update_tally,
+                places=places,
+                on_all_started=on_all_started,
+            )
         self.observer.cell_ended(cell)
-
-
-def _first_exception(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    found: BaseException = group
-    while isinstance(found, BaseExceptionGroup):
-        found = found.exceptions[0]
-    return found

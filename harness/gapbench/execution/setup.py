@@ -13,6 +13,7 @@ from typing import Any
 from gapbench import runner as runners
 from gapbench.errors import InputError
 from gapbench.execution.adaptive_setup import refuse_adaptive
+from gapbench.execution.batches.batchable import choose_batched, refuse_unbatchable
 from gapbench.execution.replicas.replica_runner import build_runner
 from gapbench.execution.user_models import played_user_of, user_model_of
 from gapbench.runner import Runner, owns_server
@@ -40,6 +41,7 @@ class Selection:
         allow_code: Whether Python that the suite's tasks name may run in this process. Stored in ``run.json``
             for information, and never read from there.
         until_sure: Whether the run stops when it is sure of its overall verdict.
+        batch: Whether models whose provider has a batch API are asked through it, unless the suite says otherwise.
         in_file_order: Whether a limit takes the first rows of the file, as gapbench 0.1 did. Only for runs of that
             version, which keep their samples.
         shard: Number of the only shard to run, from 0. None: the whole plan.
@@ -53,6 +55,7 @@ class Selection:
     until_sure: bool = False
     in_file_order: bool = False
     shard: int | None = None
+    batch: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return the form that is stored in ``run.json``."""
@@ -63,6 +66,7 @@ class Selection:
             "limit": self.limit,
             "allow_code": self.allow_code,
             "until_sure": self.until_sure,
+            "batch": self.batch,
             "order": "file" if self.in_file_order else "spread",
             **({} if self.shard is None else {"shard": self.shard}),
         }
@@ -99,6 +103,7 @@ class Selection:
             until_sure=given.get("until_sure") is True,
             in_file_order=given.get("order") != "spread",
             shard=shard,
+            batch=given.get("batch") is True,
         )
 
 
@@ -139,7 +144,7 @@ def build_run_setup(selection: Selection) -> RunSetup:
     suite = load_suite(Path(selection.suite))
     if not selection.allow_code:
         suite.refuse_programs()
-    models = _select_models(suite, selection.models)
+    models = choose_batched(suite, _select_models(suite, selection.models), wants_all=selection.batch)
     closed_models = [model.id for model in models if model.weights == "closed"]
     tasks = _select_tasks(suite, selection, closed_models)
     for task in tasks:
@@ -153,11 +158,16 @@ def build_run_setup(selection: Selection) -> RunSetup:
         defaults=suite.params.to_params(),
         models=models,
         tasks=tasks,
-        loads=[load for document in suite.loads for load in document.to_loads(suite.path.parent)],
+        loads=[
+            load
+            for document in suite.loads
+            for load in document.to_loads(suite.path.parent, is_one_of_several=len(suite.loads) > 1)
+        ],
         searches=[search for document in suite.loads if (search := document.to_search()) is not None],
     )
     plan = replace(plan, users=find_users(suite, tasks, models))
     refuse_adaptive(suite, plan)
+    refuse_unbatchable(suite, plan, until_sure=selection.until_sure)
     if selection.shard is not None:
         plan = shard_of(plan, selection.shard)
         plan = replace(plan, users=find_users(suite, plan.tasks, plan.models))

@@ -125,14 +125,14 @@ def _hours(shard: Plan, assumed: PowerAssumptions, like: str | None) -> tuple[fl
     if shard.searches:
         search = shard.searches[0].search
         return search.max_tries * (search.load.duration_s or 0.0) / 3600, "all tries of the search"
-    hours = hours_of(shard.cells, assumed)
+    hours = hours_of(shard, shard.cells, assumed)
     if hours is None:
         return None, "unknown: give --like RUN or --latency SECONDS"
     if shard.cells[0].load.is_open_loop:
         return hours, "the load's schedule"
-    if shard.cells[0].model.id in assumed.seconds_per_request:
+    if shard.cells[0].model.id in assumed.reply_time.seconds_per_request:
         return hours, f"run {like}"
-    return hours, f"--latency {assumed.latency_s:g}"
+    return hours, f"--latency {assumed.reply_time.latency_s:g}"
 
 
 def _usd(setup: RunSetup, shard: Plan, hours: float | None, quote: object) -> tuple[float | None, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from gapbench.execution.attempts.load_generator import Places
 from gapbench.execution.cell_run import CellRun
 from gapbench.execution.limits.stop_signal import StopSignal, follow_stop_signal
 from gapbench.execution.limits.unusable_answers import MIN_UNSENT, ShouldContinue, UnusableAnswers
@@ -36,6 +37,9 @@ class WatchedCells:
         model_session: ModelSession,
         stop_signal: StopSignal,
         on_recorded: Callable[[Attempt], None],
+        *,
+        places: Places | None = None,
+        on_all_started: Callable[[], None] = lambda: None,
     ) -> None:
         """Send the remaining requests of a cell, or stop its task; see :meth:`CellRun.run` for the arguments."""
         watch = self._watches.setdefault((cell.model.id, cell.task.name), UnusableAnswers())
@@ -45,7 +49,9 @@ class WatchedCells:
             return
         left = list(todo)
         while left:
-            left = await self._send_until_tripped(cell, left, model_session, stop_signal, watch, on_recorded)
+            left = await self._send_until_tripped(
+                cell, left, model_session, stop_signal, watch, on_recorded, places, on_all_started
+            )
             if not watch.is_tripped or stop_signal.reason is not None:
                 return
             if left and not await self._continues(cell, watch, watch.describe()):
@@ -59,6 +65,8 @@ class WatchedCells:
         stop_signal: StopSignal,
         watch: UnusableAnswers,
         on_recorded: Callable[[Attempt], None],
+        places: Places | None,
+        on_all_started: Callable[[], None],
     ) -> list[tuple[int, int]]:
         """Send requests until all are finished or the watch trips, and return those that are left."""
         attempts: dict[tuple[str, int], int] = {}
@@ -78,7 +86,10 @@ class WatchedCells:
                 if watch.is_tripped:
                     own.set("the first answers cannot be used")
 
-            await self.cell_run.run(cell, todo, model_session, own, record, watch.record_held)
+            await self.cell_run.run(
+                cell, todo, model_session, own, record, watch.record_held,
+                places=places, on_all_started=on_all_started,
+            )  # fmt: skip
         entry.counters_before = counters_before or entry.counters_before
         keys = [(cell.requests[number].sample.sample_id, cell.requests[number].repeat) for number, _ in todo]
         return [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gapbench import formatting
+from gapbench.analysis.quality.side_by_side import describe_company
 from gapbench.analysis.quality.user_fairness import describe_users
 from gapbench.report.answer import AnswerText
 from gapbench.report.markdown_tables import escape, render_table
@@ -33,12 +34,12 @@ def markdown_report(runs: Results) -> str:
         )
     tables = {key: table for key, table in results.tables.items() if "markdown" in table.outputs}
     if len(gap.frame):
-        users = list(filter(None, [describe_users(gap.conditions)]))
+        conditions = list(filter(None, [describe_users(gap.conditions), describe_company(gap.conditions)]))
         # The lines below this table are parts of the report in their own right.
         parts += [
             *_section(tables["gap"], with_notes=False),
             escape(gap.headline()),
-            *_bullets("Fairness", [*(gap.fairness or ["No broken condition was found."]), *users]),
+            *_bullets("Fairness", [*(gap.fairness or ["No broken condition was found."]), *conditions]),
             *_bullets("At equal quality", equal_quality_lines(gap)),
         ]
     order = [*(key for key in _PLACED if key in tables), *(key for key in tables if key not in _PLACED)]

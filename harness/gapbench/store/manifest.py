@@ -14,6 +14,7 @@ from typing_extensions import TypedDict
 from gapbench.runner import runner_info_or_default
 from gapbench.store.first_call_entry import FirstCallEntry
 from gapbench.store.look_entries import EarlierLook, SequentialEntry
+from gapbench.store.machine_entry import MachineEntry
 from gapbench.store.manifest_types import Count, Day, Entry, JsonObject, Number, PlainName, UtcTime
 
 
@@ -60,6 +61,7 @@ class ModelEntry(Entry):
         options: Options of its runner.
         cost: What it costs. None: its provider's list price.
         facts: What the runner reported of the server; {} before it was opened.
+        batch: Whether its answers came from the provider's batch API.
     """
 
     id: str
@@ -76,6 +78,7 @@ class ModelEntry(Entry):
     cost: CostEntry | None
     facts: JsonObject
     replicas: list[str] = Field(default_factory=list)
+    batch: bool = False
 
     @property
     def known_price_provider(self) -> str | None:
@@ -156,7 +159,9 @@ class CellEntry(Entry):
             measured.
         workers: What each process reported. None: not started.
         unusable: Why the rest of the cell is not sent: nearly all of the first answers cannot be used. None: it is sent.
+        beside: Ids of the cells that were sent at the same time, at least in part. []: none.
         cut_short: Whether a search stopped it because its target was out of reach.
+        machines: The machines that sent it, in each session. []: the conductor's own.
     """
 
     cell_id: str
@@ -175,8 +180,10 @@ class CellEntry(Entry):
     counters_after: JsonObject | None
     lag_p99_s: Number | None
     workers: list[WorkerEntry] | None = None
+    beside: list[str] = Field(default_factory=list)
     cut_short: bool = False
     unusable: str | None = None
+    machines: list[MachineEntry] = Field(default_factory=list)
 
 
 class SearchEntry(Entry):

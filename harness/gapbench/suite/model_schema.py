@@ -68,6 +68,11 @@ class ModelDocument(StrictModel):
         description="which thinking marks to look for in the text of a reply: auto (those of the model's family and"
         " those that many models use), off, or names of rules",
     )
+    batch: bool | None = Field(
+        None,
+        description="whether its answers come from the provider's batch API: within a day, at a lower price, without times;"
+        " default: as `bench run --batch` says",
+    )
     options: dict[str, Any] = Field(default_factory=dict, description="settings for the runner")
 
     @model_validator(mode="before")
@@ -150,6 +155,7 @@ class ModelDocument(StrictModel):
             cost=self.cost.model_dump(exclude_unset=True) if self.cost else None,
             transport=self.transport or default_transport,
             thinking_in_text=_as_names(self.thinking_in_text),
+            batch=bool(self.batch),
         )
 
 

@@ -264,13 +264,21 @@ def build_plan(
 ) -> Plan:
     """Return the plan of a suite whose documents are already checked.
 
-    A task's parameters override the suite's ``defaults``; a model's override both.
+    A task's parameters override the suite's ``defaults``; a model's override both. A model that is asked in batches gets
+    no warm-up: it has no times.
     """
     pairs = [
         (model, task, merge_params(defaults, task.params, model.params)) for model in models for task in tasks
     ]
     cells = tuple(
-        Cell(model, task, load, params, repeats * task.repeats, seed)
+        Cell(
+            model,
+            task,
+            replace(load, warmup_requests=0) if model.batch else load,
+            params,
+            repeats * task.repeats,
+            seed,
+        )
         for model, task, params in pairs
         for load in loads
     )

@@ -80,6 +80,7 @@ class Model:
         replicas: All addresses of the model, of which ``base_url`` is the first. (): it has at most one.
         replica_choice: Which of them gets a request: the one with the least in flight, or the one that has seen the
             prompt's start.
+        batch: Whether its answers come from the provider's batch API, within a day and without times.
     """
 
     id: str
@@ -96,6 +97,7 @@ class Model:
     thinking_in_text: tuple[str, ...] = ("auto",)
     replicas: tuple[str, ...] = ()
     replica_choice: ReplicaChoice = "least_in_flight"
+    batch: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,7 +352,7 @@ class Response:
         answer: Text of the answer channel, then its tool calls as a JSON list; partial if ``failure`` is set.
         reasoning: Text of the reasoning channel as far as the provider disclosed it, and thinking found in the text.
         failure: None for a complete reply.
-        transport: Which code sent and received the bytes (``lean``, ``httpx2``, ``in-process``).
+        transport: Which code sent and received the bytes (``lean``, ``httpx2``, ``in-process``), or ``batch``.
         thinking_rule: The rule that moved thinking out of the text. None: none applied.
         usage_note: Which token counts were dropped or corrected, and why. None: none.
         parts: The reply as the assistant's part of the next prompt: text, tool calls and reasoning state in the order

@@ -211,7 +211,8 @@ GOOD = 'send(id, result={"content": [{"type": "text", "text": "good"}]})'
 )
 def test_garbage_is_an_error_of_one_call(code: str) -> None:
     """The server still answers, so the next call is good."""
-    first, second = by_hand(code)
+    # An answer that the client cannot read is awaited for the whole time.
+    first, second = by_hand(code, tool_s=5.0)
     assert isinstance(first, tuple)
     assert (first[1], first[0].isprintable()) == (True, True)
     assert second == ("good", False)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gapbench.execution.expected_time import ReplyTime
 from gapbench.execution.plan_power import PowerAssumptions, PowerRow, plan_power
 from gapbench.execution.setup import Selection, build_run_setup
 from tests.two_models import command_output, write_suite
@@ -35,12 +36,12 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def rows_of(
-    text: str = "", *, limit: int | None = None, **assumed: float | dict[str, float]
+    text: str = "", *, limit: int | None = None, reply_time: ReplyTime | None = None, **assumed: float
 ) -> dict[str, PowerRow]:
     if text:
         Path("paired.yaml").write_text(text)
     setup = build_run_setup(Selection("paired.yaml", limit=limit))
-    found = plan_power(setup, PowerAssumptions(**assumed))  # type: ignore[arg-type]
+    found = plan_power(setup, PowerAssumptions(**assumed, reply_time=reply_time or ReplyTime()))
     return {row.category: row for row in found}
 
 
@@ -101,25 +102,25 @@ def test_dollars_are_the_plans_own_bound_scaled(here: Path) -> None:
 
 
 def test_hours_by_latency_and_load(here: Path) -> None:
-    """7,271.6 pairs x 2 models x 4 s / 8 in flight = 2.02 h."""
-    row = rows_of(latency_s=4.0)["reasoning"]
+    """7,271.6 pairs x 4 s / 8 in flight = 1.01 h: the two models run side by side."""
+    row = rows_of(reply_time=ReplyTime(4.0))["reasoning"]
 
     assert row.hours_for_margin is not None
-    assert row.hours_for_margin == pytest.approx(7_271.6 * 2 * 4 / 8 / 3600, rel=1e-3)
+    assert row.hours_for_margin == pytest.approx(7_271.6 * 4 / 8 / 3600, rel=1e-3)
 
 
 def test_hours_by_an_earlier_run(here: Path) -> None:
-    """Half a second a request for one model and a second for the other."""
-    row = rows_of(seconds_per_request={"a": 0.5, "b": 1.0})["reasoning"]
+    """Half a second a request for one model and a second for the other, side by side: the slower counts."""
+    row = rows_of(reply_time=ReplyTime(None, {"a": 0.5, "b": 1.0}))["reasoning"]
 
     assert row.hours_for_margin is not None
-    assert row.hours_for_margin == pytest.approx(7_271.6 * 1.5 / 3600, rel=1e-3)
+    assert row.hours_for_margin == pytest.approx(7_271.6 * 1.0 / 3600, rel=1e-3)
 
 
 def test_what_is_not_known_is_null(here: Path) -> None:
     """No time of a reply; no price; four clusters."""
     assert rows_of()["reasoning"].hours_for_margin is None
-    assert rows_of(seconds_per_request={"a": 0.5})["reasoning"].hours_for_margin is None
+    assert rows_of(reply_time=ReplyTime(None, {"a": 0.5}))["reasoning"].hours_for_margin is None
     unpriced = PAIRED.replace("model: other", "model: other-unheard-of").replace(
         ', base_url: "http://127.0.0.1:9/v1", cost: {input_usd_per_mtok: 2, output_usd_per_mtok: 10}', ""
     )

@@ -272,8 +272,15 @@ def _gpu_cells(
         part = needed.iloc[here]
         busy_s = busy_seconds(as_floats(part["sent_s"]), as_floats(part["done_s"]))
         reserved_s = cell.wall_s
+        done_s = as_floats(part["done_s"])
+        if reserved_s is None and np.isnan(done_s).all():
+            # usd stays unknown.
+            warnings.append(
+                f"{cell.cell_id}: its answers have no times (a batch), so the time of its GPUs and its cost are unknown"
+            )
+            continue
         if reserved_s is None:
-            reserved_s = float(np.nanmax(as_floats(part["done_s"])))
+            reserved_s = float(np.nanmax(done_s))
             warnings.append(
                 f"{cell.cell_id}: the run did not finish this cell; its reserved time is up to its last reply"
             )

@@ -38,7 +38,7 @@ def client_limits(runs: Runs) -> dict[tuple[str, str], str]:
     frame = runs.frame
     found: dict[tuple[str, str], str] = {}
     late_s = _late_s(frame)
-    first_s = _median(frame, "ttft_s")
+    first_s = median_by_cell(frame, "ttft_s")
     above = _above_calibration(runs)
     for run_id, cell in runs.cells:
         key = (run_id, cell.cell_id)
@@ -133,7 +133,8 @@ def _late_s(frame: pd.DataFrame) -> dict[tuple[str, str], float]:
     return _by_cell(planned, as_floats(planned["queue_s"]), 0.99)
 
 
-def _median(frame: pd.DataFrame, name: str) -> dict[tuple[str, str], float]:
+def median_by_cell(frame: pd.DataFrame, name: str) -> dict[tuple[str, str], float]:
+    """Return the median of a column, by (run_id, cell_id)."""
     return _by_cell(frame, as_floats(frame[name]), 0.5)
 
 

@@ -63,6 +63,7 @@ def steady_windows(frame: pd.DataFrame) -> SteadyWindows:
     measured = (frame["phase"] == "measure").to_numpy() & first & ~np.isnan(scheduled)
     start_s = np.full(count, np.inf)
     np.minimum.at(start_s, code[measured], scheduled[measured])
+    start_s = np.maximum(start_s, _free_of_others_s(frame, code, start_s))
     workers = frame["worker"].to_numpy(np.int64)
     slot = code * (int(workers.max()) + 1 if len(workers) else 1) + workers
     last_s = np.full(int(slot.max()) + 1 if len(slot) else 0, -np.inf)
@@ -89,6 +90,31 @@ def steady_windows(frame: pd.DataFrame) -> SteadyWindows:
     empty = ~(end_s - start_s >= np.nan_to_num(reply_s)) | ~(end_s > start_s)
     start_s[empty], end_s[empty] = np.nan, np.nan
     return SteadyWindows(code, start_s, end_s)
+
+
+def _free_of_others_s(frame: pd.DataFrame, code: Ints, start_s: Floats) -> Floats:
+    """Return when each stretch had all places in flight to itself, on its cell's clock. -inf: from its start.
+
+    The cells of a model that are not timed share their places: while the last answers of one cell are awaited, the next
+    has only the other places.
+    """
+    free_s = np.full(len(start_s), -np.inf)
+    where = np.zeros(len(start_s), np.int64)
+    where[code] = np.arange(len(code))  # any row of each stretch
+    last_s = np.full(len(start_s), -np.inf)
+    np.maximum.at(last_s, code, np.nan_to_num(as_floats(frame["done_s"]), nan=-np.inf))
+    zero_s = frame["started_at"].iloc[where].to_numpy("datetime64[ns]").astype(np.int64) / 1e9
+    names = frame[["run_id", "cell_id"]].iloc[where].astype(str)
+    busy_until_s: dict[tuple[str, str, str], float] = {}
+    for own in np.argsort(zero_s + start_s, kind="stable"):
+        offset_s = zero_s[own]
+        run_id, cell_id = names.iloc[own]
+        queue = (run_id, cell_id.partition("|")[0], cell_id.rpartition("|")[2])
+        until_s = busy_until_s.get(queue, -np.inf)
+        if until_s > offset_s + start_s[own]:
+            free_s[own] = until_s - offset_s
+        busy_until_s[queue] = max(until_s, offset_s + last_s[own])
+    return free_s
 
 
 def steady_throughput(frame: pd.DataFrame, folders: Sequence[Path]) -> pd.DataFrame:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from gapbench.analysis.frames import Runs
 from gapbench.analysis.quality.model_pairs import ModelPairs
+from gapbench.analysis.quality.side_by_side import different_company, models_beside
 from gapbench.analysis.quality.tool_fairness import different_tools, group_tool_changes, tool_conditions
 from gapbench.analysis.quality.user_fairness import USER_COLUMNS, different_users, users_by_model
 from gapbench.formatting import format_percent
@@ -49,6 +50,8 @@ _NEEDED = [
 ]
 FAIRNESS_COLUMNS = (*_NEEDED, *USER_COLUMNS, "prompt_sha256")
 """Columns of the runs' frame that this module uses."""
+BATCH_WORDS = "its batch API answered"
+"""In the sentence on a model that was asked in batches."""
 _RENAMED = re.compile(r" renamed\b|^max_tokens sent as [a-zA-Z_]+$")
 
 
@@ -82,9 +85,15 @@ def violations_by_pair(
     of_replies = {name: frame[replies & (frame["model_id"] == name).to_numpy()] for name in models}
     tools = {name: tool_conditions(runs, name, of_replies[name]) for name in models}
     own = {
-        name: [*_changed_settings(name, of_replies[name]), *_transports(name, parts[name])] for name in models
+        name: [
+            *_changed_settings(name, of_replies[name]),
+            *_transports(name, parts[name]),
+            *_batches(name, parts[name]),
+        ]
+        for name in models
     }
     users = users_by_model(runs)
+    beside = models_beside(runs)
     found: dict[tuple[str, str], list[str]] = {}
     for (one, other), shared in pairs.items():
         violations = found[one, other] = [*own[one], *own[other]]
@@ -100,6 +109,7 @@ def violations_by_pair(
             violations += compare(one, other, parts[one], parts[other])
         violations += different_tools(one, other, tools[one], tools[other])
         violations += different_users(one, other, users.get(one, {}), users.get(other, {}))
+        violations += different_company(one, other, beside)
         most = min(MAX_SHARE_DIFFERENCE_POINTS, margin)
         violations += _different_outcome_shares(one, other, parts[one], parts[other], most)
     return found
@@ -114,10 +124,11 @@ def request_conditions(runs: Runs, models: Sequence[str]) -> list[dict[str, Any]
     ``tools`` (see :func:`gapbench.analysis.quality.tool_fairness.tool_conditions`; null without tools),
     ``users`` (the models that played the users of its episodes; [] if they were scripted),
     ``truncated`` ``refused`` ``infra`` (shares, 0 to 1), ``reasoning`` (``disclosure``, ``tokens_mean``),
-    ``first_day`` and ``last_day``, ``loads``.
+    ``first_day`` and ``last_day``, ``loads``, ``beside`` (the other models that were asked at the same time).
     """
     frame = runs.frame[list(dict.fromkeys(FAIRNESS_COLUMNS))]
     users = users_by_model(runs)
+    beside = models_beside(runs)
     prompts = _hashes(frame["prompt_sha256"])
     measured = (frame["final"] & (frame["phase"] == "measure")).to_numpy()
     rows: list[dict[str, Any]] = []
@@ -157,6 +168,7 @@ def request_conditions(runs: Runs, models: Sequence[str]) -> list[dict[str, Any]
                 "first_day": str(min(days)) if len(days) else None,
                 "last_day": str(max(days)) if len(days) else None,
                 "loads": sorted(str(load) for load in part["load"].unique()),
+                "beside": beside.get(name, []),
             }
         )
     return rows
@@ -189,6 +201,16 @@ def _transports(name: str, part: pd.DataFrame) -> Iterator[str]:
         yield (
             f"{name}: httpx2 sent {which} requests (transport: httpx2, or a proxy), so their times have no kernel "
             "receive stamps and include delays of this client"
+        )
+
+
+def _batches(name: str, part: pd.DataFrame) -> Iterator[str]:
+    """Yield a sentence where a vendor's batch API answered: such answers have no times, and another price."""
+    share = float((part["transport"] == "batch").mean()) if len(part) else 0.0
+    if share > 0:
+        which = "all" if share == 1 else f"{100 * share:.0f} % of"
+        yield (
+            f"{name}: {BATCH_WORDS} {which} requests: within a day, without times, and at the price of batches"
         )
 
 

@@ -63,6 +63,7 @@ from gapbench.analysis.performance.client_limits import (
     summarize_cells,
     unexpected_cache_hits,
 )
+from gapbench.analysis.performance.machine_clocks import clock_refusals, machine_notes
 from gapbench.analysis.performance.steady_state import steady_throughput
 from gapbench.stats import Floats, Ints, mean_interval, quantile_interval
 from gapbench.store import read_payload
@@ -157,8 +158,10 @@ def summarize(
     """
     read_runs = load_runs(runs)
     table = cost(read_runs) if costs is None else costs
-    cells = _cells(read_runs)
-    every = read_runs.frame[_NEEDED]
+    done = steady_throughput(read_runs.frame, read_runs.folders)
+    refusals = clock_refusals(read_runs, done)
+    cells = _cells(read_runs, refusals.without_windows(done))
+    every = refusals.without_lateness(read_runs.frame)[_NEEDED]
     every = every.assign(
         cluster=group_codes(read_runs.frame, ["task", "cluster_id"]), request=_request_codes(read_runs.frame)
     )
@@ -184,7 +187,11 @@ def summarize(
     head = ["level", "model_id", "weights", "simulated", "category", "task", "load"]
     summary = pd.DataFrame(rows)
     summary = summary[[*head, *(name for name in summary.columns if name not in head)]]
-    return Summary(summary, read_runs.simulated, [*_warnings(read_runs, cells), *table.warnings])
+    return Summary(
+        summary,
+        read_runs.simulated,
+        [*_warnings(read_runs, cells), *machine_notes(read_runs, refusals), *table.warnings],
+    )
 
 
 def _request_codes(frame: pd.DataFrame) -> Ints:
@@ -194,10 +201,10 @@ def _request_codes(frame: pd.DataFrame) -> Ints:
     return group_codes(frame, ["run_id", "cell_id", "sample_id", "repeat"])
 
 
-def _cells(runs: Runs) -> pd.DataFrame:
+def _cells(runs: Runs, throughput: pd.DataFrame) -> pd.DataFrame:
     """Return the planned cells with their steady-state counts; cells that never started have a row too."""
     limits, hits = client_limits(runs), unexpected_cache_hits(runs)
-    done: dict[Any, Any] = steady_throughput(runs.frame, runs.folders).to_dict("index")
+    done: dict[Any, Any] = throughput.to_dict("index")
     nothing: dict[str, Any] = {"window_s": 0.0, "completed": 0, "input_tokens": 0.0, "output_tokens": 0.0}
     rows = []
     for run_id, cell in runs.cells:

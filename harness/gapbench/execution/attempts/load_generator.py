@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -70,6 +70,19 @@ Send = Callable[[AttemptRequest], Awaitable[AttemptResult]]
 """Makes one attempt, records it, and returns how it ended."""
 
 
+class Places:
+    """The places of requests in flight under a closed-loop load. Cells that share them follow each other without a pause.
+
+    Args:
+        load: The load.
+    """
+
+    def __init__(self, load: Load) -> None:
+        self.count = int(load.value)
+        self.limiter = AdaptiveLimiter(self.count) if load.is_adaptive else None
+        self.free = asyncio.Semaphore(self.count)
+
+
 async def run_load(
     load: Load,
     requests: Sequence[tuple[PlannedRequest, int]],
@@ -80,6 +93,8 @@ async def run_load(
     seed: int,
     cell_start_s: float,
     first_due_s: float | None = None,
+    places: Places | None = None,
+    on_all_started: Callable[[], None] = lambda: None,
 ) -> None:
     """Send every request by the load's rule until each has its final attempt, or until stopped.
 
@@ -93,9 +108,13 @@ async def run_load(
         cell_start_s: The cell's start on :data:`gapbench.transport.now`; schedules count from it.
         first_due_s: Second of the schedule that falls on ``cell_start_s``. None: the due time of the first of
             ``requests``, so that a resumed cell does not wait for requests that are finished.
+        places: Places that other cells share, of a closed-loop load. None: the cell has its own.
+        on_all_started: Called when the last request has its place; of a closed-loop load only.
     """
     rng = random.Random(seed)  # noqa: S311 - jitter, not a secret
-    limiter = AdaptiveLimiter(int(load.value)) if load.is_adaptive else None
+    if places is None and not load.is_open_loop:
+        places = Places(load)
+    limiter = None if places is None else places.limiter
 
     async def send_until_final(planned: PlannedRequest, attempts_made: int, scheduled_s: float) -> None:
         place = _Place(limiter)
@@ -129,11 +148,11 @@ async def run_load(
             scheduled_s = transport.now() + wait_s
             await stop_signal.sleep(wait_s)
 
-    if load.is_open_loop:
+    if places is None:
         await _send_open_loop(requests, send_until_final, stop_signal, cell_start_s, first_due_s)
     else:
         # With adaptive concurrency only a few senders start at once.
-        await _send_closed_loop(int(load.value), iter(requests), send_until_final, stop_signal)
+        await _send_closed_loop(places, requests, send_until_final, stop_signal, on_all_started)
 
 
 class _Place:
@@ -176,21 +195,30 @@ SendUntilFinal = Callable[[PlannedRequest, int, float], Coroutine[None, None, No
 
 
 async def _send_closed_loop(
-    concurrency: int,
-    remaining: Iterator[tuple[PlannedRequest, int]],
+    places: Places,
+    requests: Sequence[tuple[PlannedRequest, int]],
     send_until_final: SendUntilFinal,
     stop_signal: StopSignal,
+    on_all_started: Callable[[], None],
 ) -> None:
-    """Keep ``concurrency`` requests in flight; a request is due the moment a sender is free."""
+    """Keep every place taken; a request is due the moment a place is free."""
+    left = len(requests)
+    remaining = iter(requests)
 
     async def send_in_turn() -> None:
-        for planned, attempts_made in remaining:
-            if stop_signal.reason is not None:
-                return
-            await send_until_final(planned, attempts_made, transport.now())
+        nonlocal left
+        while left:
+            async with places.free:
+                if stop_signal.reason is not None or not left:
+                    return
+                left -= 1
+                if not left:
+                    on_all_started()
+                planned, attempts_made = next(remaining)
+                await send_until_final(planned, attempts_made, transport.now())
 
     async with asyncio.TaskGroup() as group:
-        for _ in range(concurrency):
+        for _ in range(min(places.count, left)):
             group.create_task(send_in_turn())
 
 

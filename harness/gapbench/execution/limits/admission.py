@@ -115,6 +115,11 @@ class AdmissionControl:
         return self._rate_limiter is None and self.breaker.state == "closed" and self._quota_gate.is_open
 
     @property
+    def is_calm(self) -> bool:
+        """Whether requests wait for rate limits at most: permits may be handed out before they are used."""
+        return self.breaker.state == "closed" and self._quota_gate.is_open
+
+    @property
     def _may_send(self) -> bool:
         return self._stop_signal.reason is None and self.breaker.state != "given_up"
 
@@ -157,6 +162,12 @@ class AdmissionControl:
         """Count a request that was abandoned before it ended."""
         self._quota_gate.release(permit.quota_round)
         self.breaker.record_result("cancelled", permit.breaker_decision)
+
+    def take_back(self, permit: Permit) -> None:
+        """Count a permit that was handed out and not used."""
+        self.cancel_request(permit)
+        if self._rate_limiter is not None and permit.is_rate_limited:
+            self._rate_limiter.put_back(permit.reserved_tokens)
 
     def record_result(self, permit: Permit, failure: Failure | None, usage: Usage) -> None:
         """Count the result of an attempt."""

@@ -133,7 +133,7 @@ class LiveView(PlainView):
         self, console: Console, planned: Mapping[str, int] | None = None, max_usd: float | None = None
     ) -> None:
         super().__init__(console, planned, max_usd)
-        self._opening = ""
+        self._opening: dict[str, str] = {}
         self._live = Live(console=console, refresh_per_second=4, get_renderable=self._table, transient=True)
 
     def __enter__(self) -> Self:
@@ -158,11 +158,11 @@ class LiveView(PlainView):
 
     def model_opening(self, model: Model) -> None:
         """Show which model is being opened."""
-        self._opening = f"opening {model.id} ({model.runner})"
+        self._opening[model.id] = f"opening {model.id} ({model.runner})"
 
     def cell_started(self, cell: Cell, total: int, already_done: int) -> None:
         """Add a line for the cell."""
-        self._opening = ""
+        self._opening.pop(cell.model.id, None)
         super().cell_started(cell, total, already_done)
 
     def attempt_done(self, cell: Cell, row: Attempt, usd: Decimal | None) -> None:
@@ -175,7 +175,7 @@ class LiveView(PlainView):
 
     def _table(self) -> Table:
         lines = [self.total_line()] if self.cells else []
-        lines += [self._opening] if self._opening else []
+        lines += self._opening.values()
         caption = Text("\n".join(lines)) if lines else None
         table = Table(box=None, pad_edge=False, caption=caption, caption_justify="left")
         table.add_column("cell", no_wrap=True)

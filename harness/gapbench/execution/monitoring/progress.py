@@ -168,7 +168,7 @@ def describe_total(
         parts.append(f"{formatting.format_usd(sum(spent, Decimal(0)))}{limit}")
     left_s = estimate_left_s(started, planned, at_s)
     if left_s:
-        parts.append(f"{_format_left(left_s)} left")
+        parts.append(f"{formatting.format_duration(left_s)} left")
     return ", ".join(parts)
 
 
@@ -189,6 +189,8 @@ def estimate_left_s(cells: Sequence[CellProgress], planned: Mapping[str, int], a
     scoring_s = sum(cell.scoring_s(at_s) for cell in cells)
     elapsed_s = at_s - min(cell.started_s for cell in cells)
     between_s = max(0.0, elapsed_s - sending_s - scoring_s)
+    # Cells that ran side by side took more time together than has passed; the rest is assumed to do so too.
+    overlap = max(1.0, (sending_s + scoring_s) / elapsed_s) if elapsed_s > 0 else 1.0
     left_s = 0.0
     for task in {*planned, *(cell.task for cell in cells)}:
         own = [cell for cell in cells if cell.task == task]
@@ -201,11 +203,4 @@ def estimate_left_s(cells: Sequence[CellProgress], planned: Mapping[str, int], a
         if own_waited > waiting:
             score_s = sum(cell.scoring_s(at_s) for cell in own) / (own_waited - waiting)
             left_s += score_s * (waiting + unanswered * own_waited / own_new)
-    return left_s
-
-
-def _format_left(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+    return left_s / overlap

@@ -251,6 +251,7 @@ def _model_entry(model: Model, *, simulated: bool) -> ModelEntry:
         options=dict(model.options),
         cost=cast("CostEntry", dict(model.cost)) if model.cost else None,
         facts={},
+        batch=model.batch,
         **({"replicas": list(model.replicas)} if model.replicas else {}),
     )
 
@@ -364,7 +365,7 @@ def changed_tasks(manifest: RunManifest, plan: Plan) -> list[str]:
     return [task.name for task in plan.tasks if before.get(task.name, task.sha256) != task.sha256]
 
 
-_IDENTITY_KEYS = ("runner", "name", "weights", "base_url", "params", "options")
+_IDENTITY_KEYS = ("runner", "name", "weights", "base_url", "params", "options", "batch")
 """The fields of a model that decide which server answers, and how it is asked."""
 
 

@@ -219,7 +219,7 @@ class ScoringQueue:
         """
         while self._tasks or (self._held and self._error is None):
             while self._held and self._error is None:
-                await self._start(partial(self._held.pop(0), self._executors.after_load))
+                await self._start(partial(self._held.pop(0), self._executors.now()))
             # A task that still looks for a program may hold one.
             await asyncio.wait(self._tasks)
         if self._error is not None:

@@ -7,11 +7,12 @@ answers are carried as plain strings.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from gapbench.agents import UserReply
 from gapbench.execution.attempts.attempt_row import AttemptContext
@@ -182,6 +183,19 @@ class AttemptMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class AttemptBatch:
+    """Worker to parent: what happened since the last batch.
+
+    Attributes:
+        attempts: Attempts that ended.
+        started: Numbers of requests whose first attempt in this job began.
+    """
+
+    attempts: tuple[AttemptMessage, ...]
+    started: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerReport:
     """Client-side figures of one worker in a cell.
 
@@ -206,19 +220,52 @@ class CellDone:
     problem: str | None = None
 
 
-AttemptBatch = list[AttemptMessage]
+class Channel(Protocol):
+    """One end of a connection between a worker and its parent: a socket pair, or the network."""
+
+    def send(self, message: object) -> None:
+        """Send a message; if the other end has gone, reading says so."""
+
+    async def drain(self) -> None:
+        """Wait while too much waits to be sent."""
+
+    async def read(self) -> Any:
+        """Return the next message. None: the connection has ended."""
+
+    def close(self) -> None:
+        """Close the connection after what was sent."""
 
 
-def encode_message(message: object) -> bytes:
-    """Return a message as bytes for the socket."""
-    body = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
-    return len(body).to_bytes(_LENGTH_PREFIX_BYTES) + body
+class SocketChannel:
+    """One end of a socket pair.
 
+    Args:
+        reader: The socket's reader.
+        writer: The socket's writer.
+    """
 
-async def read_message(reader: asyncio.StreamReader) -> Any:
-    """Return the next message. None: the other end has closed the socket."""
-    try:
-        size = int.from_bytes(await reader.readexactly(_LENGTH_PREFIX_BYTES))
-        return pickle.loads(await reader.readexactly(size))  # noqa: S301 - see the module: both ends are ours
-    except (asyncio.IncompleteReadError, ConnectionError):
-        return None
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    def send(self, message: object) -> None:
+        """Send a message; if the other end has gone, reading says so."""
+        body = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
+        with contextlib.suppress(ConnectionError, RuntimeError):
+            self._writer.write(len(body).to_bytes(_LENGTH_PREFIX_BYTES) + body)
+
+    async def drain(self) -> None:
+        """Wait while too much waits to be sent."""
+        await self._writer.drain()
+
+    async def read(self) -> Any:
+        """Return the next message. None: the other end has closed the socket."""
+        try:
+            size = int.from_bytes(await self._reader.readexactly(_LENGTH_PREFIX_BYTES))
+            return pickle.loads(await self._reader.readexactly(size))  # noqa: S301 - see the module: both ends are ours
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return None
+
+    def close(self) -> None:
+        """Close the socket after what was sent."""
+        self._writer.close()

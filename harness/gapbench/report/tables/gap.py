@@ -11,6 +11,7 @@ from gapbench import formatting
 from gapbench.analysis.quality.gap import GapTable
 from gapbench.analysis.quality.gap_metrics import remarks
 from gapbench.analysis.quality.gap_row import PLAIN_CONFIDENCE, PRIMARY
+from gapbench.analysis.quality.side_by_side import describe_company
 from gapbench.analysis.quality.user_fairness import describe_users
 from gapbench.report.equal_quality import describe_equal_quality, describe_lag
 from gapbench.report.page_sparklines import axis_range, draw_gap_interval
@@ -83,8 +84,8 @@ def gap_table(gap: GapTable) -> Table:
         return Table("gap", TITLE, COLUMNS, (), simulated=gap.simulated, notes=(headline,))
     tone: Tone = "warning" if gap.fairness else "good"
     fairness: list[Span] = [(f"Fairness: {line}", tone) for line in gap.fairness or [NO_VIOLATION]]
-    users = describe_users(gap.conditions)
-    fairness += [] if users is None else [(users, "dim")]
+    conditions = (describe_users(gap.conditions), describe_company(gap.conditions))
+    fairness += [(line, "dim") for line in conditions if line is not None]
     return Table(
         "gap",
         TITLE,

@@ -87,7 +87,9 @@ def read_moves(reply: str) -> tuple[list[tuple[str, str]], str]:
     stated = list(ANSWER.finditer(reply))
     moves: list[tuple[str, str]] = []
     for line in reply[stated[-1].end() if stated else 0 :].splitlines():
-        text = ARROW.sub(">", MARKUP.sub(" ", LIST_NUMBER.sub("", line))).strip().rstrip(".")
+        # One space where there are many: before a long stretch of them the pattern's \s* would take quadratic time.
+        spaced = " ".join(MARKUP.sub(" ", LIST_NUMBER.sub("", line)).split())
+        text = ARROW.sub(">", spaced).rstrip(".")
         words = [word for word in re.split(r"[,;\s]+", text) if word and set(word) != {"~"}]
         found = [MOVE.fullmatch(word.upper()) for word in words]
         if moves and not any(found):

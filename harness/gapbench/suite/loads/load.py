@@ -79,6 +79,7 @@ class Load:
         workers: Processes that send. None: as many as the load needs and the machine has.
         repetition: Number of the repetition, from 1. 0: the load is not repeated.
         name: Name of the load in tables. None: derived from kind and value.
+        timed: Whether a closed-loop load makes a claim about time; every schedule does. See :attr:`is_timed`.
     """
 
     kind: LoadKind
@@ -98,6 +99,7 @@ class Load:
     workers: int | None = 1
     repetition: int = 0
     name: str | None = None
+    timed: bool = False
 
     @property
     def label(self) -> str:
@@ -120,6 +122,11 @@ class Load:
     def is_open_loop(self) -> bool:
         """Whether requests are sent on a schedule."""
         return LOAD_SHAPES[self.kind].is_open_loop
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether a cell under this load has the run to itself. Cells under other loads may be sent side by side."""
+        return self.timed or self.is_open_loop
 
     @property
     def is_adaptive(self) -> bool:

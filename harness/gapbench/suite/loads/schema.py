@@ -127,6 +127,12 @@ class LoadDocument(StrictModel):
         description="start each prompt with a short word that keeps caches from answering: true, one word for each "
         "cell; request, one for each request; false, none. Default: true for schedules and sweeps, else false",
     )
+    timed: bool | None = Field(
+        None,
+        description="concurrency: whether the times are a result of the run; then nothing else is sent meanwhile. false: "
+        "models at different addresses run side by side, and a model's tasks follow each other without a pause. Default: "
+        "true for a sweep, with warm-up requests, and where the suite has several loads; else false",
+    )
     workers: Literal["auto"] | Annotated[int, Field(ge=1, le=MAX_WORKERS)] = Field(
         "auto", description="worker processes; auto: as many as the load needs, at most one per core"
     )
@@ -148,6 +154,10 @@ class LoadDocument(StrictModel):
             raise ValueError("cv goes with arrivals: gamma, and gamma needs it; cv: 1 would be poisson")
         if kind not in {"concurrency", "replay"} and self.duration_s is None:
             raise ValueError(f"{kind} needs duration_s")
+        if self.timed and self.adaptive:
+            raise ValueError(
+                "timed and adaptive exclude each other: the number in flight changes; remove one"
+            )
         if self.duration_s is not None and self.warmup_s >= self.duration_s:
             raise ValueError("warmup_s must be shorter than duration_s, or nothing is measured")
         self._check_request_count(kind)
@@ -172,11 +182,12 @@ class LoadDocument(StrictModel):
             return [self.name or "search"]
         return [load.label for load in self.to_loads()]
 
-    def to_loads(self, folder: Path | None = None) -> list[Load]:
+    def to_loads(self, folder: Path | None = None, *, is_one_of_several: bool = False) -> list[Load]:
         """Return one load for each level and repetition; [] for a search.
 
         Args:
             folder: Where a replay's trace is looked for. None: the trace is left out.
+            is_one_of_several: Whether the suite has other loads too: comparing loads is about time.
 
         Raises:
             DocumentError: The trace cannot be read.
@@ -189,6 +200,7 @@ class LoadDocument(StrictModel):
             name = self.name if self.name is None or len(levels) == 1 else f"{self.name}-{value:g}"
             for repetition in range(1, self.repeats + 1):
                 load = self._make_load(kind, value, name, repetition if self.repeats > 1 else 0)
+                load = replace(load, timed=self._is_timed(is_one_of_several))
                 made.append(load if self.replay is None else _with_trace(load, self.replay, folder))
         return made
 
@@ -230,6 +242,14 @@ class LoadDocument(StrictModel):
             name=name,
         )
 
+    def _is_timed(self, is_one_of_several: bool) -> bool:
+        if self.timed is not None:
+            return self.timed
+        if self.concurrency is None:
+            return True
+        is_sweep = isinstance(self.concurrency, list) or is_one_of_several
+        return not self.adaptive and (is_sweep or self.warmup_requests > 0)
+
     def _salt_scope(self) -> SaltScope | None:
         if self.salt is None:
             timing = self.concurrency is None or isinstance(self.concurrency, list)
@@ -242,6 +262,7 @@ class LoadDocument(StrictModel):
 _SCHEDULES = ("rate_rps", "ramp", "search")
 _ALLOWED_KINDS: dict[str, tuple[str, ...]] = {
     "adaptive": ("concurrency",),
+    "timed": ("concurrency",),
     "warmup_requests": ("concurrency",),
     "arrivals": _SCHEDULES,
     "cv": _SCHEDULES,

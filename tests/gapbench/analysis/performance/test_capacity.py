@@ -297,3 +297,26 @@ def test_the_prefix_cache_of_the_server_is_shown_with_a_level(make_run: Make) ->
     (run / "run.json").write_text(json.dumps(document))
 
     assert capacity([run], Slo(task_s=15)).frame.iloc[0]["prefix_cache_share"] == 600 / 1000
+
+
+def test_the_window_of_a_task_starts_when_the_task_before_it_has_left_its_places(make_run: Make) -> None:
+    """`docs` starts at 10 s, while the last answer of `sums` is awaited until 16: its window is 16 to 29 s, 13 s."""
+
+    def asked(task: str, at_s: list[float], last_s: float) -> list[Attempt]:
+        ends_s = [at + 1.0 for at in at_s[:-1]] + [last_s]
+        return [
+            make_attempt(
+                model_id="closed-a", task=f"reasoning/{task}", sample_id=f"{task}{k}",
+                cell_id=f"closed-a|reasoning/{task}|c2", load_kind="concurrency", load_value=2.0,
+                scheduled_s=at, sent_s=at, first_token_s=end - 0.5, first_answer_s=end - 0.5, last_token_s=end,
+                done_s=end, chunk_s=(end - 0.5, end),
+            )
+            for k, (at, end) in enumerate(zip(at_s, ends_s, strict=True))
+        ]  # fmt: skip
+
+    run = make_run(
+        [*asked("sums", [0.0, 1.0, 2.0, 9.0], 16.0), *asked("docs", [float(k) for k in range(10, 30)], 30.0)]
+    )
+    frame = capacity([run], SLO).frame.set_index("task")
+
+    assert (9.0, 13.0) == (frame.loc["reasoning/sums", "window_s"], frame.loc["reasoning/docs", "window_s"])

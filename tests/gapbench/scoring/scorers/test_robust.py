@@ -62,6 +62,8 @@ def test_no_reply_breaks_the_math_scorer(reply: str) -> None:
         '{"a":' * 10**5,
         "[" * 10**6,
         "a " * 5 * 10**5,
+        " " * 10**6,
+        "Q" + "\t" * 10**6 + ">",
         "\\boxed{" * 10**5,
         "$" * 10**6,
         "$a" * 5 * 10**5,

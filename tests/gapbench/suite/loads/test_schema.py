@@ -157,3 +157,32 @@ def test_a_fault_is_refused(given: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError) as caught:
         document_of(**given)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "is_one_of_several", "is_timed"),
+    [
+        ({"concurrency": 8}, False, False),
+        ({"concurrency": 8}, True, True),
+        ({"concurrency": [1, 8]}, False, True),
+        ({"concurrency": 8, "warmup_requests": 4}, False, True),
+        ({"concurrency": 8, "adaptive": True}, True, False),
+        ({"concurrency": [1, 8], "timed": False}, True, False),
+        ({"concurrency": 8, "timed": True}, False, True),
+        ({"rate_rps": 2, "duration_s": 5}, False, True),
+        ({"ramp": {"from_rps": 1, "to_rps": 2}, "duration_s": 5}, False, True),
+    ],
+)
+def test_which_loads_are_timed(given: dict[str, Any], *, is_one_of_several: bool, is_timed: bool) -> None:
+    """Every schedule, and a number in flight that is compared with others, warmed up, or says so."""
+    made = document_of(**given).to_loads(is_one_of_several=is_one_of_several)
+
+    assert {is_timed} == {load.is_timed for load in made}
+
+
+def test_a_schedule_is_always_timed() -> None:
+    """The key goes with concurrency only, and not with a number that changes."""
+    with pytest.raises(ValidationError, match="timed goes with concurrency"):
+        document_of(rate_rps=2, duration_s=5, timed=False)
+    with pytest.raises(ValidationError, match="timed and adaptive exclude each other"):
+        document_of(concurrency=8, adaptive=True, timed=True)
