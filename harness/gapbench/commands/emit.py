@@ -75,7 +75,7 @@ _shared = _apply(
         click.option("--hours", type=POSITIVE, help="Time limit of a shard.  [default: the scheduler's own]"),
         click.option(
             "--env", "environment", multiple=True, metavar="NAME=VALUE",
-            help="A variable of the jobs that is no key, such as AWS_REGION. Repeatable.",
+            help="A variable of the jobs, such as AWS_REGION; not a key. Repeatable.",
         ),
         click.option(
             "--serve-args", multiple=True, metavar="MODEL=ARGS",

@@ -32,7 +32,7 @@ def initial_manifest(
         selection: What the command line picked and where the suite is, for ``--resume``.
         simulated: By model id.
     """
-    manifest = RunManifest(
+    return RunManifest(
         schema=SCHEMA_VERSION,
         run_id=run_id,
         suite=plan.suite,
@@ -73,10 +73,8 @@ def initial_manifest(
         searches=[_search_entry(search) for search in plan.searches],
         failures=[],
         users=[_model_entry(model, simulated=simulated[model.id]) for model in _user_models(plan)],
+        shard=None if plan.shard is None else plan.shard.as_json(),
     )
-    if plan.shard is not None:
-        manifest.shard = plan.shard.as_json()
-    return manifest
 
 
 def _user_models(plan: Plan) -> list[Model]:
