@@ -332,17 +332,17 @@ def owns_server(model: Model) -> bool:
     return any(options[key].starts_server for key in model.options if key in options)
 
 
-def machine_of(model: Model) -> str:
-    """Return a name for the machine that answers a model's requests: models of one machine never run at the same time.
+def machines_of(model: Model) -> frozenset[str]:
+    """Return names for the machines that answer a model's requests: models that share one never run at the same time.
 
     A server with its own address is a machine, and so is a vendor at its own address. All servers and engines that are
     started for the run share this machine and its GPUs, except those of simulated models, which need none.
     """
     if model.base_url is not None:
-        return urlsplit(model.base_url).netloc.lower()
+        return frozenset(urlsplit(url).netloc.lower() for url in (model.base_url, *model.replicas))
     if not owns_server(model):
-        return model.runner
-    return model.id if load_runner_class(model.runner).simulated else "this machine"
+        return frozenset({model.runner})
+    return frozenset({model.id if load_runner_class(model.runner).simulated else "this machine"})
 
 
 def account_of(model: Model) -> str:

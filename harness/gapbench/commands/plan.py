@@ -59,12 +59,12 @@ if TYPE_CHECKING:
     metavar="RUN",
     help="Take the time of a request from this earlier run, for the hours.",
 )
+@click.option("--batch", is_flag=True, help="Show the plan of `bench run --batch`, at the price of batches.")
 @click.option(
     "--shards",
     is_flag=True,
     help="List the shards instead: independent parts for `bench run --shard K`, with GPUs, hours and dollars.",
 )
-@click.option("--batch", is_flag=True, help="Show the plan of `bench run --batch`, at the price of batches.")
 @allow_code_option
 @json_option
 def plan_command(
@@ -77,8 +77,8 @@ def plan_command(
     latency_s: float | None,
     like: Path | None,
     *,
-    shards: bool,
     batch: bool,
+    shards: bool,
     allow_code: bool,
     as_json: bool,
 ) -> None:

@@ -127,7 +127,8 @@ def rebuild_manifest(setup: RunSetup, selection: Selection, folder: Path, *, acc
     Raises:
         ResultsError: The rows do not belong to this suite, or the folder cannot be written.
     """
-    from gapbench.execution.recording.run_manifest import initial_manifest, rebuild_from_rows
+    from gapbench.execution.recording.rebuilt_manifest import rebuild_from_rows
+    from gapbench.execution.recording.run_manifest import initial_manifest
     from gapbench.store import RunWriter, read_attempt_values
 
     simulated = {model_id: setup.runner_of(model_id).simulated for model_id in setup.asked_models}

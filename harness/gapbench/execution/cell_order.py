@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from gapbench.cpus import usable_cpus
 from gapbench.execution.user_models import played_user_of
 from gapbench.execution.workers.pool import worker_count
-from gapbench.runner import machine_of
+from gapbench.runner import machines_of
 from gapbench.suite.plan import Cell, Plan
 from gapbench.values import Model
 
@@ -46,7 +46,7 @@ def order_models(plan: Plan, *, one_at_a_time: bool = False) -> tuple[list[list[
 def _machines(plan: Plan, model: Model) -> set[str]:
     """Return the machines that a model keeps busy: its own, and those of the models that play its users."""
     played = [found for cell in plan.cells_of(model) if (found := played_user_of(cell.task)) is not None]
-    return {machine_of(model), *(machine_of(plan.users[user.model]) for user in played)}
+    return set(machines_of(model)).union(*(machines_of(plan.users[user.model]) for user in played))
 
 
 def shared_queues(cells: Sequence[Cell], *, one_at_a_time: bool = False) -> Iterator[tuple[Cell, ...]]:

@@ -54,8 +54,8 @@ class Selection:
     allow_code: bool = False
     until_sure: bool = False
     in_file_order: bool = False
-    shard: int | None = None
     batch: bool = False
+    shard: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the form that is stored in ``run.json``."""
@@ -102,8 +102,8 @@ class Selection:
             allow_code,
             until_sure=given.get("until_sure") is True,
             in_file_order=given.get("order") != "spread",
-            shard=shard,
             batch=given.get("batch") is True,
+            shard=shard,
         )
 
 

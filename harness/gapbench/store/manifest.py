@@ -77,8 +77,8 @@ class ModelEntry(Entry):
     options: JsonObject
     cost: CostEntry | None
     facts: JsonObject
-    replicas: list[str] = Field(default_factory=list)
     batch: bool = False
+    replicas: list[str] = Field(default_factory=list)
 
     @property
     def known_price_provider(self) -> str | None:

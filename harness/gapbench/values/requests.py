@@ -77,10 +77,10 @@ class Model:
         transport: Which code sends this model's HTTP requests; see :class:`Session`.
         thinking_in_text: Which marks of thinking are looked for in the text of a reply: ``auto``, ``off``, or names of
             rules; see :func:`gapbench.values.thinking.thinking_rules_for`.
+        batch: Whether its answers come from the provider's batch API, within a day and without times.
         replicas: All addresses of the model, of which ``base_url`` is the first. (): it has at most one.
         replica_choice: Which of them gets a request: the one with the least in flight, or the one that has seen the
             prompt's start.
-        batch: Whether its answers come from the provider's batch API, within a day and without times.
     """
 
     id: str
@@ -95,9 +95,9 @@ class Model:
     cost: Mapping[str, Any] | None = None
     transport: Transport = "lean"
     thinking_in_text: tuple[str, ...] = ("auto",)
+    batch: bool = False
     replicas: tuple[str, ...] = ()
     replica_choice: ReplicaChoice = "least_in_flight"
-    batch: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,10 +60,7 @@ class JoinedChannel:
                 part = attempts[first : first + MAX_BATCH_ATTEMPTS]
                 self._channel.send(protocol.AttemptBatch(part, message.started if first == 0 else ()))
             return
-        if not isinstance(
-            message, protocol.Notice
-        ):  # the conductor's user cannot act on this machine; rows say what failed
-            self._channel.send(message)
+        self._channel.send(message)
 
     async def drain(self) -> None:
         """Wait while too much waits to be sent."""

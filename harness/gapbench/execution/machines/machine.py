@@ -12,12 +12,16 @@ from gapbench.execution.machines import messages
 from gapbench.execution.machines.cell_share import pack_task
 from gapbench.execution.machines.frames import FrameChannel
 from gapbench.execution.machines.machine_clock import MachineClock
+from gapbench.execution.workers import protocol
+from gapbench.formatting import escape_invisible
 from gapbench.suite.plan import Cell
 
 PING_S = 2.0
 """Seconds between two questions for the time, which are the heartbeat too."""
 LOST_S = 10.0
 """A machine that has not answered for so long is lost."""
+MAX_NOTICE_CHARS = 500
+"""A worker's line for the user is cut there: it comes from another machine."""
 BURST = 8
 BURST_GAP_S = 0.01
 BURST_WAIT_S = 1.0
@@ -30,6 +34,7 @@ class WorkerLink:
         number: The worker's number among all workers.
         machine: Its machine.
         channel: The connection.
+        notify: Receives one line for the user.
 
     Attributes:
         share: Its unfinished requests of the cell that runs, and the attempts made at each.
@@ -38,10 +43,17 @@ class WorkerLink:
         lost: Why it is lost. None: it is not.
     """
 
-    def __init__(self, number: int, machine: Machine, channel: FrameChannel) -> None:
+    def __init__(
+        self,
+        number: int,
+        machine: Machine,
+        channel: FrameChannel,
+        notify: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self.number = number
         self.machine = machine
         self.channel = channel
+        self._notify = notify
         self.share: dict[int, int] = {}
         self.started: set[int] = set()
         self.tasks: dict[tuple[str, int], int] = {}
@@ -67,7 +79,8 @@ class WorkerLink:
 
     async def read(self) -> Any:
         """Return the next message. None: the worker is lost, and ``lost`` says why."""
-        message = await self.channel.read()
+        while isinstance(message := await self.channel.read(), protocol.Notice):
+            self._notify(f"{self.label}: {escape_invisible(message.text[:MAX_NOTICE_CHARS])}")
         if message is None and self.lost is None:
             self.lost = self.machine.lost or self.channel.problem or "its connection was closed"
         return message

@@ -183,7 +183,7 @@ class MachineGroup:
             self._joined.set()
             return
         machine = self._machines[proof.machine]
-        link = WorkerLink(proof.number, machine, channel)
+        link = WorkerLink(proof.number, machine, channel, self._notify)
         future = self._expected.get((proof.machine, proof.pool, proof.number))
         if future is None or future.done():
             channel.abort()

@@ -277,6 +277,7 @@ FROM_WORKER = Codec(
         protocol.CellDone,
         protocol.FinishRequest,
         protocol.UserQuestion,
+        protocol.Notice,
         PermitDemand,
         PermitReturn,
     ]

@@ -16,13 +16,13 @@ def refuse_on_machines(setup: RunSetup, cache: CachePlace | None) -> None:
         cache: The response cache that the command line names. None: none.
 
     Raises:
-        InputError: It has a response cache in a folder, a model that runs in this process, or tools that run where
+        InputError: It has a response cache, a model that runs in this process, or tools that run where
             requests are sent.
     """
     if cache is not None or setup.suite.cache:
         place = "--cache" if cache is not None else f"{setup.suite.path}: cache"
         raise InputError(
-            f"{place}: other machines do not use the response cache; leave it out, or run without --machines"
+            f"{place}: other machines do not use a response cache; leave it out, or run without --machines"
         )
     for task in setup.plan.tasks:
         refuse_local_tools(task)
