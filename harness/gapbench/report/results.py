@@ -102,6 +102,10 @@ class ResultTables:
 
     def unanswered_models(self) -> dict[str, str]:
         """Return each model that answered no request, with why: the kinds of failure, and what the most frequent said."""
+        tally = self.runs.tally
+        tally = tally[(tally["final"] & ~tally["phase"].isin(["judge", "user"])).to_numpy(dtype=bool)]
+        if set(tally["model_id"]) == set(tally["model_id"][(tally["outcome"] != "infra").to_numpy()]):
+            return {}
         frame = self.runs.frame[["model_id", "phase", "final", "outcome", "failure_kind"]]
         frame = frame[frame["final"] & ~frame["phase"].isin(["judge", "user"])]
         kinds = {
