@@ -100,8 +100,10 @@ def distinct(values: Floats) -> tuple[Floats, Ints]:
 def _skewness(columns: Floats) -> float:
     """Return the largest absolute skewness of the columns; constant columns count as 0."""
     centred = columns - columns.mean(axis=0)
-    spread = np.sqrt(np.square(centred).mean(axis=0))
-    third = np.abs((centred**3).mean(axis=0))
+    squares = centred * centred
+    spread = np.sqrt(squares.mean(axis=0))
+    # A product: a power of an array takes ten times as long.
+    third = np.abs((squares * centred).mean(axis=0))
     return float((third / np.where(spread > 0, spread, np.inf) ** 3).max())
 
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,15 +24,12 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from gapbench.errors import ResultsError
-from gapbench.store import query_engine, score_overlay
+from gapbench.store import query_engine
+from gapbench.store.attempt_sources import QueryText, find_sources, null_column, select_source
 from gapbench.store.derived_columns import DERIVED, EPISODE_COLUMNS, EPISODE_SOURCES, EPISODES_QUERY
-from gapbench.store.part_facts import PartFacts, read_part_facts
-from gapbench.store.query_tables import later_scores
-from gapbench.store.reader import check_is_run, journal_table, numbered_files, read_part
+from gapbench.store.reader import read_part
 from gapbench.store.schema import ATTEMPT_SCHEMA
-from gapbench.store.score_overlay import REPLACED_IN
 from gapbench.store.trajectories import read_trajectories
-from gapbench.values import ATTEMPT_KEY
 
 if TYPE_CHECKING:
     import duckdb
@@ -43,55 +39,8 @@ BATCH_ROWS = 200_000
 """Rows of one batch of a result."""
 CHECKED_ROWS = 200_000
 """Runs of up to so many rows have the checksums of their pages verified on each reading; `bench runs verify` does it for larger ones."""
-_ORD_OF_FILE = 2**32
 _ASSUMED = ("cached_input_tokens", "cache_write_tokens", "cache_write_1h_tokens")
 """Columns that another share of cached input changes."""
-_SQL_TYPES = {
-    pa.float64(): "DOUBLE",
-    pa.int64(): "BIGINT",
-    pa.int32(): "INTEGER",
-    pa.bool_(): "BOOLEAN",
-    pa.string(): "VARCHAR",
-    pa.timestamp("us", tz="UTC"): "TIMESTAMPTZ",
-}
-
-
-@dataclass(frozen=True)
-class _Source:
-    """Parts or a table of journal rows that one clause of the query reads.
-
-    Attributes:
-        parts: The parts. (): a table.
-        first: Number of the first part among those of all runs.
-        table: Rows of open journals, with ``ord``.
-        scores: Scores given later, of the one run that the rows belong to.
-    """
-
-    first: int
-    parts: tuple[PartFacts, ...] = ()
-    table: pa.Table | None = None
-    scores: pa.Table | None = None
-
-
-@dataclass
-class _Query:
-    """The clauses, values and tables of a query while it is put together."""
-
-    clauses: list[str] = field(default_factory=list)
-    values: dict[str, Any] = field(default_factory=dict)
-    tables: dict[str, pa.Table] = field(default_factory=dict)
-
-    def value(self, value: Any) -> str:
-        """Return the placeholder of a value."""
-        name = f"v{len(self.values)}"
-        self.values[name] = value
-        return f"${name}"
-
-    def table(self, table: pa.Table) -> str:
-        """Return the name of a table."""
-        name = f"t{len(self.tables)}"
-        self.tables[name] = table
-        return name
 
 
 class AttemptRelation:
@@ -119,7 +68,7 @@ class AttemptRelation:
         self._judges = [folder.name for folder in judging]
         self._replaced = {run: sorted(cells) for run, cells in (replaced or {}).items()}
         self._adaptive = [f"{run}\x1f{task}" for run, tasks in (adaptive or {}).items() for task in tasks]
-        self._sources = _sources([*runs, *judging])
+        self._sources = find_sources([*runs, *judging])
         self._cache_share: float | None = None
         self._check_pages()
 
@@ -167,7 +116,7 @@ class AttemptRelation:
         Raises:
             ResultsError: A part cannot be read.
         """
-        query = _Query(values=dict(values or {}), tables=_as_tables(tables))
+        query = QueryText(values=dict(values or {}), tables=_as_tables(tables))
         text = f"{self._attempts(query, columns, model_id)} {select}"
         with self._connection(query.tables) as connection:
             yield from connection.sql(text, params=query.values).to_arrow_reader(BATCH_ROWS)
@@ -182,12 +131,12 @@ class AttemptRelation:
         model_id: str | None = None,
     ) -> pa.Table:
         """Return the whole result of a query; see :meth:`batches`."""
-        query = _Query(values=dict(values or {}), tables=_as_tables(tables))
+        query = QueryText(values=dict(values or {}), tables=_as_tables(tables))
         text = f"{self._attempts(query, columns, model_id)} {select}"
         with self._connection(query.tables) as connection:
             return connection.sql(text, params=query.values).to_arrow_table()
 
-    def _attempts(self, query: _Query, columns: Collection[str], model_id: str | None) -> str:
+    def _attempts(self, query: QueryText, columns: Collection[str], model_id: str | None) -> str:
         """Return the ``WITH`` clauses that define ``attempts``."""
         derived = {name: DERIVED[name] for name in columns if name in DERIVED}
         wanted = {name for name in columns if name not in derived}.union(
@@ -218,7 +167,7 @@ class AttemptRelation:
             f"(SELECT {', '.join(shown)} FROM stored s{episodes})"
         )
 
-    def _stored(self, query: _Query, columns: Collection[str], model_id: str | None) -> str:
+    def _stored(self, query: QueryText, columns: Collection[str], model_id: str | None) -> str:
         """Return the query of the stored columns, without the rows that do not count."""
         columns = set(columns)
         if self._adaptive:
@@ -241,10 +190,10 @@ class AttemptRelation:
         clauses = [
             clause
             for source in self._sources
-            if (clause := _select(source, query, names, model_id)) is not None
+            if (clause := select_source(source, query, names, model_id)) is not None
         ]
         if not clauses:
-            nulls = ", ".join(_null(name) for name in names)
+            nulls = ", ".join(null_column(name) for name in names)
             return f"SELECT CAST(0 AS BIGINT) AS ord{', ' + nulls if nulls else ''} WHERE false"
         new: list[str] = []
         if self._judges and "phase" in columns:
@@ -269,7 +218,7 @@ class AttemptRelation:
                 "place": pa.array(range(len(walls)), pa.int64()),
             }
         )
-        query = _Query(tables={"ended": ended})
+        query = QueryText(tables={"ended": ended})
         text = (
             f"WITH stored AS NOT MATERIALIZED ({self._stored(query, EPISODE_SOURCES, None)}) {EPISODES_QUERY}"
         )
@@ -320,131 +269,3 @@ def _as_tables(frames: Mapping[str, pd.DataFrame | pa.Table] | None) -> dict[str
         name: frame if isinstance(frame, pa.Table) else pa.Table.from_pandas(frame, preserve_index=False)
         for name, frame in (frames or {}).items()
     }
-
-
-def _sources(runs: Sequence[Path]) -> list[_Source]:
-    """Return what to read, in the order of the rows: neighbouring runs without later scores together."""
-    for run in runs:
-        check_is_run(run)
-    found: list[_Source] = []
-    waiting: list[PartFacts] = []
-    number = 0
-
-    def close() -> None:
-        if waiting:
-            found.append(_Source(number - len(waiting), tuple(waiting)))
-            waiting.clear()
-
-    parts_of = [list(numbered_files(run, "attempts").values()) for run in runs]
-    facts = iter(read_part_facts([path for parts in parts_of for path in parts]))
-    for run, paths in zip(runs, parts_of, strict=True):
-        scores = later_scores(run) if score_overlay.score_tables(run) else None
-        journals = _journal_rows(run, number + len(paths))
-        of_run = [next(facts) for _ in paths]
-        if scores is not None:
-            close()
-        waiting += of_run
-        number += len(of_run)
-        if scores is not None and waiting:
-            found.append(_Source(number - len(waiting), tuple(waiting), scores=scores))
-            waiting.clear()
-        if journals is not None:
-            close()
-            found.append(_Source(number, table=journals, scores=scores))
-    close()
-    return found
-
-
-def _journal_rows(run: Path, number: int) -> pa.Table | None:
-    """Return the rows of a run's open journals, which come after those of ``number`` parts. None: there are none."""
-    tables = [
-        journal_table(path, "attempts", ATTEMPT_SCHEMA)
-        for journal, path in numbered_files(run, "journal").items()
-        if journal not in numbered_files(run, "attempts")
-    ]
-    tables = [table for table in tables if table.num_rows]
-    if not tables:
-        return None
-    rows = pa.concat_tables(tables)
-    plain = pa.schema(
-        [
-            pa.field(one.name, one.type.value_type if pa.types.is_dictionary(one.type) else one.type)
-            for one in ATTEMPT_SCHEMA
-        ]
-    )
-    # A part has fewer rows than half of the room between two parts.
-    first = number * _ORD_OF_FILE - _ORD_OF_FILE // 2
-    places = pa.array(range(first, first + rows.num_rows), pa.int64())
-    return rows.cast(plain).append_column("ord", places)
-
-
-def _select(source: _Source, query: _Query, names: Sequence[str], model_id: str | None) -> str | None:
-    """Return the clause that reads a source; None: it holds no row of the model."""
-    replaced = (
-        [name for name in names if name in REPLACED_IN["attempts"]] if source.scores is not None else []
-    )
-    needed = list(dict.fromkeys([*names, *(ATTEMPT_KEY if replaced else ())]))
-    if source.table is not None:
-        shown = [_typed(name) for name in needed]
-        text = f"SELECT ord{''.join(', ' + one for one in shown)} FROM {query.table(source.table)}"
-    else:
-        chosen = [
-            (source.first + place, part)
-            for place, part in enumerate(source.parts)
-            if model_id is None or part.may_hold(model_id)
-        ]
-        if not chosen:
-            return None
-        text = _select_parts(chosen, query, needed)
-    if not replaced:
-        return text
-    new = "".join(
-        f", CASE WHEN l.attempt IS NULL THEN a.{name} ELSE l.{name} END AS {name}"
-        if name in replaced
-        else f", a.{name}"
-        for name in names
-    )
-    same = " AND ".join(f"a.{name} = l.{name}" for name in ATTEMPT_KEY)
-    assert source.scores is not None
-    scores = query.table(source.scores)
-    return f"SELECT a.ord{new} FROM ({text}) a LEFT JOIN {scores} l ON {same}"
-
-
-def _select_parts(chosen: Sequence[tuple[int, PartFacts]], query: _Query, names: Sequence[str]) -> str:
-    parts = [part for _, part in chosen]
-    everywhere = frozenset.intersection(*(part.columns for part in parts))
-    anywhere = frozenset.union(*(part.columns for part in parts))
-    shown = "".join(", " + (_typed(name) if name in anywhere else _null(name)) for name in names)
-    files = query.value([_sql_path(part.path) for part in parts])
-    # Reading the schema of each file again takes longer: only where a needed column is missing in one.
-    union = ", union_by_name = true" if any(name in anywhere - everywhere for name in names) else ""
-    numbers = [number for number, _ in chosen]
-    if numbers[-1] - numbers[0] == len(numbers) - 1:
-        place = f"(file_index + {numbers[0]})"
-    else:
-        place = f"list_extract({query.value(numbers)}, CAST(file_index + 1 AS BIGINT))"
-    ord_ = f"CAST({place} AS BIGINT) * {_ORD_OF_FILE} + file_row_number AS ord"
-    return f"SELECT {ord_}{shown} FROM read_parquet({files}{union}, hive_partitioning = false)"
-
-
-def _typed(name: str) -> str:
-    """Return a stored column in its type, with NaN as null."""
-    kind = ATTEMPT_SCHEMA.field(name).type
-    if pa.types.is_floating(kind):
-        return f'CASE WHEN isnan("{name}") THEN NULL ELSE "{name}" END AS "{name}"'
-    return f'CAST("{name}" AS {_sql_type(kind)}) AS "{name}"'
-
-
-def _null(name: str) -> str:
-    return f'CAST(NULL AS {_sql_type(ATTEMPT_SCHEMA.field(name).type)}) AS "{name}"'
-
-
-def _sql_type(kind: pa.DataType) -> str:
-    if pa.types.is_list(kind):
-        return f"{_sql_type(kind.value_type)}[]"
-    return _SQL_TYPES[kind.value_type if pa.types.is_dictionary(kind) else kind]
-
-
-def _sql_path(path: Path) -> str:
-    """Return an absolute path in which DuckDB expands nothing."""
-    return "".join(f"[{char}]" if char in "*?[" else char for char in str(path.absolute()))

@@ -65,9 +65,7 @@ from gapbench.analysis.performance.client_limits import (
 )
 from gapbench.analysis.performance.steady_state import steady_throughput
 from gapbench.stats import Floats, Ints, mean_interval, quantile_interval
-from gapbench.store import read_payload
 from gapbench.store.json_records import records
-from gapbench.values import ATTEMPT_KEY
 
 _NEEDED = [
     "model_id",
@@ -380,40 +378,3 @@ def _warnings(runs: Runs, cells: pd.DataFrame) -> list[str]:
     if len(loads) > 1:
         warnings.append(f"{len(loads)} loads ({', '.join(loads)}): times over several loads are pooled")
     return warnings
-
-
-def failures(runs: Runs | Folders) -> pd.DataFrame:
-    """Return failed attempts by model and kind of failure, most frequent first, with one example of each.
-
-    Columns: ``model_id``, ``failure_kind``, ``http_status``, ``attempts``, ``final`` (requests that failed for good
-    with it), ``simulated``, ``example`` (the failure's message; null if none was stored).
-
-    Raises:
-        ResultsError: A folder is not a run.
-    """
-    read_runs = load_runs(runs)
-    frame = read_runs.frame
-    failed = frame[frame["outcome"] == "infra"]
-    columns = ["model_id", "failure_kind", "http_status", "attempts", "final", "simulated", "example"]
-    if failed.empty:
-        return pd.DataFrame(columns=columns)
-    key = list(ATTEMPT_KEY)
-    texts = read_payload(read_runs.folders, [*key, "error"]).dropna(subset=["error"])
-    for name in ("run_id", "cell_id"):
-        texts[name] = texts[name].astype(str)
-    joined = failed.assign(**{name: failed[name].astype(str) for name in ("run_id", "cell_id")})
-    joined = joined.merge(texts, on=key, how="left")
-    grouped = joined.groupby(
-        ["model_id", "failure_kind", "http_status"], observed=True, dropna=False, sort=False
-    )
-    table = grouped.agg(
-        attempts=("attempt", "size"),
-        final=("final", "sum"),
-        simulated=("simulated", "any"),
-        example=("error", "first"),
-    )
-    return (
-        table.reset_index()
-        .sort_values("attempts", ascending=False, kind="stable")[columns]
-        .reset_index(drop=True)
-    )
