@@ -57,9 +57,13 @@ SELECT {", ".join(LABELS)}, turn IS NOT NULL AS turns, array_to_string(params_ch
   count_if(image_count > 0) AS with_images, CAST(sum(image_count) AS BIGINT) AS images,
   CAST(coalesce(sum(image_bytes) FILTER (image_count > 0), 0) AS BIGINT) AS image_bytes,
   count(reasoning_tokens) AS reasoning_known, CAST(coalesce(sum(reasoning_tokens), 0) AS BIGINT) AS reasoning_tokens,
-  count_if(NOT {PRICED}) AS unpriced, count_if(NOT {PRICED} AND NOT {POSSIBLE}) AS impossible,
+  count_if(NOT priced) AS unpriced, count_if(NOT priced AND NOT possible) AS impossible,
   count(rung) AS rungs, max(repeat) AS high_repeat, max(done_s) AS done_s, min(score) AS low_score, max(score) AS high_score
-FROM attempts GROUP BY ALL ORDER BY first
+FROM (
+  SELECT *, (coalesce(from_cache, false) OR possible AND (outcome = 'infra'
+    OR input_tokens IS NOT NULL AND output_tokens IS NOT NULL)) AS priced
+  FROM (SELECT *, {POSSIBLE} AS possible FROM attempts)
+) GROUP BY ALL ORDER BY first
 """
 _OUTSIDE = """
 SELECT run_id, sample_id, task, score FROM attempts WHERE score < 0 OR score > 1 ORDER BY ord LIMIT 1
