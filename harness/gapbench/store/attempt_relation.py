@@ -172,15 +172,10 @@ class AttemptRelation:
         columns = set(columns)
         if self._adaptive:
             columns |= {"run_id", "task"}
-        filters: list[str] = []
         if model_id is not None:
             columns.add("model_id")
-            filters.append(f"model_id = {query.value(model_id)}")
-        for run_id, cells in self._replaced.items():
+        if self._replaced:
             columns |= {"run_id", "cell_id"}
-            filters.append(
-                f"NOT (run_id = {query.value(run_id)} AND list_contains({query.value(cells)}, cell_id))"
-            )
         if self._judges and "phase" in columns:
             columns.add("run_id")
         assumed = [name for name in _ASSUMED if name in columns and self._cache_share is not None]
@@ -195,6 +190,12 @@ class AttemptRelation:
         if not clauses:
             nulls = ", ".join(null_column(name) for name in names)
             return f"SELECT CAST(0 AS BIGINT) AS ord{', ' + nulls if nulls else ''} WHERE false"
+        # Values only now: a query without rows must have none that it does not use.
+        filters = [] if model_id is None else [f"model_id = {query.value(model_id)}"]
+        filters += [
+            f"NOT (run_id = {query.value(run_id)} AND list_contains({query.value(cells)}, cell_id))"
+            for run_id, cells in self._replaced.items()
+        ]
         new: list[str] = []
         if self._judges and "phase" in columns:
             judges = query.value(self._judges)

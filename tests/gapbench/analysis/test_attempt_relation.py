@@ -301,3 +301,10 @@ def test_rows_of_an_open_journal_come_after_the_parts(tmp_path: Path) -> None:
 
     assert ["old", "new", "new"] == list(load_runs([run, other]).frame["sample_id"])
     assert "run" == read_manifest(run).run_id
+
+
+def test_a_model_without_rows_has_none(tmp_path: Path) -> None:
+    """Such as one that a run never came to: its parts are not looked for."""
+    run = write_run(tmp_path / "run", [make_attempt(model_id="closed-a")])
+
+    assert 0 == len(load_runs([run]).model_frame("open-a"))
