@@ -308,3 +308,12 @@ def test_a_model_without_rows_has_none(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", [make_attempt(model_id="closed-a")])
 
     assert 0 == len(load_runs([run]).model_frame("open-a"))
+
+
+def test_a_run_that_was_stopped_before_its_first_row_has_tables(tmp_path: Path) -> None:
+    """They are empty, and the gap says why."""
+    run = write_run(tmp_path / "run", [make_attempt()])
+    (run / "attempts-00001.parquet").unlink()
+
+    assert "there is no gap" in gap([run]).headline()
+    assert 0 == summarize([run]).level("model")["n"].sum()

@@ -151,6 +151,8 @@ def _quantile_by_cell(
     values: Mapping[str, Any] | None = None,
 ) -> dict[tuple[str, str], float]:
     """Return a quantile of a column over the known values of each of some cells, one model at a time."""
+    if not cells:
+        return {}
     names = runs.tally[["run_id", "cell_id", "model_id"]].drop_duplicates()
     is_wanted = [key in cells for key in zip(names["run_id"], names["cell_id"], strict=True)]
     wanted = names[is_wanted]
