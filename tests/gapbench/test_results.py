@@ -14,9 +14,10 @@ from PIL import Image
 
 import gapbench as gb
 from gapbench import formatting
-from gapbench.analysis.frames import COLUMNS, DERIVED
+from gapbench.analysis.frames import COLUMNS
 from gapbench.cli import invoke
 from gapbench.errors import InputError, ResultsError
+from gapbench.store.derived_columns import DERIVED
 from gapbench.store.schema import ATTEMPT_SCHEMA
 from gapbench.values import Attempt
 from tests.run_folders import make_answers, make_attempt, write_run

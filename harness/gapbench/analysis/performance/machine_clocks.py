@@ -58,7 +58,8 @@ def clock_refusals(runs: Runs, done: pd.DataFrame) -> ClockRefusals:
     """
     if not any(cell.machines for _, cell in runs.cells):
         return ClockRefusals()
-    first_s = median_by_cell(runs.frame, "ttft_s")
+    keys = {(run_id, cell.cell_id) for run_id, cell in runs.cells if cell.machines}
+    first_s = median_by_cell(runs, "ttft_s", keys)
     window_s = done["window_s"].to_dict()
     lateness: dict[CellKey, str] = {}
     windows: dict[CellKey, str] = {}
