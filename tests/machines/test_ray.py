@@ -37,7 +37,7 @@ STORE_BYTES = 100 * 2**20
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """A head and two more nodes; the token is in the environment in which they start."""
-    os.environ |= {TOKEN_ENV: TOKEN, "RAY_USAGE_STATS_ENABLED": "0"}
+    os.environ |= {TOKEN_ENV: TOKEN, "RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
     from ray.cluster_utils import Cluster
 
     # On a busy machine Ray takes its own late heartbeats for dead nodes; ours decide here.
@@ -52,7 +52,7 @@ def cluster() -> Iterator[Any]:
     for _ in range(2):
         made.add_node(num_cpus=1, object_store_memory=STORE_BYTES)
     yield made
-    made.shutdown()
+    made.shutdown()  # type: ignore[no-untyped-call,unused-ignore]  # Ray is not in the development lock
     del os.environ[TOKEN_ENV]
 
 

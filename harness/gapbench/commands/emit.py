@@ -75,7 +75,7 @@ _shared = _apply(
         click.option("--hours", type=POSITIVE, help="Time limit of a shard.  [default: the scheduler's own]"),
         click.option(
             "--env", "environment", multiple=True, metavar="NAME=VALUE",
-            help="A variable of the jobs that is no key, such as AWS_REGION. Repeatable.",
+            help="A variable of the jobs, such as AWS_REGION; not a key. Repeatable.",
         ),
         click.option(
             "--serve-args", multiple=True, metavar="MODEL=ARGS",
@@ -321,7 +321,7 @@ def _refuse_files(setup: RunSetup, text: str) -> None:
     for word in _texts(setup.suite.content):
         if len(word) < 1000 and "\n" not in word and word not in {"", "."} and (folder / word).exists():
             raise InputError(
-                f"{setup.suite.path}: it reads {word!r} beside it, which a ConfigMap cannot hold; {remedy}"
+                f"{setup.suite.path}: it reads the file {word!r}, which a ConfigMap cannot hold; {remedy}"
             )
     if len(text.encode()) > MAX_CONFIG_BYTES:
         raise InputError(f"{setup.suite.path}: it is too large for a ConfigMap; {remedy}")
@@ -355,7 +355,7 @@ def _refuse_keys(environment: dict[str, str]) -> None:
 
     for name, value in environment.items():
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-            raise InputError("--env: found a name that is no environment variable (not shown)")
+            raise InputError("--env: found a name that an environment variable cannot have (not shown)")
         if SECRET_NAME.fullmatch(name) or SECRET_PATTERN.search(value):
             raise InputError(
                 f"--env {name}: this looks like a key (not shown), and a job's text must hold none; put it into the "

@@ -17,6 +17,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gapbench.errors import InputError
 from gapbench.execution.batches.settings import BatchSettings
 from gapbench.execution.event_loop import run_on_event_loop
 from gapbench.execution.first_calls import FirstCall
@@ -98,7 +99,11 @@ def execute_run(
         batches=replace(batches, bound_usd=request_bounder(setup)),
         bound_attempt=attempt_bounder(setup),
     )
-    with RunWriter(folder) as writer, _serve_metrics(observer, setup, folder, metrics_port) as watching:
+    with (
+        _without_empty_folder(folder, is_resumed=is_resumed),
+        RunWriter(folder) as writer,
+        _serve_metrics(observer, setup, folder, metrics_port) as watching,
+    ):
         # Read the manifest under the folder's lock: another process may have written it a moment ago.
         resumed = read_manifest(folder) if is_resumed else None
         return _run_until_done(
@@ -121,6 +126,18 @@ def refuse_unreachable_cache(setup: RunSetup, cache: CachePlace | None) -> None:
         from gapbench.execution.attempts.redis_cache import check_reachable  # noqa: PLC0415 - an extra package
 
         check_reachable(place)
+
+
+@contextlib.contextmanager
+def _without_empty_folder(folder: Path, *, is_resumed: bool) -> Iterator[None]:
+    """Remove the folder of a new run that could not begin, so that no list of runs has it."""
+    try:
+        yield
+    except InputError:
+        if not is_resumed and folder.is_dir() and [path.name for path in folder.iterdir()] == ["run.lock"]:
+            (folder / "run.lock").unlink()
+            folder.rmdir()
+        raise
 
 
 @contextlib.contextmanager

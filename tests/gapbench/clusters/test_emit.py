@@ -240,7 +240,7 @@ def test_a_suite_with_files_needs_a_volume(capsys: pytest.CaptureFixture[str], t
     task = '{name: t, category: c, prompt: "{q}", data: q.jsonl, target: "{a}", scorer: numeric}'
     (tmp_path / "s.yaml").write_text(SUITE.replace("{task: reasoning/arithmetic, limit: 2}", task))
 
-    assert "'q.jsonl' beside it" in emit(capsys, "kubernetes", code=2)
+    assert "the file 'q.jsonl'" in emit(capsys, "kubernetes", code=2)
     found = documents(capsys, "kubernetes", "--suite-path", "/data/s.yaml", "--claim", "disk")
     assert ["Job"] * 4 == [each["kind"] for each in found]
     assert "bench run /data/s.yaml" in found[0]["spec"]["template"]["spec"]["containers"][0]["args"][0]

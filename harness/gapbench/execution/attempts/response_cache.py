@@ -43,7 +43,7 @@ class ResponseCache(ABC):
     @staticmethod
     def is_cacheable(cell: Cell, planned: PlannedRequest) -> bool:
         """Return whether a request may be answered from the cache: not if its timing is measured."""
-        return planned.phase in {"measure", "user"} and not cell.load.is_open_loop
+        return planned.phase in {"measure", "user"} and not cell.load.is_timed
 
     @staticmethod
     def make_key(

@@ -23,8 +23,9 @@ class SpendBudget:
     Attributes:
         known_usd: Dollars of attempts whose price is known.
         assumed_usd: Dollars of the others.
-        reserved_usd: Dollars that are set aside for requests which other machines may send; see
-            :mod:`gapbench.execution.limits.spend_leases`.
+        reserved_usd: Dollars that batches which are out may cost.
+        leased_usd: Dollars that are set aside for requests which other machines may send now; see
+            :mod:`gapbench.execution.limits.spend_leases`. They do not stop a run: most of them are given back.
     """
 
     def __init__(self, max_usd: Decimal | None) -> None:
@@ -32,15 +33,14 @@ class SpendBudget:
         self.known_usd = Decimal(0)
         self.assumed_usd = Decimal(0)
         self.reserved_usd = Decimal(0)
+        self.leased_usd = Decimal(0)
         self._max_usd_by_model: dict[str, Decimal] = {}
         self._reserves: dict[tuple[object, ...], Decimal] = {}
 
     def may_spend(self, usd: Decimal) -> bool:
-        """Return whether so many US dollars more, besides what is spent and reserved, are within the limit."""
-        return (
-            self.max_usd is None
-            or self.known_usd + self.assumed_usd + self.reserved_usd + usd <= self.max_usd
-        )
+        """Return whether so many US dollars more, besides what is spent and set aside, are within the limit."""
+        taken = self.spent_usd + self.reserved_usd + self.leased_usd
+        return self.max_usd is None or taken + usd <= self.max_usd
 
     def reserve(self, attempts: Mapping[Any, Decimal | None]) -> None:
         """Reserve the most that attempts can cost.

@@ -68,12 +68,12 @@ class SpendLeases:
             budget, usd = self._budget, self._request_usd
             if budget.max_usd is None:
                 return True
-            left_usd = budget.max_usd - budget.spent_usd - budget.reserved_usd
-            if left_usd >= usd or (budget.reserved_usd == 0 and left_usd > 0):
-                budget.reserved_usd += usd
+            left_usd = budget.max_usd - budget.spent_usd - budget.reserved_usd - budget.leased_usd
+            if left_usd >= usd or (budget.leased_usd == 0 and left_usd > 0):
+                budget.leased_usd += usd
                 self._held.append(usd)
                 return True
-            if budget.reserved_usd == 0:
+            if budget.leased_usd == 0:
                 self._stop()
                 return False
             self._changed.clear()
@@ -93,14 +93,14 @@ class SpendLeases:
     def settle(self, count: int = 1) -> None:
         """Set nothing aside any more for requests whose rows were charged, or that were not sent."""
         for _ in range(min(count, len(self._held))):
-            self._budget.reserved_usd -= self._held.popleft()
+            self._budget.leased_usd -= self._held.popleft()
         self._changed.set()
 
     def forfeit(self, count: int) -> None:
         """Count requests of a lost machine as sent and billed: nobody can tell."""
         for _ in range(min(count, len(self._held))):
             usd = self._held.popleft()
-            self._budget.reserved_usd -= usd
+            self._budget.leased_usd -= usd
             self._budget.assumed_usd += usd
         if self._budget.reason_to_stop() is not None:
             self._stop()

@@ -110,7 +110,7 @@ async def _introduce(
     if isinstance(challenge, messages.Refused):
         raise _refusal(place, challenge)
     if not isinstance(challenge, messages.Challenge):
-        raise SetupError(f"{place} is no conductor of gapbench; check the address")
+        raise SetupError(f"{place} does not answer as `bench run --machines` does; check the address")
     if challenge.version != version:
         raise SetupError(
             f"the conductor at {place} has gapbench {_shown(challenge.version)}, and this machine {version}; "

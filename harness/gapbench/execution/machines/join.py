@@ -21,7 +21,7 @@ from gapbench.execution.machines.handshake import join
 from gapbench.store.provenance import machine_info
 
 RETRY_S = 1.0
-CONDUCTOR_SILENT_S = 15.0
+CONDUCTOR_SILENT_S = 60.0
 """Without the conductor's heartbeat for so long, the machine stops."""
 CLOSE_TIMEOUT_S = 5.0
 MAX_LINE_CHARS = 300

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from gapbench import transport
@@ -18,8 +18,8 @@ from gapbench.suite.plan import Cell
 
 PING_S = 2.0
 """Seconds between two questions for the time, which are the heartbeat too."""
-LOST_S = 10.0
-"""A machine that has not answered for so long is lost."""
+LOST_PINGS = 7
+"""A machine that has left so many questions in a row without an answer is lost."""
 MAX_NOTICE_CHARS = 500
 """A worker's line for the user is cut there: it comes from another machine."""
 BURST = 8
@@ -101,6 +101,7 @@ class Machine:
         channel: Its control connection.
         on_worker_ended: Called when one of its workers has ended.
         on_lost: Called once when the machine is lost.
+        sleep: Waits between two questions.
 
     Attributes:
         clock: Exchanges of the time with it.
@@ -116,6 +117,7 @@ class Machine:
         channel: FrameChannel,
         on_worker_ended: Callable[[Machine, messages.WorkerEnded], None],
         on_lost: Callable[[Machine], None],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.id = id_
         self.name = name
@@ -127,6 +129,7 @@ class Machine:
         self._channel = channel
         self._on_worker_ended = on_worker_ended
         self._on_lost = on_lost
+        self._sleep = sleep
         self._heard_s = transport.now()
         self._answered = asyncio.Event()
         self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._ping())]
@@ -163,12 +166,17 @@ class Machine:
                 self._on_worker_ended(self, message)
 
     async def _ping(self) -> None:
-        while True:
-            self.send(messages.ClockPing(transport.now()))
-            await asyncio.sleep(PING_S)
-            silent_s = transport.now() - self._heard_s
-            if silent_s > LOST_S:
-                self.lose(f"it has not answered for {silent_s:.0f} s")
+        missed = 0
+        while missed < LOST_PINGS:
+            asked_s = transport.now()
+            self.send(messages.ClockPing(asked_s))
+            await self._sleep(PING_S)
+            if self._heard_s > asked_s:
+                missed = 0
+            elif transport.now() - asked_s < 2 * PING_S:
+                # If this process was busy meanwhile, an answer may be there that it has not read yet.
+                missed += 1
+        self.lose(f"it has not answered for {LOST_PINGS * PING_S:.0f} s")
 
     def lose(self, reason: str) -> None:
         """Count the machine as lost, and all its workers with it."""

@@ -14,14 +14,14 @@ from gapbench.execution.machines import messages
 from gapbench.execution.machines.address import MachinesAddress, read_token
 from gapbench.execution.machines.certificate import RunCertificate, make_run_certificate
 from gapbench.execution.machines.frames import READ_BUFFER_BYTES
-from gapbench.execution.machines.handshake import RefusedPeerError, receive
+from gapbench.execution.machines.handshake import HANDSHAKE_S, RefusedPeerError, receive
 from gapbench.execution.machines.machine import Machine, WorkerLink
 from gapbench.formatting import escape_invisible
 
 MAX_UNKNOWN_PEERS = 64
 """Connections that may be in their handshake at once."""
 MAX_NAME_CHARS = 60
-WORKER_START_S = 60.0
+WORKER_START_S = 180.0
 
 
 class MachineGroup:
@@ -64,8 +64,9 @@ class MachineGroup:
         self._certificate = await asyncio.to_thread(make_run_certificate)
         try:
             self._server = await asyncio.start_server(
-                self._accept, host, port, ssl=self._certificate.context, limit=READ_BUFFER_BYTES
-            )
+                self._accept, host, port, ssl=self._certificate.context, limit=READ_BUFFER_BYTES,
+                ssl_handshake_timeout=HANDSHAKE_S,
+            )  # fmt: skip
         except OSError as exc:
             raise InputError(
                 f"--machines: cannot listen on {host}:{port}: {exc.strerror or exc}; "

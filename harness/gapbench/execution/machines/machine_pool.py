@@ -243,7 +243,7 @@ class MachinePool:
                 reports += done.reports
                 problems += done.problems
                 orphans: dict[int, int] = {}
-                is_moved = not is_timed(cell.load) and stop_signal.reason is None and not problems
+                is_moved = not cell.load.is_timed and stop_signal.reason is None and not problems
                 for link in turn.links:
                     if link.lost is not None:
                         lost.append(LostShare.of(link, is_moved=is_moved))
@@ -296,11 +296,6 @@ class MachinePool:
             link.channel.close()
             if link in link.machine.links:
                 link.machine.links.remove(link)
-
-
-def is_timed(load: Load) -> bool:
-    """Return whether a load makes a claim about time, so that a lost share may not be sent by others."""
-    return load.is_open_loop or bool(getattr(load, "timed", False))
 
 
 async def _wait_until_open(link: WorkerLink) -> None:

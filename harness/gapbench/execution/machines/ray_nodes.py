@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
+import os
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,9 @@ class NodeWorker:
             token_env: Name of the variable with the token on this node.
             name: Name of this machine.
         """
+        # Ray gives its processes a low priority, and the workers would inherit it: on a busy node they would be late.
+        with contextlib.suppress(PermissionError):
+            os.setpriority(os.PRIO_PROCESS, 0, 0)
         try:
             joining = Joining(host, port, read_token(token_env), token_env, name, JOIN_WAIT_S)
         except SetupError as exc:

@@ -88,11 +88,15 @@ def test_another_question_is_asked(tmp_path: Path, changes: dict[str, Any]) -> N
     assert 4 == len(second.calls)
 
 
-def test_a_load_that_measures_time_is_never_served(tmp_path: Path) -> None:
-    """A rate is there to measure: it asks although every answer is kept."""
+@pytest.mark.parametrize(
+    "load",
+    [Load("rate", 1_000, arrivals="constant", duration_s=0.004), Load("concurrency", 2, timed=True)],
+    ids=["rate", "timed"],
+)
+def test_a_load_that_measures_time_is_never_served(tmp_path: Path, load: Load) -> None:
+    """It asks although every answer is kept."""
     go(tmp_path / "a", plan(), {"m": ScriptedRunner(model(), ANSWERS)}, settings(tmp_path))
     second = ScriptedRunner(model(), ANSWERS)
-    load = Load("rate", 1_000, arrivals="constant", duration_s=0.004)
     go(tmp_path / "b", plan(load=load), {"m": second}, settings(tmp_path))
 
     assert 4 == len(second.calls)

@@ -105,7 +105,7 @@ def test_no_more_is_in_flight_than_the_budget_pays_for() -> None:
         tasks = [waiting(worker, 10) for worker in ends.workers]
         await settled()
         assert 5 == sum(map(sent, tasks))
-        assert 5 == ends.budget.reserved_usd
+        assert 5 == ends.budget.leased_usd
 
     go(scenario())
 
@@ -122,7 +122,7 @@ def test_what_a_row_did_not_cost_is_used_by_others() -> None:
             ends.record(0, Decimal("0.25"))
         await settled()
         assert 3 == sent(tasks)
-        assert 1 == ends.budget.reserved_usd
+        assert 1 == ends.budget.leased_usd
 
     go(scenario())
 
@@ -152,7 +152,7 @@ def test_a_cut_link_costs_at_most_what_was_handed_out() -> None:
         await settled()
         assert 4 == sent(first) + sent(later)  # one and the three in advance, and nothing after the cut
         ends.desk.close_account(0, is_lost=True)
-        assert [4, 0] == [ends.budget.assumed_usd, ends.budget.reserved_usd]
+        assert [4, 0] == [ends.budget.assumed_usd, ends.budget.leased_usd]
         others = waiting(ends.workers[1], 20)
         await settled()
         assert 6 == sent(others)
@@ -206,7 +206,7 @@ def test_what_a_cell_leaves_is_given_back() -> None:
         ends.record(0)
         ends.workers[0].close()
         ends.desk.close_account(0, is_lost=False)
-        assert [1, 0] == [ends.budget.known_usd, ends.budget.reserved_usd]
+        assert [1, 0] == [ends.budget.known_usd, ends.budget.leased_usd]
 
     go(scenario())
 
@@ -259,3 +259,16 @@ def test_a_slice_is_a_hundredth_of_the_budget(usd: int, workers: int, held: int)
         return Ends(1, max_usd=usd).desk.prefetch(workers)
 
     assert held == go(scenario())
+
+
+def test_what_machines_hold_does_not_stop_a_run() -> None:
+    """Five dollars, five permits out, one row of a quarter dollar: $4 are only set aside, and the run goes on."""
+
+    async def scenario() -> None:
+        ends = Ends(1, max_usd=5)
+        waiting(ends.workers[0], 5)
+        await settled()
+        assert ends.budget.charge(attempt(model_id="m"), Decimal("0.25")) is None
+        assert not ends.budget.may_spend(ONE)  # and a batch that would need them waits
+
+    go(scenario())
