@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: nightly help setup setup-gpu audit demo bench test check lint types tests coverage test-vllm test-servers test-npm test-pages fuzz notebooks docs docs-site pictures lock wheel clean
+.PHONY: nightly help setup setup-gpu audit demo bench test check lint types tests coverage test-vllm test-servers test-machines test-npm test-pages fuzz notebooks docs docs-site pictures lock wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,7 +40,7 @@ types: setup ## mypy --strict
 	@$(BIN)/mypy
 
 tests: setup ## pytest, on all cores; with COV=1 line and branch coverage is held to the floor in pyproject.toml
-	@$(BIN)/pytest -n auto -m "not vllm and not servers and not chromium" $(if $(COV),--cov --cov-report=term:skip-covered)
+	@$(BIN)/pytest -n auto -m "not vllm and not servers and not chromium and not machines" $(if $(COV),--cov --cov-report=term:skip-covered)
 
 coverage: ## the tests with COV=1
 	@$(MAKE) --no-print-directory tests COV=1
@@ -57,6 +57,10 @@ test-vllm: setup ## real vLLM on the CPU and LiteLLM, driven through the four cl
 test-servers: setup ## model servers of other projects (transformers serve, llama.cpp, llmock, aimock), over every protocol
 	@scripts/setup_servers.sh
 	@$(BIN)/pytest -m servers tests/servers -v
+
+test-machines: setup ## load from a Ray cluster of three nodes on this machine; installs Ray (75 MB)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/machines.txt
+	@$(BIN)/pytest -m machines tests/machines -v
 
 test-npm: setup ## the vendors' JavaScript clients against the simulated provider; needs node and npm
 	@npm install --prefix tests/gapbench_runners/npm_clients --ignore-scripts --no-package-lock --no-audit --no-fund

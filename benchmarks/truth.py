@@ -61,8 +61,9 @@ def served(
     seed: int = 1,
     *,
     log: bool = True,
+    address: str | None = None,
 ) -> Iterator[Server]:
-    """Run a server; leaving stops it and reads its log."""
+    """Run a server, on loopback or another address; leaving stops it and reads its log."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "truth.log"
         command = [
@@ -71,7 +72,14 @@ def served(
             str(path) if log else "-",
             "openai" if protocol == "vllm" else protocol,
         ]
-        command += [str(tokens), str(first_ms), str(sigma), str(gap_ms), str(seed)]
+        command += [
+            str(tokens),
+            str(first_ms),
+            str(sigma),
+            str(gap_ms),
+            str(seed),
+            *([address] if address else []),
+        ]
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None

@@ -1,7 +1,7 @@
 /* A streaming server of known truth: what it wrote when is its report. One thread, epoll, no dependency.
  *
  *   gcc -O2 -o truth_server truth_server.c -lm
- *   ./truth_server PORT LOG PROTOCOL TOKENS FIRST_MS SIGMA GAP_MS [SEED]
+ *   ./truth_server PORT LOG PROTOCOL TOKENS FIRST_MS SIGMA GAP_MS [SEED [ADDRESS]]
  *
  * PROTOCOL: openai, anthropic or google. Each request is answered with TOKENS events. The first is due FIRST_MS
  * (median; log-normal with SIGMA) after the request was read, each next GAP_MS later, all on absolute times, so
@@ -257,7 +257,7 @@ static void take(int fd) { /* answer the request at the front of the buffer, if 
 static void stop(int number) { (void)number, stopping = 1; }
 
 int main(int argc, char **argv) {
-    if (argc < 8) return fprintf(stderr, "usage: %s PORT LOG PROTOCOL TOKENS FIRST_MS SIGMA GAP_MS [SEED]\n", argv[0]), 2;
+    if (argc < 8) return fprintf(stderr, "usage: %s PORT LOG PROTOCOL TOKENS FIRST_MS SIGMA GAP_MS [SEED [ADDRESS]]\n", argv[0]), 2;
     out = strcmp(argv[2], "-") ? fopen(argv[2], "w") : 0;
     tokens = atoi(argv[4]);
     if (tokens < 1 || tokens > MAX_TOKENS) return fprintf(stderr, "TOKENS: 1 to %d\n", MAX_TOKENS), 2;
@@ -272,6 +272,7 @@ int main(int argc, char **argv) {
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), yes = 1;
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(atoi(argv[1])), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    if (argc > 9) address.sin_addr.s_addr = inet_addr(argv[9]);
     if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 4096)) return perror("listen"), 1;
     socklen_t size = sizeof address;
     getsockname(listener, (struct sockaddr *)&address, &size);
@@ -281,7 +282,7 @@ int main(int argc, char **argv) {
     epoll_ctl(epoll_fd, EPOLL_CTL_ADD, listener, &e);
     e.data.fd = timer;
     epoll_ctl(epoll_fd, EPOLL_CTL_ADD, timer, &e);
-    printf("listening http://127.0.0.1:%d\n", ntohs(address.sin_port));
+    printf("listening http://%s:%d\n", argc > 9 ? argv[9] : "127.0.0.1", ntohs(address.sin_port));
     fflush(stdout);
     while (!stopping) {
         int wait_ms = -1;

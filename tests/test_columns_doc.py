@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 import gapbench as gb
-from gapbench.analysis.frames import DERIVED
+from gapbench.store.derived_columns import DERIVED
 from gapbench.store.score_overlay import write_scores
 from tests.run_folders import make_answers, write_run
 

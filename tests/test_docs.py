@@ -16,6 +16,7 @@ from gapbench.cli import invoke
 from gapbench.errors import FailureKind
 from gapbench.values.failure_kinds import FAILURE_KINDS
 from gapbench_runners.sim_server.persona import Persona
+from gapbench_runners.vllm.run_batch import KEYS as RUN_BATCH_KEYS
 from gapbench_runners.vllm.runner import SERVE_KEYS
 
 ROOT = Path(__file__).parents[1]
@@ -111,11 +112,14 @@ def test_every_key_of_run_json_is_documented() -> None:
 
 
 def test_every_runner_setting_is_documented() -> None:
-    """The keys of `serve` and `sim`, which no schema lists."""
+    """The keys of `serve`, `run_batch` and `sim`, which no schema lists."""
     serve = {row[0] for row in rows_of("suite.md", "`serve`: let bench start a vLLM server")}
     sim = {row[0] for row in rows_of("suite.md", "`sim`: a simulated model")}
 
+    run_batch = {row[0] for row in rows_of("suite.md", "`run_batch`: answer batches offline with vLLM")}
+
     assert serve == SERVE_KEYS
+    assert run_batch == RUN_BATCH_KEYS
     assert sim == {"protocol"} | {field.name for field in dataclasses.fields(Persona)}
 
 

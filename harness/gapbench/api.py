@@ -34,6 +34,7 @@ def run(
     max_usd: float | None = None,
     allow_code: bool = False,
     until_sure: bool = False,
+    batch: bool = False,
     cache: str | os.PathLike[str] | None = None,
     preflight: bool = True,
 ) -> Results:
@@ -51,7 +52,8 @@ def run(
         max_usd: US dollars at which the run stops. None: no limit.
         allow_code: Whether the suite may run its Python code and server commands with your permissions.
         until_sure: Whether to stop at *ahead*, *no worse* or *equivalent*, with an error of 5 % however often the run looks.
-        cache: Response cache folder, for accuracy runs. None: the one that the suite names, if any.
+        batch: Whether vendors are asked through their batch APIs: half the price, within a day, without times.
+        cache: Response cache folder, or ``redis://HOST:PORT/DB``, for accuracy runs. None: as the suite says, if it does.
         preflight: Whether a run with paid calls first sends one small call to each model, so that a wrong key, name or
             parameter costs nothing.
 
@@ -64,6 +66,7 @@ def run(
         SetupError: A model cannot be called, because a key, a package or a GPU is missing, or it refused its first call.
         ResultsError: The results cannot be stored.
     """
+    from gapbench.errors import InputError
     from gapbench.execution.first_calls import make_first_calls, needs_first_calls
     from gapbench.execution.limits.stop_signal import StopSignal
     from gapbench.execution.preflight import (
@@ -73,13 +76,18 @@ def run(
         refuse_unscorable,
         refuse_unsure,
     )
-    from gapbench.execution.run_suite import execute_run
+    from gapbench.execution.run_suite import execute_run, refuse_unreachable_cache
     from gapbench.execution.setup import Selection, build_run_setup, enforce_data_policy
     from gapbench.store import check_folder_writable
     from gapbench.store.provenance import new_run_id
+    from gapbench.values.cache_place import parse_cache_place
 
+    try:
+        place = None if cache is None else parse_cache_place(os.fspath(cache))
+    except ValueError as exc:
+        raise InputError(f"cache: {exc}") from exc
     selection = Selection(
-        os.fspath(suite), tuple(models or ()), tuple(tasks or ()), limit, allow_code, until_sure
+        os.fspath(suite), tuple(models or ()), tuple(tasks or ()), limit, allow_code, until_sure, batch=batch
     )
     setup = build_run_setup(selection)
     enforce_data_policy(setup)
@@ -90,6 +98,7 @@ def run(
     for note in refuse_unscorable(setup):
         _LOGGER.warning("%s", note)
     check_folder_writable(Path(out))
+    refuse_unreachable_cache(setup, place)
     folder = Path(out) / new_run_id(setup.suite.name, datetime.now(UTC))
     stop_signal = StopSignal()
 
@@ -105,7 +114,7 @@ def run(
             _LoggingObserver(),
             selection=selection.as_json(),
             max_usd=max_usd,
-            cache=None if cache is None else Path(cache),
+            cache=place,
             stop_signal=stop_signal,
             first_calls=calls,
         )

@@ -23,8 +23,10 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Run": {
         "run": "Run a suite and print its gap table.",
         "plan": "Show a suite's cells and cost bound without sending a request.",
+        "emit": "Write a suite's shards as jobs for Kubernetes, Slurm or Ray.",
         "validate": "Check a suite, its tasks and their data.",
         "try": "Run one sample end to end and show every step.",
+        "batch": "Show, read or cancel a run's batches at the vendors.",
         "init": "Write a commented suite to start from.",
     },
     "Read results": {
@@ -32,7 +34,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "gap": "Compare open and closed models: intervals and a verdict.",
         "capacity": "Find the highest request rate that meets a service level.",
         "view": "List, compare, search and annotate runs in a browser.",
-        "runs": "List runs, or check and repair them.",
+        "runs": "List runs, check and repair them, or merge shards.",
         "list": "List runners, tasks, suites, models, scorers, runs or public generators.",
         "schema": "Show the Parquet columns, or the JSON Schema of a suite.",
     },
@@ -63,6 +65,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Machine": {
         "doctor": "Check this machine's setup.",
         "calibrate": "Measure how accurate this machine's timings are under load.",
+        "worker": "Join a run on another machine and send a part of its load.",
         "sim": "Start the simulated providers as a server.",
         "serve-metrics": "Serve the runs of a results folder as Prometheus metrics.",
     },

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import difflib
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, ClassVar, NamedTuple
@@ -44,11 +45,13 @@ class RunnerOption:
         description: One line for the suite's JSON Schema.
         starts_server: Whether a model with this option and without ``base_url`` gets a server or an engine that the
             runner starts and stops. Such a model shares no rate limits or retries with others.
+        answers_in_batches: Whether a model with this option answers in batches alone.
     """
 
     annotation: Any
     description: str
     starts_server: bool = False
+    answers_in_batches: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,21 +126,33 @@ class BatchClient(ABC):
     tier: str = "batch"
 
     @abstractmethod
-    def size_bytes(self, request: BatchRequest) -> int:
-        """Return the bytes that a request adds to a batch."""
+    async def size_bytes(self, request: BatchRequest) -> int:
+        """Return the bytes that a request adds to a batch: the vendor's client builds it to know."""
 
     @abstractmethod
     async def create(self, requests: Sequence[BatchRequest], label: str) -> Batch:
         """Upload and submit a batch.
 
+        A request whose call has a ``problem`` must not be among them: it fails before anything is sent.
+
         Args:
             requests: Its requests, within :attr:`limits`.
-            label: Our name of the batch, at most 64 characters; the provider stores it with the batch.
+            label: Our name of the batch: 1 to 31 of ``A-Z a-z 0-9 -``. The provider stores it with the batch, or in front
+                of its custom ids where a batch has no place for it.
         """
 
     @abstractmethod
-    def find(self, label_prefix: str) -> AsyncIterator[Batch]:
-        """Yield the account's batches whose label starts with a text, newest first."""
+    def find(self, label_prefix: str, since: datetime | None = None) -> AsyncIterator[Batch]:
+        """Yield the account's batches whose label starts with a text, newest first.
+
+        A batch whose label cannot be known yet is yielded too, with ``label=None``: Anthropic tells custom ids only when
+        a batch has ended. Whoever looks for a lost batch must wait for those of the right ``total`` before it sends the
+        requests again.
+
+        Args:
+            label_prefix: The start of the labels; "" for all of them.
+            since: Leave out what was created before this instant, with room for a wrong clock. None: look at all.
+        """
 
     @abstractmethod
     async def read(self, batch_id: str) -> Batch:
@@ -148,8 +163,14 @@ class BatchClient(ABC):
         """Ask for a batch to end; what is answered by then stays readable, and is charged."""
 
     @abstractmethod
-    def results(self, batch: Batch) -> AsyncIterator[BatchReply]:
-        """Yield the results of a batch that has ended, in any order. Requests may be missing among them."""
+    def results(self, batch: Batch, call_of: Callable[[str], Call | None]) -> AsyncIterator[BatchReply]:
+        """Yield the results of a batch that has ended, in any order. Requests may be missing among them, or come twice.
+
+        Args:
+            batch: As :meth:`read` or :meth:`find` returned it.
+            call_of: Returns the call of a custom id, as :meth:`Runner.prepare` makes it: what it changed about the tools
+                is undone in the reply. None: there is no such request.
+        """
 
 
 class Runner(ABC):
@@ -311,17 +332,17 @@ def owns_server(model: Model) -> bool:
     return any(options[key].starts_server for key in model.options if key in options)
 
 
-def machine_of(model: Model) -> str:
-    """Return a name for the machine that answers a model's requests: models of one machine never run at the same time.
+def machines_of(model: Model) -> frozenset[str]:
+    """Return names for the machines that answer a model's requests: models that share one never run at the same time.
 
     A server with its own address is a machine, and so is a vendor at its own address. All servers and engines that are
     started for the run share this machine and its GPUs, except those of simulated models, which need none.
     """
     if model.base_url is not None:
-        return urlsplit(model.base_url).netloc.lower()
+        return frozenset(urlsplit(url).netloc.lower() for url in (model.base_url, *model.replicas))
     if not owns_server(model):
-        return model.runner
-    return model.id if load_runner_class(model.runner).simulated else "this machine"
+        return frozenset({model.runner})
+    return frozenset({model.id if load_runner_class(model.runner).simulated else "this machine"})
 
 
 def account_of(model: Model) -> str:
@@ -331,4 +352,5 @@ def account_of(model: Model) -> str:
     """
     if owns_server(model):
         return model.id
-    return f"{model.runner} {(model.base_url or '').rstrip('/')} {model.key_env or ''}".rstrip()
+    addresses = " ".join(sorted(address.rstrip("/") for address in model.replicas or (model.base_url or "",)))
+    return f"{model.runner} {addresses} {model.key_env or ''}".rstrip()

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from gapbench import credentials, transport
 from gapbench.errors import RunnerError, SetupError
-from gapbench.runner import KeyCheck, Runner, RunnerInfo
+from gapbench.runner import BatchClient, KeyCheck, Runner, RunnerInfo
 from gapbench.values import (
     Call,
     Chunk,
@@ -22,6 +22,8 @@ from gapbench.values import (
     Session,
     ToolSet,
 )
+from gapbench_runners.batches.anthropic_batches import AnthropicBatches
+from gapbench_runners.batches.sdk_client import BatchHttp
 from gapbench_runners.support.conversation import MESSAGES_FORM
 from gapbench_runners.support.messages_form import anthropic_messages, anthropic_tools, lacks_thinking
 from gapbench_runners.support.messages_stream import read_anthropic_stream
@@ -75,6 +77,7 @@ class AnthropicRunner(Runner):
         self._client: AsyncAnthropic | None = None
         self._templates: transport.RequestTemplates | None = None
         self._key: str | None = None
+        self._batch_http = BatchHttp(self.base_url)
 
     def missing_requirement(self) -> str | None:
         """Return why there is no key, or None when there is one or none is needed."""
@@ -213,9 +216,11 @@ class AnthropicRunner(Runner):
             timeout=transport.httpx_timeout(session),
             http_client=transport.new_client(self.base_url, session),
         )
-        self._templates = transport.RequestTemplates(
-            self._create, lambda exc: _to_runner_error(exc, self._key)
-        )
+        self._batch_http.open(session)
+        self._templates = transport.RequestTemplates(self._create, self._explain)
+
+    def _explain(self, exc: Exception) -> RunnerError:
+        return _to_runner_error(exc, self._key)
 
     async def _create(self, body: Mapping[str, Any]) -> None:
         assert self._client is not None, "open comes before stream"
@@ -234,6 +239,12 @@ class AnthropicRunner(Runner):
         chunks = read_anthropic_stream(self._templates.event_batches(call), self.rule.disclosure)
         return restored(chunks, call)
 
+    def batch_client(self) -> BatchClient:
+        """Return Anthropic's Message Batches."""
+        assert self._templates is not None, "open comes before batch_client"
+        client = self._batch_http.sdk_client(self._client)
+        return AnthropicBatches(client, self._templates, self.rule.disclosure, self._explain)
+
     async def facts(self) -> Mapping[str, Any]:
         """Return the SDK's version, the endpoint and the rule."""
         return {
@@ -245,6 +256,7 @@ class AnthropicRunner(Runner):
 
     async def close(self) -> None:
         """Close the connections."""
+        await self._batch_http.close()
         if self._client is not None:
             await self._client.close()
             self._client = None

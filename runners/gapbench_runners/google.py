@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from gapbench import credentials, transport
 from gapbench.errors import RunnerError, SetupError
-from gapbench.runner import KeyCheck, Runner, RunnerInfo, RunnerOption
+from gapbench.runner import BatchClient, KeyCheck, Runner, RunnerInfo, RunnerOption
 from gapbench.values import (
     Call,
     Chunk,
@@ -21,6 +21,8 @@ from gapbench.values import (
     Session,
     ToolSet,
 )
+from gapbench_runners.batches.google_batches import GoogleBatches, keep_answer
+from gapbench_runners.batches.sdk_client import BatchHttp
 from gapbench_runners.support.conversation import GOOGLE_FORM
 from gapbench_runners.support.google_form import contents_as_sent, google_contents, google_tools
 from gapbench_runners.support.google_stream import quota_ids, read_google_stream
@@ -73,6 +75,7 @@ class GoogleRunner(Runner):
         self._templates: transport.RequestTemplates | None = None
         self._key: str | None = None
         self._http: Any = None
+        self._batch_http = BatchHttp(self.base_url, keep_answer)
 
     def missing_requirement(self) -> str | None:
         """Return why there is no key, or None when there is one or none is needed."""
@@ -162,23 +165,28 @@ class GoogleRunner(Runner):
         missing = self.missing_requirement()
         if missing:
             raise SetupError(missing)
-        from google.genai import Client, types  # noqa: PLC0415 - a second of imports, needed only now
-
         self._key = next((key for name in self.key_envs if (key := credentials.read_key(name))), None)
         self._http = transport.new_client(self.base_url, session)
-        self._client = Client(
+        self._client = self._new_client(self._http)
+        self._batch_http.open(session)
+        self._templates = transport.RequestTemplates(self._create, self._explain)
+
+    def _new_client(self, http: Any) -> Client:
+        from google.genai import Client, types  # noqa: PLC0415 - a second of imports, needed only now
+
+        return Client(
             api_key=self._key or "none",
             http_options=types.HttpOptions(
                 base_url=self.base_url,
                 api_version=self.api_version,
-                httpx_async_client=self._http,
+                httpx_async_client=http,
                 # Without this the SDK retries connection errors after a hidden sleep.
                 retry_options=types.HttpRetryOptions(attempts=1),
             ),
         )
-        self._templates = transport.RequestTemplates(
-            self._create, lambda exc: _to_runner_error(exc, self._key)
-        )
+
+    def _explain(self, exc: Exception) -> RunnerError:
+        return _to_runner_error(exc, self._key)
 
     async def _create(self, body: Mapping[str, Any]) -> None:
         assert self._client is not None, "open comes before stream"
@@ -198,6 +206,12 @@ class GoogleRunner(Runner):
             return refuse(call.problem)
         return restored(read_google_stream(self._templates.event_batches(call)), call)
 
+    def batch_client(self) -> BatchClient:
+        """Return Google's batches of generateContent."""
+        assert self._templates is not None, "open comes before batch_client"
+        client = self._new_client(self._batch_http.client())
+        return GoogleBatches(client, self._templates, self.model.name, self._explain)
+
     async def facts(self) -> Mapping[str, Any]:
         """Return the SDK's version, the endpoint and the rule."""
         return {
@@ -209,6 +223,7 @@ class GoogleRunner(Runner):
 
     async def close(self) -> None:
         """Close the connections."""
+        await self._batch_http.close()
         if self._client is not None:
             await self._client.aio.aclose()
             self._client = None

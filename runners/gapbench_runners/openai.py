@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from gapbench import credentials, transport
 from gapbench.errors import RunnerError, SetupError
-from gapbench.runner import KeyCheck, Runner, RunnerInfo, RunnerOption
+from gapbench.runner import BatchClient, KeyCheck, Runner, RunnerInfo, RunnerOption
 from gapbench.values import (
     Call,
     Chunk,
@@ -28,6 +28,8 @@ from gapbench.values import (
     Session,
     ToolSet,
 )
+from gapbench_runners.batches.openai_batches import OpenAIBatches, OpenAILines
+from gapbench_runners.batches.sdk_client import BatchHttp
 from gapbench_runners.support.chat_form import chat_messages, chat_reply_format, chat_tools
 from gapbench_runners.support.chat_stream import read_chat_stream
 from gapbench_runners.support.conversation import CHAT_FORM, RESPONSES_FORM, ConversationForm
@@ -101,6 +103,7 @@ class OpenAIRunner(Runner):
         self._client: AsyncOpenAI | None = None
         self._templates: transport.RequestTemplates | None = None
         self._key: str | None = None
+        self._batch_http = BatchHttp(self.base_url)
 
     def missing_requirement(self) -> str | None:
         """Return why there is no key, or None when there is one or none is needed."""
@@ -247,9 +250,11 @@ class OpenAIRunner(Runner):
             timeout=transport.httpx_timeout(session),
             http_client=transport.new_client(self.base_url, session),
         )
-        self._templates = transport.RequestTemplates(
-            self._create, lambda exc: _to_runner_error(exc, self._key)
-        )
+        self._batch_http.open(session)
+        self._templates = transport.RequestTemplates(self._create, self._explain)
+
+    def _explain(self, exc: Exception) -> RunnerError:
+        return _to_runner_error(exc, self._key)
 
     async def _create(self, body: Mapping[str, Any]) -> None:
         assert self._client is not None, "open comes before stream"
@@ -271,10 +276,29 @@ class OpenAIRunner(Runner):
         batches = filtered_prompt_as_event(self._templates.event_batches(call), self.api)
         if self.api == "responses":
             return restored(read_responses_stream(batches), call)
-        # If a provider that hides reasoning sends some, it is a summary.
+        return restored(read_chat_stream(batches, self._shown), call)
+
+    @property
+    def _shown(self) -> Disclosure:
+        """How much of its reasoning the model shows; if a provider that hides it sends some, that is a summary."""
         disclosure = self.rule.disclosure
-        shown: Disclosure = "summary" if disclosure == "hidden" else disclosure
-        return restored(read_chat_stream(batches, shown), call)
+        return "summary" if disclosure == "hidden" else disclosure
+
+    def batch_client(self) -> BatchClient:
+        """Return OpenAI's batches; a compatible server may have none, which only asking tells."""
+        return OpenAIBatches(
+            self._batch_http.sdk_client(self._client),
+            self.batch_lines(),
+            self.api,
+            self._explain,
+            self.base_url,
+            is_official_endpoint=self._has_official_rules,
+        )
+
+    def batch_lines(self) -> OpenAILines:
+        """Return what writes and reads the lines of a batch's files."""
+        assert self._templates is not None, "open comes before batch_lines"
+        return OpenAILines(self._templates, self.api, self._shown)
 
     async def facts(self) -> Mapping[str, Any]:
         """Return the SDK's version, the endpoint and the rule."""
@@ -288,6 +312,7 @@ class OpenAIRunner(Runner):
 
     async def close(self) -> None:
         """Close the connections."""
+        await self._batch_http.close()
         if self._client is not None:
             await self._client.close()
             self._client = None

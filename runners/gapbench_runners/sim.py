@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from gapbench.errors import InputError, SetupError
-from gapbench.runner import Runner, RunnerInfo, RunnerOption, load_runner_class
+from gapbench.runner import BatchClient, Runner, RunnerInfo, RunnerOption, load_runner_class
 from gapbench.values import Call, Chunk, Model, Request, Session
 from gapbench_runners.sim_server.answer_book import dump_answer_book
 from gapbench_runners.sim_server.persona import Persona
@@ -119,6 +119,10 @@ class SimRunner(Runner):
     def stream(self, call: Call) -> AsyncIterator[Chunk]:
         """Send the call through the vendor's client."""
         return self._inner.stream(call)
+
+    def batch_client(self) -> BatchClient | None:
+        """Return the batches of the vendor's client."""
+        return self._inner.batch_client()
 
     async def facts(self) -> Mapping[str, Any]:
         """Return protocol, persona, server and the client's own facts."""

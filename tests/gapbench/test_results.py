@@ -14,9 +14,10 @@ from PIL import Image
 
 import gapbench as gb
 from gapbench import formatting
-from gapbench.analysis.frames import COLUMNS, DERIVED
+from gapbench.analysis.frames import COLUMNS
 from gapbench.cli import invoke
 from gapbench.errors import InputError, ResultsError
+from gapbench.store.derived_columns import DERIVED
 from gapbench.store.schema import ATTEMPT_SCHEMA
 from gapbench.values import Attempt
 from tests.run_folders import make_answers, make_attempt, write_run
@@ -26,7 +27,7 @@ SIGNATURES = {
     "run": (
         "(suite: 'str | os.PathLike[str]', *, models: 'Sequence[str] | None' = None, "
         "tasks: 'Sequence[str] | None' = None, limit: 'int | None' = None, out: 'str | os.PathLike[str]' = 'results', "
-        "max_usd: 'float | None' = None, allow_code: 'bool' = False, until_sure: 'bool' = False, "
+        "max_usd: 'float | None' = None, allow_code: 'bool' = False, until_sure: 'bool' = False, batch: 'bool' = False, "
         "cache: 'str | os.PathLike[str] | None' = None, preflight: 'bool' = True) -> 'Results'"
     ),
     "Results.attempts": "(self, columns: 'Sequence[str] | None' = None) -> 'pd.DataFrame'",

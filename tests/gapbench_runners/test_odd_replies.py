@@ -264,3 +264,29 @@ def test_a_zero_in_a_text_does_not_replace_a_count() -> None:
     body = chat({"content": "B"}, usage=counts, done=False) + sse([{"choices": [], "usage": zeros}, "[DONE]"])
 
     assert Usage(100, 7, output_tokens=10) == heard("chat", body).usage
+
+
+WHOLE_REASONING = [
+    {
+        "type": "reasoning",
+        "summary": [{"type": "summary_text", "text": "In short."}],
+        "encrypted_content": "sealed",
+    },
+    {"type": "message", "content": [{"type": "output_text", "text": "B"}]},
+]
+
+
+def test_reasoning_that_comes_only_at_the_end() -> None:
+    """A server that streams no deltas sends it with the whole response; it comes before the answer."""
+    response = heard("responses", responses(output=WHOLE_REASONING))
+
+    assert (response.reasoning, response.disclosure, response.answer) == ("In short.", "summary", "B")
+    assert [type(part).__name__ for part in response.parts] == ["ReasoningState", "Text"]
+
+
+def test_reasoning_that_was_streamed_is_not_added_again() -> None:
+    """The whole response repeats it."""
+    delta = {"type": "response.reasoning_summary_text.delta", "delta": "In short."}
+    response = heard("responses", responses(delta, DELTA, output=WHOLE_REASONING))
+
+    assert response.reasoning == "In short."

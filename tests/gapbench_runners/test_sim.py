@@ -327,6 +327,11 @@ def test_a_retry_is_the_same_question() -> None:
         ({"ttft_s": -1}, "sim.ttft_s: found -1; expected a number of at least 0"),
         ({"tokens_per_chunk": 0}, "sim.tokens_per_chunk: found 0; expected a whole number of at least 1"),
         ({"reasoning": {"shown": "maybe"}}, "sim.reasoning.shown: found 'maybe'"),
+        ({"batches": {"expire": 0.6, "lose": 0.6}}, "sim.batches: the shares add up to 1.2"),
+        ({"batches": {"polls": -1}}, "sim.batches.polls: found -1"),
+        ({"batches": {"shuffle": "no"}}, "sim.batches.shuffle: found 'no'; expected true or false"),
+        ({"batches": {"expires": 1}}, "sim.batches.expires: unknown key; did you mean 'expire'?"),
+        ({"price": {"input_usd_per_mtok": "x"}}, "sim.price.input_usd_per_mtok: found 'x'"),
     ],
 )
 def test_a_bad_persona_is_one_line(given: dict[str, Any], said: str) -> None:

@@ -15,6 +15,7 @@ from gapbench.analysis.frames import Runs, group_codes
 from gapbench.errors import ResultsError
 from gapbench.stats import Ints
 from gapbench.store import read_payload
+from gapbench.store.attempt_frame import read_frame
 from gapbench.values import ATTEMPT_KEY
 
 KEY_COLUMNS = ("run_id", "task", "task_sha256", "scorer", "runner", *ATTEMPT_KEY)
@@ -29,6 +30,52 @@ _TARGET_IS_KEY = frozenset(
 not stored (such as hidden tests), so only an equal task shows that those are equal."""
 
 
+def context_keys(runs: Runs, contexts: pd.DataFrame) -> dict[str, Ints]:
+    """Return codes of the task's version, the scorer and its options for rows with ``run_id``, ``task`` and ``scorer``.
+
+    A negative code is unknown.
+    """
+    facts = {
+        (str(manifest.run_id), task.name): task for manifest in runs.manifests for task in manifest.tasks
+    }
+    keys = zip(contexts["run_id"].astype(str), contexts["task"].astype(str), strict=True)
+    entries = [facts.get(key) for key in keys]
+    versions = [None if task is None or task.version is None else str(task.version) for task in entries]
+    return {
+        "version": _codes(versions),
+        "scorer": _codes(contexts["scorer"]),
+        "scorer options": _codes([None if task is None else task.scorer_sha256 for task in entries]),
+    }
+
+
+def target_codes(runs: Runs) -> tuple[Ints, Ints] | None:
+    """Return the numbers of the measured requests whose targets must be compared, ascending, and the codes of these.
+
+    None: all runs have the same tasks, so that each sample has one target.
+    """
+    tally = runs.tally
+    finals = tally[(tally["final"] & (tally["phase"] == "measure")).to_numpy(dtype=bool)]
+    changed = _changed_tasks(finals)
+    if not changed and not finals["runner"].str.startswith("import:").any():
+        return None
+    frame = read_frame(
+        runs.attempts,
+        ["ord", *dict.fromkeys(KEY_COLUMNS)],
+        where="a.final AND a.phase = 'measure' AND (list_contains($tasks, a.task) OR starts_with(a.runner, 'import:'))",
+        where_columns=("final", "phase", "task", "runner"),
+        values={"tasks": sorted(changed)},
+    )
+    return frame["ord"].to_numpy(), _target_codes(
+        runs, frame, np.full(len(frame), -1, dtype=np.int32), changed
+    )
+
+
+def _changed_tasks(rows: pd.DataFrame) -> set[str]:
+    """Return the tasks that have more than one hash of document and data."""
+    hashes = rows[["task", "task_sha256"]].astype(str).drop_duplicates()
+    return set(hashes["task"][hashes["task"].duplicated(keep=False)])
+
+
 def answer_keys(runs: Runs, places: Ints) -> dict[str, Ints]:
     """Return codes of what each of some attempts was judged by. A negative code is unknown.
 
@@ -41,26 +88,15 @@ def answer_keys(runs: Runs, places: Ints) -> dict[str, Ints]:
         places: Rows of the runs' frame.
     """
     unknown = np.full(len(places), -1, dtype=np.int32)
-    if not set(KEY_COLUMNS) <= set(runs.frame.columns):
-        # A frame made by hand need not say how answers were judged.
-        return {"target": unknown}
     frame = runs.frame[list(dict.fromkeys(KEY_COLUMNS))].iloc[places]
-    facts = {
-        (str(manifest.run_id), task.name): task for manifest in runs.manifests for task in manifest.tasks
-    }
-    pairs = frame[["run_id", "task"]]
-    # There are few runs and tasks, so each pair is looked up once.
-    code = group_codes(pairs, ["run_id", "task"])
+    # There are few runs, tasks and scorers, so each combination is looked up once.
+    by = ["run_id", "task", "scorer"]
+    code = group_codes(frame, by)
     first = np.unique(code, return_index=True)[1]
-    known = [(str(run), str(task)) for run, task in pairs.iloc[first].itertuples(index=False, name=None)]
-    entries = [facts.get(key) for key in known]
-    versions = [None if task is None or task.version is None else str(task.version) for task in entries]
-    options = [None if task is None else task.scorer_sha256 for task in entries]
+    keys = context_keys(runs, frame[by].iloc[first])
     return {
-        "version": _codes(versions)[code],
-        "scorer": _codes(frame["scorer"]),
-        "scorer options": _codes(options)[code],
-        "target": _target_codes(runs, frame, unknown),
+        **{name: codes[code] for name, codes in keys.items()},
+        "target": _target_codes(runs, frame, unknown, _changed_tasks(frame)),
     }
 
 
@@ -69,10 +105,8 @@ def _codes(values: Any) -> Ints:
     return code
 
 
-def _target_codes(runs: Runs, frame: pd.DataFrame, unknown: Ints) -> Ints:
+def _target_codes(runs: Runs, frame: pd.DataFrame, unknown: Ints, changed: set[str]) -> Ints:
     """Return the code of each target, and unknown where all runs have the same task."""
-    hashes = frame[["task", "task_sha256"]].astype(str).drop_duplicates()
-    changed = set(hashes["task"][hashes["task"].duplicated(keep=False)])
     # The hash of another harness's task covers its name and version, not its data.
     imported = frame["runner"].astype(str).str.startswith("import:")
     wanted = (frame["task"].astype(str).isin(changed) | imported).to_numpy()

@@ -9,8 +9,6 @@ from typing import Any
 from gapbench.analysis.frames import Runs
 from gapbench.analysis.unscorable_answers import has_made_up_prompt
 
-CAVEAT_COLUMNS = ("model_id", "category", "task", "outcome", "final", "phase", "load_kind", "scorer")
-"""Columns of the runs' frame that :func:`find_caveats` uses."""
 LOST_OUTCOMES = ("unparsed", "refused", "truncated", "infra", "unscored")
 """Outcomes that a reader must know of before the score, in the order in which they are named."""
 
@@ -41,10 +39,10 @@ class Caveats:
 
 def find_caveats(runs: Runs) -> Caveats:
     """Return what limits the answer of runs."""
-    frame = runs.measured_attempts[["model_id", "category", "task", "outcome", "scorer"]]
-    counts = frame["outcome"][~(has_made_up_prompt(frame, runs) & (frame["outcome"] == "unscored"))]
-    counts = counts.astype(str).value_counts()
-    by_model = frame.groupby(["category", "model_id"], observed=True).size()
+    rows = runs.measured_tally
+    judged = rows[~(has_made_up_prompt(rows, runs) & (rows["outcome"] == "unscored"))]
+    counts = judged.groupby("outcome")["n"].sum()
+    by_model = rows.groupby(["category", "model_id"])["n"].sum()
     most: dict[str, int] = {}
     counted: dict[tuple[Any, Any], Any] = dict(by_model.items())  # type: ignore[arg-type]  # pandas types no index of two levels
     for key, count in counted.items():
@@ -58,6 +56,6 @@ def find_caveats(runs: Runs) -> Caveats:
             dict.fromkeys(failure.model_id for manifest in runs.manifests for failure in manifest.failures)
         ),
         {kind: int(counts[kind]) for kind in LOST_OUTCOMES if counts.get(kind, 0)},
-        len(frame),
+        int(rows["n"].sum()),
         {category: most[category] for category in runs.categories if category in most},
     )

@@ -23,30 +23,27 @@ Derived columns, in seconds unless the name says otherwise. NaN means that one o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from gapbench.analysis.adaptive_tasks import ADAPTIVE_SOURCES, adaptive_tasks, is_adaptive
+from gapbench.analysis.adaptive_tasks import adaptive_tasks
 from gapbench.analysis.column_names import check_columns
-from gapbench.analysis.continued_runs import CountedRuns, drop_replaced_rows, find_runs
+from gapbench.analysis.continued_runs import CountedRuns, find_runs
 from gapbench.analysis.notebook_html import count_noun
 from gapbench.analysis.run_folders import judging_runs
-from gapbench.analysis.turns import (
-    EPISODE_SOURCES,
-    episode_chars_per_s,
-    episode_response_s,
-    is_retried,
-    is_timed,
-)
+from gapbench.analysis.tally import count_attempts, score_outside
 from gapbench.errors import ResultsError
 from gapbench.stats import Floats, Ints, dense_codes
-from gapbench.store import read_attempts, read_manifest
+from gapbench.store import read_manifest
+from gapbench.store.attempt_frame import read_frame
+from gapbench.store.attempt_relation import AttemptRelation
+from gapbench.store.derived_columns import DERIVED
 from gapbench.store.manifest import CellEntry, ModelEntry, RunManifest
 from gapbench.store.schema import ATTEMPT_SCHEMA
 
@@ -61,6 +58,17 @@ COLUMNS = (
     "rung", "complexity",
 )  # fmt: skip
 """Columns that the tables need, read unless others are named: all except texts, reply ids and the lists of chunks."""
+MODEL_COLUMNS = (
+    "run_id", "cell_id", "task", "category", "sample_id", "cluster_id", "repeat", "attempt", "final", "phase", "model_id",
+    "runner", "model_asked", "model_served", "image_count", "load_kind", "worker", "service_tier", "started_at",
+    "scheduled_s", "sent_s", "first_token_s", "last_token_s", "done_s", "input_tokens", "cached_input_tokens",
+    "cache_write_tokens", "cache_write_1h_tokens", "output_tokens", "reasoning_tokens", "outcome", "from_cache", "score",
+    "partial", "turn", "queue_s", "ttft_s", "answer_ttft_s", "response_s", "answer_chars_per_s", "complete_call_s", "timed",
+    "retried", "load", "scored",
+)  # fmt: skip
+"""Columns that the tables need of the rows of one model; what counts alone can answer comes from the tally."""
+MAX_KEPT_ROWS = 12_000_000
+"""Rows of the frames of single models that are kept."""
 _CHUNKS = ("chunk_s", "chunk_tokens")
 _CODED = (
     "sample_id", "cluster_id", "prompt_sha256", "params_asked", "params_sent", "params_changes", "trajectory_id",
@@ -78,7 +86,8 @@ class Runs:
     Attributes:
         folders: The run folders.
         manifests: ``run.json`` of each.
-        frame: One row for each attempt, with the derived columns. Calls of judges have phase ``judge``.
+        attempts: Their rows, with the derived columns, as a relation: what asks for sums and single models reads these.
+        columns: The columns of ``frame``.
         judgings: ``run.json`` of each judging run inside these runs. Their models (the judges) are not compared.
         notes: What a reader of any figure must know: other prices than those of the runs, and named runs that do not count,
             or only in part, because a newer run continues them; see :mod:`gapbench.analysis.continued_runs`.
@@ -87,14 +96,71 @@ class Runs:
 
     folders: tuple[Path, ...]
     manifests: tuple[RunManifest, ...]
-    frame: pd.DataFrame
+    attempts: AttemptRelation
+    columns: tuple[str, ...]
     judgings: tuple[RunManifest, ...] = ()
     notes: tuple[str, ...] = ()
     replaced: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        counts = ((self.folders, "run"), (self.models, "model"), (self.frame, "attempt"))
-        return f"<Runs: {', '.join(count_noun(len(found), noun) for found, noun in counts)}>"
+        counts = ((len(self.folders), "run"), (len(self.models), "model"), (self.attempts.rows, "attempt"))
+        return f"<Runs: {', '.join(count_noun(count, noun) for count, noun in counts)}>"
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """One row for each attempt, in the order written, with the derived columns. Calls of judges have phase ``judge``.
+
+        Raises:
+            ResultsError: A part cannot be read, or a score is not within 0 to 1.
+        """
+        frame = read_frame(self.attempts, self.columns, [name for name in _CODED if name in self.columns])
+        if "score" in frame.columns:
+            _refuse_scores_outside_0_to_1(frame)
+        return frame
+
+    @cached_property
+    def tally(self) -> pd.DataFrame:
+        """The attempts counted by their labels; see :mod:`gapbench.analysis.tally`.
+
+        Raises:
+            ResultsError: A part cannot be read, or a score is not within 0 to 1.
+        """
+        return count_attempts(self.attempts)
+
+    def model_frame(self, model_id: str) -> pd.DataFrame:
+        """Return the attempts of one model, in the order written, with :data:`MODEL_COLUMNS`.
+
+        The frames of the last models asked for are kept, up to :data:`MAX_KEPT_ROWS` rows, so that tables over many rows
+        need no memory for all of them.
+
+        Raises:
+            ResultsError: A part cannot be read, or a score is not within 0 to 1.
+        """
+        kept = self._model_frames
+        frame = kept.pop(model_id, None)
+        if frame is None:
+            _ = self.tally  # It refuses scores that are none.
+            frame = read_frame(self.attempts, MODEL_COLUMNS, ("sample_id", "cluster_id"), model_id=model_id)
+            while kept and sum(map(len, kept.values())) + len(frame) > MAX_KEPT_ROWS:
+                kept.pop(next(iter(kept)))
+        kept[model_id] = frame
+        return frame
+
+    @cached_property
+    def _model_frames(self) -> dict[str, pd.DataFrame]:
+        return {}
+
+    @property
+    def has_probes_beside_others(self) -> bool:
+        """Whether the probes of a load search are left out, since there are other rows; see :func:`without_search_probes`."""
+        probes = self.tally["load_kind"] == "search"
+        return bool(probes.any() and not probes.all())
+
+    @property
+    def measured_tally(self) -> pd.DataFrame:
+        """The rows of ``tally`` that count the attempts of ``measured_attempts``."""
+        rows = without_search_probes(self.tally)
+        return rows[(rows["final"] & (rows["phase"] == "measure")).to_numpy(dtype=bool)]
 
     @cached_property
     def measured_attempts(self) -> pd.DataFrame:
@@ -107,11 +173,29 @@ class Runs:
         """The rows with the times of measured replies: those of ``measured_attempts``, and all turns of episodes."""
         return without_search_probes(self.frame[self.frame["timed"].to_numpy()])
 
+    @cached_property
+    def batched(self) -> frozenset[tuple[str, str]]:
+        """The models that were asked in batches, as (run id, model id): their answers have no times, and belong to no load."""
+        return frozenset(
+            (manifest.run_id, model.id)
+            for manifest in self.manifests
+            for model in manifest.models
+            if model.batch
+        )
+
+    def without_batches(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of models that were asked live. ``run_id`` and ``model_id`` must be among the columns."""
+        if not self.batched:
+            return frame
+        keys = pd.MultiIndex.from_arrays([frame["run_id"].astype(str), frame["model_id"].astype(str)])
+        return frame[~keys.isin(list(self.batched))]
+
     @property
     def simulated(self) -> bool:
         """Whether any row or model is simulated."""
         declared = any(model.simulated for manifest in self.manifests for model in manifest.models)
-        return bool(declared or self.frame["simulated"].any())
+        rows = self.frame if "frame" in self.__dict__ and "simulated" in self.columns else self.tally
+        return bool(declared or rows["simulated"].any())
 
     @property
     def models(self) -> list[str]:
@@ -178,42 +262,10 @@ def load_runs(
     wanted = {*columns, "run_id", "phase", "simulated"} if columns else {*COLUMNS, *DERIVED} - {"tpot_s"}
     if chunks:
         wanted |= {*_CHUNKS, "tpot_s"}
-    picked = adaptive_tasks(runs.manifests)
-    if picked and "scored" in wanted:
-        wanted |= {*ADAPTIVE_SOURCES}
-    frame = _read_frame(runs.folders, judging, wanted, runs.replaced)
-    if picked and "scored" in wanted:
-        frame["scored"] &= ~is_adaptive(frame, picked)
     judgings = tuple(read_manifest(folder) for folder in judging)
-    return Runs(runs.folders, runs.manifests, frame, judgings, runs.notes, runs.replaced)
-
-
-def _read_frame(
-    folders: Sequence[Path],
-    judging: Sequence[Path],
-    wanted: Collection[str],
-    replaced: Mapping[str, frozenset[str]],
-) -> pd.DataFrame:
-    """Return the wanted columns of all attempts that count, the stored ones and the derived ones."""
-    derived = {name: column for name, column in DERIVED.items() if name in wanted}
-    sources = set(wanted).union(*(column.sources for column in derived.values()))
-    if replaced:
-        sources |= {"run_id", "cell_id"}
-    stored = [name for name in ATTEMPT_SCHEMA.names if name in sources]
-    frame = read_attempts(
-        [*folders, *judging], stored, categorical=[name for name in _CODED if name in stored]
-    )
-    frame = drop_replaced_rows(frame, replaced)
-    if judging:
-        of_judges = frame["run_id"].isin([folder.name for folder in judging])
-        frame["phase"] = frame["phase"].astype(object).mask(of_judges, "judge").astype("category")
-    frame = frame.assign(**{name: column.compute(frame) for name, column in derived.items()})
-    if "response_s" in derived:
-        frame["response_s"] = episode_response_s(frame, as_floats(frame["response_s"]), folders)
-    if "score" in frame.columns:
-        _refuse_scores_outside_0_to_1(frame)
-    # Free the columns that were read only for the derived ones.
-    return frame.drop(columns=[name for name in stored if name not in wanted])
+    attempts = AttemptRelation(runs.folders, judging, runs.replaced, adaptive_tasks(runs.manifests))
+    ordered = tuple(name for name in (*ATTEMPT_SCHEMA.names, *DERIVED) if name in wanted)
+    return Runs(runs.folders, runs.manifests, attempts, ordered, judgings, runs.notes, runs.replaced)
 
 
 def read_columns(runs: Runs, columns: Sequence[str]) -> pd.DataFrame:
@@ -221,8 +273,7 @@ def read_columns(runs: Runs, columns: Sequence[str]) -> pd.DataFrame:
 
     The rows of judges are left out; they are the last rows of ``runs.frame``.
     """
-    names = list(dict.fromkeys([*columns, *(("run_id", "cell_id") if runs.replaced else ())]))
-    return drop_replaced_rows(read_attempts(runs.folders, names), runs.replaced)[list(columns)]
+    return read_frame(AttemptRelation(runs.folders, replaced=runs.replaced), columns)
 
 
 def _refuse_scores_outside_0_to_1(frame: pd.DataFrame) -> None:
@@ -233,10 +284,7 @@ def _refuse_scores_outside_0_to_1(frame: pd.DataFrame) -> None:
     names = [name for name in ("run_id", "sample_id", "task") if name in frame.columns]
     row = frame[names].iloc[int(outside[0])]
     where = f"sample {row['sample_id']} of {row['task']}" if len(names) == 3 else "a sample"
-    raise ResultsError(
-        f"{row['run_id']}: {where} has the score {scores[outside[0]]:g}; scores are 0 to 1; "
-        "correct its scorer and run `bench score`"
-    )
+    raise score_outside(str(row["run_id"]), where, float(scores[outside[0]]))
 
 
 def shared_models(first: Runs, second: Runs) -> list[str]:
@@ -254,37 +302,6 @@ def shared_models(first: Runs, second: Runs) -> list[str]:
     return shared
 
 
-def _latency_s(frame: pd.DataFrame) -> Floats:
-    latency = as_floats(frame["done_s"]) - as_floats(frame["sent_s"])
-    # A reply from our own cache says nothing about the provider's speed.
-    latency[frame["from_cache"].to_numpy(dtype=bool)] = np.nan
-    return latency
-
-
-def _response_s(frame: pd.DataFrame) -> Floats:
-    response = as_floats(frame["done_s"]) - as_floats(frame["scheduled_s"])
-    response[np.isnan(_latency_s(frame))] = np.nan
-    return response
-
-
-def _chars_per_s(frame: pd.DataFrame) -> Floats:
-    latency, chars = _latency_s(frame), as_floats(frame["output_chars"])
-    known = (latency > 0) & (chars > 0)
-    speed: Floats = np.divide(chars, latency, out=np.full(len(frame), np.nan), where=known)
-    return episode_chars_per_s(frame, speed, latency)
-
-
-class _Derived(NamedTuple):
-    """A derived column: the function that computes it, and the columns that the function reads."""
-
-    compute: Callable[[pd.DataFrame], Any]
-    sources: tuple[str, ...]
-
-
-def _between(start: str, end: str) -> _Derived:
-    return _Derived(lambda frame: as_floats(frame[end]) - as_floats(frame[start]), (start, end))
-
-
 def without_search_probes(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the rows to compare: without the probes of a load search, unless there are no other rows.
 
@@ -294,56 +311,9 @@ def without_search_probes(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[~probes] if probes.any() and not probes.all() else frame
 
 
-def _load_column(frame: pd.DataFrame) -> pd.Series[Any]:
-    """Return each row's load. There are few cells, so each cell's name is split only once."""
-    ends = {cell_id: load_of_cell(str(cell_id)) for cell_id in frame["cell_id"].unique()}
-    labels: pd.Series[Any] = frame["cell_id"].map(ends).astype("category")
-    return labels
-
-
 def load_of_cell(cell_id: str) -> str:
     """Return the load in a cell's name: ``c16`` for ``model|task|c16``."""
     return cell_id.rsplit("|", 1)[-1]
-
-
-def _is_scored(frame: pd.DataFrame) -> pd.Series[bool]:
-    counted: pd.Series[bool] = (
-        frame["final"]
-        & (frame["phase"] == "measure")
-        & ~frame["outcome"].isin(["infra", "unscored"])
-        & frame["score"].notna()
-    )
-    return counted
-
-
-def _tpot_s(frame: pd.DataFrame) -> Floats:
-    """Return seconds per output token between the first and the last chunk that counted tokens."""
-    found = np.full(len(frame), np.nan)
-    pairs = zip(frame["chunk_s"], frame["chunk_tokens"], strict=True)
-    for row, (times, tokens) in enumerate(pairs):
-        if tokens is not None and not np.isscalar(tokens) and len(tokens) == len(times) > 1:
-            made = tokens[-1] - tokens[0]
-            if made > 0:
-                found[row] = (times[-1] - times[0]) / made
-    return found
-
-
-_LATENCY = ("sent_s", "done_s", "from_cache")
-DERIVED: Mapping[str, _Derived] = {
-    "queue_s": _between("scheduled_s", "sent_s"),
-    "ttft_s": _between("sent_s", "first_token_s"),
-    "answer_ttft_s": _between("sent_s", "first_answer_s"),
-    "latency_s": _Derived(_latency_s, _LATENCY),
-    "response_s": _Derived(_response_s, ("scheduled_s", *_LATENCY, *EPISODE_SOURCES)),
-    "answer_chars_per_s": _Derived(_chars_per_s, ("output_chars", "outcome", *_LATENCY, *EPISODE_SOURCES)),
-    "complete_call_s": _between("sent_s", "first_complete_call_s"),
-    "timed": _Derived(is_timed, ("final", "phase", "outcome", "turn")),
-    "retried": _Derived(is_retried, ("final", "outcome", "turn")),
-    "load": _Derived(_load_column, ("cell_id",)),
-    "scored": _Derived(_is_scored, ("final", "phase", "outcome", "score")),
-    "tpot_s": _Derived(_tpot_s, _CHUNKS),
-}
-"""The derived columns; see the module's docstring. ``tpot_s`` is computed only if the chunks are read."""
 
 
 def group_codes(frame: pd.DataFrame, columns: Sequence[str]) -> Ints:

@@ -13,8 +13,6 @@ from gapbench.store.manifest import RunManifest, TaskEntry
 if TYPE_CHECKING:
     import pandas as pd
 
-UNSCORABLE_COLUMNS = ("task", "model_id", "outcome", "final", "phase", "attempt", "scorer")
-"""Columns of the runs' frame that :func:`unscorable_warning` uses."""
 UNSCORABLE_SHARE = 0.5
 """Share of a model's answers to a task above which the headline warns."""
 _UNSCORABLE = {"unparsed", "unscored"}
@@ -24,13 +22,13 @@ _SCORES_LATER = {None, "none", "judge", "verdict"}
 def unscorable_warning(runs: Runs) -> str:
     """Return a sentence on the model and task with the most unscorable answers, or "" if no pair is above the limit."""
     tasks = {task.name: manifest for manifest in runs.manifests for task in _tasks_scored_in_run(manifest)}
-    frame = runs.measured_attempts[["task", "model_id", "outcome", "scorer"]]
-    frame = frame[~has_made_up_prompt(frame, runs)]
-    frame = frame[frame["task"].isin(list(tasks)) & ~frame["outcome"].isin(["infra", "refused", "truncated"])]
+    rows = runs.measured_tally
+    rows = rows[~has_made_up_prompt(rows, runs)]
+    rows = rows[rows["task"].isin(list(tasks)) & ~rows["outcome"].isin(["infra", "refused", "truncated"])]
     counts = (
-        frame.assign(unread=frame["outcome"].isin(_UNSCORABLE))
-        .groupby(["task", "model_id"], observed=True, sort=False)["unread"]
-        .agg(["sum", "size"])
+        rows.assign(unread=rows["n"].where(rows["outcome"].isin(_UNSCORABLE), 0))
+        .groupby(["task", "model_id"], sort=False)
+        .agg(sum=("unread", "sum"), size=("n", "sum"))
     )
     counts = counts[counts["sum"] > UNSCORABLE_SHARE * counts["size"]]
     if counts.empty:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gapbench.commands.judging import judge_option
+from gapbench.commands.judging import judge_batch_option, judge_option, no_wait_option
 from gapbench.commands.options import (
     allow_code_option,
     json_option,
@@ -33,6 +33,8 @@ Examples:
 @click.argument("run", type=RunPath())
 @task_option
 @judge_option
+@judge_batch_option
+@no_wait_option
 @click.option("--rubric", metavar="TEXT", help="What makes an answer better.  [default: the suite's rubric]")
 @click.option("--by-score", is_flag=True, help="Compare by score even where a judge verdict exists.")
 @click.option("--limit", type=click.IntRange(min=1), help="First N samples of each task.")
@@ -49,6 +51,8 @@ def arena_command(
     limit: int | None,
     max_usd: float | None,
     *,
+    batch: bool,
+    no_wait: bool,
     by_score: bool,
     yes: bool,
     allow_code: bool,
@@ -66,7 +70,7 @@ def arena_command(
 
     folder = resolve_run_folders([run], expand=False)[0]
     code = 0
-    if judge is not None or (rubric is None and not by_score and _has_pending_arena(folder)):
+    if judge is not None or batch or (rubric is None and not by_score and _has_pending_arena(folder)):
         code = _judge_pairs(
             folder,
             tasks,
@@ -74,6 +78,8 @@ def arena_command(
             rubric,
             limit,
             max_usd,
+            batch=batch,
+            wait=not no_wait,
             yes=yes,
             allow_code=allow_code,
             quiet=quiet or as_json,
@@ -116,6 +122,8 @@ def _judge_pairs(
     limit: int | None,
     max_usd: float | None,
     *,
+    batch: bool,
+    wait: bool,
     yes: bool,
     allow_code: bool,
     quiet: bool,
@@ -131,14 +139,14 @@ def _judge_pairs(
     judge_id = judge or (arena.judge if arena else None)
     if judge_id is None:
         raise InputError("no judge is given; use --judge, or `arena: {judge: ID}` in the suite")
-    model = find_judge(setup, judge_id)
+    model = find_judge(setup, judge_id, batch=batch)
     names = list(tasks) or (arena.tasks if arena else [])
     answers = to_stored_answers(folder, read_stored_answers(folder, names))
     refuse_private_answers(setup, model, list(dict.fromkeys(answer.task for answer in answers)))
     text = rubric or (arena.rubric if arena else None) or DEFAULT_RUBRIC
     compared = _limit_answers(answers, limit or (arena.limit if arena else None))
     task = make_pairwise_task(model, text, compared)
-    return run_judging(setup, model, [task], folder, "arena", max_usd, yes=yes, quiet=quiet)[1]
+    return run_judging(setup, model, [task], folder, "arena", max_usd, yes=yes, quiet=quiet, wait=wait)[1]
 
 
 def _limit_answers(answers: list[StoredAnswer], limit: int | None) -> list[StoredAnswer]:

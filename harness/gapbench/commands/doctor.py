@@ -60,9 +60,11 @@ def _check_models(suite: str) -> Iterator[SetupCheck]:
     for model_id, problem in missing.items():
         yield SetupCheck(model_id, False, problem)
     for call in ask_models(setup, leave_out=missing):
-        yield SetupCheck(
-            call.model_id, call.problem is None, call.problem or call.note or "answered a small call"
+        replicas = len(setup.asked_models[call.model_id].replicas)
+        answered = (
+            f"each of {replicas} replicas answered a small call" if replicas else "answered a small call"
         )
+        yield SetupCheck(call.model_id, call.problem is None, call.problem or call.note or answered)
 
 
 def _check_setup(*, offline: bool) -> Iterator[SetupCheck]:

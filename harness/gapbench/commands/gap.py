@@ -42,13 +42,12 @@ def gap_command(
     as_json: bool,
 ) -> None:
     """Open-versus-closed table of RUNS: paired intervals, a verdict, and the fairness line."""
-    # The analysis alone, not ResultTables: it reads only the columns that a gap needs.
-    from gapbench.analysis.quality.gap import NEEDED_COLUMNS, gap
+    from gapbench.analysis.quality.gap import gap
     from gapbench.errors import InputError
 
     if all_pairs and against is not None:
         raise InputError(f"--all-pairs and --against {against} ask for different tables; give one of them")
-    read_runs = prices.read_runs(resolve_run_folders(runs), NEEDED_COLUMNS)
+    read_runs = prices.read_runs(resolve_run_folders(runs))
     table = gap(read_runs, margin_points=margin, all_pairs=all_pairs, against=against)
     if as_json:
         click.echo(json.dumps(table.to_json()))

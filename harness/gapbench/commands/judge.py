@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gapbench.commands.judging import judge_option
+from gapbench.commands.judging import judge_batch_option, judge_option, no_wait_option
 from gapbench.commands.options import allow_code_option, max_usd_option, quiet_option, task_option, yes_option
 from gapbench.commands.storage_paths import RunPath
 
@@ -22,11 +22,14 @@ if TYPE_CHECKING:
     epilog="""\b
 Examples:
   bench judge RUN                                    tasks with scorer judge, by the suite's judge
-  bench judge RUN --judge openai:gpt-5.2 --max-usd 2""",
+  bench judge RUN --judge openai:gpt-5.2 --max-usd 2
+  bench judge RUN --batch --no-wait                  half the price; repeat it to read the grades""",
 )
 @click.argument("run", type=RunPath())
 @task_option
 @judge_option
+@judge_batch_option
+@no_wait_option
 @max_usd_option
 @yes_option
 @allow_code_option
@@ -37,6 +40,8 @@ def judge_command(
     judge: str | None,
     max_usd: float | None,
     *,
+    batch: bool,
+    no_wait: bool,
     yes: bool,
     allow_code: bool,
     quiet: bool,
@@ -70,11 +75,11 @@ def judge_command(
         judge_scorers = {
             name: scorer for name, scorer in scorers.items() if judge or scorer.model == judge_id
         }
-        model = find_judge(setup, judge_id)
+        model = find_judge(setup, judge_id, batch=batch)
         refuse_private_answers(setup, model, list(judge_scorers))
         tasks_to_send = make_rating_tasks(model, judge_scorers, answers)
         judging, exit_code = run_judging(
-            setup, model, tasks_to_send, folder, "judge", max_usd, yes=yes, quiet=quiet
+            setup, model, tasks_to_send, folder, "judge", max_usd, yes=yes, quiet=quiet, wait=not no_wait
         )
         code = max(code, exit_code)
         rows = read_judge_scores(judging, judge_scorers, model)

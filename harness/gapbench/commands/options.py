@@ -22,6 +22,26 @@ class Finite(click.FloatRange):
         return number
 
 
+class CacheType(click.ParamType[Any]):
+    """Type of an option that says where answers are kept: a folder, or the address of a Redis server."""
+
+    name = "place"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the place."""
+        from gapbench.values.cache_place import parse_cache_place
+
+        if not isinstance(value, str):
+            return value
+        try:
+            place = parse_cache_place(value)
+        except ValueError as exc:
+            self.fail(str(exc), param, ctx)
+        if isinstance(place, Path) and place.is_file():
+            self.fail(f"Directory {value!r} is a file.", param, ctx)
+        return place
+
+
 POSITIVE = Finite(min=0, min_open=True)
 
 model_option = click.option(
@@ -44,6 +64,13 @@ allow_code_option = click.option(
 )
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="Print results only, no progress.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
+batch_retries_option = click.option(
+    "--batch-retries",
+    type=click.Choice(("batch", "live")),
+    default="batch",
+    show_default=True,
+    help="How to send requests again that failed in a batch: in a new batch, or live at the live price.",
+)
 max_usd_option = click.option(
     "--max-usd", type=POSITIVE, help="Stop cleanly at this spend in US dollars; the run can be resumed."
 )

@@ -59,6 +59,12 @@ if TYPE_CHECKING:
     metavar="RUN",
     help="Take the time of a request from this earlier run, for the hours.",
 )
+@click.option("--batch", is_flag=True, help="Show the plan of `bench run --batch`, at the price of batches.")
+@click.option(
+    "--shards",
+    is_flag=True,
+    help="List the shards instead: independent parts for `bench run --shard K`, with GPUs, hours and dollars.",
+)
 @allow_code_option
 @json_option
 def plan_command(
@@ -71,6 +77,8 @@ def plan_command(
     latency_s: float | None,
     like: Path | None,
     *,
+    batch: bool,
+    shards: bool,
     allow_code: bool,
     as_json: bool,
 ) -> None:
@@ -89,18 +97,25 @@ def plan_command(
     from gapbench.execution.setup import Selection, build_run_setup, enforce_data_policy
     from gapbench.store import read_manifest
 
-    setup = build_run_setup(Selection(suite, models, tasks, limit, allow_code))
+    setup = build_run_setup(Selection(suite, models, tasks, limit, allow_code, batch=batch))
     enforce_data_policy(setup)
     taken = seconds_per_request(read_manifest(find_run_or_baseline(Path("results"), like))) if like else {}
     assumed = PowerAssumptions(discordance, icc, ReplyTime(latency_s, taken))
+    if shards:
+        from gapbench.commands.plan_shards import print_shards
+
+        print_shards(setup, assumed, None if like is None else like.name, as_json=as_json)
+        return
     if as_json:
         from gapbench.suite.plan import describe_plan
 
+        batched = {model.id for model in setup.plan.models if model.batch}
         bounds = [
             {
                 "model": row.model_id,
                 "plays_users": row.plays_users,
                 "metered": row.metered,
+                "batch": row.model_id in batched and not row.plays_users,
                 "requests": row.requests,
                 "calls": row.calls,
                 "input_tokens_max": row.input_tokens,
@@ -164,6 +179,7 @@ def print_plan(setup: RunSetup, console: Console, assumed: PowerAssumptions | No
                 models.append(cell.model.id)
     for change, models in changes.items():
         console.print(f"{', '.join(models)}: {change}", markup=False, highlight=False, soft_wrap=True)
+    batched = {model.id for model in plan.models if model.batch}
     for bound in cost_bounds(setup):
         if bound.metered:
             usd = (
@@ -172,6 +188,8 @@ def print_plan(setup: RunSetup, console: Console, assumed: PowerAssumptions | No
                 else f"at most ${bound.usd:.2f}"
             )
             calls = f"{'up to ' if bound.calls > bound.requests else ''}{bound.calls} paid calls"
+            if bound.model_id in batched:
+                calls += " in batches"
             console.print(f"{bound.label}: {calls}, {usd}", markup=False, highlight=False)
     assumed = assumed or PowerAssumptions()
     expected = expect_time(plan, assumed.reply_time)

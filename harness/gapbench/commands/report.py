@@ -145,7 +145,7 @@ def _write_files(
 def _print_failures(results: ResultTables) -> None:
     from rich.console import Console
 
-    from gapbench.analysis.quality.summary import failures
+    from gapbench.analysis.quality.failures import failures
     from gapbench.report.tables.failures import failure_table
     from gapbench.report.terminal import render_table
 

@@ -34,6 +34,7 @@ def find_resumable_run(
     allow_code: bool,
     has_filters: bool,
     until_sure: bool = False,
+    batch: bool = False,
 ) -> ResumableRun:
     """Return the run that ``--resume`` names.
 
@@ -45,11 +46,13 @@ def find_resumable_run(
             may come from someone else.
         has_filters: Whether ``given`` has models, tasks or a limit.
         until_sure: Whether ``--until-sure`` was given.
+        batch: Whether ``--batch`` was given.
 
     Raises:
         ResultsError: There is no such run, or its folder has another name than the run.
         LostManifestError: Its ``run.json`` is lost, and no suite is given to rebuild it from.
-        InputError: Models, tasks or a limit were given, or ``--until-sure`` for a run that was started without it.
+        InputError: Models, tasks or a limit were given, or ``--until-sure`` or ``--batch`` for a run that was started
+            without it.
     """
     from gapbench.errors import InputError, LostManifestError
     from gapbench.execution.setup import Selection
@@ -78,6 +81,10 @@ def find_resumable_run(
         if given is None:
             raise InputError(f"{folder}/{exc}; give the suite: `bench run SUITE --resume {folder}`") from exc
         selection = given
+    if batch and not selection.batch:
+        raise InputError(
+            f"{folder} was started without --batch; resume it without the option, or start a new run with it"
+        )
     suite = selection.suite if given is None else given.suite
     return ResumableRun(folder, manifest, replace(selection, suite=suite))
 
@@ -120,7 +127,8 @@ def rebuild_manifest(setup: RunSetup, selection: Selection, folder: Path, *, acc
     Raises:
         ResultsError: The rows do not belong to this suite, or the folder cannot be written.
     """
-    from gapbench.execution.recording.run_manifest import initial_manifest, rebuild_from_rows
+    from gapbench.execution.recording.rebuilt_manifest import rebuild_from_rows
+    from gapbench.execution.recording.run_manifest import initial_manifest
     from gapbench.store import RunWriter, read_attempt_values
 
     simulated = {model_id: setup.runner_of(model_id).simulated for model_id in setup.asked_models}

@@ -59,6 +59,7 @@ def confirm_changes(
             soft_wrap=True,
         )
         return []
+    _refuse_while_out(previous, differences)
     if accept:
         return differences
     changes = f"{', '.join(differences)} changed since it started" + (f" ({listed})" if listed else "")
@@ -73,16 +74,36 @@ def confirm_changes(
     )
 
 
+def _refuse_while_out(previous: ResumableRun, differences: Sequence[str]) -> None:
+    """Refuse a new run while batches are out: it would ask again what they are paid for.
+
+    Raises:
+        ResultsError: Batches are out.
+    """
+    from gapbench.errors import ResultsError
+    from gapbench.store.batch_journal import batches_out
+
+    out = batches_out(previous.folder)
+    if out:
+        raise ResultsError(
+            f"{previous.folder}: {', '.join(differences)} changed while {len(out)} of its batches are out; undo the change and "
+            f"read them with `bench batch fetch {previous.folder.name}`, or give them up with `bench batch cancel "
+            f"{previous.folder.name}`"
+        )
+
+
 def _can_continue(previous: ResumableRun, setup: RunSetup, keys: Sequence[SuiteChange]) -> bool:
     """Return whether a run continues in its folder with the edited suite."""
     from gapbench.execution.recording.run_manifest import adopt_suite, changed_tasks, describe_changes
     from gapbench.store import read_attempts
+    from gapbench.store.batch_journal import batches_out
 
     if previous.manifest is None or changed_tasks(previous.manifest, setup.plan):
         return False
     rows = read_attempts([previous.folder], ["model_id", "failure_kind"])
     answered = set(rows.loc[rows["failure_kind"].isna(), "model_id"].astype(str))
-    unanswered = {model.id for model in setup.plan.models} - answered
+    asked = {record.model_id for record in batches_out(previous.folder)}
+    unanswered = {model.id for model in setup.plan.models} - answered - asked
     if not all(key.is_free(unanswered) for key in keys):
         return False
     # What the command line picked and what a file of the suite holds is in no key.

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gapbench.commands.options import (
+    CacheType,
     allow_code_option,
+    batch_retries_option,
     limit_option,
     max_usd_option,
     model_option,
@@ -27,9 +29,12 @@ if TYPE_CHECKING:
 
     from gapbench.commands.ask_in_run import OnUnparsed
     from gapbench.commands.resume import ResumableRun
+    from gapbench.execution.batches.settings import RetryBy
     from gapbench.execution.earlier_sessions import RequestKey
     from gapbench.execution.first_calls import FirstCall
+    from gapbench.execution.machines.address import MachinesAddress
     from gapbench.execution.setup import RunSetup, Selection
+    from gapbench.values.cache_place import CachePlace
 
 
 @click.command(
@@ -40,8 +45,10 @@ Examples:
   bench run my.yaml --model gpt --model llama --limit 20
   bench run my.yaml --model vllm:meta-llama/Llama-3.3-70B-Instruct@http://127.0.0.1:8000/v1
   bench run my.yaml --until-sure         stop as soon as the overall verdict is certain
+  bench run my.yaml --batch              half the price: answers within a day, without times
   bench run my.yaml --max-usd 5          stop cleanly at 5 US dollars
-  bench run --resume RUN                 resume; sends what is missing or failed""",
+  bench run --resume RUN                 resume; sends what is missing or failed
+  bench run my.yaml --shard 3 --out DIR  run one shard of `bench plan my.yaml --shards`""",
 )
 @click.argument("suite", required=False)
 @model_option
@@ -60,12 +67,30 @@ Examples:
     help="With --resume, if the suite has changed: start a new run that keeps the rows still valid; if run.json is lost, "
     "continue in place where no answer depends on the change.",
 )
+@click.option(
+    "--shard",
+    type=click.IntRange(min=0),
+    metavar="K",
+    help="Run only shard K of `bench plan --shards`, in a folder of its own name. Again, it continues what is missing; a "
+    "complete shard does nothing.",
+)
 @click.option("--dry-run", is_flag=True, help="Show the plan and exit, as `bench plan` does.")
 @click.option(
     "--until-sure",
     is_flag=True,
     help="Stop at *ahead*, *no worse* or *equivalent*, with an error of 5 % however often it looks.",
 )
+@click.option(
+    "--batch",
+    is_flag=True,
+    help="Ask vendors through their batch APIs: half the price, answers within a day, no times. Ctrl-C leaves the batches running.",
+)
+@click.option(
+    "--submit-only",
+    is_flag=True,
+    help="Submit the batches and return; `bench batch fetch RUN` reads them.",
+)
+@batch_retries_option
 @max_usd_option
 @click.option(
     "--no-preflight",
@@ -80,13 +105,21 @@ Examples:
 @click.option("--calibrate", is_flag=True, help="Calibrate this machine before the run.")
 @click.option(
     "--cache",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Response cache folder (accuracy runs only). Cached answers have no timing and no cost.",
+    type=CacheType(),
+    metavar="DIR|redis://…",
+    help="Response cache folder, or redis://HOST:PORT/DB for one that several runs share (accuracy runs only). Cached "
+    "answers have no timing and no cost.",
 )
 @click.option(
     "--metrics-port",
     type=click.IntRange(1, 65_535),
     help="Serve Prometheus metrics on this port during the run.",
+)
+@click.option(
+    "--machines",
+    metavar="ADDRESS",
+    help="Send from other machines: listen://0.0.0.0:PORT?machines=N waits for N that `bench worker --join`; ray://auto "
+    "starts one on each node of a Ray cluster.",
 )
 @yes_option
 @allow_code_option
@@ -105,14 +138,19 @@ def run_command(
     resume: Path | None,
     *,
     accept_changes: bool,
+    shard: int | None,
     dry_run: bool,
     until_sure: bool,
+    batch: bool,
+    submit_only: bool,
+    batch_retries: RetryBy,
     max_usd: float | None,
     no_preflight: bool,
     on_unparsed: OnUnparsed | None,
     calibrate: bool,
-    cache: Path | None,
+    cache: CachePlace | None,
     metrics_port: int | None,
+    machines: str | None,
     yes: bool,
     allow_code: bool,
     quiet: bool,
@@ -131,10 +169,12 @@ def run_command(
     from rich.console import Console
 
     from gapbench.commands.ask_in_run import decide_by_setting
+    from gapbench.commands.batch_output import batch_settings, print_submitted
     from gapbench.commands.confirm import confirm_run
     from gapbench.commands.resume import find_resumable_run
     from gapbench.commands.resume_changed import confirm_changes
     from gapbench.commands.run_results import LARGE_RUN, print_results
+    from gapbench.commands.run_shard import find_shard_run, is_shard_done, refuse_shard_options
     from gapbench.commands.storage_paths import check_results_writable
     from gapbench.errors import InputError
     from gapbench.execution.monitoring.live_view import open_view
@@ -145,10 +185,14 @@ def run_command(
         refuse_unscorable,
         refuse_unsure,
     )
-    from gapbench.execution.run_suite import execute_run
+    from gapbench.execution.run_suite import execute_run, refuse_unreachable_cache
     from gapbench.execution.setup import Selection, build_run_setup, enforce_data_policy
 
-    given = None if suite is None else Selection(suite, models, tasks, limit, allow_code, until_sure)
+    refuse_shard_options(shard, resume=resume, until_sure=until_sure)
+    address = None if machines is None else _parse_machines(machines)
+    given = None
+    if suite is not None:
+        given = Selection(suite, models, tasks, limit, allow_code, until_sure, batch=batch, shard=shard)
     previous = None
     if resume is not None:
         previous = find_resumable_run(
@@ -158,6 +202,7 @@ def run_command(
             allow_code=allow_code,
             has_filters=bool(models or tasks or limit),
             until_sure=until_sure,
+            batch=batch,
         )
         selection = previous.selection
         out = previous.folder.parent
@@ -169,13 +214,22 @@ def run_command(
         selection = given
     setup = build_run_setup(selection)
     enforce_data_policy(setup)
+    batches = batch_settings(setup, submit_only=submit_only, retry_by=batch_retries)
     console = Console(stderr=quiet)
     if dry_run:
         from gapbench.commands.plan import print_plan
 
         print_plan(setup, console)
         return 0
+    if shard is not None:
+        previous = find_shard_run(out, setup, selection)
+        if is_shard_done(previous, quiet=quiet):
+            return 0
     refuse_missing_requirements(setup)
+    if address is not None:
+        from gapbench.execution.machines.refusals import refuse_on_machines
+
+        refuse_on_machines(setup, cache)
     if selection.until_sure:
         refuse_unsure(setup)
     refuse_unpriced(setup, max_usd)
@@ -184,7 +238,11 @@ def run_command(
     refuse_broken_tools(setup)
     changes = confirm_changes(setup, previous, console, accept=accept_changes, ask=not yes)
     check_results_writable(out)
+    refuse_unreachable_cache(setup, cache)
     finished = _finished_requests(setup, previous, is_changed=bool(changes))
+    if in_batches := _requests_in_batches(previous):
+        console.print(f"{len(in_batches)} requests are in batches that are out", highlight=False)
+        finished = {*finished, *in_batches}
     if not quiet or not yes:
         confirm_run(setup, console, ask=not yes, max_usd=max_usd, finished=finished)
     first_calls = [] if no_preflight else _make_first_calls(setup, finished, console)
@@ -207,12 +265,25 @@ def run_command(
             first_calls=first_calls,
             should_continue=decide_by_setting(on_unparsed or setup.suite.on_unparsed, view, may_ask=not yes),
             while_sending=reporter.paused if reporter else nullcontext,
+            batches=batches,
+            machines=address,
         )
+    if submit_only:
+        return print_submitted(manifest, folder, console, quiet=quiet)
     if setup.plan.requests_total > LARGE_RUN:
         # Free the plan before the report is made: both are large. Reference cycles of the event loop hold it.
         del setup
         gc.collect()
     return print_results(manifest, folder, console, quiet=quiet, reporter=reporter)
+
+
+def _parse_machines(text: str) -> MachinesAddress:
+    """Return the address that ``--machines`` gives; its token is there."""
+    from gapbench.execution.machines.address import MachinesAddress, read_token
+
+    address = MachinesAddress.parse(text)
+    read_token(address.token_env)
+    return address
 
 
 def _finished_requests(
@@ -228,6 +299,16 @@ def _finished_requests(
         if is_changed
         else finished_requests(previous.folder)
     )
+
+
+def _requests_in_batches(previous: ResumableRun | None) -> Collection[RequestKey]:
+    """Return the requests of a resumed run that batches are answering; they are not sent again either."""
+    from gapbench.store.batch_journal import batches_out
+
+    if previous is None:
+        return ()
+    attempts = (one for record in batches_out(previous.folder) for one in record.attempts.values())
+    return frozenset((one.cell_id, one.sample_id, one.repeat) for one in attempts)
 
 
 def _make_first_calls(
@@ -281,7 +362,8 @@ def _open_run_folder(
         if previous.manifest is None:
             rebuild_manifest(setup, selection, previous.folder, accept_changes=accept_changes)
         return previous.folder
-    folder = results / new_run_id(setup.suite.name, datetime.now(UTC))
+    suite, key = setup.suite.name, setup.plan.shard
+    folder = results / (new_run_id(suite, datetime.now(UTC)) if key is None else key.run_id(suite))
     if previous is not None:
         start_changed_run(setup, selection, previous.folder, folder, console)
     return folder

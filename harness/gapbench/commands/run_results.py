@@ -141,6 +141,13 @@ def _print_how_to_resume(manifest: RunManifest, folder: Path, console: Console) 
         _print_line(
             console, f"{waits} answers arrived but are not scored yet; they will not be requested again."
         )
+    from gapbench.store.batch_journal import batches_out
+
+    if batches_out(folder):
+        from gapbench.commands.batch_output import print_how_to_fetch
+
+        print_how_to_fetch(manifest, folder, console)
+        return
     _print_line(
         console,
         f"The run is not complete ({manifest.reason or manifest.state}). Resume it with:\n"

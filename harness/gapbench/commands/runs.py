@@ -1,4 +1,4 @@
-"""`bench runs`: list the runs of a results folder, or check and repair them."""
+"""`bench runs`: list the runs of a results folder, check and repair them, or merge shards."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 Examples:
   bench runs list
   bench runs verify results/RUN
-  bench runs verify RUN --repair    moves unreadable files to damaged/; --resume repeats their requests""",
+  bench runs verify RUN --repair    moves unreadable files to damaged/; --resume repeats their requests
+  bench runs merge shards/ --out results""",
 )
 def runs_command() -> None:
-    """List the runs of a results folder, or check and repair them."""
+    """List the runs of a results folder, check and repair them, or merge shards."""
 
 
 @runs_command.command("list", epilog="Examples: bench runs list; bench runs list --last 0 --json")
@@ -68,6 +69,36 @@ def verify_command(runs: tuple[Path, ...], out: Path, *, repair: bool, as_json: 
     _print_findings(findings, repaired=repair, as_json=as_json)
     damaged = any(row.kind == "damage" for rows in findings.values() for row in rows)
     return 1 if damaged and not repair else 0
+
+
+@runs_command.command(
+    "merge", epilog="Examples: bench runs merge shards/; bench runs merge s3://bucket/shards --out results"
+)
+@click.argument("places", nargs=-1, required=True, metavar="DIR…")
+@out_option
+@click.option("--allow-missing", is_flag=True, help="Merge what is there; the run is then marked as stopped.")
+@click.option("--accept-versions", is_flag=True, help="Merge shards of different versions of gapbench.")
+def merge_command(places: tuple[str, ...], out: Path, *, allow_missing: bool, accept_versions: bool) -> None:
+    """Merge the shards of one plan into one run.
+
+    DIR is the folder of a shard's run, or a results folder or s3:// address with some. All shards must be there, of one
+    suite and data, each once. The shards stay as they are.
+    """
+    from gapbench.commands.storage_paths import display_path, mirror_folder, upload_run
+    from gapbench.store.object_store import pull_runs
+    from gapbench.store.shard_merge import find_shard_runs, merge_shards
+
+    folders: list[Path] = []
+    for place in places:
+        mirror = mirror_folder(place)
+        folders += [Path(place)] if mirror is None else pull_runs(mirror)
+    shards = find_shard_runs(folders)
+    folder, notes = merge_shards(shards, out, allow_missing=allow_missing, accept_versions=accept_versions)
+    for note in notes:
+        click.echo(note, err=True)
+    upload_run(folder)
+    click.echo(f"{len(shards)} shards merged into {display_path(folder)}")
+    click.echo(f"Next     bench gap {display_path(folder)}")
 
 
 def _print_findings(

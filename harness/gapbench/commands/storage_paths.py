@@ -145,6 +145,11 @@ def upload_run(run: Path, *, quiet: bool = True) -> None:
         click.echo(f"Sent to  {push_run(run)}", err=quiet)
 
 
+def is_mirror(folder: Path) -> bool:
+    """Return whether a folder stands for an address on object storage."""
+    return _address(folder) is not None
+
+
 def _address(folder: Path) -> str | None:
     from gapbench.store.object_store import address_of
 

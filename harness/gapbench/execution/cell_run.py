@@ -16,6 +16,7 @@ from gapbench.errors import BenchError
 from gapbench.execution.attempts.attempt_row import CellClock
 from gapbench.execution.attempts.load_generator import Places
 from gapbench.execution.gpu_telemetry import GpuSampler
+from gapbench.execution.limits.spend_leases import SpendLeases
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.model_session import ModelSession
 from gapbench.execution.recording import run_manifest
@@ -26,11 +27,12 @@ from gapbench.execution.recording.user_rows import UserRows
 from gapbench.execution.sending_cells import SendingCells
 from gapbench.execution.settings import RunSettings
 from gapbench.execution.user_models import make_user_cell
-from gapbench.execution.workers.pool import scheduled_start_s
 from gapbench.execution.workers.protocol import WorkerReport
 from gapbench.runner import Runner
 from gapbench.store import RunManifest, RunWriter
+from gapbench.store.machine_entry import MachineEntry
 from gapbench.store.manifest import CellEntry, WorkerEntry
+from gapbench.store.provenance import format_utc
 from gapbench.suite.plan import Cell, Plan
 from gapbench.values import Attempt
 
@@ -93,9 +95,11 @@ class CellRun:
         await asyncio.to_thread(self.writer.open_journals, for_waiting=scorer is not None and scorer.is_slow)
         if pool is None:
             await model_session.warm_up(cell, todo)
+        else:
+            await pool.prepare_cell(cell, todo, seed=self.plan.seed)
         sending = contextlib.ExitStack()
         beside = sending.enter_context(self.sending_cells.sending(cell.cell_id))
-        clock = CellClock(scheduled_start_s() if pool else transport.now(), datetime.now(UTC))
+        clock = CellClock(transport.now() + (pool.start_lead_s if pool else 0.0), datetime.now(UTC))
         scoring_queue = ScoringQueue(
             self.manifest.run_id,
             (self.plan.suite, self.plan.suite_sha256),
@@ -137,6 +141,7 @@ class CellRun:
                     deliver_user=deliver_user,
                     places=places,
                     on_all_started=on_all_started,
+                    leases=self._open_leases(cell, stop_signal),
                 )
         except BaseException:
             scoring_queue.cancel()
@@ -146,9 +151,16 @@ class CellRun:
             if stop_signal.reason == "interrupted":
                 scoring_queue.leave_held()
             await scoring_queue.wait_until_scored()
-            run_manifest.add_stretch(entry, clock.started_at, wall_s)
-            _add_reports(entry, reports)
-            entry.beside = sorted({*entry.beside, *beside})
+            if not cell.model.batch:
+                # What is sent again live belongs to no load, and neither do its times.
+                run_manifest.add_stretch(entry, clock.started_at, wall_s)
+                _add_reports(entry, reports)
+                entry.beside = sorted({*entry.beside, *beside})
+            if pool is not None:
+                entry.machines += [
+                    MachineEntry(**dataclasses.asdict(report), started_at=format_utc(clock.started_at))
+                    for report in pool.reports
+                ]
             with contextlib.suppress(BenchError):
                 entry.counters_after = await _read_counters(model_session.runner)
             if any(self.manifest.cell(other).model_id == cell.model.id for other in beside):
@@ -157,6 +169,13 @@ class CellRun:
             await asyncio.to_thread(self.writer.sync)
             self.writer.add_telemetry(samples)
             self.writer.write_manifest(self.manifest)
+
+    def _open_leases(self, cell: Cell, stop_signal: StopSignal) -> SpendLeases | None:
+        """Return what sets dollars aside for machines that send. None: this one does, or nothing limits the spending."""
+        bound_usd = self.settings.bound_attempt(cell)
+        if self.settings.machines is None or self.settings.max_usd is None or not bound_usd:
+            return None
+        return SpendLeases(self.recorder.spend_budget, bound_usd, cell.model.id, stop_signal)
 
     def _write_media(self, cell: Cell, todo: Sequence[tuple[int, int]]) -> None:
         """Write the media of a cell's prompts to disk before it starts: its rows name them and must not wait for them."""

@@ -10,7 +10,9 @@ from gapbench.execution.earlier_sessions import RequestKey, request_key
 from gapbench.execution.user_models import DEFAULT_PARAMS
 from gapbench.pricing import UnitPrices
 from gapbench.suite.plan import (
+    Cell,
     Plan,
+    PlannedRequest,
     count_declaration_chars,
     count_prompt_chars,
     max_search_requests,
@@ -136,6 +138,24 @@ def estimate_cost_bounds(
             )
         )
     return rows
+
+
+def bound_request_usd(plan: Plan, cell: Cell, planned: PlannedRequest, price: UnitPrices) -> Decimal:
+    """Return the most that one request of a cell can cost."""
+    bound = _bound_request(plan, planned.sample, cell.messages(planned), cell.params_of(planned))
+    return bound.usd(price)
+
+
+def bound_attempt_usd(plan: Plan, cell: Cell, price: UnitPrices) -> Decimal:
+    """Return the most that one attempt of a cell can cost; of an episode, its last reply."""
+    bounds = [
+        _bound_request(plan, request.sample, cell.messages(request), cell.params_of(request))
+        for request in cell.requests
+    ]
+    return price.usd(
+        input_tokens=max((bound.last_input_tokens for bound in bounds), default=0),
+        output_tokens=max((bound.output_tokens // max(1, bound.calls) for bound in bounds), default=0),
+    )
 
 
 def _dearest(most: int, bounds: list[_RequestBound]) -> list[_RequestBound]:

@@ -34,11 +34,13 @@ class ExpectedTime:
         expected_s: Seconds from the first request to the last; of searches at most. None: how long a reply takes is unknown.
         side_by_side: The models that run at the same time, in the lists that run side by side.
         alone: The models that run one after another, because they are timed.
+        batched: The models that are asked in batches, which take up to a day; their time is not in ``expected_s``.
     """
 
     expected_s: float | None
     side_by_side: list[list[str]]
     alone: list[str]
+    batched: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """Return ``time`` of ``bench plan --json``."""
@@ -51,6 +53,11 @@ class ExpectedTime:
         else:
             time = f"about {formatting.format_duration(self.expected_s)}"
         order: list[str] = []
+        if self.batched:
+            # Without a live model there is no other time to tell.
+            time = f"up to a day for the batches of {', '.join(self.batched)}" + (
+                f"; the rest {time}" if self.side_by_side or self.alone else ""
+            )
         if len(self.side_by_side) > 1:
             order.append("side by side: " + " | ".join(", ".join(ids) for ids in self.side_by_side))
         elif self.side_by_side and len(self.side_by_side[0]) > 1:
@@ -67,6 +74,8 @@ def expect_time(plan: Plan, assumed: ReplyTime) -> ExpectedTime:
         plan: The plan.
         assumed: How long replies take.
     """
+    batched = [model.id for model in plan.models if model.batch]
+    plan = dataclasses.replace(plan, cells=tuple(cell for cell in plan.cells if not cell.model.batch))
     lists, alone = order_models(plan)
     parallel = [_sum([_model_s(plan, model, assumed) for model in models]) for models in lists]
     longest_s = (
@@ -77,6 +86,7 @@ def expect_time(plan: Plan, assumed: ReplyTime) -> ExpectedTime:
         None if longest_s is None or rest_s is None else longest_s + rest_s,
         [[model.id for model in models] for models in lists],
         [model.id for model in alone],
+        batched,
     )
 
 

@@ -24,9 +24,10 @@ from gapbench.execution.attempts.measure import measure
 from gapbench.execution.earlier_sessions import RequestKey, request_key
 from gapbench.execution.event_loop import run_on_event_loop
 from gapbench.execution.failure_words import describe_failure, quote_reply
+from gapbench.execution.replicas.replica_runner import build_runner, replica_models
 from gapbench.execution.run_pricing import paid_models, price_usage
 from gapbench.execution.settings import policies_from_suite
-from gapbench.execution.setup import RunSetup, build_runner
+from gapbench.execution.setup import RunSetup
 from gapbench.execution.user_models import first_user_sample, make_user_cell, user_model_of
 from gapbench.runner import Runner, owns_server
 from gapbench.store.first_call_entry import FirstCallEntry
@@ -52,6 +53,7 @@ class FirstCall:
         usd: What the call cost in US dollars. None: unknown, or not billed by the call.
         input_tokens: Tokens of the prompt. None: unknown.
         output_tokens: Tokens of the reply. None: unknown.
+        is_unreachable: Whether ``problem`` is that nothing answers at the address.
     """
 
     model_id: str
@@ -60,6 +62,7 @@ class FirstCall:
     usd: Decimal | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
+    is_unreachable: bool = False
 
     def to_entry(self) -> FirstCallEntry:
         """Return the form that is stored in ``run.json``."""
@@ -140,7 +143,9 @@ def ask_models(
 
     async def ask_all() -> list[FirstCall]:
         policies = policies_from_suite(setup.suite)
-        return await asyncio.gather(*(_ask(setup, model, cells[model.id], policies) for model in models))
+        return await asyncio.gather(
+            *(_ask_replicas(setup, model, cells[model.id], policies) for model in models)
+        )
 
     return run_on_event_loop(ask_all())
 
@@ -150,6 +155,34 @@ def _cells(setup: RunSetup) -> Iterator[Cell]:
     yield from (search.cell_at(1.0, 1) for search in setup.plan.searches)
 
 
+async def _ask_replicas(
+    setup: RunSetup, model: Model, cells: Sequence[Cell], policies: RunPolicies
+) -> FirstCall:
+    """Ask each replica of a model; one that is not reached is a note as long as another answers."""
+    singles = replica_models(model)
+    calls = await asyncio.gather(*(_ask(setup, single, cells, policies) for single in singles))
+    if len(calls) == 1:
+        return calls[0]
+    is_any_there = not all(call.is_unreachable for call in calls)
+    problems: list[str] = []
+    notes: list[str] = []
+    for single, call in zip(singles, calls, strict=True):
+        words = call.problem or call.note
+        if words is not None:
+            is_note = call.problem is None or (call.is_unreachable and is_any_there)
+            (notes if is_note else problems).append(f"{single.base_url}: {words}")
+    known = [call.usd for call in calls if call.usd is not None]
+    return FirstCall(
+        model.id,
+        problem="; ".join(problems) or None,
+        note=f"{model.id}: {'; '.join(notes)}" if notes else None,
+        usd=sum(known, Decimal(0)) if known else None,
+        input_tokens=_sum_known([call.input_tokens for call in calls]),
+        output_tokens=_sum_known([call.output_tokens for call in calls]),
+        is_unreachable=not is_any_there,
+    )
+
+
 async def _ask(setup: RunSetup, model: Model, cells: Sequence[Cell], policies: RunPolicies) -> FirstCall:
     """Ask one model with each set of parameters that its requests have, until it refuses one."""
     runner = build_runner(model)
@@ -157,13 +190,14 @@ async def _ask(setup: RunSetup, model: Model, cells: Sequence[Cell], policies: R
     with tempfile.TemporaryDirectory() as folder:
         session = policies.make_session(model, Path(folder), 1)
         try:
-            address = runner.endpoint()
+            address, is_reached = runner.endpoint(), False
             if address is not None:
                 await transport.check_reachable(address, session)
+            is_reached = True
             await runner.open(session)
             result = await _ask_open(runner, cells, policies, responses)
         except SetupError as exc:
-            result = FirstCall(model.id, problem=str(exc))
+            result = FirstCall(model.id, problem=str(exc), is_unreachable=not is_reached)
         finally:
             await runner.close()
     usages = [(response.usage, response.model_served) for response in responses]

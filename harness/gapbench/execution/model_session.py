@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from gapbench import transport
 from gapbench.agents import open_conversation
 from gapbench.cpus import usable_cpus
+from gapbench.errors import BenchError
 from gapbench.execution.attempts.episode_sender import EpisodeSender, OpenConversation
 from gapbench.execution.attempts.lag_meter import LagMeter
 from gapbench.execution.attempts.load_generator import Places, run_load
 from gapbench.execution.attempts.reply_price import usage_pricer
 from gapbench.execution.attempts.request_sender import Deliver, RequestSender, warm_up
-from gapbench.execution.attempts.response_cache import ResponseCache
+from gapbench.execution.attempts.response_cache import open_response_cache
 from gapbench.execution.limits.admission import AdmissionControl
 from gapbench.execution.limits.retry import RetryBudget
+from gapbench.execution.limits.spend_leases import SpendLeases
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.user_models import played_user_of
 from gapbench.execution.user_session import UserSession
@@ -25,6 +28,10 @@ from gapbench.runner import Runner
 from gapbench.suite.plan import Cell
 from gapbench.values import Model, Session
 from gapbench.values.policies import RunPolicies
+
+if TYPE_CHECKING:
+    from gapbench.execution.machines.machine_group import MachineGroup
+    from gapbench.execution.machines.machine_pool import MachinePool
 
 
 class ModelSession:
@@ -39,6 +46,7 @@ class ModelSession:
         notify: Receives one line for the user.
         open_conversation: Opens the conversation of an episode; worker processes have their own.
         users: The models that play users, by the name that tasks give them, not open yet.
+        machines: The machines that send. None: this one.
     """
 
     def __init__(
@@ -51,6 +59,7 @@ class ModelSession:
         notify: Callable[[str], None],
         open_conversation: OpenConversation = open_conversation,
         users: Mapping[str, UserSession] | None = None,
+        machines: MachineGroup | None = None,
     ) -> None:
         self.model = model
         self.runner = runner
@@ -61,7 +70,8 @@ class ModelSession:
         self._open_conversation = open_conversation
         self.users = users or {}
         self._open_users: list[UserSession] = []
-        self._pool: WorkerPool | None = None
+        self._machines = machines
+        self._pool: WorkerPool | MachinePool | None = None
         self._pool_size = 0
 
     async def open(self) -> None:
@@ -83,8 +93,10 @@ class ModelSession:
         user = played_user_of(cell.task)
         return None if user is None else self.users[user.model]
 
-    async def ensure_worker_pool(self, cell: Cell) -> WorkerPool | None:
+    async def ensure_worker_pool(self, cell: Cell) -> WorkerPool | MachinePool | None:
         """Return at least as many workers as a cell needs. None: this process sends."""
+        if self._machines is not None:
+            return await self._ensure_machine_pool(self._machines, cell)
         count = worker_count(cell.load, usable_cpus())
         # Other processes cannot reach an engine that runs in this process.
         model = self.runner.model_for_workers()
@@ -97,6 +109,26 @@ class ModelSession:
             self._pool_size = count
         return self._pool
 
+    async def _ensure_machine_pool(self, machines: MachineGroup, cell: Cell) -> MachinePool | None:
+        """Return workers on all machines. None: the load has one limiter, so this process sends."""
+        from gapbench.execution.machines.machine_pool import MachinePool  # noqa: PLC0415 - needs cryptography
+
+        if cell.load.is_adaptive:
+            self._notify(f"{cell.cell_id}: adaptive concurrency has one limiter, so this machine sends")
+            return None
+        model = self.runner.model_for_workers()
+        if model is None:
+            raise BenchError(
+                f"{self.model.id} runs in this process, so other machines cannot reach it; run it without --machines"
+            )
+        pool = self._pool
+        if not isinstance(pool, MachinePool) or not pool.fits(cell.load):
+            await self._close_pool()
+            pool = self._pool = await MachinePool.open(
+                machines, cell.load, model, self._session, self._policies
+            )
+        return pool
+
     async def warm_up(self, cell: Cell, remaining: Sequence[tuple[int, int]]) -> None:
         """Prepare this process for a cell that it sends itself; call it before the cell's clock starts."""
         if remaining:
@@ -105,7 +137,7 @@ class ModelSession:
     async def run_cell(
         self,
         cell: Cell,
-        pool: WorkerPool | None,
+        pool: WorkerPool | MachinePool | None,
         remaining: Sequence[tuple[int, int]],
         deliver: Deliver,
         stop_signal: StopSignal,
@@ -115,6 +147,7 @@ class ModelSession:
         deliver_user: Deliver | None = None,
         places: Places | None = None,
         on_all_started: Callable[[], None] = lambda: None,
+        leases: SpendLeases | None = None,
     ) -> list[WorkerReport]:
         """Send a cell's requests, from this process or from workers.
 
@@ -129,6 +162,7 @@ class ModelSession:
             deliver_user: Receives each attempt at asking a model that plays users. None: all users are scripted.
             places: Places that other cells share; workers do not use them. None: the cell has its own.
             on_all_started: Called when the last request has its place; workers do not call it.
+            leases: Sets dollars aside before other machines spend them. None: the run has no budget.
 
         Returns:
             One report for each process that sent.
@@ -144,6 +178,13 @@ class ModelSession:
             ask_user = user.make_sender(
                 cell, deliver_user, meter, stop_signal, seed=seed, on_given_up=admission.breaker.give_up
             ).ask
+        if pool is not None and not isinstance(pool, WorkerPool):
+            try:
+                return await pool.run_cell(
+                    cell, deliver, stop_signal, admission, cell_start_s=cell_start_s, ask_user=ask_user, leases=leases
+                )  # fmt: skip
+            finally:
+                meter.stop()
         if pool is not None:
             count = worker_count(cell.load, usable_cpus())
             try:
@@ -153,7 +194,7 @@ class ModelSession:
                 )  # fmt: skip
             finally:
                 meter.stop()
-        cache = None if policies.cache is None else ResponseCache.open(policies.cache)
+        cache = open_response_cache(policies.cache, self._notify)
         sender = RequestSender(cell, self.runner, policies.timeouts, meter, deliver, admission, cache=cache)
         price = usage_pricer(self.runner, self.model)
         episodes = EpisodeSender(sender, price, self._open_conversation, ask_user)
@@ -174,6 +215,8 @@ class ModelSession:
         finally:
             meter.stop()
             await episodes.close()
+            if cache is not None:
+                await cache.close()
         wall_s = max(transport.now() - cell_start_s, 1e-9)
         return [
             WorkerReport(

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from gapbench import credentials
 from gapbench.execution.limits.admission import AdmissionControl
@@ -24,6 +25,11 @@ from gapbench.values.policies import RateLimits
 
 OPEN_LOOP_CONNECTIONS = 1024
 """Connections of a model whose cells follow a schedule: the number in flight is not known ahead. Further requests wait."""
+
+
+def log_folder_of(run: Path, model: Model) -> Path:
+    """Return the folder of a model's logs in a run folder."""
+    return run / "logs" / model.id.replace("/", "_")
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ class ModelSessions:
     @contextlib.asynccontextmanager
     async def open(self, model: Model, runner: Runner) -> AsyncIterator[ModelSession]:
         """Open a model for the duration of the block; close it and redact its logs however the block ends."""
-        log_dir = self.writer.folder / "logs" / model.id.replace("/", "_")
+        log_dir = log_folder_of(self.writer.folder, model)
         log_dir.mkdir(parents=True, exist_ok=True)
         cells = self.plan.cells_of(model)
         searches = self.plan.searches_of(model)
@@ -77,6 +83,7 @@ class ModelSessions:
             self.observer.notify,
             self.settings.open_conversation,
             make_user_sessions(self.plan, model, session, policies, make_runner, self._make_admission),
+            self.settings.machines,
         )
         try:
             await model_session.open()

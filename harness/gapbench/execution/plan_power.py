@@ -154,7 +154,7 @@ def _power_row(setup: RunSetup, category: str, sizes: Sequence[int], assumed: Po
         pairs_to_detect_margin=round_up(required_pairs(margin, variance, pairs_per_cluster=per_cluster)),
         pairs_for_margin=round_up(for_margin),
         usd_for_margin=None if scale is None else _usd(setup, cells, scale),
-        hours_for_margin=None if scale is None else _hours(setup.plan, cells, scale, assumed),
+        hours_for_margin=None if scale is None else hours_of(setup.plan, cells, assumed, scale),
     )
 
 
@@ -167,7 +167,9 @@ def _usd(setup: RunSetup, cells: Sequence[Cell], scale: float) -> float | None:
     return float(sum(usd for usd in bounds if usd is not None)) * scale
 
 
-def _hours(plan: Plan, cells: Sequence[Cell], scale: float, assumed: PowerAssumptions) -> float | None:
+def hours_of(
+    plan: Plan, cells: Sequence[Cell], assumed: PowerAssumptions, scale: float = 1.0
+) -> float | None:
     """Return the hours of ``scale`` times the cells, as a run sends them. None: unknown for some cell."""
     part = dataclasses.replace(plan, cells=tuple(cells), searches=())
     expected_s = expect_time(part, assumed.reply_time).expected_s

@@ -16,6 +16,7 @@ from typing import Self, cast
 from gapbench import credentials
 from gapbench.errors import BenchError, FailureKind, ResultsError
 from gapbench.execution.attempts.load_generator import Places
+from gapbench.execution.batches.batched_models import BatchedModels
 from gapbench.execution.cell_order import order_models, shared_queues
 from gapbench.execution.cell_run import CellRun
 from gapbench.execution.earlier_looks import add_looks_at_smaller_runs, note_look
@@ -109,7 +110,9 @@ class _RunExecution:
         self.stop_signal = stop_signal
         self.manifest = manifest
         self.earlier = earlier
-        self.recorder = AttemptRecorder(writer, settings, observer, stop_signal)
+        self.recorder = AttemptRecorder(
+            writer, settings.price_attempt, settings.max_usd, observer, stop_signal
+        )
         self.retry_budget = RetryBudget(settings.policies.retries)
         self.model_sessions = ModelSessions(
             plan, writer, settings, observer, stop_signal, manifest, self.retry_budget
@@ -119,6 +122,10 @@ class _RunExecution:
         self.cell_run = CellRun(
             plan, writer, settings, self.recorder, self.scoring_executors, sending_cells, manifest
         )
+        self.batched_models = BatchedModels(
+            self.cell_run, earlier, observer, stop_signal,
+            lambda model: self.model_sessions.open(model, self.runners[model.id]), self._note_failure,
+        )  # fmt: skip
         self.watched_cells = WatchedCells(self.cell_run, observer.notify, settings.should_continue)
         self.search_run = SearchRun(
             manifest, writer, observer, stop_signal, self.recorder, earlier.search_rows, self._run_cell
@@ -153,7 +160,7 @@ class _RunExecution:
 
             manifest.sequential = new_entry(plan, settings.looks)
         rows, pending = read_earlier_rows(writer.folder, is_resumed=bool(resumed_manifest))
-        rows = reopen_failed_requests(rows, writer, observer)
+        rows = reopen_failed_requests(rows, writer, observer) if settings.batches.sends_unsent else rows
         earlier = EarlierSessions.from_rows(rows, pending)
         execution = cls(plan, runners, writer, settings, observer, stop_signal, manifest, earlier)
         execution._count_earlier_rows(rows)
@@ -221,16 +228,17 @@ class _RunExecution:
             )
             await blocks.run()
         else:
-            lists, alone = order_models(self.plan)
-            await run_side_by_side(self._run_models(models) for models in lists)
-            await self._run_models(alone)
+            lists, alone = order_models(self.plan, one_at_a_time=self.settings.machines is not None)
+            async with self.batched_models.submitted():
+                await run_side_by_side(self._run_models(models) for models in lists)
+                await self._run_models(alone)
         for model in self.plan.models:
             if any(self.recorder.finished_by_cell[cell.cell_id] for cell in self.plan.cells_of(model)):
                 self._record_task_metrics(model)
 
     async def _run_models(self, models: Sequence[Model]) -> None:
         """Run models one after another, and tell the observer of those that are finished."""
-        for model in models:
+        for model in filter(self.batched_models.is_live, models):
             if self.stop_signal.reason is not None:
                 return
             searches = self.plan.searches_of(model)
@@ -252,9 +260,9 @@ class _RunExecution:
     def write_final_state(self) -> None:
         """Write the final state to the manifest; called however the run ends."""
         self.scoring_executors.shutdown()
-        reason = self.stop_signal.reason
+        reason = self.stop_signal.reason or self.batched_models.describe_unfinished()
         state = "complete" if reason is None else "interrupted" if reason == "interrupted" else "stopped"
-        if state == "complete" and self.manifest.failures:
+        if self.stop_signal.reason is None and self.manifest.failures:
             state = "failed"
         self.manifest.state, self.manifest.reason = state, reason
         note_look(self.manifest, self.recorder.finished_by_cell)
@@ -264,7 +272,8 @@ class _RunExecution:
     async def _run_model(self, model: Model, runner: Runner) -> None:
         with self._note_failure(model):
             async with self.model_sessions.open(model, runner) as model_session:
-                for cells in shared_queues(self.plan.cells_of(model)):
+                one_at_a_time = self.settings.machines is not None
+                for cells in shared_queues(self.plan.cells_of(model), one_at_a_time=one_at_a_time):
                     if len(cells) > 1:
                         await run_in_shared_places(
                             cells,

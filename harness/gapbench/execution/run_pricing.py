@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from gapbench import pricing
 from gapbench.execution.attempts.reply_price import quote_model, usage_pricer
-from gapbench.execution.cost_bound import CostBound, estimate_cost_bounds
+from gapbench.execution.cost_bound import (
+    CostBound,
+    bound_attempt_usd,
+    bound_request_usd,
+    estimate_cost_bounds,
+)
 from gapbench.execution.earlier_sessions import RequestKey
 from gapbench.execution.setup import RunSetup
 from gapbench.execution.user_cost_bound import estimate_user_bounds
 from gapbench.pricing import GpuPrice, Quote, UnitPrices, Unpriced
-from gapbench.runner import Runner
+from gapbench.runner import BatchClient, Runner
+from gapbench.suite.plan import Cell, PlannedRequest
 from gapbench.values import Model, Usage
 
 if TYPE_CHECKING:
     from gapbench.execution.recording.observer import AttemptPricer
 
 
-def _price_of(setup: RunSetup, model: Model, served: str | None = None) -> Quote:
-    return quote_model(setup.runner_of(model.id), model, served)
+def _price_of(setup: RunSetup, model: Model, tier: str | None = None, served: str | None = None) -> Quote:
+    return quote_model(setup.runner_of(model.id), model, served, tier)
 
 
 def model_quotes(setup: RunSetup) -> dict[str, Quote]:
-    """Return the price of each model today, as the suite asks for it; those that play users too."""
-    return {model.id: _price_of(setup, model) for model in setup.asked_models.values()}
+    """Return the price of each model today, as the suite asks for it; those that play users too.
+
+    A model that is asked in batches has the price of the batch tier.
+    """
+    return {
+        model.id: _price_of(setup, model, BatchClient.tier if model.batch else None)
+        for model in setup.asked_models.values()
+    }
 
 
 def paid_models(setup: RunSetup) -> frozenset[str]:
@@ -65,7 +77,32 @@ def unpriced_models(setup: RunSetup) -> dict[str, str]:
 def attempt_pricer(setup: RunSetup) -> AttemptPricer:
     """Return a function that prices one attempt while the run is running."""
     models = setup.asked_models
-    return pricing.make_attempt_pricer(lambda model_id, served: _price_of(setup, models[model_id], served))
+    return pricing.make_attempt_pricer(
+        lambda model_id, tier, served: _price_of(setup, models[model_id], tier, served)
+    )
+
+
+def request_bounder(setup: RunSetup) -> Callable[[Cell, PlannedRequest], Decimal | None]:
+    """Return what gives the most that one request can cost. None: its price is unknown, or it is not billed by the call."""
+    quotes, paid = model_quotes(setup), paid_models(setup)
+
+    def bound(cell: Cell, planned: PlannedRequest) -> Decimal | None:
+        quote = quotes[cell.model.id]
+        if cell.model.id not in paid or not isinstance(quote, UnitPrices):
+            return None
+        return bound_request_usd(setup.plan, cell, planned, quote)
+
+    return bound
+
+
+def attempt_bounder(setup: RunSetup) -> Callable[[Cell], Decimal | None]:
+    """Return a function that gives the most that one attempt of a cell can cost. None: unknown, or not billed by the call."""
+
+    def bound(cell: Cell) -> Decimal | None:
+        quote = _price_of(setup, cell.model)
+        return bound_attempt_usd(setup.plan, cell, quote) if isinstance(quote, UnitPrices) else None
+
+    return bound
 
 
 def price_usage(setup: RunSetup, model: Model, usage: Usage, served: str | None) -> Decimal | None:

@@ -8,20 +8,25 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gapbench.agents import open_conversation
 from gapbench.execution.attempts.episode_sender import OpenConversation
+from gapbench.execution.batches.settings import BatchSettings
 from gapbench.execution.limits.unusable_answers import ShouldContinue, never_continue
 from gapbench.execution.recording.cell_scorer import CellScorer, make_cell_scorer
 from gapbench.execution.recording.observer import AttemptPricer
-from gapbench.execution.setup import build_runner
+from gapbench.execution.replicas.replica_runner import build_runner
 from gapbench.runner import Runner
 from gapbench.store.first_call_entry import FirstCallEntry
 from gapbench.suite.plan import Cell
 from gapbench.suite.suite import Suite
 from gapbench.values import Model
+from gapbench.values.cache_place import CachePlace
 from gapbench.values.policies import RunPolicies
+
+if TYPE_CHECKING:
+    from gapbench.execution.machines.machine_group import MachineGroup
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,11 @@ class RunSettings:
         while_sending: Entered while a cell's requests are in flight; it pauses what would take CPU time from the client.
         make_scoring_executor: Returns what runs slow scorers, with so many threads; the run shuts it down.
         open_conversation: Opens the conversation of an episode.
+        batches: How the models are treated that are asked in batches.
         make_user_runner: Returns the runner of a model that plays users, not open yet.
+        bound_attempt: Returns the most that one attempt of a cell can cost in US dollars, or None if that is unknown or
+            nothing; machines that send may hold so much for each request.
+        machines: The machines that send. None: this one.
     """
 
     policies: RunPolicies = field(default_factory=RunPolicies)
@@ -61,16 +70,18 @@ class RunSettings:
     make_scoring_executor: Callable[[int], Executor] = ThreadPoolExecutor
     open_conversation: OpenConversation = open_conversation
     make_user_runner: Callable[[Model], Runner] = build_runner
+    batches: BatchSettings = field(default_factory=BatchSettings)
+    bound_attempt: Callable[[Cell], Decimal | None] = lambda _: None
+    machines: MachineGroup | None = None
 
 
-def policies_from_suite(suite: Suite, cache: Path | None = None) -> RunPolicies:
+def policies_from_suite(suite: Suite, cache: CachePlace | None = None) -> RunPolicies:
     """Return the policies that a suite asks for.
 
     Args:
         suite: The suite.
-        cache: Response cache directory, overrides the suite's. None: as the suite says.
+        cache: Where answers are kept, overrides the suite's. None: as the suite says.
     """
-    suite_cache = suite.path.parent / suite.cache if suite.cache else None
     return RunPolicies(
         retries=suite.retries.to_policy(),
         timeouts=suite.timeouts.to_policy(),
@@ -78,5 +89,5 @@ def policies_from_suite(suite: Suite, cache: Path | None = None) -> RunPolicies:
         limits={
             model.id: model.limits.to_rate_limits() for model in (*suite.models, *suite.users) if model.limits
         },
-        cache=cache or suite_cache,
+        cache=cache or suite.cache_place,
     )

@@ -13,12 +13,15 @@ from typing import Any
 from gapbench import runner as runners
 from gapbench.errors import InputError
 from gapbench.execution.adaptive_setup import refuse_adaptive
+from gapbench.execution.batches.batchable import choose_batched, refuse_unbatchable
+from gapbench.execution.replicas.replica_runner import build_runner
 from gapbench.execution.user_models import played_user_of, user_model_of
 from gapbench.runner import Runner, owns_server
 from gapbench.scoring.task_scorer import make_task_scorer
 from gapbench.suite.data_policy import refuse_private_tasks
 from gapbench.suite.documents.addresses import validate_address
 from gapbench.suite.plan import Plan, build_plan
+from gapbench.suite.shards import shard_of
 from gapbench.suite.suite import Suite, load_suite
 from gapbench.suite.tasks.task import Task
 from gapbench.values import Model
@@ -38,8 +41,10 @@ class Selection:
         allow_code: Whether Python that the suite's tasks name may run in this process. Stored in ``run.json``
             for information, and never read from there.
         until_sure: Whether the run stops when it is sure of its overall verdict.
+        batch: Whether models whose provider has a batch API are asked through it, unless the suite says otherwise.
         in_file_order: Whether a limit takes the first rows of the file, as gapbench 0.1 did. Only for runs of that
             version, which keep their samples.
+        shard: Number of the only shard to run, from 0. None: the whole plan.
     """
 
     suite: str
@@ -49,6 +54,8 @@ class Selection:
     allow_code: bool = False
     until_sure: bool = False
     in_file_order: bool = False
+    batch: bool = False
+    shard: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the form that is stored in ``run.json``."""
@@ -59,7 +66,9 @@ class Selection:
             "limit": self.limit,
             "allow_code": self.allow_code,
             "until_sure": self.until_sure,
+            "batch": self.batch,
             "order": "file" if self.in_file_order else "spread",
+            **({} if self.shard is None else {"shard": self.shard}),
         }
 
     @classmethod
@@ -75,12 +84,14 @@ class Selection:
         """
         given = value if isinstance(value, dict) else {}
         models, tasks, limit = given.get("models"), given.get("tasks"), given.get("limit")
+        shard = given.get("shard")
         lists = [names for names in (models, tasks) if isinstance(names, list)]
         words = [given.get("suite"), *(name for names in lists for name in names)]
         if (
             len(lists) < 2
             or not all(isinstance(word, str) for word in words)
             or not (limit is None or type(limit) is int)
+            or not (shard is None or (type(shard) is int and shard >= 0))
         ):
             raise InputError(f"run.json: selection: found {value!r}; it does not say which suite was run")
         return cls(
@@ -91,6 +102,8 @@ class Selection:
             allow_code,
             until_sure=given.get("until_sure") is True,
             in_file_order=given.get("order") != "spread",
+            batch=given.get("batch") is True,
+            shard=shard,
         )
 
 
@@ -131,7 +144,7 @@ def build_run_setup(selection: Selection) -> RunSetup:
     suite = load_suite(Path(selection.suite))
     if not selection.allow_code:
         suite.refuse_programs()
-    models = _select_models(suite, selection.models)
+    models = choose_batched(suite, _select_models(suite, selection.models), wants_all=selection.batch)
     closed_models = [model.id for model in models if model.weights == "closed"]
     tasks = _select_tasks(suite, selection, closed_models)
     for task in tasks:
@@ -154,7 +167,11 @@ def build_run_setup(selection: Selection) -> RunSetup:
     )
     plan = replace(plan, users=find_users(suite, tasks, models))
     refuse_adaptive(suite, plan)
-    runners_by_model = {model.id: _build_suite_runner(suite, model) for model in models}
+    refuse_unbatchable(suite, plan, until_sure=selection.until_sure)
+    if selection.shard is not None:
+        plan = shard_of(plan, selection.shard)
+        plan = replace(plan, users=find_users(suite, plan.tasks, plan.models))
+    runners_by_model = {model.id: _build_suite_runner(suite, model) for model in plan.models}
     _refuse_missing_logprobs(suite, plan, runners_by_model)
     user_runners = {model.id: _build_suite_runner(suite, model) for model in plan.users.values()}
     for model in plan.users.values():
@@ -274,18 +291,21 @@ def make_ad_hoc_model(runner: str, name: str, url: str | None) -> Model:
     Raises:
         InputError: The address is wrong, the runner is not installed, or it does not state whether weights are open.
     """
-    if url is not None:
-        try:
-            validate_address(url)
-        except ValueError as exc:
-            raise InputError(f"--model {runner}:{name}: {exc}") from exc
+    addresses = () if url is None else tuple(url.split(","))
+    try:
+        for address in addresses:
+            validate_address(address)
+    except ValueError as exc:
+        raise InputError(f"--model {runner}:{name}: {exc}") from exc
     weights = runners.runner_info(runner).weights
     if weights is None:
         raise InputError(
             f"--model {runner}:{name}: runner {runner!r} does not state whether this model's weights are open; "
             "put the model into a suite with weights: open or weights: closed"
         )
-    return Model(id=name.rsplit("/", 1)[-1], runner=runner, name=name, weights=weights, base_url=url)
+    model = Model(id=name.rsplit("/", 1)[-1], runner=runner, name=name, weights=weights)
+    replicas = addresses if len(addresses) > 1 else ()
+    return replace(model, base_url=addresses[0], replicas=replicas) if addresses else model
 
 
 def _select_tasks(suite: Suite, selection: Selection, closed_models: Sequence[str]) -> list[Task]:
@@ -307,15 +327,6 @@ def _select_tasks(suite: Suite, selection: Selection, closed_models: Sequence[st
         msg = f"--task {unknown[0]!r} is not in {suite.path}{hint} it has: {', '.join(names)}"
         raise InputError(msg)
     return tasks
-
-
-def build_runner(model: Model) -> Runner:
-    """Return a model's runner, not open yet.
-
-    Raises:
-        InputError: The runner is not installed, or does not accept the model's settings.
-    """
-    return runners.load_runner_class(model.runner)(model)
 
 
 def _build_suite_runner(suite: Suite, model: Model) -> Runner:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from gapbench import credentials, transport
 from gapbench.execution.attempts.lag_meter import LagMeter
 from gapbench.execution.attempts.request_sender import Deliver, RequestSender
-from gapbench.execution.attempts.response_cache import ResponseCache
+from gapbench.execution.attempts.response_cache import ResponseCache, open_response_cache
 from gapbench.execution.attempts.user_sender import UserSender
 from gapbench.execution.limits.admission import AdmissionControl
 from gapbench.execution.limits.stop_signal import StopSignal
@@ -36,6 +36,7 @@ class UserSession:
     session: Session
     policies: RunPolicies
     admission: AdmissionControl
+    _caches: list[ResponseCache] = field(default_factory=list)
 
     async def open(self) -> None:
         """Open the runner after checking that its address accepts connections.
@@ -50,8 +51,10 @@ class UserSession:
         await self.runner.open(self.session)
 
     async def close(self) -> None:
-        """Close the runner."""
+        """Close the runner, and the caches of its senders."""
         await self.runner.close()
+        for cache in self._caches:
+            await cache.close()
         credentials.redact_files_in(self.session.log_dir)
 
     def make_sender(
@@ -74,7 +77,9 @@ class UserSession:
             seed: Seed of the back-off's jitter.
             on_given_up: See :class:`gapbench.execution.attempts.user_sender.UserSender`.
         """
-        cache = None if self.policies.cache is None else ResponseCache.open(self.policies.cache)
+        cache = open_response_cache(self.policies.cache, self.session.notify)
+        if cache is not None:
+            self._caches.append(cache)
         sender = RequestSender(
             make_user_cell(cell, self.model),
             self.runner,

@@ -52,17 +52,21 @@ def make_usage_pricer(quote: Callable[[str | None], Quote]) -> UsagePricer:
     return price
 
 
-def make_attempt_pricer(quote: Callable[[str, str | None], Quote]) -> Callable[[Attempt], Decimal | None]:
+def make_attempt_pricer(
+    quote: Callable[[str, str | None, str | None], Quote],
+) -> Callable[[Attempt], Decimal | None]:
     """Return what prices an attempt; None: its price is unknown, or it is not billed by the call.
 
     Args:
-        quote: The price of a model by its id, under the model id that was served. None: under the one asked.
+        quote: The price of a model by its id, at the service tier that the reply named (None: standard), under the model
+            id that was served (None: under the one asked).
     """
-    pricers: dict[str, UsagePricer] = {}
+    pricers: dict[tuple[str, str | None], UsagePricer] = {}
 
     def price(row: Attempt) -> Decimal | None:
-        if row.model_id not in pricers:
-            pricers[row.model_id] = make_usage_pricer(partial(quote, row.model_id))
+        key = (row.model_id, row.service_tier)
+        if key not in pricers:
+            pricers[key] = make_usage_pricer(partial(quote, *key))
         usage = Usage(
             row.input_tokens,
             row.cached_input_tokens,
@@ -70,6 +74,6 @@ def make_attempt_pricer(quote: Callable[[str, str | None], Quote]) -> Callable[[
             row.cache_write_1h_tokens,
             row.output_tokens,
         )
-        return pricers[row.model_id](usage, row.model_served, row.image_count)
+        return pricers[key](usage, row.model_served, row.image_count)
 
     return price

@@ -22,6 +22,8 @@ import yaml
 from gapbench.pricing.price_file import read_price_file, user_price_file
 from gapbench.pricing.rates import GpuPrice, TokenRates, UnitPrices, Unpriced, to_decimal
 
+BATCH_TIER = "batch"
+"""The tier of answers from a batch API. Without a price of its own such an answer has none: half of it may be charged."""
 STANDARD_TIERS = frozenset({"", "auto", "default", "standard", "on_demand"})
 _DATED = re.compile(r"-(\d{8}|\d{4}-\d{2}-\d{2})$")
 
@@ -157,7 +159,7 @@ def book_price(provider: str, model: str, day: date, tier: str) -> UnitPrices | 
 
 
 def row_price(row: Mapping[str, Any], tier: str) -> UnitPrices:
-    """Return the price that one row of the book gives at a service tier."""
+    """Return the price that one row of the book gives at a service tier: without one of its own, the standard price."""
     priced, note = row, None
     if tier not in STANDARD_TIERS:
         if tier in row.get("tiers", {}):

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import Any
 
 from gapbench.pricing.genai_prices_source import catalogue_price
-from gapbench.pricing.price_book import book_price, gpu_price
+from gapbench.pricing.price_book import BATCH_TIER, book_price, gpu_price
 from gapbench.pricing.rates import (
     GpuPrice,
     RequestCost,
@@ -76,7 +76,13 @@ def model_price(
     if cost and (
         "input_usd_per_mtok" in cost or "output_usd_per_mtok" in cost or "cached_input_usd_per_mtok" in cost
     ):
-        return _suite_price(cost, model, _listed(cost, provider, model, at, service_tier))
+        is_batch = (service_tier or "").lower() == BATCH_TIER and not cost.get("given_by")
+        if is_batch and "batch" not in cost:
+            return Unpriced(
+                "cost gives no price of a batch; add batch: {input_usd_per_mtok: …, output_usd_per_mtok: …} to it"
+            )
+        stated = {**cost, "cached_input_usd_per_mtok": None, **cost["batch"]} if is_batch else cost
+        return _suite_price(stated, model, _listed(cost, provider, model, at, service_tier))
     if cost and ("provider" in cost or "model" in cost):
         provider = cost.get("provider") or provider
         if provider is None:
@@ -102,7 +108,8 @@ def find_price(provider: str, model: str, at: date, service_tier: str | None = N
         provider: Such as ``openai``.
         model: The resolved model id; a trailing date is ignored where only the bare id is known.
         at: Day of the request, or its instant.
-        service_tier: Such as ``batch`` or ``flex``. None: standard.
+        service_tier: Such as ``batch`` or ``flex``. None: standard. A tier without a price has the standard one, with a note;
+            only ``batch`` then has none.
     """
     if _ALIAS.search(model):
         return Unpriced(
@@ -111,8 +118,15 @@ def find_price(provider: str, model: str, at: date, service_tier: str | None = N
         )
     tier = (service_tier or "").lower()
     day = at.date() if isinstance(at, datetime) else at
-    found = book_price(provider, model, day, tier)
-    return found if found is not None else catalogue_price(provider, model, at, tier)
+    found: UnitPrices | Unpriced | None = book_price(provider, model, day, tier)
+    if found is None:
+        found = catalogue_price(provider, model, at, tier)
+    if tier == BATCH_TIER and isinstance(found, UnitPrices) and found.note is not None:
+        return Unpriced(
+            f"there is no price for the batch tier of {model}, and the standard price is not what a batch costs; give it cost: "
+            "{input_usd_per_mtok, output_usd_per_mtok, batch: {input_usd_per_mtok, output_usd_per_mtok}} in the suite"
+        )
+    return found
 
 
 def _listed(

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from gapbench import formatting
 from gapbench.analysis.quality.answer import Answer, TwoSides, answer_of
+from gapbench.analysis.quality.fairness import BATCH_WORDS
 from gapbench.analysis.quality.gap import GapTable
 from gapbench.report.tables.ladders import describe_rung_gap
 
@@ -160,6 +161,8 @@ def _speed(answer: Answer) -> str:
     if not (answer.closed_model or answer.open_model):
         return "no times: no model answered"
     if not _known(answer.response_p50_s):
+        if any(BATCH_WORDS in line for line in answer.fairness):
+            return "no times: answers of a batch have none"
         return "no times: too few answers to the same requests"
     middle = _both(answer.response_p50_s, formatting.format_seconds)
     load = f" at {answer.load}" if answer.load else ""

@@ -15,9 +15,10 @@ from typing import Any
 from gapbench.analysis.cost.attempt_costs import Bill, bill
 from gapbench.analysis.cost.cost import CostTable, cost
 from gapbench.analysis.frames import Folders, Runs, load_runs
+from gapbench.analysis.quality.failures import failures
 from gapbench.analysis.quality.gap import GapTable, gap
 from gapbench.analysis.quality.pass_at_k import PassAtK, summarize_pass_at_k
-from gapbench.analysis.quality.summary import Summary, failures, summarize
+from gapbench.analysis.quality.summary import Summary, summarize
 from gapbench.analysis.quality.trajectories import TrajectoryTable, summarize_trajectories
 from gapbench.report.answer import AnswerText, answer_json, answer_text
 from gapbench.report.table import Table
@@ -102,6 +103,10 @@ class ResultTables:
 
     def unanswered_models(self) -> dict[str, str]:
         """Return each model that answered no request, with why: the kinds of failure, and what the most frequent said."""
+        tally = self.runs.tally
+        tally = tally[(tally["final"] & ~tally["phase"].isin(["judge", "user"])).to_numpy(dtype=bool)]
+        if set(tally["model_id"]) == set(tally["model_id"][(tally["outcome"] != "infra").to_numpy()]):
+            return {}
         frame = self.runs.frame[["model_id", "phase", "final", "outcome", "failure_kind"]]
         frame = frame[frame["final"] & ~frame["phase"].isin(["judge", "user"])]
         kinds = {

@@ -10,6 +10,7 @@ import math
 import numpy as np
 from scipy import special
 
+from gapbench.stats.bootstrap import distinct
 from gapbench.stats.power import MIN_CLUSTERS
 from gapbench.stats.proportions import Floats
 
@@ -48,7 +49,8 @@ class ScoreTest:
         """Compute what every hypothesized gap needs."""
         n, groups = len(difference), len(sizes)
         self.gap = float(difference.mean())
-        self._values, counts = np.unique(difference, return_counts=True)
+        self._values, places = distinct(difference)
+        counts = np.bincount(places)
         self._shares = counts / n
         self._is_binary = bool(np.isin(self._values, (-1.0, 0.0, 1.0)).all())
         # If all differences are equal, they do not show how large others can be.

@@ -14,6 +14,7 @@ from typing_extensions import TypedDict
 from gapbench.runner import runner_info_or_default
 from gapbench.store.first_call_entry import FirstCallEntry
 from gapbench.store.look_entries import EarlierLook, SequentialEntry
+from gapbench.store.machine_entry import MachineEntry
 from gapbench.store.manifest_types import Count, Day, Entry, JsonObject, Number, PlainName, UtcTime
 
 
@@ -50,7 +51,8 @@ class ModelEntry(Entry):
         name: Its name for the provider.
         weights: Whether its weights are open or closed.
         released: Day of its release. None: unknown.
-        base_url: Address of its server. None: the runner's own.
+        base_url: Address of its server, or of the first one. None: the runner's own.
+        replicas: Addresses of all its servers. []: it has one.
         simulated: Whether its answers are simulated.
         transport: Code that sent its requests: ``lean`` or ``httpx2``.
         price_provider: Its provider in the price book, as its runner stated it. None: no provider. Absent in runs of
@@ -59,6 +61,7 @@ class ModelEntry(Entry):
         options: Options of its runner.
         cost: What it costs. None: its provider's list price.
         facts: What the runner reported of the server; {} before it was opened.
+        batch: Whether its answers came from the provider's batch API.
     """
 
     id: str
@@ -74,6 +77,8 @@ class ModelEntry(Entry):
     options: JsonObject
     cost: CostEntry | None
     facts: JsonObject
+    batch: bool = False
+    replicas: list[str] = Field(default_factory=list)
 
     @property
     def known_price_provider(self) -> str | None:
@@ -156,6 +161,7 @@ class CellEntry(Entry):
         unusable: Why the rest of the cell is not sent: nearly all of the first answers cannot be used. None: it is sent.
         beside: Ids of the cells that were sent at the same time, at least in part. []: none.
         cut_short: Whether a search stopped it because its target was out of reach.
+        machines: The machines that sent it, in each session. []: the conductor's own.
     """
 
     cell_id: str
@@ -177,6 +183,7 @@ class CellEntry(Entry):
     beside: list[str] = Field(default_factory=list)
     cut_short: bool = False
     unusable: str | None = None
+    machines: list[MachineEntry] = Field(default_factory=list)
 
 
 class SearchEntry(Entry):
@@ -260,6 +267,9 @@ class RunManifest(Entry):
         origin: Id of the first run of that chain. None: the run continues none, or an older gapbench wrote it.
         remade_at: When the file was rebuilt from the rows. None: it was never lost.
         users: The models that play users of episodes, which may be among ``models`` too. []: there are none.
+        shard: The place of the only shard that was run, see :class:`gapbench.values.shard.ShardKey`. None: it is a whole
+            run.
+        shards: The shards that it was merged from, with their machines, versions and times. []: it was not merged.
     """
 
     schema_version: int = Field(alias="schema")
@@ -292,6 +302,8 @@ class RunManifest(Entry):
     origin: str | None = None
     remade_at: str | None = None
     users: list[ModelEntry] = Field(default_factory=list)
+    shard: JsonObject | None = None
+    shards: list[JsonObject] = Field(default_factory=list)
 
     @classmethod
     def from_json(cls, value: Any) -> Self:

@@ -79,6 +79,19 @@ def check_store_writable(results: Path) -> None:
         _list_names(store, f"{place}/{PROBE_NAME}-none")  # uploading a run lists what is there
 
 
+def has_run(run: Path) -> bool:
+    """Return whether a run was uploaded to its address.
+
+    Args:
+        run: Its folder in the mirror.
+
+    Raises:
+        ResultsError: The store cannot be read.
+    """
+    with _open_store(run, "cannot read") as (store, place):
+        return "run.json" in _list_names(store, place)
+
+
 def pull_run(run: Path, *, allow_local_only: bool = False) -> None:
     """Download what changed at a run's address.
 

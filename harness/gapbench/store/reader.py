@@ -22,6 +22,7 @@ from gapbench.errors import LostManifestError, ResultsError
 from gapbench.store import score_overlay
 from gapbench.store.journal_rows import JournalRow, is_journal_row
 from gapbench.store.manifest import RunManifest
+from gapbench.store.part_facts import check_part_version, unreadable_part
 from gapbench.store.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA, SCHEMA_VERSION, TELEMETRY_SCHEMA
 from gapbench.store.score_overlay import REPLACED_IN
 from gapbench.values import ATTEMPT_KEY, Attempt
@@ -256,7 +257,7 @@ def part_readers(
             if number in closed
         ]
         reads += [
-            partial(_read_journal, path, kind, stored, names)
+            partial(journal_table, path, kind, stored, names)
             for number, path in numbered_files(run, "journal").items()
             if number not in closed
         ]
@@ -268,10 +269,18 @@ def part_readers(
             )
 
 
-def _read_journal(path: Path, kind: str, schema: pa.Schema, columns: Sequence[str]) -> pa.Table:
+def journal_table(path: Path, kind: str, schema: pa.Schema, columns: Sequence[str] | None = None) -> pa.Table:
+    """Return the rows of a journal.
+
+    Args:
+        path: The journal.
+        kind: Name of the table's files, such as ``attempts``.
+        schema: The table's columns and their types.
+        columns: Columns to return; None: all.
+    """
     found = (row.table(kind) for row in read_journal_rows(path))
     rows = [parse_started_at(row) for row in found if row is not None]
-    return pa.Table.from_pylist(rows, schema=schema).select(columns)
+    return pa.Table.from_pylist(rows, schema=schema).select(schema.names if columns is None else columns)
 
 
 def read_part(path: Path, wanted: pa.Schema, skip_rows: int = 0, categorical: Sequence[str] = ()) -> pa.Table:
@@ -288,19 +297,14 @@ def read_part(path: Path, wanted: pa.Schema, skip_rows: int = 0, categorical: Se
     """
     try:
         file = _open_parquet(path, categorical)
-        metadata = file.schema_arrow.metadata or {}
-        version = int(metadata.get(b"gapbench.schema", b"1"))
-        if version > SCHEMA_VERSION:
-            msg = f"{path} has schema {version}, this gapbench reads up to {SCHEMA_VERSION}; install a newer one"
-            raise ResultsError(msg)
+        check_part_version(path, file.schema_arrow.metadata)
         if skip_rows >= file.metadata.num_rows:
             return wanted.empty_table()
         names = set(file.schema_arrow.names)
         there = [name for name in wanted.names if name in names]
         table = file.read(columns=there, use_threads=False)
     except (pa.ArrowInvalid, OSError) as exc:
-        msg = f"{path} cannot be read ({exc}); move it away and `bench run --resume` repeats its requests"
-        raise ResultsError(msg) from exc
+        raise unreadable_part(path, exc) from exc
     for name in wanted.names:
         if name not in there:
             table = table.append_column(wanted.field(name), pa.nulls(table.num_rows, wanted.field(name).type))

@@ -24,12 +24,24 @@ class GpuCost(StrictModel):
     weights: str | None = Field(None, description="the model on Hugging Face, to find who hosts it")
 
 
+class BatchCost(StrictModel):
+    """Token prices of answers from a batch API."""
+
+    input_usd_per_mtok: Amount = Field(description="dollars per million input tokens")
+    output_usd_per_mtok: Amount = Field(description="dollars per million output tokens, reasoning included")
+    cached_input_usd_per_mtok: Amount | None = Field(None, description="default: the input price")
+
+
 class TokenCost(StrictModel):
     """Token prices."""
 
     input_usd_per_mtok: Amount = Field(description="dollars per million input tokens")
     output_usd_per_mtok: Amount = Field(description="dollars per million output tokens, reasoning included")
     cached_input_usd_per_mtok: Amount | None = Field(None, description="default: the input price")
+    batch: BatchCost | None = Field(
+        None,
+        description="what the provider's batch API charges; default: unknown, as it is not the price above",
+    )
     source: str | None = Field(None, description="source of the price, shown with it")
 
 

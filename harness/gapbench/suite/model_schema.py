@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, create_model, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
@@ -20,6 +20,7 @@ from gapbench.suite.documents.addresses import validate_address
 from gapbench.suite.run_policies import LimitsDocument
 from gapbench.suite.tasks.schema import ParamsDocument
 from gapbench.values import Model, Transport
+from gapbench.values.requests import ReplicaChoice
 from gapbench.values.thinking import AUTO, thinking_rules_for
 
 _KEY_LIKE = re.compile(r"^(?=.*[a-z])(?=.*[0-9])[A-Za-z0-9_\-]{24,}$")
@@ -39,7 +40,14 @@ class ModelDocument(StrictModel):
         description="open if the weights can be downloaded, else closed"
     )
     released: date | None = Field(None, description="day of release, for the lag in months")
-    base_url: str | None = Field(None, description="endpoint; default: the provider's own")
+    base_url: str | Annotated[list[str], Field(min_length=1, max_length=256)] | None = Field(
+        None, description="endpoint, or a list of those of its replicas; default: the provider's own"
+    )
+    replica_choice: ReplicaChoice = Field(
+        "least_in_flight",
+        description="which replica gets a request: the one with the least in flight, or with `prefix` the one that has seen "
+        "the prompt's start, for its KV cache",
+    )
     key_env: str | None = Field(None, description="environment variable that holds the key")
     params: ParamsDocument = Field(
         default_factory=ParamsDocument, description="parameters for this model alone"
@@ -59,6 +67,11 @@ class ModelDocument(StrictModel):
         AUTO,
         description="which thinking marks to look for in the text of a reply: auto (those of the model's family and"
         " those that many models use), off, or names of rules",
+    )
+    batch: bool | None = Field(
+        None,
+        description="whether its answers come from the provider's batch API: within a day, at a lower price, without times;"
+        " default: as `bench run --batch` says",
     )
     options: dict[str, Any] = Field(default_factory=dict, description="settings for the runner")
 
@@ -114,24 +127,35 @@ class ModelDocument(StrictModel):
 
     @field_validator("base_url")
     @classmethod
-    def _check_address(cls, value: str | None) -> str | None:
-        return value if value is None else validate_address(value)
+    def _check_address(cls, value: str | list[str] | None) -> str | list[str] | None:
+        addresses = [value] if isinstance(value, str) else value or []
+        for address in addresses:
+            validate_address(address)
+        plain = [address.rstrip("/") for address in addresses]
+        twice = next((address for address in plain if plain.count(address) > 1), None)
+        if twice is not None:
+            raise ValueError(f"{twice!r} is listed twice; list each replica once")
+        return value
 
     def to_model(self, default_transport: Transport = "lean") -> Model:
         """Return the model as a runner gets it; the plan adds the suite's default parameters."""
+        addresses = [self.base_url] if isinstance(self.base_url, str) else self.base_url or []
         return Model(
             id=self.id,
             runner=self.runner,
             name=self.model or self.id,
             weights=self.weights,
             released=self.released,
-            base_url=self.base_url,
+            base_url=addresses[0] if addresses else None,
+            replicas=tuple(addresses) if len(addresses) > 1 else (),
+            replica_choice=self.replica_choice,
             key_env=self.key_env,
             params=self.params.to_params(),
             options=dict(self.options),
             cost=self.cost.model_dump(exclude_unset=True) if self.cost else None,
             transport=self.transport or default_transport,
             thinking_in_text=_as_names(self.thinking_in_text),
+            batch=bool(self.batch),
         )
 
 

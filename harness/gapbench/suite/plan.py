@@ -37,6 +37,7 @@ from gapbench.values import (
     canonical_json,
     sha256,
 )
+from gapbench.values.shard import ShardKey
 
 __all__ = [
     "DEFAULT_DECOY",
@@ -207,6 +208,7 @@ class Plan:
     notes: tuple[str, ...] = field(default=())
     searches: tuple[PlannedSearch, ...] = ()
     users: Mapping[str, Model] = field(default_factory=dict)
+    shard: ShardKey | None = None
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -262,13 +264,21 @@ def build_plan(
 ) -> Plan:
     """Return the plan of a suite whose documents are already checked.
 
-    A task's parameters override the suite's ``defaults``; a model's override both.
+    A task's parameters override the suite's ``defaults``; a model's override both. A model that is asked in batches gets
+    no warm-up: it has no times.
     """
     pairs = [
         (model, task, merge_params(defaults, task.params, model.params)) for model in models for task in tasks
     ]
     cells = tuple(
-        Cell(model, task, load, params, repeats * task.repeats, seed)
+        Cell(
+            model,
+            task,
+            replace(load, warmup_requests=0) if model.batch else load,
+            params,
+            repeats * task.repeats,
+            seed,
+        )
         for model, task, params in pairs
         for load in loads
     )

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, field_validator
 
 from gapbench.errors import DocumentError
 from gapbench.suite.arena_fields import ArenaDocument
@@ -37,6 +37,7 @@ from gapbench.suite.tasks.task_places import TaskPlaces
 from gapbench.suite.tasks.tool_schema import Tools, ToolsAs
 from gapbench.suite.tco_fields import TcoDocument
 from gapbench.values import Model, canonical_json, sha256
+from gapbench.values.cache_place import CachePlace, parse_cache_place
 
 
 class Suite(StrictModel):
@@ -95,7 +96,8 @@ class Suite(StrictModel):
     cache: str | None = Field(
         None,
         min_length=1,
-        description="folder of the response cache, for accuracy runs; cached answers have no timing and no cost",
+        description="folder of the response cache, or redis://HOST:PORT/DB for one that several runs share; for accuracy runs: "
+        "cached answers have no timing and no cost",
     )
     breaker: BreakerDocument = Field(
         default_factory=BreakerDocument, description="when to give up on a model"
@@ -128,6 +130,19 @@ class Suite(StrictModel):
     def content(self) -> dict[str, Any]:
         """The keys and values of the file."""
         return dict(self._document.value)
+
+    @property
+    def cache_place(self) -> CachePlace | None:
+        """Where answers are kept. None: nowhere."""
+        place = None if self.cache is None else parse_cache_place(self.cache)
+        return self.path.parent / place if isinstance(place, Path) else place
+
+    @field_validator("cache")
+    @classmethod
+    def _check_cache(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_cache_place(value)
+        return value
 
     def model_location(self, model_id: str) -> str:
         """Return ``file:line`` of a model, or the file alone for one that is not in it."""

@@ -55,6 +55,8 @@ class ExchangeRecord:
             report it.
         error_response: A response with an error status that the SDK will turn into its own error. None: there is none.
         stray_text: The start of the text that an event stream had outside of events. "": nothing.
+        replica: Address of the replica that the request went to. None: the model has one address.
+        others_answer: Whether other replicas are in use, at the end of the exchange.
     """
 
     def __init__(self) -> None:
@@ -69,6 +71,8 @@ class ExchangeRecord:
         self.headers: Mapping[str, str] = {}
         self.transport: str | None = None
         self.stray_text = ""
+        self.replica: str | None = None
+        self.others_answer = False
         self._body: httpx2.AsyncByteStream | None = None
 
     def set_response(self, status: int, headers: Mapping[str, str], body: httpx2.AsyncByteStream) -> None:

@@ -136,6 +136,23 @@ class RequestTemplates:
         if record.error_response is not None:
             await self._create(call.body)
 
+    async def body_of(self, call: Call) -> bytes:
+        """Return the body that :meth:`send` would send for a call. Nothing is sent.
+
+        Raises:
+            RunnerError: The SDK cannot build it.
+        """
+        try:
+            with record_exchange():
+                template = await self._template_for(call)
+                filled = None if template is None else template.fill(call)
+                if filled is not None:
+                    return filled.partition(b"\r\n\r\n")[2]
+                request = await self._capture_request(call.body)
+            return b"" if request is None else await request.aread()
+        except Exception as exc:
+            raise self._to_runner_error(exc) from exc
+
     async def _template_for(self, call: Call) -> RequestTemplate | None:
         if call.template_key is None:
             return None

@@ -99,7 +99,7 @@ class Attempt:
         "requests in flight, or requests per second (of a ramp and a replay the mean); 0 for imported rows",
     ]
     worker: Annotated[Int32, "the worker process, from 0"]
-    transport: Annotated[Label | None, "how the reply arrived: lean, httpx2, in-process or cache"]
+    transport: Annotated[Label | None, "how the reply arrived: lean, httpx2, in-process, batch or cache"]
     response_id: Annotated[str | None, "the provider's id of the reply"]
     system_fingerprint: Annotated[Label | None, "the provider's mark of its serving configuration"]
     service_tier: Annotated[Label | None, "the tier the provider says it used"]
@@ -173,6 +173,10 @@ class Attempt:
     ] = None
     complexity: Annotated[
         float | None, "difficulty on the ladder's own measure, such as the number of steps; null: not known"
+    ] = None
+    replica: Annotated[
+        Label | None,
+        "address of the replica that the request went to; null: the model has one address, or the answer was cached",
     ] = None
 
 

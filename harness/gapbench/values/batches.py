@@ -32,7 +32,7 @@ class BatchRequest:
     """One request of a batch.
 
     Attributes:
-        custom_id: Our name of it, unique in the batch; 1 to 64 of ``A-Z a-z 0-9 _ -``. Results are matched by it.
+        custom_id: Our name of it, unique in the batch; 1 to 32 of ``A-Z a-z 0-9 _ -``. Results are matched by it.
         call: What ``runner.prepare`` returned.
     """
 
@@ -49,7 +49,8 @@ class Batch:
         state: ``waiting`` until the provider works on it, ``running``, or ``ended``: it will not change any more. Only
             then can its results be read, if there are any.
         state_raw: The provider's own word, such as ``expired``.
-        label: Our label, as given to :meth:`gapbench.runner.BatchClient.create`. None: it is not one of ours.
+        label: Our label, as given to :meth:`gapbench.runner.BatchClient.create`. None: it is not one of ours, or the
+            provider does not tell yet.
         created_at: When the provider accepted it. None: it does not say.
         expires_at: When the provider gives up what is not answered by then. None: it does not say.
         total: Requests in it. None: the provider does not say.

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from gapbench.values.cache_place import CachePlace
 from gapbench.values.failure_kinds import failure_traits
 from gapbench.values.requests import Failure, Model, Session
 
@@ -144,14 +145,14 @@ class RunPolicies:
         timeouts: Deadlines of one attempt.
         breaker: When a model is given up.
         limits: By model id, what the provider allows. A model without an entry has no known limits.
-        cache: Response cache directory. None: every request is sent.
+        cache: Where answers are kept. None: every request is sent.
     """
 
     retries: RetryPolicy = field(default_factory=RetryPolicy)
     timeouts: Timeouts = field(default_factory=Timeouts)
     breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
     limits: Mapping[str, RateLimits] = field(default_factory=dict)
-    cache: Path | None = None
+    cache: CachePlace | None = None
 
     def make_session(self, model: Model, log_dir: Path, connections: int) -> Session:
         """Return what a model's runner is opened with.

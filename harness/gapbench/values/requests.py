@@ -17,6 +17,7 @@ from gapbench.values.tools import ResponseSchema, ToolSet
 Channel = Literal["answer", "reasoning"]
 Weights = Literal["open", "closed"]
 Transport = Literal["lean", "httpx2"]
+ReplicaChoice = Literal["least_in_flight", "prefix"]
 Disclosure = Literal["verbatim", "summary", "hidden", "none", "unknown"]
 FinishReason = Literal["stop", "length", "refusal", "tool", "other"]
 
@@ -76,6 +77,10 @@ class Model:
         transport: Which code sends this model's HTTP requests; see :class:`Session`.
         thinking_in_text: Which marks of thinking are looked for in the text of a reply: ``auto``, ``off``, or names of
             rules; see :func:`gapbench.values.thinking.thinking_rules_for`.
+        batch: Whether its answers come from the provider's batch API, within a day and without times.
+        replicas: All addresses of the model, of which ``base_url`` is the first. (): it has at most one.
+        replica_choice: Which of them gets a request: the one with the least in flight, or the one that has seen the
+            prompt's start.
     """
 
     id: str
@@ -90,6 +95,9 @@ class Model:
     cost: Mapping[str, Any] | None = None
     transport: Transport = "lean"
     thinking_in_text: tuple[str, ...] = ("auto",)
+    batch: bool = False
+    replicas: tuple[str, ...] = ()
+    replica_choice: ReplicaChoice = "least_in_flight"
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +225,7 @@ class Call:
         body_with_texts: Returns ``body`` with other texts. None if ``template_key`` is None or ``conversation`` is given.
         conversation: What grows from turn to turn of an episode: JSON values as they are sent, by their key at the top of
             the request. {}: the call is compared by its texts.
+        prefix_key: What prompts have in common that go to one replica. None: any replica.
         problem: Why the provider cannot be sent this request, in one line; sending the call then fails with it as
             ``bad_request``. None: nothing is known to be wrong.
     """
@@ -229,6 +238,7 @@ class Call:
     body_with_texts: Callable[[Sequence[str]], Mapping[str, Any]] | None = None
     problem: str | None = None
     conversation: Mapping[str, Any] = field(default_factory=dict)
+    prefix_key: str | None = None
 
 
 class Usage(NamedTuple):
@@ -321,12 +331,17 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why an attempt brought no answer. See :class:`gapbench.errors.RunnerError`."""
+    """Why an attempt brought no answer. See :class:`gapbench.errors.RunnerError`.
+
+    Attributes:
+        others_answer: Whether other replicas of the model are in use, so that the failure says nothing of the model.
+    """
 
     kind: FailureKind
     message: str
     http_status: int | None = None
     retry_after_s: float | None = None
+    others_answer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,11 +352,12 @@ class Response:
         answer: Text of the answer channel, then its tool calls as a JSON list; partial if ``failure`` is set.
         reasoning: Text of the reasoning channel as far as the provider disclosed it, and thinking found in the text.
         failure: None for a complete reply.
-        transport: Which code sent and received the bytes (``lean``, ``httpx2``, ``in-process``).
+        transport: Which code sent and received the bytes (``lean``, ``httpx2``, ``in-process``), or ``batch``.
         thinking_rule: The rule that moved thinking out of the text. None: none applied.
         usage_note: Which token counts were dropped or corrected, and why. None: none.
         parts: The reply as the assistant's part of the next prompt: text, tool calls and reasoning state in the order
             in which they came, without thinking that was only shown. (): nothing came.
+        replica: Address of the replica that answered. None: the model has one address.
     """
 
     answer: str
@@ -361,6 +377,7 @@ class Response:
     thinking_rule: str | None = None
     usage_note: str | None = None
     parts: tuple[Part, ...] = ()
+    replica: str | None = None
 
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:

@@ -41,7 +41,7 @@ def describe_run(entry: RunEntry) -> dict[str, Any]:
                     [
                         ["asked as", model.name],
                         ["runner", model.runner],
-                        ["address", model.base_url],
+                        ["address", ", ".join(model.replicas) or model.base_url],
                         ["released", model.released],
                         ["params", model.params or None],
                         ["options", model.options or None],

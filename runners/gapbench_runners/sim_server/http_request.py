@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import NamedTuple
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 MAX_HEAD_BYTES = 64 * 2**10
 MAX_BODY_BYTES = 64 * 2**20
@@ -18,12 +18,14 @@ class HttpRequest(NamedTuple):
         path: Percent-decoded, without the query.
         headers: Lower-case names.
         body: Whole.
+        query: Its parameters; of one that is given twice, the last.
     """
 
     method: str
     path: str
     headers: Mapping[str, str]
     body: bytes
+    query: Mapping[str, str]
 
 
 class RefusedRequestError(ValueError):
@@ -70,7 +72,9 @@ class RequestParser:
         complete = self._read_chunked_body() if self._is_chunked else self._read_sized_body()
         if not complete:
             return None
-        request = HttpRequest(*self._head, bytes(self._body))
+        method, target, headers = self._head
+        path, _, query = target.partition("?")
+        request = HttpRequest(method, unquote(path), headers, bytes(self._body), dict(parse_qsl(query)))
         self._head, self._has_sent_continue = None, False
         self._body.clear()
         return request
@@ -95,7 +99,7 @@ class RequestParser:
             raise RefusedRequestError(400, f"content-length: found {length[:40]!r}; expected a whole number")
         self._length = int(length)
         self._check_body_size(self._length)
-        self._head = words[0], unquote(words[1].partition("?")[0]), headers
+        self._head = words[0], words[1], headers
         return True
 
     def _read_sized_body(self) -> bool:

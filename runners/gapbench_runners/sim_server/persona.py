@@ -93,9 +93,54 @@ class ToolFaults:
     endless_loop: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """How the batch APIs behave. The shares are of a batch's requests, and one draw a request decides.
+
+    A request that :class:`Faults` hits is answered with that error; in a batch ``cut`` and ``garbage`` are server errors.
+
+    Attributes:
+        polls: How often a batch must be looked at before it has ended, each time a step further.
+        delay_s: Seconds that it takes besides.
+        shuffle: Whether the results come in another order than the requests.
+        expire: Share that gets no time.
+        lose: Share that is missing in the results; it was not answered, and is not charged.
+        duplicate: Share whose result comes twice; it is charged once.
+        garble: Share whose line of results is cut off in the middle; it is charged.
+        refuse_first: How many batches are refused whole, from the first on.
+        cut_first: How many submits are accepted, and their connection is then cut in place of an answer, from the first on.
+    """
+
+    polls: int = 1
+    delay_s: float = 0.0
+    shuffle: bool = True
+    expire: float = 0.0
+    lose: float = 0.0
+    duplicate: float = 0.0
+    garble: float = 0.0
+    refuse_first: int = 0
+    cut_first: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What the ledger of batches charges: list prices, of which a batch costs half.
+
+    Attributes:
+        input_usd_per_mtok: Dollars per million input tokens.
+        output_usd_per_mtok: Dollars per million output tokens, reasoning included.
+        cached_input_usd_per_mtok: Dollars per million input tokens read from the cache. None: the input price.
+    """
+
+    input_usd_per_mtok: float = 1.0
+    output_usd_per_mtok: float = 4.0
+    cached_input_usd_per_mtok: float | None = None
+
+
 DISCLOSURES = ("verbatim", "summary", "hidden")
 FAULT_KINDS = ("rate_limit", "server_error", "overloaded", "cut", "garbage", "slow")
 TOOL_FAULT_KINDS = ("malformed_arguments", "unknown_tool", "cut_call", "endless_loop")
+BATCH_FAULT_KINDS = ("expire", "lose", "duplicate", "garble")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +168,8 @@ class Persona:
         capacity: See :class:`ServerCapacity`.
         faults: See :class:`Faults`.
         tool_faults: See :class:`ToolFaults`.
+        batches: See :class:`Batches`.
+        price: See :class:`Price`.
     """
 
     seed: int = 0
@@ -144,6 +191,8 @@ class Persona:
     capacity: ServerCapacity = field(default_factory=ServerCapacity)
     faults: Faults = field(default_factory=Faults)
     tool_faults: ToolFaults = field(default_factory=ToolFaults)
+    batches: Batches = field(default_factory=Batches)
+    price: Price = field(default_factory=Price)
 
     @classmethod
     def from_mapping(cls, given: Mapping[str, Any], where: str = "sim") -> Persona:
@@ -174,6 +223,11 @@ class Persona:
             )
         _check_sum(persona.faults, FAULT_KINDS, f"{where}.faults")
         _check_sum(persona.tool_faults, TOOL_FAULT_KINDS, f"{where}.tool_faults")
+        _check_sum(persona.batches, BATCH_FAULT_KINDS, f"{where}.batches")
+        if not isinstance(persona.batches.shuffle, bool):
+            raise InputError(
+                f"{where}.batches.shuffle: found {persona.batches.shuffle!r}; expected true or false"
+            )
         return persona
 
     def draw(self, *what: object) -> float:
@@ -206,6 +260,10 @@ class Persona:
         """Return the fault that hits the tool calls of an episode; None: none."""
         return _pick(self.tool_faults, TOOL_FAULT_KINDS, self.draw("tool fault", prompt, repeat))
 
+    def batch_fault(self, prompt: str, nth: int) -> str | None:
+        """Return what happens to a prompt in a batch the ``nth`` time it is asked; None: nothing."""
+        return _pick(self.batches, BATCH_FAULT_KINDS, self.draw("batch fault", prompt, nth))
+
     def first_token_s(self, prompt: str, nth: int) -> float:
         """Return the time to the first token, lognormal around its median."""
         if not self.ttft_sigma:
@@ -226,11 +284,13 @@ NESTED_SETTINGS: Mapping[str, type] = {
     "capacity": ServerCapacity,
     "faults": Faults,
     "tool_faults": ToolFaults,
+    "batches": Batches,
+    "price": Price,
 }
 """The settings that are mappings of their own."""
 
 
-def _pick(shares: Faults | ToolFaults, kinds: Sequence[str], drawn: float) -> str | None:
+def _pick(shares: Faults | ToolFaults | Batches, kinds: Sequence[str], drawn: float) -> str | None:
     """Return the kind whose share of (0, 1) holds a draw. None: none does."""
     for kind in kinds:
         drawn -= getattr(shares, kind)
@@ -239,7 +299,7 @@ def _pick(shares: Faults | ToolFaults, kinds: Sequence[str], drawn: float) -> st
     return None
 
 
-def _check_sum(shares: Faults | ToolFaults, kinds: Sequence[str], where: str) -> None:
+def _check_sum(shares: Faults | ToolFaults | Batches, kinds: Sequence[str], where: str) -> None:
     total = sum(getattr(shares, kind) for kind in kinds)
     if total > 1:
         raise InputError(f"{where}: the shares add up to {total:g}; lower them to a sum of at most 1")
@@ -289,9 +349,12 @@ _NUMBER = _Bounds("a number of at least 0")
 _COUNT = _Bounds("a whole number of at least 0", is_integer=True)
 _SIZE = _Bounds("a whole number of at least 1", minimum=1, is_integer=True)
 _BOUNDS: Mapping[str, _Bounds] = {
-    **dict.fromkeys(("rho", "refuse", "unparsed", *FAULT_KINDS, *TOOL_FAULT_KINDS), _SHARE),
+    **dict.fromkeys(
+        ("rho", "refuse", "unparsed", *FAULT_KINDS, *TOOL_FAULT_KINDS, *BATCH_FAULT_KINDS), _SHARE
+    ),
     **dict.fromkeys(("ttft_s", "ttft_sigma", "gap_s", "gap_sigma", "slow_s", "rung_slope"), _NUMBER),
-    **dict.fromkeys(("image_tokens", "tokens", "streams"), _COUNT),
+    **dict.fromkeys(("delay_s", "input_usd_per_mtok", "output_usd_per_mtok"), _NUMBER),
+    **dict.fromkeys(("image_tokens", "tokens", "streams", "polls", "refuse_first", "cut_first"), _COUNT),
     **dict.fromkeys(("tokens_per_chunk", "chars_per_token"), _SIZE),
     "seed": _Bounds("a whole number", minimum=-math.inf, is_integer=True),
     "queue": _Bounds(
@@ -299,6 +362,9 @@ _BOUNDS: Mapping[str, _Bounds] = {
     ),
     "prefill_tokens_per_s": _Bounds(
         "a number of at least 1, or nothing for at once", minimum=1, is_optional=True
+    ),
+    "cached_input_usd_per_mtok": _Bounds(
+        "a number of at least 0, or nothing for the input price", is_optional=True
     ),
     "retry_after_s": _Bounds("a number of at least 0, or nothing for no header", is_optional=True),
 }

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, cast
 
 import orjson
 
+from gapbench_runners.sim_server.batch_routes.routes import BatchRoutes
 from gapbench_runners.sim_server.http_request import HttpRequest, RefusedRequestError, RequestParser
 from gapbench_runners.sim_server.protocols import (
     ChatCompletionsProtocol,
@@ -22,8 +23,8 @@ from gapbench_runners.sim_server.protocols import (
     ResponsesProtocol,
     VendorRefusalError,
     WireProtocol,
+    check_request,
 )
-from gapbench_runners.sim_server.reply import SimRequest
 from gapbench_runners.sim_server.state import Simulation
 from gapbench_runners.sim_server.stream_writer import ResponseWriter
 
@@ -50,6 +51,7 @@ _REASONS = {
     400: "Bad Request",
     401: "Unauthorized",
     404: "Not Found",
+    409: "Conflict",
     413: "Content Too Large",
     429: "Too Many Requests",
     431: "Request Header Fields Too Large",
@@ -108,6 +110,10 @@ class SimConnection(asyncio.Protocol):
                 self.close()
 
     def _respond(self, request: HttpRequest, received_s: float) -> None:
+        batches = next((routes for routes in self._simulation.batch_routes if routes.owns(request)), None)
+        if batches is not None:
+            self._respond_about_batches(batches, request)
+            return
         route = route_of(request.path)
         if request.method != "POST" or route is None:
             self._respond_to_get(request)
@@ -119,7 +125,7 @@ class SimConnection(asyncio.Protocol):
         try:
             body = orjson.loads(request.body)
             asked = protocol.parse_request({**body, **route.in_path})
-            _check_request(asked)
+            check_request(asked)
         except VendorRefusalError as exc:
             self._write_json(exc.status, protocol.render_error(exc.status, str(exc), exc.code))
             return
@@ -136,6 +142,17 @@ class SimConnection(asyncio.Protocol):
             return
         self._response_writer = ResponseWriter(self, simulation, name, protocol, asked, received_s)
         self._response_writer.start()
+
+    def _respond_about_batches(self, routes: BatchRoutes, request: HttpRequest) -> None:
+        key = self._simulation.api_key
+        if key is not None and key not in _api_keys(request.headers):
+            self._write_json(401, routes.protocol.render_error(401, "wrong API key"))
+            return
+        reply = routes.respond(request)
+        if reply.is_cut:
+            self.abort()
+        else:
+            self.write_plain(reply.status, reply.kind, reply.body, reply.headers)
 
     def _respond_to_get(self, request: HttpRequest) -> None:
         simulation, path = self._simulation, request.path
@@ -154,6 +171,8 @@ class SimConnection(asyncio.Protocol):
             self.write_plain(200, "text/plain; version=0.0.4", simulation.metrics().encode())
         elif path == "/sim/log":
             self.write_plain(200, "application/x-ndjson", b"".join(simulation.recent_log))
+        elif path == "/sim/ledger":
+            self._write_json(200, simulation.batches.ledger_as_json())
         else:
             self._write_json(404, {"error": {"message": f"no route {request.method} {path}"}})
 
@@ -221,17 +240,6 @@ def plain_response(status: int, kind: str, body: bytes, headers: Iterable[tuple[
         f"HTTP/1.1 {status} {_REASONS[status]}\r\ncontent-type: {kind}\r\n"
         f"{more}content-length: {len(body)}\r\n\r\n"
     ).encode() + body
-
-
-def _check_request(request: SimRequest) -> None:
-    """Raise ``ValueError`` for what no protocol allows."""
-    budget = request.max_tokens
-    if budget is not None and (isinstance(budget, bool) or not isinstance(budget, int) or budget < 0):
-        raise ValueError(f"the token budget must be a whole number of at least 0, found {budget!r}")
-    if not isinstance(request.model, str):
-        raise ValueError(f"model must be a name, found {request.model!r}")  # noqa: TRY004 - the sender's value
-    if not request.messages:
-        raise ValueError("no messages")
 
 
 def _model_entry(name: str) -> dict[str, Any]:

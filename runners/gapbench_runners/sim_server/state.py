@@ -8,6 +8,8 @@ from typing import IO, Any
 
 import orjson
 
+from gapbench_runners.sim_server.batch_routes import make_batch_routes
+from gapbench_runners.sim_server.batch_store import BatchStore
 from gapbench_runners.sim_server.persona import ServerCapacity
 from gapbench_runners.sim_server.sim_model import SimModel
 
@@ -56,6 +58,10 @@ class Simulation:
         models: By model name; "" answers for any other.
         api_key: The API key that is accepted. None: any.
         log: Where each request's true times go, one JSON object a line. None: kept in memory alone.
+
+    Attributes:
+        batches: What was submitted to the batch APIs, and what it costs.
+        batch_routes: What answers requests about batches.
     """
 
     def __init__(
@@ -69,6 +75,8 @@ class Simulation:
         self.recent_log: deque[bytes] = deque(maxlen=MAX_LOGGED_REQUESTS)
         self.counts: Counter[str] = Counter()
         self.sums_s: dict[str, float] = {"queue": 0.0, "first": 0.0, "whole": 0.0}
+        self.batches = BatchStore(self)
+        self.batch_routes = make_batch_routes(self.batches)
 
     def persona_name(self, model: str) -> str | None:
         """Return the name of a model's persona, or None if no persona answers for it."""
@@ -113,5 +121,7 @@ class Simulation:
             "sim:chunks_total": counts["chunks"],
             "sim:late_chunks_total": counts["late_chunks"],
             "sim:faults_total": counts["faults"],
+            "sim:batches_total": counts["batches"],
+            "sim:batch_requests_total": counts["batch_requests"],
         }
         return "".join(f"{name} {value}\n" for name, value in rows.items())

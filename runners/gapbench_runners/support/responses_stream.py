@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from gapbench import transport
@@ -67,7 +67,7 @@ class _Output:
         self._has_answer = self._has_text = False
         self._calls_with_arguments: set[Any] = set()
         self._calls: set[Any] = set()
-        self._has_state = False
+        self._has_state = self._has_reasoning = False
         # By the item's id, its place in the output: some events name one, some the other.
         self._places: dict[Any, Any] = {}
         # What servers that stream no deltas say in their other events.
@@ -81,6 +81,7 @@ class _Output:
             self._has_answer = self._has_text = True
             yield Chunk(body["delta"], "answer", received_s)
         elif kind in _REASONING:
+            self._has_reasoning = True
             yield Chunk(body["delta"], "reasoning", received_s, disclosure=_REASONING[kind])
         elif kind in {"response.output_item.added", "response.output_item.done"}:
             item = body.get("item") or {}
@@ -175,20 +176,43 @@ class _Output:
             raise RunnerError(failure.kind, f"the response ended as {why or status}, without an error")
 
     def _whole(self, output: Sequence[Mapping[str, Any]], received_s: float) -> Iterator[Chunk]:
-        """Yield what the whole output has and no delta brought; some servers stream no deltas, or not all of them."""
+        """Yield what the whole output has and no delta brought; some servers stream no deltas, or not all of them.
+
+        A response that was not streamed comes whole from here.
+        """
         had_text, had_calls, had_state = self._has_text, bool(self._calls), self._has_state
-        messages = [item.get("content") or () for item in output if item.get("type") == "message"]
-        for part in (part for content in messages or [self._parts.values()] for part in content):
+        had_reasoning = self._has_reasoning
+        if not any(item.get("type") == "message" for item in output):
+            yield from self._part_texts(self._parts.values(), received_s, had_text=had_text)
+        for place, item in enumerate(output):
+            kind = item.get("type")
+            if kind == "message":
+                yield from self._part_texts(item.get("content") or (), received_s, had_text=had_text)
+            elif kind == "reasoning" and not had_reasoning:
+                yield from self._reasoning_texts(item, received_s)
+            if not had_state:
+                yield from self._state(item)
+            if kind == "function_call" and not had_calls:
+                yield from self._item(place, item, received_s, done=True)
+
+    def _part_texts(
+        self, parts: Iterable[Mapping[str, Any]], received_s: float, *, had_text: bool
+    ) -> Iterator[Chunk]:
+        """Yield the texts of a message, and note a refusal among them."""
+        for part in parts:
             self._refused = self._refused or bool(part.get("refusal"))
             text = part.get("text") or part.get("refusal")
             if text and not had_text:
                 self._has_answer = True
                 yield Chunk(text, "answer", received_s)
-        for place, item in enumerate(output):
-            if not had_state:
-                yield from self._state(item)
-            if item.get("type") == "function_call" and not had_calls:
-                yield from self._item(place, item, received_s, done=True)
+
+    @staticmethod
+    def _reasoning_texts(item: Mapping[str, Any], received_s: float) -> Iterator[Chunk]:
+        """Yield the texts of a whole item of reasoning."""
+        for part in (*(item.get("summary") or ()), *(item.get("content") or ())):
+            shown: Disclosure = "summary" if part.get("type") == "summary_text" else "verbatim"
+            if part.get("text"):
+                yield Chunk(part["text"], "reasoning", received_s, disclosure=shown)
 
 
 def _raise_reported_error(kind: str, body: Mapping[str, Any]) -> None:

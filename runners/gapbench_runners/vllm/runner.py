@@ -10,24 +10,31 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
-import sys
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import orjson
 
 from gapbench.errors import InputError, SetupError
-from gapbench.runner import Runner, RunnerInfo, RunnerOption, SetupCheck
+from gapbench.runner import BatchClient, Runner, RunnerInfo, RunnerOption, SetupCheck
 from gapbench.values import Call, Chunk, Model, Request, Session, ToolSet
+from gapbench_runners.support.request_builder import refuse
 from gapbench_runners.support.server_process import ServerProcess
+from gapbench_runners.vllm.command import (
+    NOT_INSTALLED,
+    check_keys,
+    environment_of,
+    serve_command,
+    served_name,
+    tool_parser_in,
+)
 from gapbench_runners.vllm.http_get import fetch_bytes
 from gapbench_runners.vllm.in_process_engine import InProcessEngine
 from gapbench_runners.vllm.ports import find_free_port, is_free, is_owned_by_group
 from gapbench_runners.vllm.prompt_logprobs import CompletionsRunner
+from gapbench_runners.vllm.run_batch import VllmRunBatches, check_settings, missing_program
 
 DEFAULT_URL = "http://127.0.0.1:8000/v1"
 READY_WAIT_S = 600.0
@@ -71,6 +78,13 @@ class VllmRunner(Runner):
                 dict[str, Any], "start and own a server (gpus, args, env, port)", starts_server=True
             ),
             "engine": RunnerOption(dict[str, Any], "run the engine in this process", starts_server=True),
+            "run_batch": RunnerOption(
+                dict[str, Any],
+                "answer batches with `vllm run-batch` on this machine (gpus, args, env, python, folder); start: false only "
+                "writes the file",
+                starts_server=True,
+                answers_in_batches=True,
+            ),
             "tool_parser": RunnerOption(
                 str,
                 "vLLM's parser of tool calls, such as hermes: started with `serve`, or that of the server at base_url",
@@ -84,36 +98,38 @@ class VllmRunner(Runner):
         super().__init__(model)
         self.serve: Mapping[str, Any] | None = model.options.get("serve")
         self.tool_parser: str | None = model.options.get("tool_parser")
+        self.run_batch: Mapping[str, Any] | None = model.options.get("run_batch")
         engine = model.options.get("engine")
-        if sum(given is not None for given in (self.serve, engine, model.base_url)) > 1:
+        if sum(given is not None for given in (self.serve, engine, self.run_batch, model.base_url)) > 1:
             raise InputError(
-                "give one of base_url (attach), serve (own a server) and engine (in this process)"
+                "give one of base_url (attach), serve (own a server), engine (in this process) and run_batch (offline)"
             )
         if self.serve is not None:
             self._check_serve(self.serve)
-            self.tool_parser = _parser_of(self.serve, self.tool_parser)
+            self.tool_parser = tool_parser_in("serve", self.serve, self.tool_parser)
+        elif self.run_batch is not None:
+            check_settings(self.run_batch)
+            self.tool_parser = tool_parser_in("run_batch", self.run_batch, self.tool_parser)
         elif engine is not None and self.tool_parser is not None:
             raise InputError(
                 "tool_parser: found with engine, which takes no tools; use serve or base_url, or remove it"
             )
         self._engine = InProcessEngine(model, engine) if engine is not None else None
         url = model.base_url or default_url()
-        self._served_model = replace(model, name=_served_name(self.serve) or model.name)
+        # What starts vLLM for this model. None: it runs already, or in this process.
+        self._started_with = self.serve if self.serve is not None else self.run_batch
+        self._served_model = replace(model, name=served_name(self._started_with) or model.name)
         self._client = CompletionsRunner(replace(self._served_model, base_url=url))
         # The address of the server, once one was started.
         self.base_url = self._client.base_url
-        self.metered = self._client.metered and self.serve is None and self._engine is None
-        self.supports_logprobs = self._engine is None
+        self.metered = self._client.metered and self._started_with is None and self._engine is None
+        self.supports_logprobs = self._engine is None and self.run_batch is None
+        self._session: Session | None = None
         self._server: ServerProcess | None = None
 
     @staticmethod
     def _check_serve(serve: Mapping[str, Any]) -> None:
-        for key in serve:
-            if key not in SERVE_KEYS:
-                raise InputError(f"serve.{key}: unknown key; known keys: {', '.join(sorted(SERVE_KEYS))}")
-        args = serve.get("args", [])
-        if not isinstance(args, list) or not all(isinstance(arg, (str, int, float)) for arg in args):
-            raise InputError(f'serve.args: found {args!r}; expected a list such as [--max-model-len, "8192"]')
+        check_keys("serve", serve, SERVE_KEYS)
         port = serve.get("port", 1)
         if not isinstance(port, int) or not 1 <= port <= 65_535:
             raise InputError(f"serve.port: found {port!r}; expected a whole number from 1 to 65535")
@@ -123,20 +139,18 @@ class VllmRunner(Runner):
         if self._engine is not None:
             return self._engine.missing_requirement()
         if self.serve is not None:
-            return (
-                None
-                if self._command(0)
-                else "vllm is not installed; pip install 'gapbench[vllm]', or name its python with serve.python"
-            )
+            return None if self._command(0) else NOT_INSTALLED.format(option="serve")
+        if self.run_batch is not None:
+            return missing_program(self.run_batch)
         return self._client.missing_requirement()
 
     def endpoint(self) -> str | None:
         """Return the address of a server that is already running. None: this runner starts it, or needs none."""
-        return self.base_url if self.serve is None and self._engine is None else None
+        return self.base_url if self._started_with is None and self._engine is None else None
 
     def model_for_workers(self) -> Model | None:
-        """Return the model with the server's address. None: the engine runs in this process."""
-        if self._engine is not None:
+        """Return the model with the server's address. None: the engine runs in this process, or there is no server."""
+        if self._engine is not None or self.run_batch is not None:
             return None
         options = {key: value for key, value in self.model.options.items() if key != "serve"}
         key_env = None if self.serve is not None else self.model.key_env
@@ -152,8 +166,9 @@ class VllmRunner(Runner):
         return call
 
     def _lacks_tool_parser(self, tools: ToolSet) -> bool:
-        """Return whether an owned server would refuse tools: nothing finds the calls of the model."""
-        if self.serve is None or "command" in self.serve or not tools.tools or tools.choice == "none":
+        """Return whether a vLLM that we start would refuse tools: nothing finds the calls of the model."""
+        started_with = self._started_with
+        if started_with is None or "command" in started_with or not tools.tools or tools.choice == "none":
             return False
         return self.tool_parser is None
 
@@ -166,6 +181,7 @@ class VllmRunner(Runner):
             url = await self._start(self.serve, session)
             self._client = CompletionsRunner(replace(self._served_model, base_url=url, key_env=None))
             self.base_url = self._client.base_url
+        self._session = session
         await self._client.open(session)
 
     async def _start(self, serve: Mapping[str, Any], session: Session) -> str:
@@ -183,11 +199,9 @@ class VllmRunner(Runner):
         command = self._command(port)
         if not command:
             raise SetupError(self.missing_requirement() or "vllm cannot be started")
-        environment = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
-        environment |= {str(key): str(value) for key, value in serve.get("env", {}).items()}
         log = session.log_dir / "vllm.log"
         log.unlink(missing_ok=True)
-        self._server = ServerProcess(command, log, environment, with_watchdog=True)
+        self._server = ServerProcess(command, log, environment_of(serve), with_watchdog=True)
         await self._server.start()
         group = self._server.pid or 0
         start_s, limit_s = time.monotonic(), float(serve.get("ready_timeout_s", READY_WAIT_S))
@@ -216,27 +230,7 @@ class VllmRunner(Runner):
 
     def _command(self, port: int) -> list[str]:
         """Return the command that starts the server, or [] if vLLM is not installed."""
-        serve = self.serve or {}
-        if serve.get("command"):
-            start = [str(part) for part in serve["command"]]
-        elif serve.get("python"):
-            start = [str(Path(serve["python"])), "-m", "vllm.entrypoints.openai.api_server", "--model"]
-            if not Path(serve["python"]).exists():
-                return []
-        else:
-            program_here = Path(sys.executable).with_name("vllm")
-            program = str(program_here) if program_here.exists() else shutil.which("vllm")
-            if program is None:
-                return []
-            start = [program, "serve"]
-        gpus = int(serve.get("gpus", 1))
-        parallel = ["--tensor-parallel-size", str(gpus)] if gpus > 1 else []
-        given = [str(arg) for arg in serve.get("args", [])]
-        if self.tool_parser is not None:
-            # vLLM 0.32 reads no calls without both.
-            given += [] if "--enable-auto-tool-choice" in given else ["--enable-auto-tool-choice"]
-            given += [] if _flag(serve, "--tool-call-parser") else ["--tool-call-parser", self.tool_parser]
-        return [*start, self.model.name, "--host", "127.0.0.1", "--port", str(port), *parallel, *given]
+        return serve_command(self.model.name, self.serve or {}, port, self.tool_parser)
 
     async def warm_up(self, call: Call) -> None:
         """Warm up the client; an engine in this process has none."""
@@ -245,12 +239,29 @@ class VllmRunner(Runner):
 
     def stream(self, call: Call) -> AsyncIterator[Chunk]:
         """Send the call."""
+        if self.run_batch is not None:
+            return refuse(
+                "a model with run_batch answers only in a batch; add --batch, or use serve or base_url"
+            )
         return self._engine.stream(call) if self._engine else self._client.stream(call)
+
+    def batch_client(self) -> BatchClient | None:
+        """Return what answers batches: ``run_batch``, else the server, which says that vLLM has no batch API."""
+        if self._engine is not None:
+            return None
+        if self.run_batch is None:
+            return self._client.batch_client()
+        assert self._session is not None, "open comes before batch_client"
+        lines = self._client.batch_lines()
+        return VllmRunBatches(lines, self.model.name, self.run_batch, self.tool_parser, self._session)
 
     async def facts(self) -> Mapping[str, Any]:
         """Return version, served models, arguments and cache settings, as far as the server reports them."""
         if self._engine is not None:
             return await self._engine.facts()
+        if self.run_batch is not None:
+            told = {key: value for key, value in self.run_batch.items() if key != "env"}
+            return {"run_batch": told, "tool_call_parser": self.tool_parser}
         root = self.base_url.removesuffix("/").removesuffix("/v1")
         version = (await asyncio.to_thread(_get_json_or_none, f"{root}/version") or {}).get("version")
         models = (await asyncio.to_thread(_get_json_or_none, f"{root}/v1/models") or {}).get("data")
@@ -273,6 +284,8 @@ class VllmRunner(Runner):
         """Return the server's counters, summed over their labels. None: it has no counters."""
         if self._engine is not None:
             return await self._engine.counters()
+        if self.run_batch is not None:
+            return None
         totals: dict[str, float] = {}
         for line in (await self._metrics_text()).splitlines():
             name = line.partition("{")[0].partition(" ")[0]
@@ -311,31 +324,6 @@ class VllmRunner(Runner):
 def default_url() -> str:
     """Return the address of a server that the suite does not name."""
     return os.environ.get("VLLM_BASE_URL") or DEFAULT_URL
-
-
-def _served_name(serve: Mapping[str, Any] | None) -> str | None:
-    """Return the served model name from the server's arguments, or None if it is the model's name."""
-    return _flag(serve or {}, "--served-model-name")
-
-
-def _parser_of(serve: Mapping[str, Any], asked: str | None) -> str | None:
-    """Return the parser of tool calls that a server is started with. None: it gets none.
-
-    Raises:
-        InputError: Two different ones are asked for.
-    """
-    given = _flag(serve, "--tool-call-parser")
-    if asked is not None and given is not None and asked != given:
-        raise InputError(
-            f"tool_parser: found {asked!r}, and --tool-call-parser {given} in serve.args; remove one of the two"
-        )
-    return asked or given
-
-
-def _flag(serve: Mapping[str, Any], name: str) -> str | None:
-    """Return the value of one of the server's arguments, or None if it is not given."""
-    words = [word for arg in serve.get("args", []) for word in str(arg).split("=", 1)]
-    return words[words.index(name) + 1] if name in words[:-1] else None
 
 
 def _is_healthy(root: str) -> bool:

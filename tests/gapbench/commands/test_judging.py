@@ -111,3 +111,27 @@ def test_answers_are_scored_again_and_back(folder: Path, capsys: pytest.CaptureF
     said = capsys.readouterr().out
     assert "strong  capitals: 12 answers, 100.0 % to 100.0 %, 0 outcomes changed" in said
     assert 1 == said.count("nothing new: the run already has these scores")
+
+
+def test_a_judge_is_asked_in_batches(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """12 pairs in both orders are one batch of 24; the ratings follow, and the strong model is first."""
+    assert 0 == invoke(
+        ["arena", str(folder), "--judge", "jury", "--rubric", "the right city", "--batch", "--yes", "--json"]
+    )
+    ratings = json.loads(capsys.readouterr().out)
+    (judging,) = (path.parent for path in folder.glob("arena-jury-*/batches.jsonl"))
+    rows = read_attempts([judging], ["final", "transport", "service_tier", "done_s"])
+
+    assert 24 == int(rows["final"].sum())
+    assert {("batch", "batch")} == set(zip(rows["transport"], rows["service_tier"], strict=True))
+    assert rows["done_s"].isna().all()
+    assert "strong" == ratings["rows"][0]["model_id"]
+
+    assert 0 == invoke(["batch", "status", str(judging), "--json"])
+    (batch,) = json.loads(capsys.readouterr().out)["batches"]
+    assert ("jury", "read", 24) == (batch["model"], batch["state"], batch["total"])
+
+
+def test_not_to_wait_is_for_batches(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert 2 == invoke(["judge", str(folder), "--no-wait", "--yes"])
+    assert "--no-wait: judge 'jury' is not asked in batches; add --batch" in capsys.readouterr().err

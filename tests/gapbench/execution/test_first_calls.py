@@ -161,6 +161,30 @@ def test_an_unreachable_address_is_found() -> None:
     assert "127.0.0.1:9 cannot be reached" in call.problem
 
 
+def test_each_replica_is_asked(works: Vendor, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two calls for one model; the doctor says so."""
+    with vendor() as second:
+        file = write([works.model_yaml("chat", base_url=[f"{works.url}/v1", f"{second.url}/v1"])])
+        assert 0 == invoke(["doctor", file])
+
+    assert (1, 1) == (len(works.asked), len(second.asked))
+    assert "each of 2 replicas answered" in capsys.readouterr().out
+
+
+def test_a_replica_that_is_down_is_a_note_and_a_wrong_one_a_problem(works: Vendor) -> None:
+    """The run can start without the first, and not with the second, which has another model."""
+    nothing = "http://127.0.0.1:9/v1"
+    (down,) = ask_models(setup([works.model_yaml("chat", base_url=[f"{works.url}/v1", nothing])]))
+    with vendor(status=404) as other:
+        (wrong,) = ask_models(
+            setup([works.model_yaml("chat", base_url=[f"{works.url}/v1", f"{other.url}/v1"])])
+        )
+
+    assert down.problem is None
+    assert nothing in (down.note or "")
+    assert (wrong.problem or "").startswith(f"{other.url}/v1: ")
+
+
 def test_all_problems_are_said_at_once(works: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
     """One line for each model that refused, with the model's place in the suite."""
     monkeypatch.setenv("KEY_CHAT", "sk-wrong-987654321")

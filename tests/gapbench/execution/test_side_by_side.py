@@ -19,7 +19,7 @@ from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.run import RunSettings, run
 from gapbench.execution.sending_cells import SendingCells
 from gapbench.execution.side_by_side import run_in_shared_places, run_side_by_side
-from gapbench.runner import machine_of
+from gapbench.runner import machines_of
 from gapbench.store import RunManifest, RunWriter, read_attempts
 from gapbench.suite.plan import Cell, Load, Plan, build_plan
 from gapbench.values import Call, Chunk, Model, Params
@@ -55,6 +55,7 @@ def ids(models: list[Model]) -> list[str]:
         (at("gpu1:8000", "a"), at("gpu2:8000", "b"), False),
         (at("gpu1:8000", "a"), at("GPU1:8000", "b"), True),
         (at("gpu1:8000", "a"), at("gpu1:8001", "b"), False),
+        (replace(at("gpu1:8000", "a"), replicas=("http://gpu1:8000", "http://gpu2:8000")), at("gpu2:8000", "b"), True),
         (model("a", runner="openai"), model("b", runner="anthropic"), False),
         (model("a", runner="openai"), model("b", runner="openai"), True),
         (model("a", runner="vllm", options={"serve": {}}), model("b", runner="vllm", options={"engine": {}}), True),
@@ -64,7 +65,7 @@ def ids(models: list[Model]) -> list[str]:
 )  # fmt: skip
 def test_models_share_a_machine(one: Model, other: Model, *, is_same: bool) -> None:
     """An address is a machine, a vendor is one, and all servers started for the run share ours."""
-    assert is_same == (machine_of(one) == machine_of(other))
+    assert is_same == bool(machines_of(one) & machines_of(other))
 
 
 def test_models_of_one_machine_are_one_list() -> None:

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -109,12 +110,54 @@ def test_a_tier_without_a_price_is_said() -> None:
     """genai-prices falls back in silence; here the standard price comes with a note."""
     batch = found("openai", "gpt-5.2", tier="batch")
     priority = found("openai", "gpt-5.2", tier="priority")
+    scale = found("openai", "gpt-5.2", tier="scale")
     silent = found("google", "gemini-2.5-pro", date(2025, 7, 1), tier="nonesuch")
 
     assert (batch.rates.input, batch.note) == (Decimal("0.875"), None)
-    assert priority.rates.input == Decimal("1.75")
-    assert "priority" in (priority.note or "")
+    assert (priority.rates.input, priority.note) == (Decimal("3.5"), None)
+    assert scale.rates.input == Decimal("1.75")
+    assert "scale" in (scale.note or "")
     assert "nonesuch" in (silent.note or "")
+
+
+def test_a_batch_without_a_price_is_unpriced() -> None:
+    """The standard price is not what a batch costs; the book and the catalogue know none for these two."""
+    for provider, model in (("groq", "llama-3.3-70b-versatile"), ("openai", "gpt-5.3-codex")):
+        unknown = find_price(provider, model, DAY, "batch")
+
+        assert isinstance(unknown, Unpriced)
+        assert "batch tier" in unknown.reason
+
+
+def test_batch_and_cached_tokens_stack_as_the_vendor_says() -> None:
+    """Half of 5 and of 0.50 at Anthropic; half of 2, and the whole 0.20 at Google, above 200,000 tokens 2 and 0.40."""
+    opus = found("anthropic", "claude-opus-4-6", tier="batch")
+    gemini = found("google", "gemini-3.1-pro-preview", tier="batch")
+
+    assert (opus.rates.input, opus.rates.cached_input) == (Decimal(5) / 2, Decimal("0.50") / 2)
+    assert (gemini.rates.input, gemini.rates.cached_input) == (Decimal(2) / 2, Decimal("0.20"))
+    assert (gemini.rates_for(200_001).input, gemini.rates_for(200_001).cached_input) == (
+        Decimal(2),
+        Decimal("0.40"),
+    )
+
+
+def test_a_suite_states_the_price_of_its_batches() -> None:
+    """1 dollar per million live and 0.5 in a batch; a cost without the second has no price of a batch."""
+    live = {"input_usd_per_mtok": 1, "output_usd_per_mtok": 4}
+    both = {**live, "batch": {"input_usd_per_mtok": 0.5, "output_usd_per_mtok": 2}}
+
+    def quote(cost: dict[str, Any], tier: str | None) -> object:
+        priced = model_price(
+            runner="openai", provider="openai", model="m", at=DAY, cost=cost, service_tier=tier
+        )
+        return priced.rates.input if isinstance(priced, UnitPrices) else type(priced)
+
+    assert [Decimal(1), Decimal("0.5"), Unpriced] == [
+        quote(both, None),
+        quote(both, "batch"),
+        quote(live, "batch"),
+    ]
 
 
 # The traps of genai-prices itself: when one of these fails, the pinned version has mended it.
@@ -213,7 +256,7 @@ def test_every_row_of_the_book_has_its_keys() -> None:
         assert needed <= set(row) <= known, row
         assert all(isinstance(row[name], str) for name in classes & set(row))
         for tier in row.get("tiers", {}).values():
-            assert set(tier) <= classes
+            assert set(tier) <= classes | {"above"}
         for step in row.get("above", ()):
             assert set(step) <= classes | {"input_tokens"}
 

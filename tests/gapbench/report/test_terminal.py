@@ -11,8 +11,9 @@ import pytest
 from rich.console import Console
 
 from gapbench.analysis.cost.cost import cost
+from gapbench.analysis.quality.failures import failures
 from gapbench.analysis.quality.gap import gap
-from gapbench.analysis.quality.summary import failures, summarize
+from gapbench.analysis.quality.summary import summarize
 from gapbench.report.table import Table
 from gapbench.report.tables.cost import cost_table
 from gapbench.report.tables.failures import failure_table

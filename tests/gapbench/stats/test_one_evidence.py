@@ -10,7 +10,8 @@ import pytest
 
 from gapbench.analysis.quality.gap_metrics import NO_RIGHT_ANSWER, metric_rows
 from gapbench.analysis.quality.gap_row import NOT_DISTINGUISHABLE, Comparison, GapRow, decide
-from gapbench.analysis.quality.model_pairs import ModelPairs, ModelRequests
+from gapbench.analysis.quality.model_pairs import ModelPairs
+from gapbench.analysis.quality.model_requests import ModelRequests
 from gapbench.stats import Floats, Ints, compare_quotients, paired_difference, quantile_difference, shift
 
 MARGIN = 1.7
@@ -134,21 +135,14 @@ def requests(columns: dict[str, Floats], codes: Ints, categories: Ints) -> Model
     item = np.arange(len(codes))
     zeros = np.zeros(len(codes), dtype=np.int64)
     names = {"task": ["reasoning/sums"], "load": ["c8"]}
+    nothing = np.zeros(len(codes), dtype=bool)
     return ModelRequests(
-        item,
-        item,
-        codes,
-        item,
-        categories,
-        zeros,
-        zeros,
-        {},
-        names,
-        columns,
-        np.zeros(len(codes), dtype=bool),
-        np.zeros(len(codes), dtype=bool),
-        np.zeros(len(codes), dtype=bool),
-    )
+        {
+            "item": item, "prompt": item, "cluster": codes, "sample": item, "category": categories, "task": zeros,
+            "load": zeros, "infra": nothing, "is_episode": nothing, "is_picked": nothing,
+        },
+        {}, names, columns,
+    )  # fmt: skip
 
 
 def table(kind: str, number: int) -> list[GapRow]:

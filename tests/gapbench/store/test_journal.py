@@ -226,7 +226,7 @@ def test_a_slow_score_that_cannot_be_kept_stops_the_asking(tmp_path: Path) -> No
     async def main() -> None:
         clock = CellClock(0.0, attempt().started_at)
         with ThreadPoolExecutor(1) as threads, Full(tmp_path) as writer:
-            shelf = AttemptRecorder(writer, FAST, Watch(), StopSignal())
+            shelf = AttemptRecorder(writer, FAST.price_attempt, FAST.max_usd, Watch(), StopSignal())
             aside = ScoringExecutors(threads, threads)
             marking = ScoringQueue("run", ("s", "h"), cell, clock, aside, shelf, scorer=slow, simulated=True)
             await marking.submit(sent)

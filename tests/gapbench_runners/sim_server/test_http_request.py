@@ -32,8 +32,10 @@ def read(*pieces: bytes) -> list[HttpRequest]:
 
 
 def test_a_request_has_a_decoded_path_and_lower_case_headers() -> None:
-    """The query is dropped, the colon decoded."""
-    assert read(PLAIN) == [HttpRequest("POST", "/v1/a:b", {"host": "x", "content-length": "5"}, b"hello")]
+    """The query is apart, the colon decoded."""
+    assert read(PLAIN) == [
+        HttpRequest("POST", "/v1/a:b", {"host": "x", "content-length": "5"}, b"hello", {"alt": "sse"})
+    ]
 
 
 @given(st.lists(st.integers(1, 40), max_size=20))

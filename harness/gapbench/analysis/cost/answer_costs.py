@@ -7,12 +7,15 @@ reserved for them, and some of their attempts are billed. That money is part of 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from gapbench.analysis.frames import group_codes
-from gapbench.stats import Floats
+from gapbench.stats import Floats, Ints
+
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
 _REQUEST = ("run_id", "cell_id", "sample_id", "repeat", "phase")
 ANSWER_COST_COLUMNS = (*_REQUEST, "model_id", "category", "final", "outcome")
@@ -36,21 +39,37 @@ def usd_per_answer(frame: pd.DataFrame, usd: Floats) -> Floats:
         One value for each row of the frame. NaN for rows that are not the measured final attempt of an answered
         request, and for requests with an attempt of unknown cost.
     """
-    found = np.full(len(frame), np.nan)
     if frame.empty:
-        return found
+        return np.full(0, np.nan)
     measured = (frame["phase"] == "measure").to_numpy()
     answered = measured & frame["final"].to_numpy(dtype=bool) & (frame["outcome"] != "infra").to_numpy()
-    request = group_codes(frame, _REQUEST)
+    groups = [group_codes(frame, columns) for columns in _SHARED_BY]
+    return spread_usd(group_codes(frame, _REQUEST), groups, measured, answered, usd)
+
+
+def spread_usd(
+    request: Ints, groups: Sequence[Ints], measured: Bools, answered: Bools, usd: Floats
+) -> Floats:
+    """Return the dollars of each answered request at its final attempt; see :func:`usd_per_answer`.
+
+    Args:
+        request: Code of each attempt's request.
+        groups: Codes of who shares the dollars of requests without an answer, the closest first.
+        measured: Whether each attempt is of the measured phase.
+        answered: Whether each attempt is the measured final one of an answered request.
+        usd: Cost of each attempt in USD. NaN means unknown.
+    """
+    found = np.full(len(request), np.nan)
+    if not len(request):
+        return found
     found[answered] = np.bincount(request, weights=usd)[request[answered]]
     has_answer = np.zeros(int(request.max()) + 1, dtype=bool)
     has_answer[request[answered]] = True
     left = np.where(measured & ~has_answer[request], np.nan_to_num(usd), 0.0)
     known = ~np.isnan(found)
-    for columns in _SHARED_BY:
+    for group in groups:
         if not left.any():
             break
-        group = group_codes(frame, columns)
         answers = np.bincount(group[known], minlength=int(group.max()) + 1)
         share = np.bincount(group, weights=left) / np.maximum(answers, 1)
         found[known] += share[group[known]]

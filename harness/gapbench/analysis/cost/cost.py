@@ -46,10 +46,11 @@ import pandas as pd
 
 from gapbench import formatting
 from gapbench.analysis.cost.answer_costs import usd_per_answer
-from gapbench.analysis.cost.attempt_costs import Bill, bill, has_possible_counts
+from gapbench.analysis.cost.attempt_costs import Bill, bill, price_rows
 from gapbench.analysis.cost.deployment_options import deployment_options
 from gapbench.analysis.cost.first_call_costs import first_calls_note
 from gapbench.analysis.cost.gpu_token_cost import MIN_SHAPES, fit_token_cost, request_shapes
+from gapbench.analysis.cost.token_prices import has_possible_counts
 from gapbench.analysis.cost.user_costs import user_usd
 from gapbench.analysis.frames import Runs, as_floats, group_codes, load_runs
 from gapbench.analysis.notebook_html import count_noun, table_html
@@ -161,20 +162,10 @@ def cost(runs: Runs | Sequence[Path], billed: Bill | None = None) -> CostTable:
     account = bill(read_runs) if billed is None else billed
     rows: list[dict[str, Any]] = []
     exact: dict[str, Decimal | None] = {}
-    frame = read_runs.frame
-    needed = ["model_id", "category", "final", "timed", "outcome", *_TOKENS]
-    priced = frame[needed].assign(
-        billed_usd=account.usd,
-        answer_usd=usd_per_answer(frame, account.usd),
-        is_countable=has_possible_counts(frame),
-        cluster=group_codes(frame, ["task", "cluster_id"]),
-    )
-    measured = priced[(frame["phase"] == "measure").to_numpy()]
-    by_model = {str(key): part for key, part in measured.groupby("model_id", observed=True)}
     users = user_usd(read_runs, account)
     categories = read_runs.categories
     for model_id in _paid_models(read_runs):
-        part = by_model.get(model_id, measured.iloc[:0])
+        part = _priced_rows(read_runs, account, model_id)
         row = _row(read_runs, account, model_id, ALL, part, users)
         exact[model_id] = row["usd"]
         parts = [part[part["category"] == category] for category in categories]
@@ -188,6 +179,20 @@ def cost(runs: Runs | Sequence[Path], billed: Bill | None = None) -> CostTable:
     legs = deployment_options(read_runs, table, account)
     warnings = [*account.warnings, *first_calls_note(read_runs.manifests)]
     return CostTable(table, read_runs.simulated, warnings, exact, legs, _token_costs(read_runs, account))
+
+
+def _priced_rows(runs: Runs, account: Bill, model_id: str) -> pd.DataFrame:
+    """Return the measured attempts of a model with their dollars and those of each answer."""
+    frame = runs.model_frame(model_id)
+    usd = price_rows(account, frame)
+    needed = ["model_id", "category", "final", "timed", "outcome", *_TOKENS]
+    priced = frame[needed].assign(
+        billed_usd=usd,
+        answer_usd=usd_per_answer(frame, usd),
+        is_countable=has_possible_counts(frame),
+        cluster=group_codes(frame, ["task", "cluster_id"]),
+    )
+    return priced[(frame["phase"] == "measure").to_numpy()]
 
 
 def _token_costs(runs: Runs, account: Bill) -> dict[str, dict[str, float]]:
@@ -208,7 +213,7 @@ def _token_costs(runs: Runs, account: Bill) -> dict[str, dict[str, float]]:
 
 def _paid_models(runs: Runs) -> list[str]:
     """Return the suite's models, followed by judges and models that play users that are not among them."""
-    return list(dict.fromkeys([*runs.models, *map(str, runs.frame["model_id"].unique())]))
+    return list(dict.fromkeys([*runs.models, *map(str, runs.tally["model_id"].unique())]))
 
 
 def cost_json(runs: Runs | Sequence[Path]) -> dict[str, Any]:

@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gapbench.analysis.cost.attempt_costs import TOKENS, Bill, price_attempts
+from gapbench.analysis.cost.attempt_costs import Bill
+from gapbench.analysis.cost.token_prices import TOKENS, price_attempts
 from gapbench.analysis.frames import Runs, as_floats, group_codes
 from gapbench.pricing import GpuPrice, Quote, UnitPrices, hosted_prices, price_book_date, weights_at
 from gapbench.stats import Floats, ratio_interval
@@ -120,8 +121,9 @@ def _hosted_row(runs: Runs, model_id: str, model: ModelEntry) -> dict[str, Any]:
         reason = f"the price book has no provider of {weights}; set cost: {{weights: …}} of the model, or see `bench prices show`"
         return _missing_row("hosted", model_id, reason)
     offer, label = found
-    mask = ((runs.frame["model_id"] == model_id) & (runs.frame["phase"] == "measure")).to_numpy()
-    part = runs.frame[[*TOKENS, "final", "outcome", "from_cache", "task", "cluster_id"]][mask]
+    frame = runs.model_frame(model_id)
+    measured = (frame["phase"] == "measure").to_numpy()
+    part = frame[[*TOKENS, "final", "outcome", "from_cache", "task", "cluster_id"]][measured]
     usd = price_attempts(part, offer)
     final = part["final"].to_numpy(dtype=bool)
     answered = final & (part["outcome"] != "infra").to_numpy()
@@ -166,7 +168,7 @@ def hosted_offer(runs: Runs, weights: str) -> tuple[UnitPrices, str] | None:
 
 
 def _run_day(runs: Runs) -> date:
-    newest = runs.frame["started_at"].max()
+    newest = runs.tally["started_at"].max()
     return price_book_date() if pd.isna(newest) else newest.date()
 
 

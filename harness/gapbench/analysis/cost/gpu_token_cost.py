@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gapbench.analysis.cost.attempt_costs import busy_seconds
+from gapbench.analysis.cost.gpu_cells import busy_seconds
 from gapbench.analysis.frames import Runs, as_floats
 from gapbench.errors import InputError
 from gapbench.stats import Floats
@@ -137,8 +137,8 @@ def request_shapes(runs: Runs, model_id: str) -> list[RequestShape]:
     """
     cost: dict[str, Any] = dict(runs.model(model_id).cost or {})
     gpus = float(cost.get("gpus", 1))
-    mask = ((runs.frame["model_id"] == model_id) & (runs.frame["phase"] == "measure")).to_numpy()
-    frame = runs.frame[list(_NEEDED)][mask]
+    whole = runs.model_frame(model_id)
+    frame = whole[list(_NEEDED)][(whole["phase"] == "measure").to_numpy()]
     best: dict[str, tuple[float, RequestShape]] = {}
     for (task, _, _), part in frame.groupby(["task", "run_id", "cell_id"], observed=True):
         # Each reply of an episode is a request to the server.

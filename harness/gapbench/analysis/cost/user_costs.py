@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from gapbench.analysis.cost.attempt_costs import Bill
+from gapbench.analysis.cost.attempt_costs import BILL_COLUMNS, Bill, price_rows
 from gapbench.analysis.frames import Runs
+from gapbench.store.attempt_frame import read_frame
 from gapbench.values.played_user import cell_of_user
 
 
@@ -16,12 +17,18 @@ def user_usd(runs: Runs, account: Bill) -> dict[tuple[str, str, str], float]:
         runs: The runs.
         account: Their bill.
     """
-    frame = runs.frame
-    chosen = ((frame["phase"] == "user") & (frame["repeat"] >= 0)).to_numpy()
+    if not (runs.tally["phase"] == "user").any():
+        return {}
+    frame = read_frame(
+        runs.attempts,
+        list(BILL_COLUMNS),
+        where="a.phase = 'user' AND a.repeat >= 0",
+        where_columns=("phase", "repeat"),
+    )
     cells = {(run_id, cell.cell_id): (cell.model_id, cell.category, cell.task) for run_id, cell in runs.cells}
     found: dict[tuple[str, str, str], float] = {}
-    names = zip(frame.loc[chosen, "run_id"], frame.loc[chosen, "cell_id"], strict=True)
-    for (run_id, cell_id), usd in zip(names, account.usd[chosen], strict=True):
+    names = zip(frame["run_id"], frame["cell_id"], strict=True)
+    for (run_id, cell_id), usd in zip(names, price_rows(account, frame), strict=True):
         played = cells.get((str(run_id), cell_of_user(str(cell_id))))
         if played is not None:
             found[played] = found.get(played, 0.0) + float(usd)

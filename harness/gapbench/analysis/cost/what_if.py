@@ -12,12 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from gapbench.analysis.cost.attempt_costs import bill
 from gapbench.analysis.cost.cost import cost
-from gapbench.analysis.frames import Runs, as_floats, load_runs
+from gapbench.analysis.frames import Runs, load_runs
 from gapbench.errors import InputError
 from gapbench.pricing import UnitPrices
 from gapbench.store.json_records import records
@@ -51,7 +50,11 @@ def what_if(runs: Runs | Sequence[Path], question: str) -> pd.DataFrame:
     before_bill = bill(read_runs)
     before = _totals(cost(read_runs, before_bill).frame)
     tier = question if question in TIERS else None
-    changed = read_runs if tier else replace(read_runs, frame=_with_cache_share(read_runs.frame, question))
+    changed = (
+        read_runs
+        if tier
+        else replace(read_runs, attempts=read_runs.attempts.with_cache_share(_cache_share(question)))
+    )
     after_bill = bill(changed, tier)
     after = _totals(cost(changed, after_bill).frame)
     rows: list[dict[str, Any]] = []
@@ -82,7 +85,8 @@ def _totals(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
     return {row["model_id"]: row for row in records(frame)}
 
 
-def _with_cache_share(frame: pd.DataFrame, question: str) -> pd.DataFrame:
+def _cache_share(question: str) -> float:
+    """Return the share of input tokens that a question assumes to be read from a cache."""
     share = 0.0
     if question != "uncached":
         name, equals, value = question.partition("=")
@@ -94,10 +98,4 @@ def _with_cache_share(frame: pd.DataFrame, question: str) -> pd.DataFrame:
             raise InputError(
                 f"found --what-if {question!r}; expected {', '.join(TIERS)}, uncached, or cached=SHARE from 0 to 1"
             )
-    hits = np.rint(as_floats(frame["input_tokens"]) * share)
-    nothing = pd.Series(0, index=frame.index, dtype="Int64")
-    return frame.assign(
-        cached_input_tokens=pd.Series(hits, index=frame.index).astype("Int64"),
-        cache_write_tokens=nothing,
-        cache_write_1h_tokens=nothing,
-    )
+    return share

@@ -54,6 +54,7 @@ import pandas as pd
 from gapbench.analysis.frames import Runs, as_floats, load_runs
 from gapbench.analysis.performance.client_limits import client_limits, prefix_cache_counts
 from gapbench.analysis.performance.largest_concurrency import LargestConcurrency, largest_concurrencies
+from gapbench.analysis.performance.machine_clocks import clock_refusals, machine_notes
 from gapbench.analysis.performance.service_level import measured_replies, meets_slo, task_s
 from gapbench.analysis.performance.steady_state import steady_throughput
 from gapbench.stats import Floats, TestedRate, attainment_crossing, attainment_low_bound
@@ -159,9 +160,11 @@ def capacity(runs: Runs | Sequence[Path], slo: Slo, usd: Floats | None = None) -
         read_runs = load_runs(read_runs.folders, chunks=True)
     frame = read_runs.frame.reset_index(drop=True)
     done = steady_throughput(frame, read_runs.folders)
+    refusals = clock_refusals(read_runs, done)
+    done = refusals.without_windows(done)
     limits = client_limits(read_runs)
     paid = np.full(len(frame), np.nan) if usd is None else usd
-    replies = measured_replies(frame)
+    replies = read_runs.without_batches(measured_replies(frame))
     kept = meets_slo(replies, slo)
     requests = replies[replies["final"].to_numpy(dtype=bool)].assign(kept=kept)
     cells_of = {(run_id, cell.cell_id): cell for run_id, cell in read_runs.cells}
@@ -202,7 +205,7 @@ def capacity(runs: Runs | Sequence[Path], slo: Slo, usd: Floats | None = None) -
         table,
         tuple(_rates(table, slo)),
         read_runs.simulated,
-        _warnings(table),
+        [*_warnings(table), *machine_notes(read_runs, refusals)],
         tuple(largest_concurrencies(table)),
     )
 

@@ -7,18 +7,13 @@ the provider's. Its accuracy is still valid, since a late client gets the same a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from gapbench.analysis.frames import Runs, as_floats, load_of_cell
+from gapbench.analysis.frames import Runs, load_of_cell
 from gapbench.store.manifest import CellEntry
 from gapbench.suite.loads.load import CLOSED_LOOP_KINDS
 
-LIMIT_COLUMNS = ("run_id", "cell_id", "attempt", "load_kind", "queue_s", "ttft_s")
-"""Columns of the runs' frame that :func:`client_limits` uses."""
 SHARE = 0.05
 """Share of the cell's median first-token time; lateness above it affects the measured times noticeably."""
 LATE_S = 0.010
@@ -35,10 +30,13 @@ CACHED_SHARE = 0.01
 
 def client_limits(runs: Runs) -> dict[tuple[str, str], str]:
     """Return why a cell's times are not the server's, by (run_id, cell_id). Valid cells are left out."""
-    frame = runs.frame
     found: dict[tuple[str, str], str] = {}
-    late_s = _late_s(frame)
-    first_s = _median(frame, "ttft_s")
+    late_s = _late_s(runs)
+    # Without any lateness the median makes no difference, and it is the most work.
+    doubtful = {key for key, late in late_s.items() if late > LATE_S} | {
+        (run_id, cell.cell_id) for run_id, cell in runs.cells if (cell.lag_p99_s or 0.0) > LATE_S
+    }
+    first_s = _quantile_by_cell(runs, "ttft_s", 0.5, doubtful)
     above = _above_calibration(runs)
     for run_id, cell in runs.cells:
         key = (run_id, cell.cell_id)
@@ -126,23 +124,58 @@ def _above_calibration(runs: Runs) -> dict[tuple[str, str], str]:
     return found
 
 
-def _late_s(frame: pd.DataFrame) -> dict[tuple[str, str], float]:
+def _late_s(runs: Runs) -> dict[tuple[str, str], float]:
     """Return the 99th percentile of the delay of first attempts, for cells with a schedule."""
-    scheduled = (frame["attempt"] == 1) & ~frame["load_kind"].isin(CLOSED_LOOP_KINDS)
-    planned = frame[["run_id", "cell_id", "queue_s"]][scheduled]
-    return _by_cell(planned, as_floats(planned["queue_s"]), 0.99)
+    kinds = runs.tally[["run_id", "cell_id", "load_kind"]].drop_duplicates()
+    kinds = kinds[~kinds["load_kind"].isin(CLOSED_LOOP_KINDS).to_numpy()]
+    cells = set(zip(kinds["run_id"], kinds["cell_id"], strict=True))
+    condition = "a.attempt = 1 AND NOT list_contains($closed, a.load_kind)"
+    return _quantile_by_cell(
+        runs,
+        "queue_s",
+        0.99,
+        cells,
+        condition,
+        ("attempt", "load_kind"),
+        {"closed": sorted(CLOSED_LOOP_KINDS)},
+    )
 
 
-def _median(frame: pd.DataFrame, name: str) -> dict[tuple[str, str], float]:
-    return _by_cell(frame, as_floats(frame[name]), 0.5)
+def median_by_cell(runs: Runs, name: str, cells: Collection[tuple[str, str]]) -> dict[tuple[str, str], float]:
+    """Return the median of a column over the known values of each of some cells, by (run_id, cell_id)."""
+    return _quantile_by_cell(runs, name, 0.5, cells)
 
 
-def _by_cell(frame: pd.DataFrame, values: Any, share: float) -> dict[tuple[str, str], float]:
-    known = pd.Series(values, index=frame.index).dropna()
-    grouped = known.groupby([frame["run_id"], frame["cell_id"]], observed=True)
-    return {
-        (str(run_id), str(cell_id)): float(np.quantile(part, share)) for (run_id, cell_id), part in grouped
-    }
+def _quantile_by_cell(
+    runs: Runs,
+    name: str,
+    share: float,
+    cells: Collection[tuple[str, str]],
+    condition: str = "true",
+    columns: Sequence[str] = (),
+    values: Mapping[str, Any] | None = None,
+) -> dict[tuple[str, str], float]:
+    """Return a quantile of a column over the known values of each of some cells, one model at a time."""
+    if not cells:
+        return {}
+    names = runs.tally[["run_id", "cell_id", "model_id"]].drop_duplicates()
+    is_wanted = [key in cells for key in zip(names["run_id"], names["cell_id"], strict=True)]
+    wanted = names[is_wanted]
+    found: dict[tuple[str, str], float] = {}
+    # The cell of a judge or of a played user may have several models: its values belong together.
+    shared = wanted[["run_id", "cell_id"]].duplicated(keep=False).any()
+    for model_id in [None] if shared else wanted["model_id"].unique():
+        rows = runs.attempts.table(
+            f"SELECT a.run_id, a.cell_id, quantile_cont(a.{name}, {share}) AS value FROM attempts a "
+            "SEMI JOIN cells c ON c.run_id = a.run_id AND c.cell_id = a.cell_id "
+            f"WHERE a.{name} IS NOT NULL AND {condition} GROUP BY ALL",
+            {"run_id", "cell_id", name, *columns},
+            values=values,
+            tables={"cells": wanted[["run_id", "cell_id"]].drop_duplicates()},
+            model_id=model_id,
+        )
+        found |= {(row["run_id"], row["cell_id"]): row["value"] for row in rows.to_pylist()}
+    return found
 
 
 def unexpected_cache_hits(runs: Runs) -> dict[tuple[str, str], str]:
@@ -152,14 +185,8 @@ def unexpected_cache_hits(runs: Runs) -> dict[tuple[str, str], str]:
     cell hits the cache despite the salt; this is reported too.
     """
     found: dict[tuple[str, str], str] = {}
-    frame = runs.frame
-    counts = frame[["run_id", "cell_id", "cached_input_tokens", "input_tokens"]].dropna()
-    sums: dict[tuple[str, str], tuple[float, float]] = {}
-    for (run_id, cell_id), part in counts.groupby(["run_id", "cell_id"], observed=True):
-        sums[str(run_id), str(cell_id)] = (
-            float(part["cached_input_tokens"].astype(np.float64).sum()),
-            float(part["input_tokens"].astype(np.float64).sum()),
-        )
+    salted = {(run_id, cell.cell_id) for run_id, cell in runs.cells if cell.salt}
+    sums = _cached_tokens(runs) if salted else {}
     for run_id, cell in runs.cells:
         key_ = (run_id, cell.cell_id)
         if not cell.salt:
@@ -172,6 +199,16 @@ def unexpected_cache_hits(runs: Runs) -> dict[tuple[str, str], str]:
         if total and cached / total > CACHED_SHARE:
             found[key_] = f"{cached / total * 100:.0f} % of the input tokens came from a cache {where}"
     return found
+
+
+def _cached_tokens(runs: Runs) -> dict[tuple[str, str], tuple[float, float]]:
+    """Return the tokens from a cache and all input tokens of each cell, over attempts that report both."""
+    rows = runs.attempts.table(
+        "SELECT run_id, cell_id, CAST(sum(cached_input_tokens) AS DOUBLE) AS cached, CAST(sum(input_tokens) AS DOUBLE) AS total "
+        "FROM attempts WHERE cached_input_tokens IS NOT NULL AND input_tokens IS NOT NULL GROUP BY ALL",
+        ["run_id", "cell_id", "cached_input_tokens", "input_tokens"],
+    )
+    return {(row["run_id"], row["cell_id"]): (row["cached"], row["total"]) for row in rows.to_pylist()}
 
 
 def prefix_cache_counts(cell: CellEntry) -> tuple[float, float]:

@@ -30,12 +30,13 @@ def latency_quantiles(runs: Runs | Folders, shares: Sequence[float] = SHARES) ->
     read_runs = load_runs(runs)
     rows: list[dict[str, Any]] = []
     for model_id in read_runs.models:
-        for metric, measured in (
-            ("ttft_s", read_runs.measured_replies),
-            ("response_s", read_runs.measured_attempts),
-        ):
-            is_answer = (measured["model_id"] == model_id) & (measured["outcome"] != "infra")
-            values = as_floats(measured.loc[is_answer, metric])
+        frame = read_runs.model_frame(model_id)
+        answered = frame["outcome"] != "infra"
+        if read_runs.has_probes_beside_others:
+            answered &= frame["load_kind"] != "search"
+        finals = frame["final"] & (frame["phase"] == "measure")
+        for metric, measured in (("ttft_s", frame["timed"]), ("response_s", finals)):
+            values = as_floats(frame.loc[answered & measured, metric])
             values = values[~np.isnan(values)]
             if not len(values):
                 continue

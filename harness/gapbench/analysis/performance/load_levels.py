@@ -26,7 +26,11 @@ def load_levels(runs: Runs | Sequence[Path]) -> CapacityResult | None:
         ResultsError: A folder is not a run.
     """
     read_runs = load_runs(runs)
-    levels = {(cell.model_id, cell.load_kind, cell.load_value) for _, cell in read_runs.cells}
+    levels = {
+        (cell.model_id, cell.load_kind, cell.load_value)
+        for run_id, cell in read_runs.cells
+        if (run_id, cell.model_id) not in read_runs.batched
+    }
     kinds = [
         (model_id, kind in CONSTANT_RATE_KINDS)
         for model_id, kind, _ in levels

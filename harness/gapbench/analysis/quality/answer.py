@@ -16,7 +16,7 @@ from gapbench.analysis.caveats import Caveats
 from gapbench.analysis.performance.client_limits import CLIENT_LIMIT
 from gapbench.analysis.quality.gap_metrics import describe_pairs_needed
 from gapbench.analysis.quality.gap_row import PLAIN_CONFIDENCE
-from gapbench.analysis.quality.model_pairs import ModelRequests
+from gapbench.analysis.quality.model_requests import ModelRequests
 from gapbench.stats import Floats
 from gapbench.store.json_records import records
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gapbench.analysis.quality.gap_row import GapRow
-from gapbench.analysis.quality.model_pairs import ModelRequests, Pair
+from gapbench.analysis.quality.model_pairs import Pair
+from gapbench.analysis.quality.model_requests import ModelRequests
 from gapbench.analysis.quality.reference_models import choose_reference
 from gapbench.errors import ResultsError
 

@@ -12,7 +12,8 @@ import numpy as np
 from gapbench.analysis.frames import Runs
 from gapbench.analysis.quality.applied_rule import AppliedRule
 from gapbench.analysis.quality.gap_row import ALPHA
-from gapbench.analysis.quality.model_pairs import ModelRequests, pair_requests
+from gapbench.analysis.quality.model_pairs import pair_requests
+from gapbench.analysis.quality.model_requests import ModelRequests
 from gapbench.stats import (
     Difference,
     Floats,

@@ -7,18 +7,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from gapbench.analysis.frames import Runs
 from gapbench.analysis.quality.model_pairs import ModelPairs
 from gapbench.analysis.quality.side_by_side import different_company, models_beside
 from gapbench.analysis.quality.tool_fairness import different_tools, group_tool_changes, tool_conditions
-from gapbench.analysis.quality.user_fairness import USER_COLUMNS, different_users, users_by_model
+from gapbench.analysis.quality.user_fairness import different_users, users_by_model
 from gapbench.formatting import format_percent
 
-Hashes = np.ndarray[Any, np.dtype[np.uint64]]
-_HASH_CHUNK = 100_000
 MAX_SHARE_DIFFERENCE_POINTS = 2.0
 """A larger difference in the share of truncated, refused or failed requests is reported, in points. If the margin is
 smaller, any difference above the margin is."""
@@ -29,27 +26,8 @@ _KEY_DIFFERENCES = {
     "target": "have another target",
 }
 _SETTINGS = ("max_tokens", "reasoning", "temperature", "top_p")
-_NEEDED = [
-    "model_id",
-    "final",
-    "phase",
-    "task",
-    "params_asked",
-    "params_sent",
-    "params_changes",
-    "image_count",
-    "image_bytes",
-    "image_detail",
-    "reasoning_disclosure",
-    "reasoning_tokens",
-    "outcome",
-    "started_at",
-    "load",
-    "transport",
-    "timed",
-]
-FAIRNESS_COLUMNS = (*_NEEDED, *USER_COLUMNS, "prompt_sha256")
-"""Columns of the runs' frame that this module uses."""
+BATCH_WORDS = "its batch API answered"
+"""In the sentence on a model that was asked in batches."""
 _RENAMED = re.compile(r" renamed\b|^max_tokens sent as [a-zA-Z_]+$")
 
 
@@ -75,15 +53,18 @@ def violations_by_pair(
         margin: Gap that makes no difference, in points of accuracy.
     """
     models = list(dict.fromkeys(name for names in pairs for name in names))
-    frame = runs.frame[_NEEDED]
-    replies = frame["timed"].to_numpy()
-    measured = replies & frame["final"].to_numpy()
-    parts = {name: frame[measured & (frame["model_id"] == name).to_numpy()] for name in models}
+    replies = runs.tally[runs.tally["timed"].to_numpy(dtype=bool)]
+    of_replies = {name: replies[(replies["model_id"] == name).to_numpy()] for name in models}
+    parts = {name: rows[rows["final"].to_numpy(dtype=bool)] for name, rows in of_replies.items()}
     requested = {name: _requested_settings(part) for name, part in parts.items()}
-    of_replies = {name: frame[replies & (frame["model_id"] == name).to_numpy()] for name in models}
     tools = {name: tool_conditions(runs, name, of_replies[name]) for name in models}
     own = {
-        name: [*_changed_settings(name, of_replies[name]), *_transports(name, parts[name])] for name in models
+        name: [
+            *_changed_settings(name, of_replies[name]),
+            *_transports(name, parts[name]),
+            *_batches(name, parts[name]),
+        ]
+        for name in models
     }
     users = users_by_model(runs)
     beside = models_beside(runs)
@@ -119,26 +100,23 @@ def request_conditions(runs: Runs, models: Sequence[str]) -> list[dict[str, Any]
     ``truncated`` ``refused`` ``infra`` (shares, 0 to 1), ``reasoning`` (``disclosure``, ``tokens_mean``),
     ``first_day`` and ``last_day``, ``loads``, ``beside`` (the other models that were asked at the same time).
     """
-    frame = runs.frame[list(dict.fromkeys(FAIRNESS_COLUMNS))]
     users = users_by_model(runs)
     beside = models_beside(runs)
-    prompts = _hashes(frame["prompt_sha256"])
-    measured = (frame["final"] & (frame["phase"] == "measure")).to_numpy()
+    measured = runs.tally[(runs.tally["final"] & (runs.tally["phase"] == "measure")).to_numpy(dtype=bool)]
     rows: list[dict[str, Any]] = []
     for name in models:
-        part = frame[measured & (frame["model_id"] == name).to_numpy()]
-        images = part[part["image_count"] > 0]
-        tokens = part["reasoning_tokens"].dropna()
+        part = measured[(measured["model_id"] == name).to_numpy()]
+        images = part[part["with_images"] > 0]
         days = pd.to_datetime(part["started_at"].drop_duplicates(), utc=True).dt.date
         rows.append(
             {
                 "model": name,
                 "weights": runs.model(name).weights,
-                "requests": len(part),
-                "prompts": _fingerprint(part["prompt_sha256"], prompts),
+                "requests": int(part["n"].sum()),
+                "prompts": _fingerprint(part["prompts"]),
                 "images": {
-                    "count": int(part["image_count"].sum()),
-                    "bytes_mean": float(images["image_bytes"].mean()) if len(images) else None,
+                    "count": int(part["images"].sum()),
+                    "bytes_mean": _image_bytes(images) if len(images) else None,
                     "detail": sorted({str(value) for value in images["image_detail"].dropna().unique()}),
                 },
                 "asked": {
@@ -151,12 +129,12 @@ def request_conditions(runs: Runs, models: Sequence[str]) -> list[dict[str, Any]
                 "tools": tool_conditions(runs, name, part),
                 "users": sorted({name for names in users.get(name, {}).values() for name in names}),
                 **{
-                    outcome: float((part["outcome"] == outcome).mean()) if len(part) else None
+                    outcome: _share(part, "outcome", outcome) if len(part) else None
                     for outcome in ("truncated", "refused", "infra")
                 },
                 "reasoning": {
-                    "disclosure": _most_common(part["reasoning_disclosure"]),
-                    "tokens_mean": float(tokens.astype(float).mean()) if len(tokens) else None,
+                    "disclosure": _most_common(part),
+                    "tokens_mean": _per(part["reasoning_tokens"], part["reasoning_known"]),
                 },
                 "first_day": str(min(days)) if len(days) else None,
                 "last_day": str(max(days)) if len(days) else None,
@@ -167,33 +145,42 @@ def request_conditions(runs: Runs, models: Sequence[str]) -> list[dict[str, Any]
     return rows
 
 
-def _hashes(prompts: pd.Series[Any]) -> Hashes:
-    """Return a 64-bit hash of each category of the column."""
-    texts = prompts.cat.categories
-    # In chunks, since Python strings take three times the memory.
-    found = [
-        pd.util.hash_array(texts[start : start + _HASH_CHUNK].to_numpy(object), categorize=False)
-        for start in range(0, len(texts), _HASH_CHUNK)
-    ]
-    return np.concatenate([np.empty(0, np.uint64), *found])
-
-
-def _fingerprint(prompts: pd.Series[Any], hashes: Hashes) -> str:
+def _fingerprint(sums: pd.Series[Any]) -> str:
     """Return a 64-bit fingerprint of all prompts and how often each was sent, independent of their order."""
-    code = prompts.cat.codes.to_numpy()
-    counts = np.bincount(code[code >= 0], minlength=len(hashes)).astype(np.uint64)
-    with np.errstate(over="ignore"):
-        return f"{int((hashes * counts).sum(dtype=np.uint64)):016x}"
+    return f"{sum(map(int, sums)) % 2**64:016x}"
+
+
+def _share(part: pd.DataFrame, column: str, value: str) -> float:
+    """Return the share of attempts with a value."""
+    return float(part["n"][(part[column] == value).to_numpy()].sum()) / float(part["n"].sum())
+
+
+def _per(total: pd.Series[Any], count: pd.Series[Any]) -> float | None:
+    return float(total.sum()) / float(count.sum()) if count.sum() else None
+
+
+def _image_bytes(images: pd.DataFrame) -> float:
+    return float(images["image_bytes"].sum()) / float(images["with_images"].sum())
 
 
 def _transports(name: str, part: pd.DataFrame) -> Iterator[str]:
     """Yield a sentence where httpx2 sent a model's requests: its times lack the kernel's receive stamps."""
-    share = float((part["transport"] == "httpx2").mean()) if len(part) else 0.0
+    share = _share(part, "transport", "httpx2") if len(part) else 0.0
     if share > 0:
         which = "all" if share == 1 else f"{100 * share:.0f} % of"
         yield (
             f"{name}: httpx2 sent {which} requests (transport: httpx2, or a proxy), so their times have no kernel "
             "receive stamps and include delays of this client"
+        )
+
+
+def _batches(name: str, part: pd.DataFrame) -> Iterator[str]:
+    """Yield a sentence where a vendor's batch API answered: such answers have no times, and another price."""
+    share = _share(part, "transport", "batch") if len(part) else 0.0
+    if share > 0:
+        which = "all" if share == 1 else f"{100 * share:.0f} % of"
+        yield (
+            f"{name}: {BATCH_WORDS} {which} requests: within a day, without times, and at the price of batches"
         )
 
 
@@ -261,25 +248,23 @@ def _different_settings(
 
 
 def _different_images(one: str, other: str, first: pd.DataFrame, second: pd.DataFrame) -> Iterator[str]:
-    with_images = [part[part["image_count"] > 0] for part in (first, second)]
+    with_images = [part[part["with_images"] > 0] for part in (first, second)]
     details = [
         {"the default" if pd.isna(value) else str(value) for value in part["image_detail"].unique()}
         for part in with_images
     ]
     if details[0] and details[1] and details[0] != details[1]:
         yield f"image detail differs: {one} {_join(details[0])}, {other} {_join(details[1])}."
-    means = [float(part["image_bytes"].mean()) if len(part) else 0.0 for part in with_images]
+    means = [_image_bytes(part) if len(part) else 0.0 for part in with_images]
     if min(means) > 0 and max(means) / min(means) > 1.01:
         yield f"image sizes differ: {one} {means[0]:.0f} bytes on average, {other} {means[1]:.0f}."
 
 
 def _different_reasoning(one: str, other: str, first: pd.DataFrame, second: pd.DataFrame) -> Iterator[str]:
-    shown = [_most_common(part["reasoning_disclosure"]) for part in (first, second)]
+    shown = [_most_common(part) for part in (first, second)]
     if "unknown" not in shown and shown[0] != shown[1]:
         yield f"reasoning is disclosed differently: {one} {shown[0]}, {other} {shown[1]}."
-    spent = [
-        float(part["reasoning_tokens"].fillna(0).mean()) if len(part) else 0.0 for part in (first, second)
-    ]
+    spent = [_per(part["reasoning_tokens"], part["n"]) or 0.0 for part in (first, second)]
     if min(spent) < 1 <= max(spent):
         thinker, silent = (one, other) if spent[0] > spent[1] else (other, one)
         yield f"{thinker} reasons before it answers ({max(spent):.0f} tokens a request) and {silent} does not."
@@ -290,9 +275,7 @@ def _different_outcome_shares(
 ) -> Iterator[str]:
     words = {"truncated": "ran into the token budget", "refused": "were refused", "infra": "got no answer"}
     for outcome, word in words.items():
-        shares = [
-            float((part["outcome"] == outcome).mean()) if len(part) else 0.0 for part in (first, second)
-        ]
+        shares = [_share(part, "outcome", outcome) if len(part) else 0.0 for part in (first, second)]
         if abs(shares[0] - shares[1]) * 100 > most + 1e-9:
             yield (
                 f"{format_percent(shares[0])} of requests to {one} {word}, {format_percent(shares[1])} to {other}."
@@ -316,9 +299,9 @@ def _different_loads(one: str, other: str, first: pd.DataFrame, second: pd.DataF
         yield f"loads differ: {one} {_join(loads[0])}, {other} {_join(loads[1])}; times do not compare."
 
 
-def _most_common(column: pd.Series[Any]) -> str:
-    counts = column.astype(str).value_counts()
-    return str(counts.index[0]) if len(counts) else "unknown"
+def _most_common(part: pd.DataFrame) -> str:
+    counts = part.groupby("reasoning_disclosure", sort=False)["n"].sum()
+    return str(counts.idxmax()) if len(counts) else "unknown"
 
 
 def _join(values: Any) -> str:

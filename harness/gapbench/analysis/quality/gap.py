@@ -42,17 +42,18 @@ A gap is the closed model's value minus the open one's, on the same requests wit
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
 
 from gapbench import formatting
-from gapbench.analysis.caveats import CAVEAT_COLUMNS, Caveats, find_caveats
-from gapbench.analysis.cost.attempt_costs import BILL_COLUMNS, Bill, bill
+from gapbench.analysis.caveats import Caveats, find_caveats
+from gapbench.analysis.cost.attempt_costs import Bill, bill
 from gapbench.analysis.frames import Folders, Runs, load_runs
 from gapbench.analysis.notebook_html import table_html
-from gapbench.analysis.performance.client_limits import CLIENT_LIMIT, LIMIT_COLUMNS, limited_categories
+from gapbench.analysis.performance.client_limits import CLIENT_LIMIT, limited_categories
 from gapbench.analysis.quality.answer import LoneFigures, answer_of, lone_figures
 from gapbench.analysis.quality.applied_rule import applied_rule
 from gapbench.analysis.quality.comparisons import (
@@ -64,34 +65,19 @@ from gapbench.analysis.quality.comparisons import (
     name_winners,
 )
 from gapbench.analysis.quality.equal_quality import cheapest_equal_quality, lag_by_category
-from gapbench.analysis.quality.fairness import FAIRNESS_COLUMNS, request_conditions, violations_by_pair
+from gapbench.analysis.quality.fairness import request_conditions, violations_by_pair
 from gapbench.analysis.quality.gap_metrics import TIMES, describe_pairs_needed, metric_rows, remarks
 from gapbench.analysis.quality.gap_row import COLUMNS, OF_OTHERS, PLAIN_CONFIDENCE, Comparison, GapRow, decide
-from gapbench.analysis.quality.ladders import LADDER_COLUMNS, Ladder, summarize_ladders
+from gapbench.analysis.quality.ladders import Ladder, summarize_ladders
 from gapbench.analysis.quality.looks import ADVICE, apply_stopping_rule, looks_notes
-from gapbench.analysis.quality.model_pairs import (
-    PAIR_COLUMNS,
-    ModelPairs,
-    ModelRequests,
-    Pair,
-    pair_requests,
-    requests_by_model,
-)
+from gapbench.analysis.quality.model_pairs import ModelPairs, Pair, pair_requests
+from gapbench.analysis.quality.model_requests import ModelRequests
 from gapbench.analysis.quality.reference_models import choose_reference
-from gapbench.analysis.unscorable_answers import UNSCORABLE_COLUMNS, unscorable_warning
+from gapbench.analysis.quality.request_reader import RequestsByModel
+from gapbench.analysis.unscorable_answers import unscorable_warning
 from gapbench.store.json_records import records
 
 OVERALL = formatting.OVERALL
-NEEDED_COLUMNS = {
-    *BILL_COLUMNS,
-    *PAIR_COLUMNS,
-    *LIMIT_COLUMNS,
-    *FAIRNESS_COLUMNS,
-    *UNSCORABLE_COLUMNS,
-    *CAVEAT_COLUMNS,
-    *LADDER_COLUMNS,
-}
-"""Columns of the runs' frame that :func:`gap` uses."""
 _SHOWN = (
     "category", "metric", "closed_model", "closed_value", "open_model", "open_value", "gap_points", "ci_low", "ci_high", "verdict",
     "n_pairs",
@@ -242,14 +228,14 @@ def gap(
     Raises:
         ResultsError: A folder is not a run, or ``against`` is no model with a measured request.
     """
-    read_runs = load_runs(runs, columns=NEEDED_COLUMNS)
+    read_runs = load_runs(runs)
     account = bill(read_runs) if billed is None else billed
     margin = float(read_runs.manifests[-1].margin_points) if margin_points is None else margin_points
-    requests, categories = requests_by_model(read_runs, account.usd)
+    requests = RequestsByModel(read_runs, account)
     sides = Sides(requests, *(_models_with_weights(read_runs, requests, kind) for kind in ("closed", "open")))
     if against is None and (not sides.closed or not sides.open):
         return _empty_table(read_runs, margin, sides)
-    scopes = _scopes(read_runs, categories)
+    scopes = _scopes(read_runs, requests.categories)
     choice_warnings: list[str] = []
     if against is not None:
         comparisons = against_model(sides, scopes, against)
@@ -257,8 +243,12 @@ def gap(
         comparisons = every_pair(sides, scopes)
     else:
         comparisons, choice_warnings = against_references(sides, scopes)
-    compared = _compare_models(read_runs, sides, scopes, comparisons)
     rule, notes = applied_rule(read_runs)
+    # Sorting and summing release the interpreter lock.
+    with ThreadPoolExecutor(1) as pool:
+        pending = pool.submit(cheapest_equal_quality, requests, sides.closed, sides.open, margin, rule)
+        compared = _compare_models(read_runs, sides, scopes, comparisons)
+        matched = pending.result()
     rows = compared.rows
     if rule is None:
         notes += looks_notes(read_runs)
@@ -281,7 +271,7 @@ def gap(
         conditions=request_conditions(
             read_runs, list(dict.fromkeys(name for names in compared.pairs for name in names))
         ),
-        matched=cheapest_equal_quality(requests, sides.closed, sides.open, margin, rule),
+        matched=matched,
         lag=lag_by_category(read_runs, requests, scopes, sides.closed, sides.open),
         unscorable_warning=unscorable_warning(read_runs),
         look_notes=notes,

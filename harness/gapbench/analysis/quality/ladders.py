@@ -16,12 +16,12 @@ from gapbench.analysis.frames import Folders, Runs, as_floats, load_runs
 from gapbench.ladder import MOST_RUNGS
 from gapbench.stats import mean_interval
 from gapbench.stats.rung_threshold import Threshold, ThresholdGap, ThresholdPosterior, compare_thresholds
+from gapbench.store.attempt_frame import read_frame
 
 LADDER_COLUMNS = (
-    "run_id", "task", "category", "model_id", "weights", "sample_id", "prompt_sha256", "final", "phase", "outcome",
-    "score", "rung", "complexity", "simulated",
+    "task", "category", "model_id", "sample_id", "prompt_sha256", "score", "rung", "complexity", "simulated",
 )  # fmt: skip
-"""Columns of the runs' frame that :func:`summarize_ladders` uses."""
+"""Columns that :func:`summarize_ladders` reads, of the answers on a rung."""
 MIN_RUNGS = 2
 """Fewest rungs with answers for a curve."""
 
@@ -140,17 +140,16 @@ def summarize_ladders(runs: Runs | Folders) -> list[Ladder]:
         ResultsError: A folder is not a run.
     """
     read_runs = load_runs(runs, columns=LADDER_COLUMNS)
-    frame = read_runs.frame
-    if "rung" not in frame.columns or not frame["rung"].notna().any():
+    if not read_runs.tally["rungs"].any():
         return []
-    answered = (
-        frame["final"]
-        & (frame["phase"] == "measure")
-        & ~frame["outcome"].isin(["infra", "unscored"])
-        & frame["score"].notna()
-        & frame["rung"].notna()
+    rows = read_frame(
+        read_runs.attempts,
+        LADDER_COLUMNS,
+        ("sample_id", "prompt_sha256"),
+        where="a.final AND a.phase = 'measure' AND a.outcome NOT IN ('infra', 'unscored') "
+        "AND a.score IS NOT NULL AND a.rung IS NOT NULL",
+        where_columns=("final", "phase", "outcome", "score", "rung"),
     )
-    rows = frame[answered.to_numpy()]
     order = [str(task) for task in dict.fromkeys(cell.task for _, cell in read_runs.cells)]
     found = {str(task): part for task, part in rows.groupby("task", observed=True, sort=False)}
     ladders = (_summarize(read_runs, task, found[task]) for task in order if task in found)

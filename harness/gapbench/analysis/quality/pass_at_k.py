@@ -21,6 +21,7 @@ Columns of :attr:`PassAtK.frame`, one row for each model and task; null means un
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,17 +98,8 @@ def summarize_pass_at_k(runs: Runs | Folders) -> PassAtK:
         ResultsError: A folder is not a run.
     """
     read_runs = load_runs(runs)
-    table = read_runs.frame
-    # Scored rows are final and measured. Select columns first, since masking all columns would copy the table.
-    judged = table[_NEEDED][table["scored"].to_numpy()].assign(
-        right=lambda frame: frame["outcome"] == "correct",
-        # An episode has assertions and no hidden tests; the table of episodes shows them.
-        partial=lambda frame: frame["partial"].mask(frame["turn"].notna()),
-    )
     rows: list[dict[str, Any]] = []
-    for (model_id, category, task), part in judged.groupby(
-        ["model_id", "category", "task"], observed=True, sort=False
-    ):
+    for (model_id, category, task), part in _judged_parts(read_runs):
         if len(part["load"].unique()) > 1 or (part["partial"].isna().all() and part["repeat"].nunique() < 2):
             continue
         trials = part.groupby(["run_id", "sample_id"], observed=True, sort=False).agg(
@@ -133,6 +125,33 @@ def summarize_pass_at_k(runs: Runs | Folders) -> PassAtK:
             }
         )
     return PassAtK(pd.DataFrame(rows), read_runs.simulated)
+
+
+def _judged_parts(runs: Runs) -> Iterator[tuple[tuple[str, str, str], pd.DataFrame]]:
+    """Yield model, category and task with the scored answers, in the order of their first answers."""
+    tally = runs.tally
+    by = ["model_id", "category", "task"]
+    answers = tally[
+        (
+            tally["final"] & (tally["phase"] == "measure") & ~tally["outcome"].isin(["infra", "unscored"])
+        ).to_numpy(bool)
+    ]
+    parts: dict[str, dict[tuple[str, ...], pd.DataFrame]] = {}
+    for model_id, category, task in answers[by].drop_duplicates().itertuples(index=False, name=None):
+        if model_id not in parts:
+            frame = runs.model_frame(model_id)
+            # Select columns first, since masking all columns would copy the table.
+            judged = frame[_NEEDED][frame["scored"].to_numpy()]
+            judged = judged.assign(
+                right=judged["outcome"] == "correct",
+                # An episode has assertions and no hidden tests; the table of episodes shows them.
+                partial=judged["partial"].mask(judged["turn"].notna()),
+            )
+            grouped = judged.groupby(by, observed=True, sort=False)
+            parts[model_id] = {tuple(map(str, key)): part for key, part in grouped}
+        part = parts[model_id].pop((model_id, category, task), None)
+        if part is not None:
+            yield (model_id, category, task), part
 
 
 def _at_each_k(trials: pd.DataFrame) -> dict[str, Any]:

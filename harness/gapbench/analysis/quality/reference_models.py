@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gapbench.analysis.quality.model_pairs import ModelRequests
+from gapbench.analysis.quality.model_requests import ModelRequests
 from gapbench.stats import Floats, Ints, selection_bias
 
 

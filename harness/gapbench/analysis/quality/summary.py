@@ -63,11 +63,10 @@ from gapbench.analysis.performance.client_limits import (
     summarize_cells,
     unexpected_cache_hits,
 )
+from gapbench.analysis.performance.machine_clocks import ClockRefusals, clock_refusals, machine_notes
 from gapbench.analysis.performance.steady_state import steady_throughput
 from gapbench.stats import Floats, Ints, mean_interval, quantile_interval
-from gapbench.store import read_payload
 from gapbench.store.json_records import records
-from gapbench.values import ATTEMPT_KEY
 
 _NEEDED = [
     "model_id",
@@ -157,34 +156,77 @@ def summarize(
     """
     read_runs = load_runs(runs)
     table = cost(read_runs) if costs is None else costs
-    cells = _cells(read_runs)
-    every = read_runs.frame[_NEEDED]
-    every = every.assign(
-        cluster=group_codes(read_runs.frame, ["task", "cluster_id"]), request=_request_codes(read_runs.frame)
+    done = _throughput(read_runs)
+    refusals = clock_refusals(read_runs, done)
+    cells = _cells(read_runs, refusals.without_windows(done))
+    shown = (
+        cells[(cells["load_kind"] != "search").to_numpy()] if read_runs.has_probes_beside_others else cells
     )
-    rows: list[dict[str, Any]] = []
-    for level in (name for name in LEVELS if name in levels):
-        columns = list(LEVELS[level])
-        frame, shown = (
-            (every, cells)
-            if level == "cell"
-            else (without_search_probes(every), without_search_probes(cells))
-        )
-        places = {
-            tuple(str(frame[name].iloc[int(rows_[0])]) for name in columns): rows_
-            for rows_ in group_rows(frame, columns)
-        }
-        for key, planned in shown.groupby(columns, sort=False):
-            names = tuple(map(str, key))
-            part = frame.iloc[places.get(names, slice(0))]
-            row = {"level": level, **_metrics(part, planned)}
-            row.update(dict.fromkeys(("category", "task", "load")), **dict(zip(columns, names, strict=True)))
-            row.update(_model_facts(read_runs, names[0]), **_cost(table, row))
-            rows.append(row)
+    planned = {
+        (level, tuple(map(str, key))): part
+        for level in LEVELS
+        if level in levels
+        for key, part in (cells if level == "cell" else shown).groupby(list(LEVELS[level]), sort=False)
+    }
+    found: dict[tuple[str, tuple[str, ...]], dict[str, Any]] = {}
+    for model_id in dict.fromkeys(names[0] for _, names in planned):
+        keys = [key for key in planned if key[1][0] == model_id]
+        found |= _rows_of_model(read_runs, table, model_id, {key: planned[key] for key in keys}, refusals)
+    rows = [found[key] for key in planned]
     head = ["level", "model_id", "weights", "simulated", "category", "task", "load"]
     summary = pd.DataFrame(rows)
     summary = summary[[*head, *(name for name in summary.columns if name not in head)]]
-    return Summary(summary, read_runs.simulated, [*_warnings(read_runs, cells), *table.warnings])
+    return Summary(
+        summary,
+        read_runs.simulated,
+        [*_warnings(read_runs, cells), *machine_notes(read_runs, refusals), *table.warnings],
+    )
+
+
+def _throughput(runs: Runs) -> pd.DataFrame:
+    """Return the events in the steady window of each cell, read one model at a time."""
+    parts = [steady_throughput(runs.model_frame(model_id), runs.folders) for model_id in runs.models]
+    return pd.concat([part for part in parts if len(part)]) if any(map(len, parts)) else parts[0]
+
+
+def _rows_of_model(
+    runs: Runs,
+    table: CostTable,
+    model_id: str,
+    planned: Mapping[tuple[str, tuple[str, ...]], pd.DataFrame],
+    refusals: ClockRefusals,
+) -> dict[tuple[str, tuple[str, ...]], dict[str, Any]]:
+    """Return the rows of a model by level and names.
+
+    Args:
+        runs: The runs.
+        table: Their costs.
+        model_id: The model.
+        planned: The planned cells of each row.
+        refusals: What the clocks of several machines do not allow to say.
+    """
+    whole = refusals.without_lateness(runs.model_frame(model_id))
+    every = whole[_NEEDED].assign(
+        cluster=group_codes(whole, ["task", "cluster_id"]), request=_request_codes(whole)
+    )
+    others = every
+    if runs.has_probes_beside_others:
+        others = every[(every["load_kind"] != "search").to_numpy()]
+    found: dict[tuple[str, tuple[str, ...]], dict[str, Any]] = {}
+    places: dict[str, dict[tuple[str, ...], Ints]] = {}
+    for level, names in planned:
+        frame, columns = every if level == "cell" else others, list(LEVELS[level])
+        if level not in places:
+            places[level] = {
+                tuple(str(frame[name].iloc[int(rows[0])]) for name in columns): rows
+                for rows in group_rows(frame, columns)
+            }
+        part = frame.iloc[places[level].get(names, slice(0))]
+        row = {"level": level, **_metrics(part, planned[level, names])}
+        row.update(dict.fromkeys(("category", "task", "load")), **dict(zip(columns, names, strict=True)))
+        row.update(_model_facts(runs, model_id), **_cost(table, row))
+        found[level, names] = row
+    return found
 
 
 def _request_codes(frame: pd.DataFrame) -> Ints:
@@ -194,10 +236,10 @@ def _request_codes(frame: pd.DataFrame) -> Ints:
     return group_codes(frame, ["run_id", "cell_id", "sample_id", "repeat"])
 
 
-def _cells(runs: Runs) -> pd.DataFrame:
+def _cells(runs: Runs, throughput: pd.DataFrame) -> pd.DataFrame:
     """Return the planned cells with their steady-state counts; cells that never started have a row too."""
     limits, hits = client_limits(runs), unexpected_cache_hits(runs)
-    done: dict[Any, Any] = steady_throughput(runs.frame, runs.folders).to_dict("index")
+    done: dict[Any, Any] = throughput.to_dict("index")
     nothing: dict[str, Any] = {"window_s": 0.0, "completed": 0, "input_tokens": 0.0, "output_tokens": 0.0}
     rows = []
     for run_id, cell in runs.cells:
@@ -352,40 +394,3 @@ def _warnings(runs: Runs, cells: pd.DataFrame) -> list[str]:
     if len(loads) > 1:
         warnings.append(f"{len(loads)} loads ({', '.join(loads)}): times over several loads are pooled")
     return warnings
-
-
-def failures(runs: Runs | Folders) -> pd.DataFrame:
-    """Return failed attempts by model and kind of failure, most frequent first, with one example of each.
-
-    Columns: ``model_id``, ``failure_kind``, ``http_status``, ``attempts``, ``final`` (requests that failed for good
-    with it), ``simulated``, ``example`` (the failure's message; null if none was stored).
-
-    Raises:
-        ResultsError: A folder is not a run.
-    """
-    read_runs = load_runs(runs)
-    frame = read_runs.frame
-    failed = frame[frame["outcome"] == "infra"]
-    columns = ["model_id", "failure_kind", "http_status", "attempts", "final", "simulated", "example"]
-    if failed.empty:
-        return pd.DataFrame(columns=columns)
-    key = list(ATTEMPT_KEY)
-    texts = read_payload(read_runs.folders, [*key, "error"]).dropna(subset=["error"])
-    for name in ("run_id", "cell_id"):
-        texts[name] = texts[name].astype(str)
-    joined = failed.assign(**{name: failed[name].astype(str) for name in ("run_id", "cell_id")})
-    joined = joined.merge(texts, on=key, how="left")
-    grouped = joined.groupby(
-        ["model_id", "failure_kind", "http_status"], observed=True, dropna=False, sort=False
-    )
-    table = grouped.agg(
-        attempts=("attempt", "size"),
-        final=("final", "sum"),
-        simulated=("simulated", "any"),
-        example=("error", "first"),
-    )
-    return (
-        table.reset_index()
-        .sort_values("attempts", ascending=False, kind="stable")[columns]
-        .reset_index(drop=True)
-    )

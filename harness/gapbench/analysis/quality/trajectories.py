@@ -86,6 +86,8 @@ def summarize_trajectories(runs: Runs | Folders, billed: Bill | None = None) -> 
         ResultsError: A folder is not a run.
     """
     read_runs = load_runs(runs)
+    if not read_runs.attempts.has_episodes:
+        return TrajectoryTable(pd.DataFrame(), read_runs.simulated)
     frame = read_runs.frame
     if frame["trajectory_id"].isna().all():
         return TrajectoryTable(pd.DataFrame(), read_runs.simulated)

@@ -8,16 +8,15 @@ from typing import Any
 from gapbench.analysis.frames import Runs
 from gapbench.values.played_user import cell_of_user
 
-USER_COLUMNS = ("run_id", "cell_id", "phase", "task", "model_asked", "model_served")
-"""Columns of the runs' frame that this module uses."""
+_USER_COLUMNS = ["run_id", "cell_id", "phase", "task", "model_asked", "model_served"]
 UsersByTask = Mapping[str, tuple[str, ...]]
 """By task, the models that played users, by the names that the provider knows."""
 
 
 def users_by_model(runs: Runs) -> dict[str, UsersByTask]:
     """Return for each model under test the models that played the users of its episodes, by task; {} for scripts only."""
-    frame = runs.frame[list(USER_COLUMNS)]
-    rows = frame[(frame["phase"] == "user").to_numpy()].drop_duplicates()
+    tally = runs.tally[_USER_COLUMNS]
+    rows = tally[(tally["phase"] == "user").to_numpy()].drop_duplicates()
     under_test = {(run_id, cell.cell_id): cell.model_id for run_id, cell in runs.cells}
     found: dict[str, dict[str, set[str]]] = {}
     for row in rows.astype(object).itertuples(index=False):

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -291,9 +292,9 @@ def _usd(first: Runs, second: Runs, models: Sequence[str]) -> dict[str, dict[str
             manifest.model_copy(update={"models": [_priced_as(model, second) for model in manifest.models]})
             for manifest in first.manifests
         ),
-        frame=first.frame.assign(started_at=second.frame["started_at"].max()),
     )
-    means = [_per_task(runs) for runs in (first, repriced, second)]
+    day = second.frame["started_at"].max()
+    means = [_per_task(first), _per_task(repriced, day), _per_task(second)]
     found: dict[str, dict[str, Any]] = {}
     for name in models:
         before, between, after = (table.get(name) for table in means)
@@ -310,9 +311,14 @@ def _priced_as(model: ModelEntry, runs: Runs) -> ModelEntry:
     return model.model_copy(update={"cost": runs.model(model.id).cost}) if model.id in runs.models else model
 
 
-def _per_task(runs: Runs) -> dict[str, float]:
-    """Return dollars per answered request by model, retries included. Models with unknown costs are left out."""
-    usd: Floats = bill(runs).usd
+def _per_task(runs: Runs, priced_at: datetime | None = None) -> dict[str, float]:
+    """Return dollars per answered request by model, retries included. Models with unknown costs are left out.
+
+    Args:
+        runs: The runs.
+        priced_at: Price all calls as at this instant. None: as when they were made.
+    """
+    usd: Floats = bill(runs, priced_at=priced_at).usd
     frame = runs.frame
     measured = (frame["phase"] == "measure").to_numpy()
     answered = measured & frame["final"].to_numpy() & (frame["outcome"] != "infra").to_numpy()

@@ -98,7 +98,7 @@ def build_attempt_row(
     calls, calls_invalid = _count_calls(planned.sample, response, turn)
     images = [image for message in planned.sample.messages for image in message.images]
     has_usage = usage.output_tokens is not None or usage.input_tokens is not None
-    return Attempt(
+    row = Attempt(
         run_id=run_id,
         cell_id=cell.cell_id,
         suite=suite[0],
@@ -178,6 +178,28 @@ def build_attempt_row(
         tool_wait_s=None if turn is None else turn.tool_wait_s,
         rung=planned.sample.rung,
         complexity=planned.sample.complexity,
+        replica=response.replica,
+    )
+    # A batch has no times, and those of a request that was sent again live belong to no load.
+    return _without_times(row) if cell.model.batch else row
+
+
+def _without_times(row: Attempt) -> Attempt:
+    return replace(
+        row,
+        scheduled_s=None,
+        sent_s=None,
+        first_byte_s=None,
+        first_token_s=None,
+        first_answer_s=None,
+        last_token_s=None,
+        done_s=None,
+        chunk_s=(),
+        chunk_tokens=None,
+        first_tool_call_s=None,
+        first_complete_call_s=None,
+        loop_lag_s=None,
+        in_flight=None,
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 
 from gapbench import credentials, transport
 from gapbench.errors import FailureKind, RunnerError
@@ -67,6 +68,9 @@ async def measure(
             await record.aclose()
         # A complete reply is done when its last byte arrived, not when it was read.
         done_s = transport.now() if failure is not None or record.ended_s is None else record.ended_s
+    if failure is not None and record.replica is not None:
+        message = f"{record.replica}: {failure.message}"
+        failure = replace(failure, message=message, others_answer=record.others_answer)
     return reply.build_response(record, began_s, done_s, failure)
 
 

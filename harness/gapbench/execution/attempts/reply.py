@@ -151,6 +151,7 @@ class ReplyAccumulator:
             thinking_rule=None if split is None else split.rule,
             usage_note=credentials.redact("; ".join(notes)) if notes else None,
             parts=self._parts(split),
+            replica=record.replica,
         )
 
     def _parts(self, split: ThinkingSplit | None) -> tuple[Part, ...]:

@@ -10,13 +10,16 @@ from gapbench.runner import Runner
 from gapbench.values import Model
 
 
-def quote_model(runner: Runner, model: Model, served: str | None = None) -> Quote:
+def quote_model(
+    runner: Runner, model: Model, served: str | None = None, service_tier: str | None = None
+) -> Quote:
     """Return the price of a model today, as the suite asks for it.
 
     Args:
         runner: Its runner.
         model: The model.
         served: The model id that a reply names. None: the one asked.
+        service_tier: The tier that a reply names. None: standard.
     """
     return model_price(
         runner=model.runner,
@@ -25,6 +28,7 @@ def quote_model(runner: Runner, model: Model, served: str | None = None) -> Quot
         at=datetime.now(UTC).date(),
         base_url=model.base_url,
         cost=model.cost,
+        service_tier=service_tier,
         simulated=runner.simulated,
     )
 

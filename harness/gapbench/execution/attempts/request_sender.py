@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from gapbench import transport
@@ -142,15 +142,27 @@ class RequestSender:
             attempt: The attempt.
             messages: The prompt as sent, with its salt.
         """
+        cache, planned = self.cache, attempt.planned
+        if cache is None or not cache.is_cacheable(self.cell, planned):
+            return await self._send(attempt, messages)
+        call = self.prepare(planned, messages)
+        cache_key = cache.make_key(self.cell, planned, call, self.runner.base_url, messages)
+        known = await cache.find(cache_key)
+        if known is not None:
+            return Exchange(call, known, self._cached_context(attempt), should_retry=False)
+        if not self.cell.load.is_open_loop:
+            # In a closed loop, a request is due when the cache does not have its answer.
+            attempt = replace(attempt, scheduled_s=max(attempt.scheduled_s, transport.now()))
+        exchange: Exchange | None = None
+        try:
+            exchange = await self._send(attempt, messages)
+        finally:
+            await cache.settle(cache_key, None if exchange is None else exchange.response)
+        return exchange
+
+    async def _send(self, attempt: AttemptRequest, messages: tuple[Message, ...]) -> Exchange | None:
+        """Send one prompt and return its reply. None: the model was given up, nothing was sent."""
         cell, planned = self.cell, attempt.planned
-        cache = self.cache if self.cache is not None and self.cache.is_cacheable(cell, planned) else None
-        cache_key = ""
-        if cache is not None:
-            call = self.prepare(planned, messages)
-            cache_key = cache.make_key(cell, planned, call, self.runner.base_url, messages)
-            known = cache.get(cache_key, transport.now())
-            if known is not None:
-                return Exchange(call, known, self._cached_context(attempt), should_retry=False)
         permit = await self.admission.acquire(
             count_prompt_chars(messages) + count_declaration_chars(planned.sample),
             cell.params_of(planned).max_tokens,
@@ -179,8 +191,6 @@ class RequestSender:
         except BaseException:
             self.admission.cancel_request(permit)
             raise
-        if cache is not None:
-            cache.put(cache_key, response)
         final, again = await self.admission.finish_request(
             permit, response, attempt.session_attempts, attempt.quota_waited_s
         )

@@ -5,74 +5,45 @@ settings (``serve``, ``engine``, ``sim``, ``options``), the messages of the turn
 reply, whether the request is for log-probabilities, parameters as sent, which marks of thinking are looked for, and the
 number of the repeat, so that repeats of a sampled answer stay independent draws. How others configure a server at the same address is not known to the client. Only complete replies
 are stored. The row of a hit has ``from_cache`` set, and the analysis excludes it from all times and prices.
+
+A cache is a folder (here) or a Redis server (:mod:`gapbench.execution.attempts.redis_cache`).
 """
 
 from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-import orjson
-
+from gapbench import transport
 from gapbench.atomic_write import replace_atomically
 from gapbench.errors import ResultsError
+from gapbench.execution.attempts.cached_reply import CACHE_VERSION, decode_reply, encode_reply
 from gapbench.runner import owns_server
 from gapbench.suite.plan import Cell, PlannedRequest
 from gapbench.values import (
     Call,
     Message,
     Response,
-    Timing,
-    Usage,
     canonical_json,
     messages_as_json,
     prompt_sha256,
     sha256,
 )
-from gapbench.values.stored_messages import parts_from_json
-
-CACHE_VERSION = 4
-"""Version of entry and key; an entry of another version is a miss."""
-
-_STORED_FIELDS = (
-    "answer", "reasoning", "finish_reason", "finish_raw", "disclosure", "model_served", "response_id",
-    "system_fingerprint", "service_tier", "http_status", "thinking_rule", "usage_note",
-)  # fmt: skip
+from gapbench.values.cache_place import CachePlace
 
 
-class ResponseCache:
-    """A directory of cached responses; any number of processes may use it at once.
-
-    Args:
-        folder: An existing directory; :meth:`open` creates it.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    @classmethod
-    def open(cls, folder: Path) -> Self:
-        """Return the cache in a directory, which is created if missing.
-
-        Raises:
-            ResultsError: The directory cannot be created.
-        """
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as exc:
-            raise ResultsError(
-                f"cannot write the cache {folder}: {exc.strerror}; choose another with --cache"
-            ) from exc
-        return cls(folder)
+class ResponseCache(ABC):
+    """Answers of earlier requests; any number of processes may use one at once."""
 
     @staticmethod
     def is_cacheable(cell: Cell, planned: PlannedRequest) -> bool:
         """Return whether a request may be answered from the cache: not if its timing is measured."""
-        return planned.phase in {"measure", "user"} and not cell.load.is_open_loop
+        return planned.phase in {"measure", "user"} and not cell.load.is_timed
 
     @staticmethod
     def make_key(
@@ -104,6 +75,67 @@ class ResponseCache:
         ]  # fmt: skip
         return sha256(canonical_json(key_parts))
 
+    @abstractmethod
+    async def find(self, key: str) -> Response | None:
+        """Return a cached response. None: there is none, so the caller sends the request and calls :meth:`settle`.
+
+        Where requests are sent once for all processes, this waits while another one sends the same.
+
+        Args:
+            key: See :meth:`make_key`.
+        """
+
+    @abstractmethod
+    async def settle(self, key: str, response: Response | None) -> None:
+        """Store the response to a request that :meth:`find` did not know, if it is complete.
+
+        Args:
+            key: See :meth:`make_key`.
+            response: What came back. None: nothing was sent, or it was abandoned.
+        """
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Close the connections, if there are any."""
+
+
+class FolderCache(ResponseCache):
+    """A directory of cached responses.
+
+    Args:
+        folder: An existing directory; :meth:`open` creates it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Return the cache in a directory, which is created if missing.
+
+        Raises:
+            ResultsError: The directory cannot be created.
+        """
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise ResultsError(
+                f"cannot write the cache {folder}: {exc.strerror}; choose another with --cache"
+            ) from exc
+        return cls(folder)
+
+    async def find(self, key: str) -> Response | None:
+        """Return a cached response. None: there is none, or the entry is damaged."""
+        return self.get(key, transport.now())
+
+    async def settle(self, key: str, response: Response | None) -> None:
+        """Store a complete response."""
+        if response is not None:
+            self.put(key, response)
+
+    async def close(self) -> None:
+        """Do nothing: a directory needs no closing."""
+
     def get(self, key: str, now_s: float) -> Response | None:
         """Return a cached response. None: there is none, or the entry is damaged.
 
@@ -112,26 +144,16 @@ class ResponseCache:
             now_s: Instant at which the response counts as done, on :data:`gapbench.transport.now`.
         """
         try:
-            entry = orjson.loads(self._path(key).read_bytes())
-            kept = entry["kept"]
-            if entry["version"] != CACHE_VERSION or entry["sha256"] != _checksum(key, kept):
-                return None
-            usage = Usage(**kept.pop("usage"))
-            parts = parts_from_json(kept.pop("parts"), _no_medium)
-            timing = Timing(None, None, None, None, None, now_s)
-            return Response(timing=timing, usage=usage, transport="cache", parts=parts, **kept)
-        except (OSError, ValueError, KeyError, TypeError):
+            return decode_reply(key, self._path(key).read_bytes(), now_s)
+        except OSError:
             return None
 
     def put(self, key: str, response: Response) -> None:
         """Store a complete response. Failed, refused and truncated ones are not stored, so they are requested again."""
-        if response.failure is not None or response.finish_reason not in {"stop", "tool"}:
+        stored = encode_reply(key, response)
+        if stored is None:
             return
-        kept = {name: getattr(response, name) for name in _STORED_FIELDS}
-        kept["usage"] = response.usage._asdict()
-        kept["parts"] = messages_as_json([response.to_message()])[0]["parts"]
         path = self._path(key)
-        stored = orjson.dumps({"version": CACHE_VERSION, "sha256": _checksum(key, kept), "kept": kept})
         # Processes on other machines may share the directory and have the same process id.
         suffix = f".{secrets.token_hex(4)}.tmp"
         # A cache that cannot be written costs money later, not this run.
@@ -144,10 +166,21 @@ class ResponseCache:
         return self.folder / key[:2] / f"{key}.json"
 
 
-def _no_medium(_: str) -> None:
-    """Return no bytes: a reply has none."""
+def open_response_cache(place: CachePlace | None, notify: Callable[[str], None]) -> ResponseCache | None:
+    """Return the cache at a place. None: there is no place.
 
+    Args:
+        place: A folder or a server.
+        notify: Receives one line if the server goes away.
 
-def _checksum(key: str, kept: Mapping[str, Any]) -> str:
-    """Return the hash that shows that an entry is complete and belongs to its key."""
-    return sha256(canonical_json([key, kept]))
+    Raises:
+        ResultsError: The folder cannot be created.
+        SetupError: The package for the server is missing, or its password.
+    """
+    if place is None:
+        return None
+    if isinstance(place, Path):
+        return FolderCache.open(place)
+    from gapbench.execution.attempts.redis_cache import RedisCache  # noqa: PLC0415 - needs an extra package
+
+    return RedisCache.open(place, notify)

@@ -115,6 +115,11 @@ class AdmissionControl:
         return self._rate_limiter is None and self.breaker.state == "closed" and self._quota_gate.is_open
 
     @property
+    def is_calm(self) -> bool:
+        """Whether requests wait for rate limits at most: permits may be handed out before they are used."""
+        return self.breaker.state == "closed" and self._quota_gate.is_open
+
+    @property
     def _may_send(self) -> bool:
         return self._stop_signal.reason is None and self.breaker.state != "given_up"
 
@@ -158,13 +163,25 @@ class AdmissionControl:
         self._quota_gate.release(permit.quota_round)
         self.breaker.record_result("cancelled", permit.breaker_decision)
 
+    def take_back(self, permit: Permit) -> None:
+        """Count a permit that was handed out and not used."""
+        self.cancel_request(permit)
+        if self._rate_limiter is not None and permit.is_rate_limited:
+            self._rate_limiter.put_back(permit.reserved_tokens)
+
     def record_result(self, permit: Permit, failure: Failure | None, usage: Usage) -> None:
         """Count the result of an attempt."""
         self._quota_gate.release(permit.quota_round)
         is_open = self.breaker.state != "given_up"
-        if failure is not None and is_open and failure_traits(failure.kind).trips_breaker:
+        kind = None if failure is None else "cancelled" if failure.others_answer else failure.kind
+        if (
+            failure is not None
+            and not failure.others_answer
+            and is_open
+            and failure_traits(failure.kind).trips_breaker
+        ):
             self.last_failure = failure
-        self.breaker.record_result(failure.kind if failure else None, permit.breaker_decision)
+        self.breaker.record_result(kind, permit.breaker_decision)
         if failure is not None and self._retries.is_quota_refusal(failure):
             self._record_refusal(permit, failure.retry_after_s or 0.0)
         elif failure is None or failure_traits(failure.kind).proves_alive:

@@ -127,3 +127,11 @@ class RateLimiter:
         if output_tokens is not None:
             self._replies_seen += 1
             self._output_tokens_seen += output_tokens
+
+    def put_back(self, reserved_tokens: float) -> None:
+        """Give back what :meth:`acquire` took for a request that was not sent."""
+        at_s = self._clock()
+        if self._requests is not None:
+            self._requests.consume(-1, at_s)
+        if self._tokens is not None:
+            self._tokens.consume(-reserved_tokens, at_s)

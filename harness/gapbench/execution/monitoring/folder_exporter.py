@@ -75,12 +75,12 @@ class _FollowedRun:
         self._stamp = stamp
 
 
-def _make_quote(manifest: RunManifest) -> Callable[[str, str | None], Quote]:
-    """Return a function that gives the price of a model on the day the run started, by served or requested name."""
+def _make_quote(manifest: RunManifest) -> Callable[[str, str | None, str | None], Quote]:
+    """Return a function that gives the price of a model on the day the run started, by tier and served or requested name."""
     models = manifest.models_and_users
     day = datetime.fromisoformat(manifest.started_at).date()
 
-    def quote(model_id: str, served: str | None) -> Quote:
+    def quote(model_id: str, tier: str | None, served: str | None) -> Quote:
         model = models[model_id]
         return model_price(
             runner=model.runner,
@@ -89,6 +89,7 @@ def _make_quote(manifest: RunManifest) -> Callable[[str, str | None], Quote]:
             at=day,
             base_url=model.base_url,
             cost=model.cost,
+            service_tier=tier,
             simulated=model.simulated,
         )
 

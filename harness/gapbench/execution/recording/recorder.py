@@ -12,8 +12,7 @@ from gapbench.execution.attempts.request_sender import CompletedAttempt
 from gapbench.execution.earlier_sessions import RequestKey
 from gapbench.execution.limits.budgets import SpendBudget
 from gapbench.execution.limits.stop_signal import StopSignal
-from gapbench.execution.recording.observer import RunObserver, UserObserver, WaitingObserver
-from gapbench.execution.settings import RunSettings
+from gapbench.execution.recording.observer import AttemptPricer, RunObserver, UserObserver, WaitingObserver
 from gapbench.store import RunWriter
 from gapbench.store.first_call_entry import FirstCallEntry
 from gapbench.suite.plan import Cell
@@ -28,24 +27,32 @@ class AttemptRecorder:
 
     Args:
         writer: The run folder, open for writing.
-        settings: The price of a row and the budget of the run.
+        price_attempt: Prices one attempt.
+        max_usd: US dollars at which the run stops. None: no limit.
         observer: Notified of each row.
         stop_signal: Set when the budget is spent.
 
     Attributes:
         finished_by_cell: By cell id, the number of requests that have their final row.
+        spend_budget: The spend of the run, and what is reserved for its batches.
         user_attempts: By cell id, sample and repeat, the attempts that the model that plays the user was asked, in all
             sessions.
+        spend_budget: What the run may spend and has spent.
     """
 
     def __init__(
-        self, writer: RunWriter, settings: RunSettings, observer: RunObserver, stop_signal: StopSignal
+        self,
+        writer: RunWriter,
+        price_attempt: AttemptPricer,
+        max_usd: Decimal | None,
+        observer: RunObserver,
+        stop_signal: StopSignal,
     ) -> None:
         self.finished_by_cell: Counter[str] = Counter()
         self.user_attempts: Counter[RequestKey] = Counter()
         self._writer = writer
-        self._price_attempt = settings.price_attempt
-        self._spend_budget = SpendBudget(settings.max_usd)
+        self._price_attempt = price_attempt
+        self.spend_budget = SpendBudget(max_usd)
         self._observer = observer
         self._stop_signal = stop_signal
         self._catch_up_lock = asyncio.Lock()
@@ -57,7 +64,7 @@ class AttemptRecorder:
             The cost in US dollars. None: unknown, or not billed by the call.
         """
         usd = self._price_attempt(row)
-        reason = self._spend_budget.charge(row, usd)
+        reason = self.spend_budget.charge(row, usd)
         if reason is not None and self._stop_signal.reason is None:
             self._stop_signal.set(reason)
             self._observer.notify(f"stopping: {reason}; what is in flight or waits for its score is kept")
@@ -65,7 +72,7 @@ class AttemptRecorder:
 
     def charge_first_calls(self, calls: Sequence[FirstCallEntry]) -> None:
         """Add the cost of the small calls before each session; it counts towards the limit with the next attempt."""
-        self._spend_budget.known_usd += sum(
+        self.spend_budget.known_usd += sum(
             (Decimal(str(call.usd)) for call in calls if call.usd is not None), Decimal(0)
         )
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from gapbench.errors import ResultsError
 from gapbench.execution.suite_changes import list_suite_changes, suite_content
 from gapbench.runner import runner_info_or_default
 from gapbench.store import RunManifest
@@ -18,7 +17,7 @@ from gapbench.store.manifest_types import JsonObject
 from gapbench.store.provenance import format_utc, machine_info, package_versions
 from gapbench.store.schema import SCHEMA_VERSION
 from gapbench.suite.plan import Cell, Load, Plan, PlannedSearch
-from gapbench.values import Attempt, Model, prompt_sha256
+from gapbench.values import Model
 
 
 def initial_manifest(
@@ -32,7 +31,7 @@ def initial_manifest(
         selection: What the command line picked and where the suite is, for ``--resume``.
         simulated: By model id.
     """
-    return RunManifest(
+    manifest = RunManifest(
         schema=SCHEMA_VERSION,
         run_id=run_id,
         suite=plan.suite,
@@ -74,6 +73,9 @@ def initial_manifest(
         failures=[],
         users=[_model_entry(model, simulated=simulated[model.id]) for model in _user_models(plan)],
     )
+    if plan.shard is not None:
+        manifest.shard = plan.shard.as_json()
+    return manifest
 
 
 def _user_models(plan: Plan) -> list[Model]:
@@ -145,94 +147,6 @@ def adopt_suite(manifest: RunManifest, plan: Plan, content: Mapping[str, Any]) -
     manifest.suite_content = now
 
 
-def rebuild_from_rows(
-    manifest: RunManifest, plan: Plan, rows: Sequence[Attempt], *, accept_changes: bool = False
-) -> RunManifest:
-    """Return the manifest of a run that lost its ``run.json``: the initial one, with the times that the rows give.
-
-    Versions and machine are the current ones; ``remade_at`` records that. Counters and the order of a search's tries
-    are lost.
-
-    Args:
-        manifest: As :func:`initial_manifest` returns it; it is changed and returned.
-        plan: The plan that it opens.
-        rows: All that the run has.
-        accept_changes: Whether the suite may differ from that of the rows in what no row shows, such as prices and limits.
-
-    Raises:
-        ResultsError: The rows are of another run, suite or selection.
-    """
-    run_id = manifest.run_id
-    planned = {
-        (cell.cell_id, request.sample.sample_id, request.repeat)
-        for cell in plan.cells
-        for request in cell.requests
-    }
-    _check_suite_of_rows(run_id, plan, rows, accept_changes=accept_changes)
-    reached_s: dict[str, dict[datetime, float]] = {}
-    for row in rows:
-        if row.phase == "user":
-            continue
-        if row.run_id != run_id:
-            raise ResultsError(f"the rows belong to run {row.run_id!r}; rename the folder {run_id!r} to it")
-        if row.load_kind != "search" and (row.cell_id, row.sample_id, row.repeat) not in planned:
-            raise ResultsError(
-                f"{run_id} has rows of {row.cell_id}, sample {row.sample_id!r}, which is not selected; "
-                "give --model, --task and --limit as they were then"
-            )
-        stretches = reached_s.setdefault(row.cell_id, {})
-        stretches[row.started_at] = max(stretches.get(row.started_at, 0.0), row.done_s or 0.0)
-    for cell in manifest.cells:
-        stretches = reached_s.get(cell.cell_id, {})
-        if stretches:
-            # A cell's clock stops with its last row.
-            cell.started_at, cell.wall_s = format_utc(min(stretches)), sum(stretches.values())
-    first = min((at for stretches in reached_s.values() for at in stretches), default=datetime.now(UTC))
-    manifest.started_at = format_utc(first)
-    manifest.state, manifest.reason = "interrupted", "run.json was lost"
-    manifest.remade_at = format_utc(datetime.now(UTC))
-    return manifest
-
-
-def _check_suite_of_rows(run_id: str, plan: Plan, rows: Sequence[Attempt], *, accept_changes: bool) -> None:
-    """Refuse rows of a suite with other content, unless the suite was changed in a way that no answer depends on.
-
-    The newest rows show that: a run continues in its folder only after such a change, so they may be of this suite while
-    older ones are of the suite before it.
-    """
-    others = [row for row in rows if row.suite_sha256 != plan.suite_sha256 and row.run_id == run_id]
-    if not others:
-        return
-    newest = max(rows, key=lambda row: (row.started_at, row.done_s or 0.0))
-    if newest.suite_sha256 != plan.suite_sha256 and not accept_changes:
-        raise ResultsError(
-            f"the rows of {run_id} belong to a suite with different content; give the suite as it was then, or add "
-            "--accept-changes if only prices, keys, addresses, limits or retries have changed since"
-        )
-    asked = {
-        (cell.cell_id, request.sample.sample_id, request.repeat): (cell, request)
-        for cell in plan.cells
-        for request in cell.requests
-    }
-    for row in others:
-        key = (row.cell_id, row.sample_id, row.repeat)
-        if row.failure_kind is not None or key not in asked:
-            continue
-        cell, request = asked[key]
-        compared = (
-            ("prompt", row.prompt_sha256, prompt_sha256(request.sample.messages)),
-            ("parameters", row.params_asked, cell.params_json_of(request)),
-            ("model", row.model_asked, cell.model.name),
-            ("runner", row.runner, cell.model.runner),
-        )
-        for name, before, now in compared:
-            if before != now:
-                raise ResultsError(
-                    f"{run_id} cannot be continued with this suite: the {name} of {row.cell_id}, sample {row.sample_id!r}, has "
-                    "changed since it was answered; give the suite as it was then, or start a new run"
-                )
-
-
 def _model_entry(model: Model, *, simulated: bool) -> ModelEntry:
     return ModelEntry(
         id=model.id,
@@ -248,6 +162,8 @@ def _model_entry(model: Model, *, simulated: bool) -> ModelEntry:
         options=dict(model.options),
         cost=cast("CostEntry", dict(model.cost)) if model.cost else None,
         facts={},
+        batch=model.batch,
+        **({"replicas": list(model.replicas)} if model.replicas else {}),
     )
 
 
@@ -360,7 +276,7 @@ def changed_tasks(manifest: RunManifest, plan: Plan) -> list[str]:
     return [task.name for task in plan.tasks if before.get(task.name, task.sha256) != task.sha256]
 
 
-_IDENTITY_KEYS = ("runner", "name", "weights", "base_url", "params", "options")
+_IDENTITY_KEYS = ("runner", "name", "weights", "base_url", "params", "options", "batch")
 """The fields of a model that decide which server answers, and how it is asked."""
 
 

@@ -14,11 +14,11 @@ import math
 import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
-from gapbench import transport
 from gapbench.errors import BenchError
 from gapbench.execution.attempts.episode_sender import AskUserOf
 from gapbench.execution.attempts.request_sender import CompletedAttempt, Deliver
@@ -28,7 +28,7 @@ from gapbench.execution.workers import protocol
 from gapbench.execution.workers.remote_admission import AdmissionServer, SendMessage
 from gapbench.execution.workers.remote_user import UserServer
 from gapbench.suite.loads.load import Load
-from gapbench.suite.plan import Cell
+from gapbench.suite.plan import Cell, PlannedRequest
 from gapbench.values import Call, Model, Session
 from gapbench.values.policies import RunPolicies
 
@@ -39,6 +39,8 @@ REQUESTS_PER_S_PER_WORKER = 300
 """Load of one event loop; above it another worker is started. `bench calibrate` at 200 streams and 238 requests/s (15,000
 chunks/s) takes a fifth of a core, so this is about a third of a core. Below it, few chunks wait for the one before."""
 READY_TIMEOUT_S = 60.0
+RECENT_NOTICES = 16
+"""A line that is among the last so many is not shown again."""
 CLOSE_TIMEOUT_S = 5.0
 
 
@@ -61,20 +63,23 @@ class _WorkerHandle:
 
     number: int
     process: asyncio.subprocess.Process
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
+    channel: protocol.Channel
 
     def send(self, message: object) -> None:
-        # If the worker has died, its reader notices.
-        with contextlib.suppress(ConnectionError, RuntimeError):
-            self.writer.write(protocol.encode_message(message))
+        self.channel.send(message)
 
 
 class WorkerPool:
     """The workers of one model: :meth:`open`, then :meth:`run_cell` for each cell, then :meth:`close`."""
 
-    def __init__(self, workers: list[_WorkerHandle]) -> None:
+    start_lead_s = START_LEAD_S
+    reports: Sequence[Any] = ()
+    """What other machines report; these workers are on this one."""
+
+    def __init__(self, workers: list[_WorkerHandle], notify: Callable[[str], None]) -> None:
         self._workers = workers
+        self._notify = notify
+        self._recent_notices: deque[str] = deque(maxlen=RECENT_NOTICES)
 
     @classmethod
     async def open(cls, count: int, model: Model, session: Session, policies: RunPolicies) -> Self:
@@ -89,7 +94,7 @@ class WorkerPool:
         Raises:
             BenchError: One of them cannot start; the others are stopped.
         """
-        pool = cls([])
+        pool = cls([], session.notify)
         try:
             for number in range(count):
                 worker = await _start_worker(number, session)
@@ -100,11 +105,14 @@ class WorkerPool:
                     )
                 )  # fmt: skip
             for worker in pool._workers:
-                await _wait_until_ready(worker, session)
+                await pool._wait_until_ready(worker, session)
         except BaseException:
             await pool.close()
             raise
         return pool
+
+    async def prepare_cell(self, cell: Cell, remaining: Sequence[tuple[int, int]], *, seed: int) -> None:
+        """Do nothing: workers of this machine prepare a cell when they run it."""
 
     async def run_cell(
         self,
@@ -170,21 +178,12 @@ class WorkerPool:
 
         async def receive_messages(worker: _WorkerHandle) -> None:
             while True:
-                message = await protocol.read_message(worker.reader)
-                if isinstance(message, list):
-                    for attempt in message:
+                message = await self._next_message(worker)
+                if isinstance(message, protocol.AttemptBatch):
+                    for attempt in message.attempts:
                         if attempt.response.failure is None and not attempt.context.from_cache:
                             admission_server.record_success()
-                        call = Call({}, attempt.params_sent, attempt.changes)
-                        await deliver(
-                            CompletedAttempt(
-                                requests[attempt.number],
-                                call,
-                                attempt.response,
-                                attempt.context,
-                                attempt.turn,
-                            )
-                        )
+                        await deliver(completed_attempt(attempt, requests[attempt.number]))
                 elif isinstance(message, protocol.AcquireRequest | protocol.FinishRequest):
                     admission_server.handle_request(message, worker.send)
                 elif isinstance(message, protocol.UserQuestion):
@@ -216,6 +215,30 @@ class WorkerPool:
             )
         return sorted(reports, key=lambda report: report.worker)
 
+    async def _next_message(self, worker: _WorkerHandle) -> Any:
+        """Return a worker's next message. Its lines for the user are shown, unless one was just said by another worker."""
+        while isinstance(message := await worker.channel.read(), protocol.Notice):
+            if message.text not in self._recent_notices:
+                self._recent_notices.append(message.text)
+                self._notify(message.text)
+        return message
+
+    async def _wait_until_ready(self, worker: _WorkerHandle, session: Session) -> None:
+        """Wait for a worker's runner to be open.
+
+        Raises:
+            BenchError: It could not be opened, or not in time.
+        """
+        try:
+            ready = await asyncio.wait_for(self._next_message(worker), READY_TIMEOUT_S)
+        except TimeoutError:
+            raise BenchError(f"worker {worker.number} was not ready within {READY_TIMEOUT_S:g} s") from None
+        problem = (
+            ready.problem if isinstance(ready, protocol.RunnerReady) else _last_log_line(worker, session)
+        )
+        if problem is not None:
+            raise BenchError(f"worker {worker.number} cannot start: {problem}")
+
     @staticmethod
     async def _broadcast_stop(broadcast: SendMessage, stop_signal: StopSignal) -> None:
         await stop_signal.wait()
@@ -225,7 +248,7 @@ class WorkerPool:
         """Stop the workers: close their sockets, then kill the processes that do not end by themselves."""
         workers, self._workers = self._workers, []
         for worker in workers:
-            worker.writer.close()
+            worker.channel.close()
         for worker in workers:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(worker.process.wait(), CLOSE_TIMEOUT_S)
@@ -233,6 +256,12 @@ class WorkerPool:
             with contextlib.suppress(ProcessLookupError):
                 worker.process.kill()
             await worker.process.wait()
+
+
+def completed_attempt(message: protocol.AttemptMessage, planned: PlannedRequest) -> CompletedAttempt:
+    """Return the attempt that a worker made at a request."""
+    call = Call({}, message.params_sent, message.changes)
+    return CompletedAttempt(planned, call, message.response, message.context, message.turn)
 
 
 async def _start_worker(number: int, session: Session) -> _WorkerHandle:
@@ -245,22 +274,7 @@ async def _start_worker(number: int, session: Session) -> _WorkerHandle:
             stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True,
         )  # fmt: skip
     reader, writer = await asyncio.open_connection(sock=ours, limit=protocol.READ_BUFFER_BYTES)
-    return _WorkerHandle(number, process, reader, writer)
-
-
-async def _wait_until_ready(worker: _WorkerHandle, session: Session) -> None:
-    """Wait for a worker's runner to be open.
-
-    Raises:
-        BenchError: It could not be opened, or not in time.
-    """
-    try:
-        ready = await asyncio.wait_for(protocol.read_message(worker.reader), READY_TIMEOUT_S)
-    except TimeoutError:
-        raise BenchError(f"worker {worker.number} was not ready within {READY_TIMEOUT_S:g} s") from None
-    problem = ready.problem if isinstance(ready, protocol.RunnerReady) else _last_log_line(worker, session)
-    if problem is not None:
-        raise BenchError(f"worker {worker.number} cannot start: {problem}")
+    return _WorkerHandle(number, process, protocol.SocketChannel(reader, writer))
 
 
 def _last_log_line(worker: _WorkerHandle, session: Session) -> str:
@@ -268,8 +282,3 @@ def _last_log_line(worker: _WorkerHandle, session: Session) -> str:
     log = session.log_dir / f"worker-{worker.number}.log"
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     return lines[-1] if lines else "it ended without a message"
-
-
-def scheduled_start_s() -> float:
-    """Return the start time of a cell that is about to be handed to workers."""
-    return transport.now() + START_LEAD_S

@@ -7,11 +7,12 @@ answers are carried as plain strings.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from gapbench.agents import UserReply
 from gapbench.execution.attempts.attempt_row import AttemptContext
@@ -163,6 +164,13 @@ class UserAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """Worker to parent: one line for the user, who sees the same line of several workers once."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptMessage:
     """Worker to parent: one attempt. The request is given by its number, the call without its body."""
 
@@ -172,6 +180,19 @@ class AttemptMessage:
     response: Response
     context: AttemptContext
     turn: EpisodeTurn | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptBatch:
+    """Worker to parent: what happened since the last batch.
+
+    Attributes:
+        attempts: Attempts that ended.
+        started: Numbers of requests whose first attempt in this job began.
+    """
+
+    attempts: tuple[AttemptMessage, ...]
+    started: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,19 +220,52 @@ class CellDone:
     problem: str | None = None
 
 
-AttemptBatch = list[AttemptMessage]
+class Channel(Protocol):
+    """One end of a connection between a worker and its parent: a socket pair, or the network."""
+
+    def send(self, message: object) -> None:
+        """Send a message; if the other end has gone, reading says so."""
+
+    async def drain(self) -> None:
+        """Wait while too much waits to be sent."""
+
+    async def read(self) -> Any:
+        """Return the next message. None: the connection has ended."""
+
+    def close(self) -> None:
+        """Close the connection after what was sent."""
 
 
-def encode_message(message: object) -> bytes:
-    """Return a message as bytes for the socket."""
-    body = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
-    return len(body).to_bytes(_LENGTH_PREFIX_BYTES) + body
+class SocketChannel:
+    """One end of a socket pair.
 
+    Args:
+        reader: The socket's reader.
+        writer: The socket's writer.
+    """
 
-async def read_message(reader: asyncio.StreamReader) -> Any:
-    """Return the next message. None: the other end has closed the socket."""
-    try:
-        size = int.from_bytes(await reader.readexactly(_LENGTH_PREFIX_BYTES))
-        return pickle.loads(await reader.readexactly(size))  # noqa: S301 - see the module: both ends are ours
-    except (asyncio.IncompleteReadError, ConnectionError):
-        return None
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    def send(self, message: object) -> None:
+        """Send a message; if the other end has gone, reading says so."""
+        body = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
+        with contextlib.suppress(ConnectionError, RuntimeError):
+            self._writer.write(len(body).to_bytes(_LENGTH_PREFIX_BYTES) + body)
+
+    async def drain(self) -> None:
+        """Wait while too much waits to be sent."""
+        await self._writer.drain()
+
+    async def read(self) -> Any:
+        """Return the next message. None: the other end has closed the socket."""
+        try:
+            size = int.from_bytes(await self._reader.readexactly(_LENGTH_PREFIX_BYTES))
+            return pickle.loads(await self._reader.readexactly(size))  # noqa: S301 - see the module: both ends are ours
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return None
+
+    def close(self) -> None:
+        """Close the socket after what was sent."""
+        self._writer.close()

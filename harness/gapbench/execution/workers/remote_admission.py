@@ -26,7 +26,7 @@ class AdmissionProxy:
         is_unrestricted: Whether requests may be sent without asking; the parent announces changes.
     """
 
-    def __init__(self, send: SendMessage, *, is_unrestricted: bool) -> None:
+    def __init__(self, send: SendMessage, is_unrestricted: bool) -> None:
         self.is_unrestricted = is_unrestricted
         self._send = send
         self._last_number = 0
@@ -59,11 +59,18 @@ class AdmissionProxy:
     def cancel_request(self, permit: Permit) -> None:
         """Do nothing: a worker abandons requests only if the parent has gone or the cell has failed."""
 
-    def receive_reply(self, reply: protocol.AdmissionReply) -> None:
-        """Give a reply to the coroutine that asked."""
-        future = self._pending.pop(reply.number)
-        if not future.done():  # the coroutine may have been cancelled
-            future.set_result(reply.value)
+    def receive(self, message: object) -> None:
+        """Note a change, or give a reply to the coroutine that asked."""
+        if isinstance(message, protocol.AdmissionChanged):
+            self.is_unrestricted = message.is_unrestricted
+        elif isinstance(message, protocol.AdmissionReply):
+            # A reply may be to a question of an earlier cell, whose coroutine was cancelled.
+            future = self._pending.pop(message.number, None)
+            if future is not None and not future.done():
+                future.set_result(message.value)
+
+    def close(self) -> None:
+        """Do nothing: the cell has ended, and nothing is left to give back."""
 
     async def _ask(self, make_request: Callable[[int], object]) -> Any:
         self._last_number += 1

@@ -11,7 +11,12 @@ from gapbench_runners.sim_server.protocols.google import GenerateContentProtocol
 from gapbench_runners.sim_server.protocols.openai_chat import ChatCompletionsProtocol
 from gapbench_runners.sim_server.protocols.openai_completions import CompletionsProtocol
 from gapbench_runners.sim_server.protocols.openai_responses import ResponsesProtocol
-from gapbench_runners.sim_server.protocols.protocol import RenderedStream, VendorRefusalError, WireProtocol
+from gapbench_runners.sim_server.protocols.protocol import (
+    RenderedStream,
+    VendorRefusalError,
+    WireProtocol,
+    check_request,
+)
 
 __all__ = [
     "ChatCompletionsProtocol",
@@ -22,4 +27,5 @@ __all__ = [
     "ResponsesProtocol",
     "VendorRefusalError",
     "WireProtocol",
+    "check_request",
 ]

@@ -213,8 +213,9 @@ class GenerateContentProtocol:
             parts.append([])
             if reply.reasoning:
                 parts[-1].append({"text": "".join(reply.reasoning), "thought": True})
-            if choice.answer:
-                parts[-1].append({**_last_part(reply, choice), "text": "".join(choice.answer)})
+            last = _last_part(reply, choice)
+            if choice.answer or "thoughtSignature" in last:
+                parts[-1].append({**last, "text": "".join(choice.answer)})
             parts[-1] += (part for call in choice.calls for part in _call_parts(call))
         return _final_body(reply, request, parts)
 

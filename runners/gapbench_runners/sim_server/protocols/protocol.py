@@ -183,3 +183,14 @@ def reply_id(prefix: str, reply: SimReply) -> str:
 def created_at() -> int:
     """Return the wall clock in whole seconds, as the vendors date a reply."""
     return int(datetime.now(UTC).timestamp())
+
+
+def check_request(request: SimRequest) -> None:
+    """Raise ``ValueError`` for what no protocol allows."""
+    budget = request.max_tokens
+    if budget is not None and (isinstance(budget, bool) or not isinstance(budget, int) or budget < 0):
+        raise ValueError(f"the token budget must be a whole number of at least 0, found {budget!r}")
+    if not isinstance(request.model, str):
+        raise ValueError(f"model must be a name, found {request.model!r}")  # noqa: TRY004 - the sender's value
+    if not request.messages:
+        raise ValueError("no messages")

@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gapbench.analysis.cost.attempt_costs import bill, busy_seconds
+from gapbench.analysis.cost.attempt_costs import bill
 from gapbench.analysis.cost.cost import cost
+from gapbench.analysis.cost.gpu_cells import busy_seconds
 from gapbench.analysis.frames import load_runs
 from gapbench.values import Attempt
 

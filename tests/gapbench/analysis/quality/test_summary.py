@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from scipy import special
 
-from gapbench.analysis.quality.summary import failures, summarize
+from gapbench.analysis.quality.failures import failures
+from gapbench.analysis.quality.summary import summarize
 from gapbench.stats import wilson
 from gapbench.values import Attempt
 

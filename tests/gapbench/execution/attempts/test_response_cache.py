@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from gapbench.errors import ResultsError, RunnerError
-from gapbench.execution.attempts.response_cache import CACHE_VERSION, ResponseCache
+from gapbench.execution.attempts.cached_reply import CACHE_VERSION
+from gapbench.execution.attempts.response_cache import FolderCache, ResponseCache
 from gapbench.execution.run import RunSettings
 from gapbench.suite.plan import Load
 from gapbench.values import (
@@ -87,11 +88,15 @@ def test_another_question_is_asked(tmp_path: Path, changes: dict[str, Any]) -> N
     assert 4 == len(second.calls)
 
 
-def test_a_load_that_measures_time_is_never_served(tmp_path: Path) -> None:
-    """A rate is there to measure: it asks although every answer is kept."""
+@pytest.mark.parametrize(
+    "load",
+    [Load("rate", 1_000, arrivals="constant", duration_s=0.004), Load("concurrency", 2, timed=True)],
+    ids=["rate", "timed"],
+)
+def test_a_load_that_measures_time_is_never_served(tmp_path: Path, load: Load) -> None:
+    """It asks although every answer is kept."""
     go(tmp_path / "a", plan(), {"m": ScriptedRunner(model(), ANSWERS)}, settings(tmp_path))
     second = ScriptedRunner(model(), ANSWERS)
-    load = Load("rate", 1_000, arrivals="constant", duration_s=0.004)
     go(tmp_path / "b", plan(load=load), {"m": second}, settings(tmp_path))
 
     assert 4 == len(second.calls)
@@ -189,7 +194,7 @@ def test_a_folder_that_cannot_be_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     with pytest.raises(ResultsError, match="choose another with --cache"):
-        ResponseCache.open(tmp_path / "file" / "cache")
+        FolderCache.open(tmp_path / "file" / "cache")
 
 
 @pytest.mark.parametrize(
@@ -233,7 +238,7 @@ def test_calls_and_reasoning_state_come_back(tmp_path: Path) -> None:
     )
     timing = Timing(None, None, None, None, None, 1.0)
     given = Response("I look.", "", timing, Usage(), "tool", transport="cache", parts=parts)
-    cache = ResponseCache.open(tmp_path)
+    cache = FolderCache.open(tmp_path)
     cache.put("abcd", given)
 
     assert given == cache.get("abcd", 1.0)

@@ -194,7 +194,7 @@ class Ends:
 
     def _hear(self, number: int, answer: object) -> None:
         assert isinstance(answer, protocol.AdmissionReply)
-        self.proxies[number].receive_reply(answer)
+        self.proxies[number].receive(answer)
 
     def _tell_all(self, message: object) -> None:
         assert isinstance(message, protocol.AdmissionChanged)

@@ -1,0 +1,163 @@
+"""What self-hosted cells cost: their GPUs are paid by the hour, whatever they answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gapbench.analysis.cost.energy import energy_kwh
+from gapbench.analysis.cost.quotes import Quotes
+from gapbench.analysis.frames import Runs
+from gapbench.pricing import GpuPrice
+from gapbench.stats import Floats
+from gapbench.store.manifest import CellEntry
+
+
+@dataclass(frozen=True, slots=True)
+class GpuShare:
+    """What the attempts of a cell cost.
+
+    Attributes:
+        usd: Dollars of each attempt that pays: the measured final ones that were answered.
+        by_all: Whether all measured final attempts pay, since none was answered.
+        reserved_s: Seconds for which the GPUs were reserved.
+    """
+
+    usd: float
+    by_all: bool
+    reserved_s: float
+
+
+def gpu_shares(
+    runs: Runs, model_id: str, quotes: Mapping[tuple[str, str], GpuPrice]
+) -> tuple[dict[tuple[str, str], GpuShare], list[str]]:
+    """Return what an attempt of each self-hosted cell of a model costs, by run and cell, and caveats.
+
+    Args:
+        runs: The runs.
+        model_id: The model.
+        quotes: Price of GPUs by run and model.
+    """
+    tally = runs.tally
+    finals = tally["n"].where(tally["final"] & (tally["phase"] == "measure"), 0)
+    counts = tally[["run_id", "cell_id", "done_s"]].assign(
+        finals=finals, answers=finals.where(tally["outcome"] != "infra", 0)
+    )
+    sums = counts.groupby(["run_id", "cell_id"], sort=False).agg(
+        done_s=("done_s", "max"), finals=("finals", "sum"), answers=("answers", "sum")
+    )
+    by_cell: dict[Any, Any] = dict(zip(sums.index, sums.itertuples(index=False, name=None), strict=True))
+    found: dict[tuple[str, str], GpuShare] = {}
+    notes: list[str] = []
+    for run_id, cell in runs.cells:
+        key = (run_id, cell.cell_id)
+        quote = quotes.get((run_id, model_id))
+        if cell.model_id != model_id or quote is None or key not in by_cell:
+            continue
+        done_s, finals_n, answers_n = by_cell[key]
+        reserved_s = cell.wall_s
+        if reserved_s is None and pd.isna(done_s):
+            notes.append(
+                f"{cell.cell_id}: its answers have no times (a batch), so the time of its GPUs and its cost are unknown"
+            )
+            continue
+        if reserved_s is None:
+            reserved_s = float(done_s)
+            notes.append(
+                f"{cell.cell_id}: the run did not finish this cell; its reserved time is up to its last reply"
+            )
+        payers = int(answers_n) or int(finals_n)
+        usd = float(quote.usd_per_s * Decimal(str(reserved_s))) / payers if payers else 0.0
+        found[key] = GpuShare(usd, not answers_n, float(reserved_s))
+    return found, notes
+
+
+def gpu_cells(runs: Runs, prices: Quotes, shares: Mapping[tuple[str, str], GpuShare]) -> list[dict[str, Any]]:
+    """Return a row for each self-hosted cell at its run's price."""
+    models = [name for name, quote in prices.by_model.items() if isinstance(quote, GpuPrice)]
+    kwh = {
+        str(manifest.run_id): energy_kwh(folder)
+        for folder, manifest in zip(runs.folders, runs.manifests, strict=True)
+    }
+    rows: list[dict[str, Any]] = []
+    for model_id in models:
+        cells = [
+            (run_id, cell)
+            for run_id, cell in runs.cells
+            if cell.model_id == model_id
+            and (run_id, cell.cell_id) in shares
+            and (run_id, model_id) in prices.gpu
+        ]
+        busy_s = _busy_by_cell(runs, cells)
+        for run_id, cell in cells:
+            key = (run_id, cell.cell_id)
+            quote, reserved_s = prices.gpu[run_id, model_id], shares[key].reserved_s
+            reserved_usd = quote.usd_per_s * Decimal(
+                str(cell.wall_s if cell.wall_s is not None else reserved_s)
+            )
+            rows.append(
+                {
+                    "model_id": model_id,
+                    "category": cell.category,
+                    "cell_id": cell.cell_id,
+                    "reserved_s": reserved_s,
+                    "busy_s": busy_s.get(key, 0.0),
+                    "usd": reserved_usd,
+                    "usd_busy": quote.usd_per_s * Decimal(str(busy_s.get(key, 0.0))),
+                    "usd_low": _price_at_end(quote, quote.low, reserved_usd),
+                    "usd_high": _price_at_end(quote, quote.high, reserved_usd),
+                    "gpu_hours": float(quote.gpus) * reserved_s / 3600,
+                    "energy_kwh": kwh.get(run_id, {}).get(cell.cell_id),
+                }
+            )
+    return rows
+
+
+def _busy_by_cell(runs: Runs, cells: list[tuple[str, CellEntry]]) -> dict[tuple[str, str], float]:
+    """Return for how many seconds at least one request of each cell was in flight."""
+    if not cells:
+        return {}
+    table = pd.DataFrame(
+        {
+            "run": [run_id for run_id, _ in cells],
+            "cell": [cell.cell_id for _, cell in cells],
+            "number": np.arange(len(cells), dtype=np.int32),
+        }
+    )
+    found = runs.attempts.table(
+        "SELECT c.number, a.sent_s, a.done_s FROM attempts a JOIN cells c ON c.run = a.run_id AND c.cell = a.cell_id "
+        "WHERE a.sent_s IS NOT NULL AND a.done_s IS NOT NULL",
+        ["run_id", "cell_id", "sent_s", "done_s"],
+        tables={"cells": table},
+    )
+    number, sent, done = (found[name].to_numpy() for name in ("number", "sent_s", "done_s"))
+    order = np.argsort(number, kind="stable")
+    edges = np.searchsorted(number[order], np.arange(len(cells) + 1))
+    return {
+        (run_id, cell.cell_id): busy_seconds(sent[here], done[here])
+        for k, (run_id, cell) in enumerate(cells)
+        for here in [order[edges[k] : edges[k + 1]]]
+    }
+
+
+def _price_at_end(quote: GpuPrice, end: Decimal | None, usd: Decimal) -> Decimal | None:
+    """Return a cost at one end of the price's range, or None if there is no range."""
+    return None if end is None or not quote.usd_per_gpu_hour else usd * end / quote.usd_per_gpu_hour
+
+
+def busy_seconds(sent: Floats, done: Floats) -> float:
+    """Return for how many seconds at least one request was in flight."""
+    known = ~(np.isnan(sent) | np.isnan(done))
+    if not known.any():
+        return 0.0
+    order = np.argsort(sent[known])
+    start, end = sent[known][order], np.maximum.accumulate(done[known][order])
+    # A new busy period starts with a request that is sent after all earlier ones have ended.
+    first = np.flatnonzero(np.concatenate([[True], start[1:] > end[:-1]]))
+    ends = end[np.concatenate([first[1:] - 1, [len(end) - 1]])]
+    return float((ends - start[first]).sum())

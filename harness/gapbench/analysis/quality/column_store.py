@@ -1,0 +1,49 @@
+"""Named arrays that are held in memory up to a limit, and in a temporary folder beyond it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[tuple[int], np.dtype[Any]]
+
+
+class ColumnStore:
+    """Arrays by name.
+
+    Args:
+        max_bytes: Bytes to hold in memory. What comes later is read from a file each time it is asked for.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._left = max_bytes
+        self._held: dict[str, Array] = {}
+        self._files: dict[str, tuple[Path, np.dtype[Any]]] = {}
+        self._folder: Path | None = None
+
+    def put(self, name: str, array: Array) -> None:
+        """Store an array; its name must be new."""
+        if array.nbytes <= self._left:
+            self._left -= array.nbytes
+            self._held[name] = array
+            return
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="gapbench-"))
+            # Also at the end of the process.
+            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        path = self._folder / str(len(self._files))
+        array.tofile(path)
+        self._files[name] = path, array.dtype
+
+    def get(self, name: str) -> Array:
+        """Return an array. Do not change it."""
+        held = self._held.get(name)
+        if held is not None:
+            return held
+        path, kind = self._files[name]
+        return np.fromfile(path, dtype=kind)

@@ -1,0 +1,197 @@
+"""Where the rows of attempts are: closed parts and open journals, as clauses of a query that reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from gapbench.store import score_overlay
+from gapbench.store.part_facts import PartFacts, read_part_facts
+from gapbench.store.query_tables import later_scores
+from gapbench.store.reader import check_is_run, journal_table, numbered_files
+from gapbench.store.schema import ATTEMPT_SCHEMA
+from gapbench.store.score_overlay import REPLACED_IN
+from gapbench.values import ATTEMPT_KEY
+
+_ORD_OF_FILE = 2**32
+_SQL_TYPES = {
+    pa.float64(): "DOUBLE",
+    pa.int64(): "BIGINT",
+    pa.int32(): "INTEGER",
+    pa.bool_(): "BOOLEAN",
+    pa.string(): "VARCHAR",
+    pa.timestamp("us", tz="UTC"): "TIMESTAMPTZ",
+}
+
+
+@dataclass(frozen=True)
+class RowSource:
+    """Parts or a table of journal rows that one clause of the query reads.
+
+    Attributes:
+        parts: The parts. (): a table.
+        first: Number of the first part among those of all runs.
+        table: Rows of open journals, with ``ord``.
+        scores: Scores given later, of the one run that the rows belong to.
+    """
+
+    first: int
+    parts: tuple[PartFacts, ...] = ()
+    table: pa.Table | None = None
+    scores: pa.Table | None = None
+
+
+@dataclass
+class QueryText:
+    """The clauses, values and tables of a query while it is put together."""
+
+    clauses: list[str] = field(default_factory=list)
+    values: dict[str, Any] = field(default_factory=dict)
+    tables: dict[str, pa.Table] = field(default_factory=dict)
+
+    def value(self, value: Any) -> str:
+        """Return the placeholder of a value."""
+        name = f"v{len(self.values)}"
+        self.values[name] = value
+        return f"${name}"
+
+    def table(self, table: pa.Table) -> str:
+        """Return the name of a table."""
+        name = f"t{len(self.tables)}"
+        self.tables[name] = table
+        return name
+
+
+def find_sources(runs: Sequence[Path]) -> list[RowSource]:
+    """Return what to read, in the order of the rows: neighbouring runs without later scores together."""
+    for run in runs:
+        check_is_run(run)
+    found: list[RowSource] = []
+    waiting: list[PartFacts] = []
+    number = 0
+
+    def close() -> None:
+        if waiting:
+            found.append(RowSource(number - len(waiting), tuple(waiting)))
+            waiting.clear()
+
+    parts_of = [list(numbered_files(run, "attempts").values()) for run in runs]
+    facts = iter(read_part_facts([path for parts in parts_of for path in parts]))
+    for run, paths in zip(runs, parts_of, strict=True):
+        scores = later_scores(run) if score_overlay.score_tables(run) else None
+        journals = _journal_rows(run, number + len(paths))
+        of_run = [next(facts) for _ in paths]
+        if scores is not None:
+            close()
+        waiting += of_run
+        number += len(of_run)
+        if scores is not None and waiting:
+            found.append(RowSource(number - len(waiting), tuple(waiting), scores=scores))
+            waiting.clear()
+        if journals is not None:
+            close()
+            found.append(RowSource(number, table=journals, scores=scores))
+    close()
+    return found
+
+
+def _journal_rows(run: Path, number: int) -> pa.Table | None:
+    """Return the rows of a run's open journals, which come after those of ``number`` parts. None: there are none."""
+    tables = [
+        journal_table(path, "attempts", ATTEMPT_SCHEMA)
+        for journal, path in numbered_files(run, "journal").items()
+        if journal not in numbered_files(run, "attempts")
+    ]
+    tables = [table for table in tables if table.num_rows]
+    if not tables:
+        return None
+    rows = pa.concat_tables(tables)
+    plain = pa.schema(
+        [
+            pa.field(one.name, one.type.value_type if pa.types.is_dictionary(one.type) else one.type)
+            for one in ATTEMPT_SCHEMA
+        ]
+    )
+    # A part has fewer rows than half of the room between two parts.
+    first = number * _ORD_OF_FILE - _ORD_OF_FILE // 2
+    places = pa.array(range(first, first + rows.num_rows), pa.int64())
+    return rows.cast(plain).append_column("ord", places)
+
+
+def select_source(
+    source: RowSource, query: QueryText, names: Sequence[str], model_id: str | None
+) -> str | None:
+    """Return the clause that reads a source; None: it holds no row of the model."""
+    replaced = (
+        [name for name in names if name in REPLACED_IN["attempts"]] if source.scores is not None else []
+    )
+    needed = list(dict.fromkeys([*names, *(ATTEMPT_KEY if replaced else ())]))
+    if source.table is not None:
+        shown = [_typed(name) for name in needed]
+        text = f"SELECT ord{''.join(', ' + one for one in shown)} FROM {query.table(source.table)}"
+    else:
+        chosen = [
+            (source.first + place, part)
+            for place, part in enumerate(source.parts)
+            if model_id is None or part.may_hold(model_id)
+        ]
+        if not chosen:
+            return None
+        text = _select_parts(chosen, query, needed)
+    if not replaced:
+        return text
+    new = "".join(
+        f", CASE WHEN l.attempt IS NULL THEN a.{name} ELSE l.{name} END AS {name}"
+        if name in replaced
+        else f", a.{name}"
+        for name in names
+    )
+    same = " AND ".join(f"a.{name} = l.{name}" for name in ATTEMPT_KEY)
+    assert source.scores is not None
+    scores = query.table(source.scores)
+    return f"SELECT a.ord{new} FROM ({text}) a LEFT JOIN {scores} l ON {same}"
+
+
+def _select_parts(chosen: Sequence[tuple[int, PartFacts]], query: QueryText, names: Sequence[str]) -> str:
+    parts = [part for _, part in chosen]
+    everywhere = frozenset.intersection(*(part.columns for part in parts))
+    anywhere = frozenset.union(*(part.columns for part in parts))
+    shown = "".join(", " + (_typed(name) if name in anywhere else null_column(name)) for name in names)
+    files = query.value([_sql_path(part.path) for part in parts])
+    # Reading the schema of each file again takes longer: only where a needed column is missing in one.
+    union = ", union_by_name = true" if any(name in anywhere - everywhere for name in names) else ""
+    numbers = [number for number, _ in chosen]
+    if numbers[-1] - numbers[0] == len(numbers) - 1:
+        place = f"(file_index + {numbers[0]})"
+    else:
+        place = f"list_extract({query.value(numbers)}, CAST(file_index + 1 AS BIGINT))"
+    ord_ = f"CAST({place} AS BIGINT) * {_ORD_OF_FILE} + file_row_number AS ord"
+    return f"SELECT {ord_}{shown} FROM read_parquet({files}{union}, hive_partitioning = false)"
+
+
+def _typed(name: str) -> str:
+    """Return a stored column in its type, with NaN as null."""
+    kind = ATTEMPT_SCHEMA.field(name).type
+    if pa.types.is_floating(kind):
+        return f'CASE WHEN isnan("{name}") THEN NULL ELSE "{name}" END AS "{name}"'
+    return f'CAST("{name}" AS {_sql_type(kind)}) AS "{name}"'
+
+
+def null_column(name: str) -> str:
+    """Return a column that is null, in the type of a stored column."""
+    return f'CAST(NULL AS {_sql_type(ATTEMPT_SCHEMA.field(name).type)}) AS "{name}"'
+
+
+def _sql_type(kind: pa.DataType) -> str:
+    if pa.types.is_list(kind):
+        return f"{_sql_type(kind.value_type)}[]"
+    return _SQL_TYPES[kind.value_type if pa.types.is_dictionary(kind) else kind]
+
+
+def _sql_path(path: Path) -> str:
+    """Return an absolute path in which DuckDB expands nothing."""
+    return "".join(f"[{char}]" if char in "*?[" else char for char in str(path.absolute()))

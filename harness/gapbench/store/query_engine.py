@@ -1,0 +1,67 @@
+"""The DuckDB of this process, in memory: started when it is first needed, spilling to a temporary folder, fetching nothing."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from gapbench.cpus import usable_cpus
+
+if TYPE_CHECKING:
+    import duckdb
+
+MEMORY_LIMIT = "1200MB"
+"""Memory of DuckDB itself; what does not fit goes to a temporary folder, which is removed when the process ends."""
+MAX_SPILL = "50GB"
+"""Largest size of that folder."""
+_SETTINGS: dict[str, Any] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "allow_community_extensions": "false",
+    "memory_limit": MEMORY_LIMIT,
+    "max_temp_directory_size": MAX_SPILL,
+}
+
+
+class _Engine:
+    """Starting a DuckDB takes longer than most queries, so there is one, and a connection for each query."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._database: duckdb.DuckDBPyConnection | None = None
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        with self._lock:
+            if self._database is None:
+                self._database = _start()
+            return self._database.cursor()
+
+    def give_up(self) -> None:
+        with self._lock:
+            self._database = None
+
+
+_ENGINE = _Engine()
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    """Return a new connection with tables of its own. Instants are in UTC."""
+    connection = _ENGINE.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
+def give_up() -> None:
+    """Start another DuckDB at the next call: after an error of its own, this one refuses every query."""
+    _ENGINE.give_up()
+
+
+def _start() -> duckdb.DuckDBPyConnection:
+    import duckdb  # noqa: PLC0415 - a tenth of a second, which a run that only sends does not need
+
+    folder = tempfile.mkdtemp(prefix="gapbench-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return duckdb.connect(config={**_SETTINGS, "threads": usable_cpus(), "temp_directory": folder})
