@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import Any
 
 MAX_COUNT = 2**53
@@ -17,6 +17,8 @@ USD_PLACES = 24
 _UNKNOWN_TEXTS = frozenset({"", "null", "none", "nan", "n/a", "na", "undefined", "-"})
 _THOUSANDS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")
 _SMALLEST_USD = Decimal(1).scaleb(-USD_PLACES)
+_EXACT = Context(prec=60)
+"""Digits of the largest amount with all its places; the default context has 28."""
 
 
 class AmountError(ValueError):
@@ -90,7 +92,21 @@ def read_usd(value: Any) -> Decimal | None:
     if amount >= MAX_USD:
         raise AmountError("larger than any cost")
     exponent = amount.as_tuple().exponent
-    return amount.quantize(_SMALLEST_USD) if isinstance(exponent, int) and exponent < -USD_PLACES else amount
+    return (
+        amount.quantize(_SMALLEST_USD, context=_EXACT)
+        if isinstance(exponent, int) and exponent < -USD_PLACES
+        else amount
+    )
+
+
+def read_cents(value: Any) -> Decimal | None:
+    """Return an amount of cents in dollars. None: unknown.
+
+    Raises:
+        AmountError: As :func:`read_usd`.
+    """
+    amount = read_usd(value)
+    return None if amount is None else read_usd(_EXACT.divide(amount, Decimal(100)))
 
 
 def read_flag(value: Any) -> bool | None:

@@ -29,7 +29,7 @@ SAMPLED_RECORDS = 50
 """Of each file, to recognize its form."""
 _SAMPLED_LINES = 2_000
 """Of a text log, where most lines are about something else."""
-SHAPE_ERRORS = (AttributeError, IndexError, KeyError, OverflowError, RecursionError, TypeError, ValueError)
+SHAPE_ERRORS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What a record of another shape than documented may cause; it is set aside."""
 _REQUEST_ID = 1
 _PLACE_START = -4
@@ -226,27 +226,35 @@ class _Import:
                 raise InputError(f"{source.shown}: nothing can be read; the first problem: {problem}")
         for form in dict.fromkeys(form for _, form in self._plan):
             for draft, file, line in form.finish():
-                try:
-                    self._add(form, draft, file, line)
-                except LineError as exc:
-                    self._aside.add(file, line, str(exc), b"")
+                self._build(form, draft, file, line, b"")
             report.notes += form.notes()
 
     def _read(self, form: Form, shown: str, item: Item) -> None:
+        """Add the requests of a record; of several in one, such as the spans of an export, a bad one loses no other."""
         try:
             drafts = list(form.read(item.value)) if not form.is_text or isinstance(item.value, str) else []
-            if not drafts:
-                self._report.other_records += 1
-            for draft in drafts:
-                self._add(form, draft, shown, item.line)
         except LineError as exc:
             self._aside.add(shown, item.line, str(exc), item.raw)
+            return
         except SHAPE_ERRORS as exc:
-            problem = f"has another shape than documented: {type(exc).__name__}: {str(exc)[:120]}"
-            self._aside.add(shown, item.line, problem, item.raw)
+            self._aside.add(shown, item.line, _describe_shape(exc), item.raw)
+            return
+        if not drafts:
+            self._report.other_records += 1
+        for draft in drafts:
+            self._build(form, draft, shown, item.line, item.raw)
 
-    def _add(self, form: Form, draft: Draft, file: str, line: int) -> None:
-        row = self._builder.build(draft, form.name, file, line)
+    def _build(self, form: Form, draft: Draft, file: str, line: int, raw: bytes) -> None:
+        try:
+            row = self._builder.build(draft, form.name, file, line)
+        except LineError as exc:
+            self._aside.add(file, line, str(exc), raw)
+        except SHAPE_ERRORS as exc:
+            self._aside.add(file, line, _describe_shape(exc), raw)
+        else:
+            self._add(row, file, line)
+
+    def _add(self, row: Row, file: str, line: int) -> None:
         report = self._report
         request_id = row[_REQUEST_ID]
         if request_id is not None and self._is_repeated(request_id, row, f"{file}:{line}"):
@@ -280,6 +288,10 @@ class _Import:
         if len(self._report.first_conflicts) < MAX_SHOWN:
             self._report.first_conflicts.append(place)
         return False
+
+
+def _describe_shape(error: Exception) -> str:
+    return f"has another shape than documented: {type(error).__name__}: {str(error)[:120]}"
 
 
 def _records(source: Source) -> Iterator[Item]:

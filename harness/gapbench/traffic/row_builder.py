@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from gapbench.traffic.amounts import AmountError, read_count, read_flag, read_seconds, read_usd
+from gapbench.traffic.amounts import AmountError, read_cents, read_count, read_flag, read_seconds, read_usd
 from gapbench.traffic.draft import Draft, LineError, TokenCounts
 from gapbench.traffic.identities import IdentityHasher
 from gapbench.traffic.requests import take_images
@@ -199,17 +199,18 @@ class RowBuilder:
     def _messages(self, draft: Draft, place: tuple[str, int]) -> tuple[str | None, int | None]:
         messages = draft.get("messages")
         images = self._amount(read_count, draft.get("image_count"), "image_count", place)
+        images = None if images is None else min(images, _INT32_MAX)
         if messages is None:
             return None, images
         messages, counted = take_images(messages)
         found = max(counted, images or 0)
-        return self._json(messages), min(found, _INT32_MAX)
+        return self._json(messages), found
 
     def _cost(self, draft: Draft, place: tuple[str, int]) -> Decimal | None:
         cents = draft.get("cost_cents")
         if cents not in _UNKNOWN:
-            amount: Decimal | None = self._amount(read_usd, cents, "cost_usd", place)
-            return None if amount is None else read_usd(amount / 100)
+            amount: Decimal | None = self._amount(read_cents, cents, "cost_usd", place)
+            return amount
         cost = draft.get("cost_usd")
         found: Decimal | None = None if cost is None else self._amount(read_usd, cost, "cost_usd", place)
         return found

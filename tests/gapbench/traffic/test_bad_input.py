@@ -271,6 +271,7 @@ def test_impossible_counts_are_refused(value: Any) -> None:
         (0.1 + 0.2, "0.30000000000000004"),
         (Decimal("0.1"), "0.1"),
         (0, "0"),
+        ("123456.1234567890123456789012345", "123456.123456789012345678901234"),
     ],
 )
 def test_dollars_are_exact(value: Any, expected: str) -> None:
@@ -565,6 +566,17 @@ def test_a_record_of_any_shape_is_read_or_refused_and_never_breaks_the_import(re
                 hash(row)
         except (LineError, *SHAPE_ERRORS):
             continue
+
+
+def test_a_bad_span_loses_no_other_of_its_export(tmp_path: Path) -> None:
+    """Exports hold thousands of spans in one line."""
+    from tests.gapbench.traffic.test_forms import CURRENT_SPAN, export
+
+    bad = {**CURRENT_SPAN, "startTimeUnixNano": "12"}
+    rows, report = import_files(tmp_path, {"spans.jsonl": [export(bad, CURRENT_SPAN)]})
+
+    assert (1, 1) == (len(rows), report.set_aside)
+    assert "time '12': a number that cannot be a time" in report.first_set_aside[0]
 
 
 def test_cells_of_a_broken_csv_row_are_set_aside(tmp_path: Path) -> None:
