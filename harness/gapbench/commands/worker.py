@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from gapbench.commands.options import Finite
+
 
 @click.command(
     "worker",
@@ -39,7 +41,7 @@ Examples:
 @click.option(
     "--wait",
     "wait_s",
-    type=click.FloatRange(0, 86_400),
+    type=Finite(0, 86_400),
     default=600.0,
     show_default=True,
     metavar="SECONDS",

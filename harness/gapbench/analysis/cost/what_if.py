@@ -59,11 +59,13 @@ def what_if(runs: Runs | Sequence[Path], question: str) -> pd.DataFrame:
     after = _totals(cost(changed, after_bill).frame)
     rows: list[dict[str, Any]] = []
     for model_id, row in before.items():
-        quote = after_bill.quotes.get(model_id)
-        if not isinstance(quote, UnitPrices):
+        quote, usual = after_bill.quotes.get(model_id), before_bill.quotes.get(model_id)
+        if not isinstance(usual, UnitPrices):
             continue
         found: dict[str, Any] = {"model_id": model_id, "what_if": question, "usd": row["usd"], "note": None}
-        if tier and quote.provider is None:
+        if not isinstance(quote, UnitPrices):
+            found["note"] = f"no price for the {tier} tier of {usual.model}" if tier else "no price"
+        elif tier and quote.provider is None:
             found["note"] = f"the price given has no {tier} tier"
         elif tier and quote.note:
             found["note"] = f"no price for the {tier} tier of {quote.model}"

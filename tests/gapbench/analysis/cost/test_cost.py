@@ -186,9 +186,9 @@ def test_an_invoice_to_the_last_digit(make_run: Make, attempt: Attempts) -> None
 
 def test_an_ignored_tier_is_said(make_run: Make, attempt: Attempts) -> None:
     """A reply at a tier without a price is priced as standard, and a warning says so."""
-    table = cost([make_run([attempt(service_tier="priority")])])
+    table = cost([make_run([attempt(service_tier="scale")])])
 
-    assert any("priority" in line for line in table.warnings)
+    assert any("scale" in line for line in table.warnings)
 
 
 IMPOSSIBLE: list[dict[str, int | None]] = [
