@@ -1,0 +1,73 @@
+"""Forms of log that may hold the lines of batches: what a vendor was asked in one file, its replies in another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from gapbench.traffic.draft import Draft, LineError
+from gapbench.traffic.forms.batch_lines import BatchLines
+from gapbench.traffic.forms.exchange import find_bodies, read_exchange
+from gapbench.traffic.forms.form import Form
+
+
+class BatchForm(Form):
+    """A vendor's form: logged requests and replies, and lines of batches, which have a ``custom_id``.
+
+    Attributes:
+        protocol: What its requests and replies are of, for messages.
+        body_key: Key of the request in the input line of a batch.
+        exchange: What every request of the vendor has in the table.
+    """
+
+    protocol: ClassVar[str]
+    body_key: ClassVar[str]
+    exchange: ClassVar[Draft] = {}
+
+    def __init__(self) -> None:
+        self.batches = BatchLines()
+
+    def is_needed_first(self, item: Any) -> bool:
+        """The input lines of a batch hold the prompts."""
+        return isinstance(item, dict) and "custom_id" in item and self.body_key in item
+
+    def open_file(self, path: Path, shown: str) -> None:  # noqa: ARG002 - the name is enough
+        """See :class:`Form`."""
+        self.batches.file = shown
+
+    def set_line(self, line: int) -> None:
+        """See :class:`Form`."""
+        self.batches.line = line
+
+    def read(self, item: dict[str, Any]) -> Iterable[Draft]:
+        """One record is one request."""
+        if "custom_id" in item:
+            custom_id = str(item["custom_id"])
+            if isinstance(item.get(self.body_key), dict):
+                self.batches.add_request(custom_id, item[self.body_key])
+                return ()
+            draft = self.read_batch_reply(item)
+            self.batches.add_reply(custom_id, draft)
+            return (draft,)
+        request, response = find_bodies(item)
+        if request is None and response is None:
+            raise LineError(f"holds neither a request nor a reply of {self.protocol}")
+        return ({**read_exchange(item, self.exchange.get("provider")), **self.exchange},)
+
+    def read_batch_reply(self, item: dict[str, Any]) -> Draft:
+        """Return what the output line of a batch says.
+
+        Raises:
+            LineError: Nothing can be made of it.
+        """
+        raise NotImplementedError
+
+    def finish(self) -> Iterable[tuple[Draft, str, int]]:
+        """Requests of batches without a reply."""
+        for draft, file, line in self.batches.take_unanswered():
+            yield {**draft, **self.exchange}, file, line
+
+    def notes(self) -> Iterable[str]:
+        """What could not be joined."""
+        return self.batches.notes()
