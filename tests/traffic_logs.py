@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -60,3 +61,43 @@ def shown(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a row without nulls, hashes, place and mark."""
     left_out = {"file", "line", "user_hash", "session_hash", "simulated"}
     return {key: value for key, value in row.items() if value is not None and key not in left_out}
+
+
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+NOON_S = 1_769_860_800
+HELLO = [{"role": "user", "content": "Hello"}]
+
+
+def messages(*records: dict[str, Any]) -> str:
+    return json.dumps(list(records), separators=(",", ":"), ensure_ascii=False)
+
+
+CHAT_REPLY = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion",
+    "created": NOON_S,
+    "model": "gpt-5.2-2025-12-11",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}],
+    "usage": {
+        "prompt_tokens": 100,
+        "completion_tokens": 30,
+        "total_tokens": 130,
+        "prompt_tokens_details": {"cached_tokens": 60},
+        "completion_tokens_details": {"reasoning_tokens": 20},
+    },
+}
+CLAUDE_REPLY = {
+    "id": "msg_1",
+    "type": "message",
+    "role": "assistant",
+    "model": "claude-opus-4-6",
+    "content": [{"type": "text", "text": "Hi"}],
+    "stop_reason": "end_turn",
+    "usage": {
+        "input_tokens": 10,
+        "cache_read_input_tokens": 60,
+        "cache_creation_input_tokens": 30,
+        "cache_creation": {"ephemeral_5m_input_tokens": 20, "ephemeral_1h_input_tokens": 10},
+        "output_tokens": 30,
+    },
+}

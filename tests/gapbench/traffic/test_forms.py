@@ -1,4 +1,4 @@
-"""Each form of log is read into the same row. The records are written here from each form's public documentation.
+"""Each form of log of a gateway or an observer is read into the same row; the vendors' own are in test_vendor_forms.
 
 The documentation is named in the modules of gapbench.traffic.forms; nothing here is copied from it.
 """
@@ -6,7 +6,6 @@ The documentation is named in the modules of gapbench.traffic.forms; nothing her
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,239 +14,18 @@ import pytest
 
 from gapbench.errors import InputError
 from gapbench.traffic.forms import FORMS, form_of
-from tests.traffic_logs import import_files, import_row, lines, table
-
-NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
-NOON_S = 1_769_860_800
-HELLO = [{"role": "user", "content": "Hello"}]
-
-
-def messages(*records: dict[str, Any]) -> str:
-    return json.dumps(list(records), separators=(",", ":"), ensure_ascii=False)
-
-
-CHAT_REPLY = {
-    "id": "chatcmpl-1",
-    "object": "chat.completion",
-    "created": NOON_S,
-    "model": "gpt-5.2-2025-12-11",
-    "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}],
-    "usage": {
-        "prompt_tokens": 100,
-        "completion_tokens": 30,
-        "total_tokens": 130,
-        "prompt_tokens_details": {"cached_tokens": 60},
-        "completion_tokens_details": {"reasoning_tokens": 20},
-    },
-}
-CLAUDE_REPLY = {
-    "id": "msg_1",
-    "type": "message",
-    "role": "assistant",
-    "model": "claude-opus-4-6",
-    "content": [{"type": "text", "text": "Hi"}],
-    "stop_reason": "end_turn",
-    "usage": {
-        "input_tokens": 10,
-        "cache_read_input_tokens": 60,
-        "cache_creation_input_tokens": 30,
-        "cache_creation": {"ephemeral_5m_input_tokens": 20, "ephemeral_1h_input_tokens": 10},
-        "output_tokens": 30,
-    },
-}
-
-
-def test_openai_pair_of_request_and_response(tmp_path: Path) -> None:
-    """OpenAI's prompt tokens include the cached ones, and the output the reasoning."""
-    row = import_row(
-        tmp_path,
-        {
-            "timestamp": "2026-01-31T12:00:00Z",
-            "latency_ms": 1500,
-            "request": {
-                "model": "gpt-5.2",
-                "messages": HELLO,
-                "temperature": 0,
-                "stream": True,
-                "user": "ann",
-            },
-            "response": CHAT_REPLY,
-        },
-    )
-
-    assert {
-        "time": NOON,
-        "request_id": "chatcmpl-1",
-        "model_asked": "gpt-5.2",
-        "model_served": "gpt-5.2-2025-12-11",
-        "endpoint": "chat",
-        "is_stream": True,
-        "messages": messages(*HELLO),
-        "parameters": '{"temperature":0}',
-        "reply": "Hi",
-        "input_tokens": 100,
-        "cached_input_tokens": 60,
-        "output_tokens": 30,
-        "reasoning_tokens": 20,
-        "image_count": 0,
-        "response_s": 1500 / 1000,
-        "finish_reason": "stop",
-        "form": "openai",
-    } == row
-
-
-def test_openai_completion_alone_is_a_request_without_its_prompt(tmp_path: Path) -> None:
-    """A stored completion holds its own time."""
-    row = import_row(tmp_path, CHAT_REPLY)
-
-    assert (NOON, "gpt-5.2-2025-12-11", 100) == (row["time"], row["model_asked"], row["input_tokens"])
-    assert "messages" not in row
-
-
-def test_openai_list_of_stored_completions_is_read_one_by_one(tmp_path: Path) -> None:
-    """The API lists them under `data`."""
-    second = {**CHAT_REPLY, "id": "chatcmpl-2"}
-    rows, _ = import_files(
-        tmp_path, {"stored.json": json.dumps({"object": "list", "data": [CHAT_REPLY, second]}, indent=2)}
-    )
-
-    assert ["chatcmpl-1", "chatcmpl-2"] == [row["request_id"] for row in rows]
-
-
-def test_openai_responses_object_repeats_its_request(tmp_path: Path) -> None:
-    """Instructions are the system prompt; function calls are the reply's tool calls."""
-    call = {"type": "function_call", "call_id": "c", "name": "look", "arguments": "{}"}
-    row = import_row(
-        tmp_path,
-        {
-            "id": "resp_1",
-            "object": "response",
-            "created_at": NOON_S,
-            "model": "gpt-5.2",
-            "status": "completed",
-            "instructions": "Be brief.",
-            "input": "Hello",
-            "tools": [{"type": "function", "name": "look"}],
-            "output": [{"type": "message", "content": [{"type": "output_text", "text": "Hi"}]}, call],
-            "usage": {
-                "input_tokens": 100,
-                "input_tokens_details": {"cached_tokens": 60},
-                "output_tokens": 30,
-                "output_tokens_details": {"reasoning_tokens": 20},
-                "total_tokens": 130,
-            },
-        },
-    )
-
-    assert messages({"role": "system", "content": "Be brief."}, *HELLO) == row["messages"]
-    assert (100, 60, 30, 20) == tuple(
-        row[name] for name in ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens")
-    )
-    assert ("responses", "completed", "Hi", [call]) == (
-        row["endpoint"],
-        row["finish_reason"],
-        row["reply"],
-        json.loads(row["reply_tool_calls"]),
-    )
-
-
-def test_openai_batch_output_is_joined_with_its_input(tmp_path: Path) -> None:
-    """The output line has no prompt and the input line no tokens; files may come in any order."""
-    output = {
-        "id": "batch_req_1",
-        "custom_id": "row-1",
-        "response": {"status_code": 200, "request_id": "req_1", "body": CHAT_REPLY},
-        "error": None,
-    }
-    entry = {
-        "custom_id": "row-1",
-        "method": "POST",
-        "url": "/v1/chat/completions",
-        "body": {"model": "gpt-5.2", "messages": HELLO},
-    }
-    unanswered = {**entry, "custom_id": "row-2"}
-    rows, _ = import_files(tmp_path, {"a-output.jsonl": [output], "b-input.jsonl": [entry, unanswered]})
-
-    assert ["req_1", "row-2"] == [row["request_id"] for row in rows]
-    assert [messages(*HELLO)] * 2 == [row["messages"] for row in rows]
-    assert [(100, 200, "batch"), (None, None, "batch")] == [
-        (row["input_tokens"], row["http_status"], row["service_tier"]) for row in rows
-    ]
-
-
-def test_openai_batches_with_the_same_custom_ids_are_not_joined(tmp_path: Path) -> None:
-    """Which prompt belongs to the reply cannot be known."""
-    entry = {"custom_id": "1", "url": "/v1/chat/completions", "body": {"model": "gpt-5.2", "messages": HELLO}}
-    output = {
-        "id": "b",
-        "custom_id": "1",
-        "response": {"status_code": 200, "request_id": "r", "body": CHAT_REPLY},
-    }
-    rows, report = import_files(tmp_path, {"1.jsonl": [entry], "2.jsonl": [entry], "out.jsonl": [output]})
-
-    assert [None] == [row["messages"] for row in rows]
-    assert [
-        "1 custom_id are in several batches, so their prompts were not joined; import each batch by itself"
-    ] == report.notes
-
-
-def test_anthropic_input_is_brought_to_the_inclusive_definition(tmp_path: Path) -> None:
-    """Anthropic's input leaves out cache reads and writes: 10 + 60 + 30."""
-    row = import_row(
-        tmp_path,
-        {
-            "time": NOON_S * 1000,
-            "request": {
-                "model": "claude-opus-4-6",
-                "max_tokens": 99,
-                "system": "Be brief.",
-                "messages": HELLO,
-            },
-            "response": CLAUDE_REPLY,
-        },
-    )
-
-    assert {
-        "time": NOON,
-        "request_id": "msg_1",
-        "provider": "anthropic",
-        "model_asked": "claude-opus-4-6",
-        "model_served": "claude-opus-4-6",
-        "endpoint": "messages",
-        "messages": messages({"role": "system", "content": "Be brief."}, *HELLO),
-        "parameters": '{"max_tokens":99}',
-        "reply": "Hi",
-        "input_tokens": 10 + 60 + 30,
-        "cached_input_tokens": 60,
-        "cache_write_tokens": 20 + 10,
-        "cache_write_1h_tokens": 10,
-        "output_tokens": 30,
-        "usage_note": "cache reads and writes were added to the input",
-        "image_count": 0,
-        "finish_reason": "end_turn",
-        "form": "anthropic",
-    } == row
-
-
-def test_anthropic_batch_results(tmp_path: Path) -> None:
-    """A result is a message, an error, or neither."""
-    rows, _ = import_files(
-        tmp_path,
-        {
-            "requests.jsonl": [
-                {"custom_id": "a", "params": {"model": "claude-opus-4-6", "max_tokens": 9, "messages": HELLO}}
-            ],
-            "results.jsonl": [
-                {"custom_id": "a", "result": {"type": "succeeded", "message": CLAUDE_REPLY}},
-                {"custom_id": "b", "result": {"type": "expired"}},
-            ],
-        },
-    )
-
-    assert [(messages(*HELLO), 100, None), (None, None, "expired")] == [
-        (row["messages"], row["input_tokens"], row["error"]) for row in rows
-    ]
-
+from tests.traffic_logs import (
+    CHAT_REPLY,
+    CLAUDE_REPLY,
+    HELLO,
+    NOON,
+    NOON_S,
+    import_files,
+    import_row,
+    lines,
+    messages,
+    table,
+)
 
 LITELLM = {
     "request_id": "chatcmpl-9",

@@ -7,17 +7,8 @@ from pathlib import Path
 import pytest
 
 from gapbench.cli import invoke
-from tests.gapbench.traffic.test_forms import (
-    CHAT_REPLY,
-    CURRENT_SPAN,
-    GENERATION,
-    HELLO,
-    LITELLM,
-    OBSERVATION,
-    VLLM_LOG,
-    export,
-)
-from tests.traffic_logs import lines, table
+from tests.gapbench.traffic.test_forms import CURRENT_SPAN, GENERATION, LITELLM, OBSERVATION, VLLM_LOG, export
+from tests.traffic_logs import CHAT_REPLY, HELLO, lines, table
 
 LOGS = {
     "litellm.jsonl": lines(LITELLM),
