@@ -3,7 +3,7 @@
     python benchmarks/batch_faults.py
 
 The simulated vendors reorder, fail, forget and repeat results. Each run is killed at one step (a request that leaves, an
-answer that arrives, a line of results that is read, a line of the journal that is written) and started anew from disk. Then
+answer that arrives, a line of results that is read, a line of the journal that is written) and started again from disk. Then
 as many runs of the command are killed with SIGKILL at random moments. Checks that each planned request has exactly one final
 row, that no attempt was answered twice, and that the dollars of the rows equal the vendor's ledger, to the last digit. The
 result goes to benchmarks/results/batch_faults.json.

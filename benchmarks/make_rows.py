@@ -209,7 +209,7 @@ def one_change(size: int) -> pa.Array:
 
 @cache
 def prompts(task: str, samples: int) -> pa.Array:
-    """Return what stands for the hash of each sample's prompt: 64 hexadecimal digits."""
+    """Return a made-up hash of each sample's prompt: 64 hexadecimal digits."""
     rng = np.random.default_rng([3, TASKS.index(task)])
     return pa.array([bytes(block).hex() for block in rng.integers(0, 256, (samples, 32), dtype=np.uint8)])
 

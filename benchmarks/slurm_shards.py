@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 RESULT = Path(__file__).parent / "results" / "slurm_shards.json"
@@ -135,10 +135,10 @@ InactiveLimit=0
             process.kill()
 
 
-def wait_for(is_done: object, limit_s: float, problem: str) -> float:
+def wait_for(is_done: Callable[[], object], limit_s: float, problem: str) -> float:
     """Wait until a function returns a true value, and return the seconds that it took."""
     began = time.monotonic()
-    while not is_done():  # type: ignore[operator]
+    while not is_done():
         if time.monotonic() - began > limit_s:
             raise TimeoutError(problem)
         time.sleep(1)

@@ -1,4 +1,4 @@
-"""A run in batches over real HTTP to a simulated vendor, killed at any of its steps and started anew from disk.
+"""A run in batches over real HTTP to a simulated vendor, killed at any of its steps and started again from disk.
 
 A step is a request that leaves, an answer that arrives, a line of results that is read, or a line of the journal that is
 written. A kill is an exception that nothing catches: what is in memory is gone, what is on disk stays.

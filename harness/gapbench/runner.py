@@ -112,7 +112,7 @@ class SetupCheck(NamedTuple):
 
 
 class BatchClient(ABC):
-    """The batch API of one provider. It keeps nothing: whoever calls it writes down the ids.
+    """The batch API of one provider. It keeps nothing: its caller writes down the ids.
 
     Every method raises :class:`gapbench.errors.RunnerError` if the provider refuses or cannot be reached. After an error
     of :meth:`create` the batch may exist all the same; :meth:`find` tells.

@@ -40,7 +40,7 @@ class ModelSessions:
         plan: The plan.
         writer: The run folder, open for writing.
         settings: See :class:`RunSettings`.
-        observer: Is told which model is being opened.
+        observer: Receives which model is being opened.
         stop_signal: Stops new sends.
         manifest: The run's manifest; what a runner reports of its server is written to it.
         retry_budget: Retries that the models may still make.

@@ -228,7 +228,7 @@ class AttemptRelation:
 
     @contextmanager
     def _connection(self, tables: Mapping[str, pa.Table]) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Yield a connection that has ``tables``; errors of DuckDB are told by the part that causes them."""
+        """Yield a connection that has ``tables``; errors of DuckDB name the part that causes them."""
         import duckdb  # noqa: PLC0415 - a tenth of a second, which a run that only sends does not need
 
         connection = query_engine.connect()

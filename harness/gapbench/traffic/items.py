@@ -166,7 +166,7 @@ def _read_csv(stream: Stream) -> Iterator[Item]:
     try:
         yield from _read_table(text)
     finally:
-        text.detach()  # whoever opened the stream closes it
+        text.detach()  # the caller closes the stream
 
 
 def _read_table(text: io.TextIOWrapper) -> Iterator[Item]:

@@ -31,7 +31,7 @@ def open_sources(given: Sequence[str]) -> Iterator[list[Source]]:
     """Yield the files that some names stand for, in order, each once; objects on S3 are copied for as long as the block runs.
 
     Raises:
-        InputError: A name stands for no file.
+        InputError: A name is not that of a file.
     """
     with TemporaryDirectory(prefix="gapbench-traffic-") as folder:
         found: dict[str, Source] = {}

@@ -1,6 +1,6 @@
 """Anthropic's Message Batches: the requests go in the body, and one file of results comes back.
 
-A batch has no place for a label. Ours is put in front of every custom id, and custom ids are told only in the results. So
+A batch has no place for a label. Ours is put in front of every custom id, and custom ids are only in the results. So
 a batch that has not ended cannot be recognized: :meth:`AnthropicBatches.find` yields it without a label, with its number of
 requests. Who lost the answer to a submit waits for such a batch, or cancels it, before the requests are sent again.
 """
@@ -131,7 +131,7 @@ class AnthropicBatches(BatchClient):
         return None
 
     async def read(self, batch_id: str) -> Batch:
-        """Return a batch as it is now; its label is not told."""
+        """Return a batch as it is now; its label is not in it."""
         try:
             batch = await self._client.messages.batches.retrieve(batch_id)
             return _describe(batch.to_dict(mode="json", warnings=False))

@@ -69,7 +69,7 @@ _ANSWERS: ContextVar[list[httpx2.Response] | None] = ContextVar("google_batch_an
 
 
 async def keep_answer(response: httpx2.Response) -> None:
-    """Keep a response for whoever listens: a hook of the HTTP client that the SDK is given."""
+    """Keep a response for its listener: a hook of the HTTP client that the SDK is given."""
     answers = _ANSWERS.get()
     if answers is not None:
         answers.append(response)

@@ -84,7 +84,7 @@ def openai_line_error(status: int | None, body: Any, error: Any) -> RunnerError:
     code = str(known.get("code") or known.get("type") or "")
     message = error_text(found) if found else f"HTTP {status} without a reason"
     if status is not None and status >= 300:
-        # The code first, as in a live request: a filtered prompt is told by it.
+        # The code first, as in a live request: it names a filtered prompt.
         return status_error(status, f"{code} {message}".strip(), {}, found)
     words = f"{code} {known.get('type') or ''}".lower()
     kind = next((kind for word, kind in _KIND_BY_WORD if word in words), None)

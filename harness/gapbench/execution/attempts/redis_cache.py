@@ -5,7 +5,7 @@ key holds a lock with an expiry while it asks; others wait for its answer, and t
 share one hash tag, so that the scripts also work on a cluster. What the server returns is not trusted: it is bounded in
 size, checked against its hash and its key, and never unpickled.
 
-A server that goes away never ends a run: requests are sent without it, and the user is told once.
+A server that goes away never ends a run: requests are sent without it, with one line for the user.
 """
 
 from __future__ import annotations

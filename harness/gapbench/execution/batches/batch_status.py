@@ -97,7 +97,7 @@ def describe_batch(
         record: What the journal says.
         runner: The runner of its model.
         batch: What the provider says. None: it was not asked.
-        problem: Why it was not told. None: nothing is wrong.
+        problem: Why the provider could not be asked. None: it was, or need not be.
     """
     problem = None if problem is None else credentials.redact(problem)
     state = "read" if record.closed_by == "collected" else record.closed_by or record.state or "not confirmed"

@@ -1,7 +1,7 @@
 """Dollars that are set aside before other machines spend them, so that ``--max-usd`` holds when a link is cut.
 
 A machine may send a request only with a permit, and each permit has the most that one request can cost set aside. What
-was spent and what is set aside never exceed the budget together, so machines that nobody hears of cannot spend more.
+was spent and what is set aside never exceed the budget together, so machines that are cut off cannot spend more.
 Near the end of the budget one request at a time may still go, as the run stops when the budget is reached and not before.
 """
 
@@ -97,7 +97,7 @@ class SpendLeases:
         self._changed.set()
 
     def forfeit(self, count: int) -> None:
-        """Count requests of a lost machine as sent and billed: nobody can tell."""
+        """Count requests of a lost machine as sent and billed, since no one can know."""
         for _ in range(min(count, len(self._held))):
             usd = self._held.popleft()
             self._budget.leased_usd -= usd

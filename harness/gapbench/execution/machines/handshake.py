@@ -56,7 +56,7 @@ async def join(
         token: The token.
         token_name: Name of the variable with the token, for messages.
         role: What connects.
-        about: What the conductor is told; its ``proof`` is filled in here.
+        about: What this machine sends to the conductor; its ``proof`` is filled in here.
         version: Version of gapbench here.
 
     Raises:
@@ -161,7 +161,7 @@ async def receive(
         token_name: Name of the variable with the token, for messages.
         fingerprint: Of the certificate that was shown to the peer.
         version: Version of gapbench here.
-        check: Decides about a peer that has proved the token: what it is told, without a proof, or why it is refused.
+        check: Decides about a peer that has proved the token: returns the reply to it, without a proof, or why it is refused.
 
     Raises:
         RefusedPeerError: It is refused.

@@ -59,7 +59,7 @@ class LeasedAdmission(AdmissionProxy):
                 self._release_waiting(UNRESTRICTED_PERMIT)
             return
         if message.is_refusal:
-            self._last_demand = None  # whoever asks next asks again
+            self._last_demand = None  # the next request asks again
             self._release_waiting(None)
             return
         ends_s = transport.now() + message.lifetime_s

@@ -38,7 +38,7 @@ class WorkerLink:
 
     Attributes:
         share: Its unfinished requests of the cell that runs, and the attempts made at each.
-        started: Those of them at which it has begun.
+        started: Those of them that it has begun to send.
         tasks: Numbers of the tasks that it has.
         lost: Why it is lost. None: it is not.
     """

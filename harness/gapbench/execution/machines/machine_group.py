@@ -117,7 +117,7 @@ class MachineGroup:
             Their connections, by number.
 
         Raises:
-            BenchError: One does not start; the others are told to end.
+            BenchError: One does not start; the others are ended.
         """
         self._last_pool += 1
         pool = self._last_pool

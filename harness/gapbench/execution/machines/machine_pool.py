@@ -160,7 +160,7 @@ class MachinePool:
         return [link for link in self._links if link.lost is None]
 
     async def _deal(self, cell: Cell, remaining: dict[int, int], seed: int) -> _Round:
-        """Deal requests to the living workers; one that is lost meanwhile has sent nothing, so all is dealt anew."""
+        """Deal requests to the living workers; if one is lost meanwhile, it has sent nothing, and all requests are dealt again."""
         digest = await asyncio.to_thread(cell_share.requests_sha256, cell)
         first_due_s = cell.requests[min(remaining)].due_s or 0.0
         while True:

@@ -117,7 +117,7 @@ class PermitDesk:
 
         Args:
             worker: Its number.
-            is_lost: Whether nobody knows what it did with those that it holds. False: all its rows have come.
+            is_lost: Whether it is unknown what it did with those that it holds. False: all its rows have come.
         """
         account = self._accounts[worker]
         if account.task is not None:
