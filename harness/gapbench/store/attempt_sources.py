@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,8 @@ from gapbench.store.score_overlay import REPLACED_IN
 from gapbench.values import ATTEMPT_KEY
 
 _ORD_OF_FILE = 2**32
+_LISTINGS = 3
+"""Times that runs are listed at most, when journals become parts while they are read."""
 _SQL_TYPES = {
     pa.float64(): "DOUBLE",
     pa.int64(): "BIGINT",
@@ -67,9 +70,19 @@ class QueryText:
 
 
 def find_sources(runs: Sequence[Path]) -> list[RowSource]:
-    """Return what to read, in the order of the rows: neighbouring runs without later scores together."""
+    """Return what to read, in the order of the rows: neighbouring runs without later scores together.
+
+    A live run may close a journal as a part meanwhile; then everything is listed again.
+    """
     for run in runs:
         check_is_run(run)
+    for _ in range(_LISTINGS - 1):
+        with contextlib.suppress(FileNotFoundError):
+            return _list_sources(runs)
+    return _list_sources(runs)
+
+
+def _list_sources(runs: Sequence[Path]) -> list[RowSource]:
     found: list[RowSource] = []
     waiting: list[PartFacts] = []
     number = 0
@@ -79,12 +92,18 @@ def find_sources(runs: Sequence[Path]) -> list[RowSource]:
             found.append(RowSource(number - len(waiting), tuple(waiting)))
             waiting.clear()
 
-    parts_of = [list(numbered_files(run, "attempts").values()) for run in runs]
-    facts = iter(read_part_facts([path for parts in parts_of for path in parts]))
-    for run, paths in zip(runs, parts_of, strict=True):
+    # Journals first: one that is closed after that is among the parts, and is left out below.
+    journals_of = [numbered_files(run, "journal") for run in runs]
+    parts_of = [numbered_files(run, "attempts") for run in runs]
+    journals_of = [
+        {number: path for number, path in open_.items() if number not in parts}
+        for open_, parts in zip(journals_of, parts_of, strict=True)
+    ]
+    facts = iter(read_part_facts([path for parts in parts_of for path in parts.values()]))
+    for run, parts, open_journals in zip(runs, parts_of, journals_of, strict=True):
         scores = later_scores(run) if score_overlay.score_tables(run) else None
-        journals = _journal_rows(run, number + len(paths))
-        of_run = [next(facts) for _ in paths]
+        journals = _journal_rows(list(open_journals.values()), number + len(parts))
+        of_run = [next(facts) for _ in parts]
         if scores is not None:
             close()
         waiting += of_run
@@ -95,17 +114,14 @@ def find_sources(runs: Sequence[Path]) -> list[RowSource]:
         if journals is not None:
             close()
             found.append(RowSource(number, table=journals, scores=scores))
+            number += 1  # journals take a place of their own, or the rows of the next run would have the same
     close()
     return found
 
 
-def _journal_rows(run: Path, number: int) -> pa.Table | None:
-    """Return the rows of a run's open journals, which come after those of ``number`` parts. None: there are none."""
-    tables = [
-        journal_table(path, "attempts", ATTEMPT_SCHEMA)
-        for journal, path in numbered_files(run, "journal").items()
-        if journal not in numbered_files(run, "attempts")
-    ]
+def _journal_rows(journals: Sequence[Path], number: int) -> pa.Table | None:
+    """Return the rows of a run's open journals, which come after those of ``number`` files. None: there are none."""
+    tables = [journal_table(path, "attempts", ATTEMPT_SCHEMA) for path in journals]
     tables = [table for table in tables if table.num_rows]
     if not tables:
         return None
@@ -116,8 +132,7 @@ def _journal_rows(run: Path, number: int) -> pa.Table | None:
             for one in ATTEMPT_SCHEMA
         ]
     )
-    # A part has fewer rows than half of the room between two parts.
-    first = number * _ORD_OF_FILE - _ORD_OF_FILE // 2
+    first = number * _ORD_OF_FILE
     places = pa.array(range(first, first + rows.num_rows), pa.int64())
     return rows.cast(plain).append_column("ord", places)
 

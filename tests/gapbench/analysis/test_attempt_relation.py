@@ -21,7 +21,9 @@ from gapbench.analysis.quality.gap import gap
 from gapbench.analysis.quality.request_reader import RequestsByModel
 from gapbench.analysis.quality.summary import summarize
 from gapbench.errors import ResultsError
-from gapbench.store import read_attempts, read_manifest
+from gapbench.store import attempt_sources, read_attempts, read_manifest
+from gapbench.store.attempt_sources import find_sources
+from gapbench.store.reader import numbered_files
 from gapbench.store.schema import SCHEMA_VERSION
 from gapbench.store.score_overlay import write_scores
 from gapbench.values import Attempt
@@ -286,18 +288,22 @@ def test_a_column_of_another_type_is_said(tmp_path: Path) -> None:
         _ = load_runs([run]).frame
 
 
+def journal_line(attempt: Attempt) -> bytes:
+    row = dataclasses.asdict(attempt)
+    payload = dict.fromkeys(("messages", "reply", "reason"), "") | {
+        name: row[name] for name in ("run_id", "cell_id", "sample_id", "repeat", "attempt")
+    }
+    payload |= dict.fromkeys(("reasoning", "target", "error", "calls", "state_changes"))
+    return orjson.dumps([row, payload]) + b"\n"
+
+
 def test_rows_of_an_open_journal_come_after_the_parts(tmp_path: Path) -> None:
     """A run that is still being written is read as far as it has got."""
     run = write_run(tmp_path / "run", [make_attempt(sample_id="old")])
     other = write_run(tmp_path / "other", [make_attempt(sample_id="new")])
     table = pq.read_table(other / "attempts-00001.parquet")
-    rows = [dataclasses.asdict(make_attempt(sample_id="new", run_id="run"))]
-    assert table.num_rows == len(rows)
-    payload = dict.fromkeys(("messages", "reply", "reason"), "") | {
-        name: rows[0][name] for name in ("run_id", "cell_id", "sample_id", "repeat", "attempt")
-    }
-    payload |= dict.fromkeys(("reasoning", "target", "error", "calls", "state_changes"))
-    (run / "journal-00002.jsonl").write_bytes(orjson.dumps([rows[0], payload]) + b"\n")
+    assert table.num_rows == 1
+    (run / "journal-00002.jsonl").write_bytes(journal_line(make_attempt(sample_id="new", run_id="run")))
 
     assert ["old", "new", "new"] == list(load_runs([run, other]).frame["sample_id"])
     assert "run" == read_manifest(run).run_id
@@ -317,3 +323,35 @@ def test_a_run_that_was_stopped_before_its_first_row_has_tables(tmp_path: Path) 
 
     assert "there is no gap" in gap([run]).headline()
     assert 0 == summarize([run]).level("model")["n"].sum()
+
+
+def test_rows_of_two_runs_in_journals_are_not_confused(tmp_path: Path) -> None:
+    """Neither run has a part yet; their samples differ, and every row has a place of its own."""
+    for name, samples in (("a", "xy"), ("b", "pq")):
+        attempts = [make_attempt(run_id=name, sample_id=sample) for sample in samples]
+        run = write_run(tmp_path / name, attempts)
+        for path in run.glob("*-00001.parquet"):
+            path.unlink()
+        (run / "journal-00001.jsonl").write_bytes(b"".join(map(journal_line, attempts)))
+    sources = find_sources([tmp_path / "a", tmp_path / "b"])
+    places = [place for source in sources if source.table for place in source.table["ord"].to_pylist()]
+
+    assert 4 == len(places) == len(set(places))
+    assert ["x", "y", "p", "q"] == list(
+        load_runs([tmp_path / "a", tmp_path / "b"]).frame["sample_id"].astype(str)
+    )
+
+
+def test_a_journal_that_becomes_a_part_while_runs_are_listed_is_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first listing finds the journal gone; the second finds the part."""
+    run = write_run(tmp_path / "a", [make_attempt(run_id="a", sample_id="x")])
+    seen = iter([{2: run / "journal-00002.jsonl"}])
+
+    def listed(folder: Path, kind: str) -> dict[int, Path]:
+        return next(seen, {}) if kind == "journal" else numbered_files(folder, kind)
+
+    monkeypatch.setattr(attempt_sources, "numbered_files", listed)
+
+    assert [1] == [len(source.parts) for source in find_sources([run])]
