@@ -60,9 +60,7 @@ SELECT {", ".join(LABELS)}, turn IS NOT NULL AS turns, array_to_string(params_ch
   count_if(NOT priced) AS unpriced, count_if(NOT priced AND NOT possible) AS impossible,
   count(rung) AS rungs, max(repeat) AS high_repeat, max(done_s) AS done_s, min(score) AS low_score, max(score) AS high_score
 FROM (
-  SELECT *, (coalesce(from_cache, false) OR possible AND (outcome = 'infra'
-    OR input_tokens IS NOT NULL AND output_tokens IS NOT NULL)) AS priced
-  FROM (SELECT *, {POSSIBLE} AS possible FROM attempts)
+  SELECT *, {POSSIBLE} AS possible, {PRICED} AS priced FROM attempts
 ) GROUP BY ALL ORDER BY first
 """
 _OUTSIDE = """

@@ -138,22 +138,28 @@ def _hours(shard: Plan, assumed: PowerAssumptions, like: str | None) -> tuple[fl
 def _usd(setup: RunSetup, shard: Plan, hours: float | None, quote: object) -> tuple[float | None, str]:
     """Return the dollars of a shard, and where they come from."""
     model = shard.models[0]
+    has_own_price = not (setup.runners[model.id].simulated or isinstance(quote, GpuPrice))
+    bounds = [
+        bound
+        for bound in cost_bounds(replace(setup, plan=shard))
+        if bound.metered and (bound.plays_users or has_own_price)
+    ]
+    if any(bound.usd is None for bound in bounds):
+        return None, "unknown: no price"
+    # Models that play users are paid whatever the model under test costs.
+    calls_usd = sum((bound.usd for bound in bounds if bound.usd is not None), Decimal(0))
+    by_users = "" if not bounds else ", and the most that its users can cost"
     if setup.runners[model.id].simulated:
-        return 0.0, "simulated"
+        return float(calls_usd), f"simulated{by_users}"
     if isinstance(quote, GpuPrice):
         if hours is None:
             return None, "unknown: so are the hours"
-        usd = quote.usd_per_s * Decimal(str(hours * 3600))
-        return float(
-            usd
-        ), f"{float(quote.gpus):g} GPUs at ${float(quote.usd_per_gpu_hour):g} ({quote.source})"
-    bounds = cost_bounds(replace(setup, plan=shard))
-    found = [bound.usd for bound in bounds if bound.metered]
-    if any(usd is None for usd in found):
-        return None, "unknown: no price"
-    if not found:
+        usd = quote.usd_per_s * Decimal(str(hours * 3600)) + calls_usd
+        gpus = f"{float(quote.gpus):g} GPUs at ${float(quote.usd_per_gpu_hour):g} ({quote.source})"
+        return float(usd), f"{gpus}{by_users}"
+    if not bounds:
         return None, "unknown: its cost is not in the suite"
-    return float(sum(usd for usd in found if usd is not None)), "the most that its calls can cost"
+    return float(calls_usd), "the most that its calls can cost"
 
 
 def total(values: Sequence[float | None]) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -255,11 +255,20 @@ def _merge_manifests(shards: Sequence[ShardRun], run_id: str, problems: Sequence
             "failures": [failure for one in manifests for failure in one.failures],
             "graded": [row for one in manifests for row in one.graded],
             "first_calls": [call for one in manifests for call in one.first_calls],
-            "changes": [],
+            "changes": [change for one in manifests for change in one.changes],
+            "calibration": _least_trusting([one.calibration for one in manifests if one.calibration]),
             "shard": None,
             "shards": [_origin_of(shard) for shard in shards],
         }
     )
+
+
+def _least_trusting(calibrations: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Return the calibration of the machine whose figures can be trusted to the fewest streams. None: there is none."""
+    limited = [found for found in calibrations if found.get("trusted_streams") is not None]
+    if limited:
+        return min(limited, key=lambda found: float(found["trusted_streams"]))
+    return calibrations[0] if calibrations else None
 
 
 def _first_of_each(entries: Iterable[Any], key: str) -> list[Any]:

@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from gapbench.store import read_manifest
 from tests.two_models import command_output, write_suite
+from tests.user_suites import write_user_suite
 
 
 @pytest.fixture(autouse=True)
@@ -68,3 +70,24 @@ def test_what_does_not_fit_is_refused(
 ) -> None:
     """One line, exit 2."""
     assert problem in command_output(capsys, *arguments, code=2)
+
+
+def test_a_shard_costs_what_its_users_cost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The models under test are simulated, and the model that plays their users is paid."""
+    write_user_suite(tmp_path)
+    text = (tmp_path / "suite.yaml").read_text()
+    given = yaml.safe_load(text)
+    for user in given["users"]:
+        user.update(runner="openai", model="gpt-5.2", key_env="SOME_KEY")
+        user.pop("sim", None)
+        user.pop("cost", None)
+    (tmp_path / "suite.yaml").write_text(yaml.safe_dump(given))
+    found = json.loads(command_output(capsys, "plan", "suite.yaml", "--shards", "--json"))
+    bounds = json.loads(command_output(capsys, "plan", "suite.yaml", "--json"))["bounds"]
+    expected = sum(float(row["usd_max"]) for row in bounds if row["plays_users"])
+
+    assert expected > 0
+    assert expected == pytest.approx(sum(shard["usd"] for shard in found["shards"]))
+    assert {"simulated, and the most that its users can cost"} == {
+        shard["usd_source"] for shard in found["shards"]
+    }

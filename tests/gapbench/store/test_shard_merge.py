@@ -182,3 +182,19 @@ def test_a_number_that_is_not_there_is_refused() -> None:
     """The message says which there are."""
     with pytest.raises(InputError, match="4 shards, 0 to 3"):
         shard_of(plan_of(), 4)
+
+
+def test_the_merged_run_trusts_the_weakest_machine_and_keeps_what_was_changed(tmp_path: Path) -> None:
+    """Shard 0's machine is trusted to 512 streams and shard 1's to 64; both were resumed with a change."""
+    folders = run_shards(tmp_path / "shards", plan_of())
+    for folder, streams in zip(folders, (512, 64), strict=False):
+        manifest = orjson.loads((folder / "run.json").read_bytes())
+        manifest["calibration"] = {"trusted_streams": streams, "levels": []}
+        manifest["changes"] = [{"at": "2026-11-30T00:00:00Z", "key": "timeouts", "old": streams, "new": 1}]
+        (folder / "run.json").write_bytes(orjson.dumps(manifest))
+    merged, _ = merge_shards(find_shard_runs(folders), tmp_path)
+    manifest = read_manifest(merged)
+
+    assert manifest.calibration is not None
+    assert 64 == manifest.calibration["trusted_streams"]
+    assert [512, 64] == [change["old"] for change in manifest.changes]

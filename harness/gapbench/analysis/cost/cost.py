@@ -216,11 +216,6 @@ def _paid_models(runs: Runs) -> list[str]:
     return list(dict.fromkeys([*runs.models, *map(str, runs.tally["model_id"].unique())]))
 
 
-def cost_json(runs: Runs | Sequence[Path]) -> dict[str, Any]:
-    """Return :meth:`CostTable.to_json` of runs."""
-    return cost(runs).to_json()
-
-
 def _row(
     runs: Runs,
     account: Bill,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
@@ -50,10 +50,6 @@ class Quantity:
         if self.low is None or self.high is None or self.low >= self.high:
             return np.full(draws, self.value)
         return rng.triangular(self.low, self.value, self.high, draws)
-
-    def with_value(self, value: float) -> Quantity:
-        """Return the quantity fixed at another value."""
-        return replace(self, value=value, low=None, high=None)
 
     def to_json(self) -> dict[str, Any]:
         """Return the documented JSON form of an input."""

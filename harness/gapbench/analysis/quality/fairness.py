@@ -31,17 +31,6 @@ BATCH_WORDS = "its batch API answered"
 _RENAMED = re.compile(r" renamed\b|^max_tokens sent as [a-zA-Z_]+$")
 
 
-def fairness_violations(
-    runs: Runs, pairs: Mapping[tuple[str, str], ModelPairs], margin: float = MAX_SHARE_DIFFERENCE_POINTS
-) -> list[str]:
-    """Return one sentence for each violated condition of the compared pairs; [] if none is violated.
-
-    See :func:`violations_by_pair`.
-    """
-    found = violations_by_pair(runs, pairs, margin).values()
-    return list(dict.fromkeys(line for lines in found for line in lines))
-
-
 def violations_by_pair(
     runs: Runs, pairs: Mapping[tuple[str, str], ModelPairs], margin: float = MAX_SHARE_DIFFERENCE_POINTS
 ) -> dict[tuple[str, str], list[str]]:

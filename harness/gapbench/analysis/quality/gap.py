@@ -282,11 +282,6 @@ def gap(
     )
 
 
-def gap_json(runs: Runs | Folders, margin_points: float | None = None) -> dict[str, Any]:
-    """Return :meth:`GapTable.to_json` of runs."""
-    return gap(runs, margin_points).to_json()
-
-
 @dataclass(frozen=True)
 class _Compared:
     """All comparisons: rows without verdicts, and pairs by (closed model, open model)."""
