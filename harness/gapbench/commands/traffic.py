@@ -65,7 +65,7 @@ Examples:
     metavar="NAME",
     help="Environment variable with the key of the hashes of user and session ids.  [default: a random key]",
 )
-@click.option("--no-text", is_flag=True, help="Store no prompt, reply, tool or tool call.")
+@click.option("--no-text", is_flag=True, help="Store no word of prompts and replies, in no file.")
 @click.option("--force", is_flag=True, help="Overwrite an existing table.")
 @json_option
 def import_command(

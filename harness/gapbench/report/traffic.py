@@ -47,12 +47,12 @@ def answer_lines(audit: TrafficAudit) -> list[str]:
         lines.append(
             f"The dollars of {missing:,} of {total['requests']:,} requests are unknown and count as nothing."
         )
-    if audit.arrivals is not None:
+    if audit.arrivals is not None and total["requests"] > 1:
         at = audit.arrivals
         ratio = "" if at.peak_to_mean is None else f", {at.peak_to_mean:.1f} times the mean"
+        mean = "" if at.hours == 1 else f"On average {_rate(at.mean_per_hour, at.hours)}. "
         lines.append(
-            f"{at.mean_per_hour:,.1f} requests arrive an hour; {at.peak_per_hour:,} in the fullest one ({at.peak_hour[:16]} UTC{ratio}), "
-            f"{at.peak_per_minute:,} in the fullest minute."
+            f"{mean}The fullest hour had {at.peak_per_hour:,} ({at.peak_hour[:16]} UTC{ratio}), the fullest minute {at.peak_per_minute:,}."
         )
     return lines
 
@@ -178,6 +178,16 @@ def _large(value: float) -> str:
         if value >= size * 0.9995:
             return f"{value / size:.3g}{word}"
     return f"{float(f'{value:.3g}'):,.0f}"
+
+
+def _rate(per_hour: float, hours: int) -> str:
+    """Return a rate in the shortest unit with ten requests or more, and in no unit longer than the log."""
+    units = ((1 / 3600, "a second"), (1 / 60, "a minute"), (1, "an hour"), (24, "a day"), (168, "a week"))
+    known = [(per_hour * size, unit) for size, unit in units if size <= max(hours, 1)]
+    rate, unit = next((one for one in known if one[0] >= 9.95), known[-1])
+    number = _large(rate) if rate >= 9.95 else f"{rate:.1f}".removesuffix(".0")
+    one = number == "1"
+    return f"{number} request{'' if one else 's'} arrive{'s' if one else ''} {unit}"
 
 
 def _volume(volume: MonthlyVolume | None) -> str:

@@ -91,13 +91,15 @@ class Burstiness:
     """How unevenly requests arrive.
 
     Attributes:
-        mean_per_hour: Arrivals an hour, from the first to the last.
+        hours: Clock hours from the first arrival to the last, both included.
+        mean_per_hour: Arrivals an hour over them.
         peak_per_hour: Of the fullest clock hour.
         peak_hour: Its start, ISO 8601.
         peak_per_minute: Of the fullest clock minute.
         peak_to_mean: The fullest hour over the mean. None: the log covers less than two hours.
     """
 
+    hours: int
     mean_per_hour: float
     peak_per_hour: int
     peak_hour: str
@@ -111,9 +113,10 @@ def burstiness(frame: pd.DataFrame) -> Burstiness | None:
     if times.empty:
         return None
     by_hour = times.dt.floor("h").value_counts()
-    hours = (times.max().floor("h") - times.min().floor("h")) / pd.Timedelta(hours=1) + 1
+    hours = round((times.max().floor("h") - times.min().floor("h")) / pd.Timedelta(hours=1)) + 1
     mean = len(times) / hours
     return Burstiness(
+        hours=hours,
         mean_per_hour=float(mean),
         peak_per_hour=int(by_hour.iloc[0]),
         peak_hour=pd.Timestamp(by_hour.index[0]).isoformat(),

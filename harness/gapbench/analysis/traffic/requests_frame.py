@@ -30,9 +30,9 @@ def read_requests(tables: Sequence[Path]) -> pd.DataFrame:
         ResultsError: A file is missing, is no traffic table, or is of a newer version.
     """
     frames = [frame for path in tables for frame in _read(path)]
-    found = pd.concat(frames, ignore_index=True)
-    if found.empty:
+    if not any(map(len, frames)):
         raise ResultsError(f"{tables[0]} has no requests; import a log with `bench traffic import`")
+    found = pd.concat(frames, ignore_index=True)
     status = found["http_status"].fillna(0)
     found["is_error"] = found["error"].notna() | (status >= 400)
     return found.sort_values("time", kind="stable", na_position="last", ignore_index=True)
