@@ -24,6 +24,8 @@ _ROWS_AT_ONCE = 500
 """A text that repeats is stored once and takes its size in each row, which the file's sizes do not tell."""
 _FRAME_ROWS = 20_000
 _READ_BYTES = 2**20
+_SMALL_CHARS = 1_000
+"""A shorter text counts by its characters, which is quicker; only a longer one can matter."""
 
 
 class TableError(ValueError):
@@ -67,7 +69,8 @@ class TableWriter:
         for at in self._texts:
             text = row[at]
             if text is not None:
-                self._text_bytes += getsizeof(text)
+                size = len(text)
+                self._text_bytes += size if size < _SMALL_CHARS else getsizeof(text)
         if len(self._rows) >= self._batch_rows or self._text_bytes >= self._max_text_bytes:
             self._flush()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 MIN_CHARS = 6
@@ -38,26 +39,32 @@ def find_ids(user: Any, session: Any) -> tuple[HiddenId, ...]:
     An id of at least 6 characters with a digit or an @ is looked for. A plain word, such as ``alice``, is not: taking it
     out would spoil prompts.
     """
-    found: list[HiddenId] = []
-    for value, mark in ((user, "[user]"), (session, "[session]")):
-        if value is None or isinstance(value, (dict, list)):
-            continue
-        text = str(value).strip()
-        if len(text) < MIN_CHARS or not _DISTINCT.search(text):
-            continue
-        if _NUMBER_LIKE.fullmatch(text):
-            digits = re.sub("[0-9]", "9", text)
-            found.append(
-                HiddenId(text, (text,), (text,), digits if digits != text else text.replace("9", "8"), True)
-            )
-        elif _PLAIN.fullmatch(text):
-            found.append(HiddenId(text, (text,), (text,), mark, False))
-        else:
-            escaped = _escapings(text)
-            found.append(HiddenId(text, (text, *escaped), escaped, mark, False))
+    if user is None and session is None:
+        return ()
+    found = [
+        hidden
+        for value, mark in ((user, "[user]"), (session, "[session]"))
+        if value is not None
+        and not isinstance(value, (dict, list))
+        and (hidden := _hidden(str(value), mark)) is not None
+    ]
     if len(found) == 2 and len(found[0].text) < len(found[1].text):
         found.reverse()
     return tuple(found)
+
+
+@lru_cache(maxsize=1_000)
+def _hidden(given: str, mark: str) -> HiddenId | None:
+    text = given.strip()
+    if len(text) < MIN_CHARS or not _DISTINCT.search(text):
+        return None
+    if _NUMBER_LIKE.fullmatch(text):
+        digits = re.sub("[0-9]", "9", text)
+        return HiddenId(text, (text,), (text,), digits if digits != text else text.replace("9", "8"), True)
+    if _PLAIN.fullmatch(text):
+        return HiddenId(text, (text,), (text,), mark, False)
+    escaped = _escapings(text)
+    return HiddenId(text, (text, *escaped), escaped, mark, False)
 
 
 def _escapings(text: str) -> tuple[str, ...]:

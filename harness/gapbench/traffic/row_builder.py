@@ -14,7 +14,7 @@ import orjson
 from gapbench.traffic.amounts import AmountError, read_cents, read_count, read_flag, read_seconds, read_usd
 from gapbench.traffic.draft import Draft, LineError, TokenCounts, as_mapping
 from gapbench.traffic.identities import IdentityHasher
-from gapbench.traffic.private_ids import HiddenId, find_ids, hide_ids
+from gapbench.traffic.private_ids import MIN_CHARS, HiddenId, find_ids, hide_ids
 from gapbench.traffic.requests import select_parameters, take_images
 from gapbench.traffic.secrets import remove_secrets
 from gapbench.traffic.times import TimeError, read_time
@@ -262,11 +262,11 @@ class RowBuilder:
         if given in _UNKNOWN:
             return None
         text = given if isinstance(given, str) else str(given)
-        for name in ("user", "session"):
-            value = draft.get(name)
-            found = None if value is None or isinstance(value, (dict, list)) else str(value).strip()
-            if found and (text == found or any(found == hidden.text for hidden in self._ids)):
-                text = text.replace(found, self._hasher.hash_label(found))
+        for hidden in self._ids:
+            if hidden.text in text:
+                text = text.replace(hidden.text, self._hasher.hash_label(hidden.text))
+        if text in (draft.get("user"), draft.get("session")):  # a short one too
+            text = self._hasher.hash_label(text)
         text = self._text(text) or ""
         return text if self._keep_texts or not has_words(text) else self._hasher.hash_label(text)
 
@@ -288,7 +288,9 @@ class RowBuilder:
     def _label(self, value: Any) -> str | None:
         """Return a short text without the ids of the row."""
         found = self._known_label(value)
-        return None if found is None else hide_ids(found, self._ids)[:MAX_LABEL_CHARS]
+        if self._ids and found is not None and len(found) >= MIN_CHARS:
+            found = hide_ids(found, self._ids)
+        return found if found is None or len(found) <= MAX_LABEL_CHARS else found[:MAX_LABEL_CHARS]
 
     def _known_label(self, value: Any) -> str | None:
         """Return a short text, the same object for the same text."""
