@@ -62,6 +62,32 @@ def retry_share(frame: pd.DataFrame) -> float | None:
     return float(is_retry.mean())
 
 
+def near_duplicate_share(frame: pd.DataFrame) -> float | None:
+    """Return the share of requests whose prompt is a near-duplicate of an earlier one's; None without prompts."""
+    known = frame["is_near_duplicate"].dropna()
+    return float(known.astype(bool).mean()) if len(known) else None
+
+
+def cacheable_share(frame: pd.DataFrame) -> float | None:
+    """Return the share of input tokens that a cache could have read at most, those that it did read included.
+
+    Of requests for which it is known; None if there is none.
+    """
+    known = frame[frame["cacheable_tokens"].notna()]
+    given = int(known["input_tokens"].sum())
+    if not given:
+        return None
+    read = known["cached_input_tokens"].fillna(0)
+    return int(known["cacheable_tokens"].where(known["cacheable_tokens"] > read, read).sum()) / given
+
+
+def cache_saving_share(frame: pd.DataFrame) -> float | None:
+    """Return what better caching would save at most over the price book's dollars, of requests for which it is known."""
+    known = frame[frame["usd_cache_saving"].notna()]
+    booked = sum(known["usd_booked"], Decimal(0))
+    return float(sum(known["usd_cache_saving"], Decimal(0)) / booked) if booked else None
+
+
 def quantile(frame: pd.DataFrame, column: str, share: float) -> float | None:
     """Return a quantile of what is known of a column."""
     known = frame[column].dropna()
