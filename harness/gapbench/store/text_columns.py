@@ -20,4 +20,5 @@ def replace_in_lower_case(texts: pd.Series[Any], patterns: Sequence[str]) -> pd.
     found = pc.utf8_lower(pa.array(texts, pa.large_string(), from_pandas=True))
     for pattern in patterns:
         found = pc.replace_substring_regex(found, pattern, " ")
-    return found.to_pandas().set_axis(texts.index)
+    changed: pd.Series[Any] = found.to_pandas().set_axis(texts.index)
+    return changed
