@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from sys import getsizeof
 from typing import IO, TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
@@ -70,7 +70,7 @@ class TableWriter:
             text = row[at]
             if text is not None:
                 size = len(text)
-                self._text_bytes += size if size < _SMALL_CHARS else getsizeof(text)
+                self._text_bytes += size if size < _SMALL_CHARS else sys.getsizeof(text)
         if len(self._rows) >= self._batch_rows or self._text_bytes >= self._max_text_bytes:
             self._flush()
 
