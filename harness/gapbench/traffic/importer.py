@@ -141,7 +141,7 @@ def _plan(
         else:
             found = form_of(sample)
             if found is None:
-                raise DocumentError(_describe_unknown(sample), file=source.shown)
+                raise DocumentError(_describe_unknown(sample, options.keep_texts), file=source.shown)
             form = forms.setdefault(found, found())
         records = [item for item in sample if form.matches(item)]
         if not records:
@@ -151,7 +151,7 @@ def _plan(
     return [(source, form) for _, source, form in plan]
 
 
-def _describe_unknown(sample: Sequence[Any]) -> str:
+def _describe_unknown(sample: Sequence[Any], keep_texts: bool) -> str:
     if not sample:
         return (
             "holds no record that can be read; is it a log of requests, as JSON, CSV, Parquet or vLLM's text?"
@@ -161,6 +161,8 @@ def _describe_unknown(sample: Sequence[Any]) -> str:
         f"its keys are {', '.join(map(str, list(first)[:8]))}"
         if first
         else f"it starts with {str(sample[0])[:40]!r}"
+        if keep_texts
+        else "it is text"
     )
     return (
         f"is of no known form; {seen}. Known: {', '.join(FORM_NAMES)}. "
