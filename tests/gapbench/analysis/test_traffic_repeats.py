@@ -185,27 +185,33 @@ def test_the_saving_is_the_price_of_new_tokens_less_that_of_cache_reads(tmp_path
     assert float(saving / audit.total["usd_booked"]) == pytest.approx(audit.total["cache_saving_share"])
 
 
-def test_tokens_that_were_written_to_the_cache_are_read_instead(tmp_path: Path) -> None:
-    """Of 4,096 tokens 3,000 were written for five minutes; all of them could be read."""
-    from gapbench.analysis.traffic.prices import _price_cached
+def saving(
+    model: str, provider: str, cacheable: int, **counts: int
+) -> tuple[UnitPrices, dict[str, int], Decimal]:
+    """Return a model's price, some counts of 4,096 tokens, and what they would save."""
+    from gapbench.analysis.traffic.prices import _saving
 
-    price = find_price("anthropic", "claude-opus-4-6", MONDAY.date())
+    price = find_price(provider, model, MONDAY.date())
     assert isinstance(price, UnitPrices)
-    counts = {"input_tokens": 4096, "output_tokens": 5, "cached_input_tokens": 0, "cache_write_tokens": 3000, "cache_write_1h_tokens": 1000}  # fmt: skip
-    read = price.usd(input_tokens=4096, output_tokens=5, cached_input_tokens=4096)
+    every = {"input_tokens": 4096, "output_tokens": 5, "cached_input_tokens": 0, "cache_write_tokens": 0, "cache_write_1h_tokens": 0}  # fmt: skip
+    every |= counts
+    return price, every, _saving(price, every, cacheable, price.usd(**every))
 
-    assert read == _price_cached(price, counts, 4096, price.usd(**counts))
+
+def test_tokens_that_were_written_to_the_cache_are_read_instead() -> None:
+    """Of 4,096 tokens 3,000 were written, 1,000 of them for an hour; all of them could be read."""
+    price, counts, found = saving(
+        "claude-opus-4-6", "anthropic", 4096, cache_write_tokens=3000, cache_write_1h_tokens=1000
+    )
+
+    assert (
+        price.usd(**counts) - price.usd(input_tokens=4096, output_tokens=5, cached_input_tokens=4096) == found
+    )
 
 
-def test_a_prefix_that_costs_more_to_read_saves_nothing(tmp_path: Path) -> None:
-    """The book's own dollars are never undercut by a dearer way."""
-    from gapbench.analysis.traffic.prices import _price_cached
-
-    price = find_price("openai", "gpt-5.2", MONDAY.date())
-    assert isinstance(price, UnitPrices)
-    counts = {"input_tokens": 4096, "output_tokens": 5, "cached_input_tokens": 4000, "cache_write_tokens": 0, "cache_write_1h_tokens": 0}  # fmt: skip
-
-    assert Decimal(1) == _price_cached(price, counts, 3000, Decimal(1))
+def test_what_is_read_from_the_cache_already_saves_nothing_more() -> None:
+    """4,000 are, and 3,000 could be by the text."""
+    assert 0 == saving("gpt-5.2", "openai", 3000, cached_input_tokens=4000)[2]
 
 
 def test_sharing_equals_a_search_in_all_earlier_prompts(tmp_path: Path) -> None:

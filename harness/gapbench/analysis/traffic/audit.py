@@ -63,7 +63,7 @@ def audit_traffic(frame: pd.DataFrame) -> TrafficAudit:
         usd_uncached=prices["usd_uncached"],
         unpriced=prices["reason"],
         cacheable_tokens=cacheable,
-        usd_cache_saving=_saving(prices),
+        usd_cache_saving=prices["usd_cache_saving"],
         is_near_duplicate=is_near_duplicate(frame),
     )
     frame["usd"] = frame["cost_usd"].where(frame["cost_usd"].notna(), frame["usd_booked"])
@@ -91,16 +91,6 @@ def audit_traffic(frame: pd.DataFrame) -> TrafficAudit:
         arrivals=figures.burstiness(frame),
         simulated=bool(frame["simulated"].any()),
     )
-
-
-def _saving(prices: pd.DataFrame) -> pd.Series[Any]:
-    """Return the dollars that better caching would have saved at most, of each request; null where unknown."""
-    known = prices["usd_cached_best"].notna()
-    saved = [
-        usd - best if is_known else None
-        for usd, best, is_known in zip(prices["usd"], prices["usd_cached_best"], known, strict=True)
-    ]
-    return pd.Series(saved, prices.index, dtype=object)
 
 
 def _models(frame: pd.DataFrame) -> pd.Series[Any]:

@@ -13,6 +13,8 @@ from gapbench.pricing import UnitPrices, Unpriced, counts_are_possible, find_pri
 
 SAME = Decimal("0.02")
 """Sums that differ by less are the same: logs round."""
+_NOTHING = Decimal(0)
+"""One object for all rows."""
 _MAKERS = {
     "gpt-": "openai",
     "o1": "openai",
@@ -28,10 +30,10 @@ _NAMES = {"azure": "openai", "azure_openai": "openai", "vertex_ai": "google", "g
 
 
 def price_requests(frame: pd.DataFrame, cacheable: pd.Series[Any]) -> pd.DataFrame:
-    """Return for each request its dollars by the price book, in three ways, and the reason if there is no price.
+    """Return for each request its dollars by the price book, and the reason if there is no price.
 
-    Columns: ``usd`` (Decimal), ``usd_uncached`` (as if nothing had come from a cache), ``usd_cached_best`` (as if all that
-    could be read from a cache had been; null too where that is unknown), and ``reason`` (text). Null where a count or a
+    Columns: ``usd`` (Decimal), ``usd_uncached`` (as if nothing had come from a cache), ``usd_cache_saving`` (what it would
+    cost less if all that could be read from a cache had been; null too where that is unknown), and ``reason`` (text). Null where a count or a
     price is unknown. A reply from a gateway's own cache costs nothing.
 
     Args:
@@ -48,15 +50,15 @@ def price_requests(frame: pd.DataFrame, cacheable: pd.Series[Any]) -> pd.DataFra
     )  # fmt: skip
     usd: list[Decimal | None] = []
     uncached: list[Decimal | None] = []
-    best: list[Decimal | None] = []
+    savings: list[Decimal | None] = []
     reasons: list[str | None] = []
     for row in rows:
-        booked, without_cache, with_cache, reason = _price(quotes, *row)
+        booked, without_cache, saving, reason = _price(quotes, *row)
         usd.append(booked)
         uncached.append(without_cache)
-        best.append(with_cache)
+        savings.append(saving)
         reasons.append(reason)
-    columns = {"usd": usd, "usd_uncached": uncached, "usd_cached_best": best, "reason": reasons}
+    columns = {"usd": usd, "usd_uncached": uncached, "usd_cache_saving": savings, "reason": reasons}
     return pd.DataFrame(columns, index=frame.index, dtype=object)
 
 
@@ -76,7 +78,7 @@ def _price(
     from_cache: Any,
 ) -> tuple[Decimal | None, Decimal | None, Decimal | None, str | None]:
     if from_cache is True:
-        return Decimal(0), Decimal(0), Decimal(0), None
+        return _NOTHING, _NOTHING, _NOTHING, None
     if pd.isna(given) or pd.isna(made):
         return None, None, None, "no token counts"
     key = (provider, served, asked, tier, day)
@@ -95,21 +97,21 @@ def _price(
     if not counts_are_possible(**counts):
         return None, None, None, "impossible token counts"
     usd = quote.usd(**counts)
-    best = None if pd.isna(cacheable) else _price_cached(quote, counts, int(cacheable), usd)
+    saving = None if pd.isna(cacheable) else _saving(quote, counts, int(cacheable), usd)
     if not counts["cached_input_tokens"] and not counts["cache_write_tokens"]:
-        return usd, usd, best, None
+        return usd, usd, saving, None
     plain = quote.usd(input_tokens=counts["input_tokens"], output_tokens=counts["output_tokens"])
-    return usd, plain, best, None
+    return usd, plain, saving, None
 
 
-def _price_cached(quote: UnitPrices, counts: dict[str, int], cacheable: int, usd: Decimal) -> Decimal:
-    """Return the dollars of a request of which ``cacheable`` tokens are read from a cache, if that is cheaper.
+def _saving(quote: UnitPrices, counts: dict[str, int], cacheable: int, usd: Decimal) -> Decimal:
+    """Return what a request would cost less with ``cacheable`` tokens read from a cache; 0 if that is not cheaper.
 
     They take the place of new tokens, and then of those that were written to the cache.
     """
     cached = min(max(counts["cached_input_tokens"], cacheable), counts["input_tokens"])
     if cached == counts["cached_input_tokens"]:
-        return usd
+        return _NOTHING
     written = min(counts["cache_write_tokens"], counts["input_tokens"] - cached)
     changed = {
         **counts,
@@ -117,7 +119,7 @@ def _price_cached(quote: UnitPrices, counts: dict[str, int], cacheable: int, usd
         "cache_write_tokens": written,
         "cache_write_1h_tokens": min(counts["cache_write_1h_tokens"], written),
     }
-    return min(usd, quote.usd(**changed))
+    return max(_NOTHING, usd - quote.usd(**changed))
 
 
 def _quote(provider: Any, served: Any, asked: Any, tier: Any, day: Any) -> UnitPrices | Unpriced:
