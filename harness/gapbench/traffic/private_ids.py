@@ -33,6 +33,11 @@ class HiddenId(NamedTuple):
     is_number: bool
 
 
+def can_hold_id(text: str) -> bool:
+    """Return whether an id that is looked for can be in a text: it has 6 characters and a digit or an @."""
+    return len(text) >= MIN_CHARS and _DISTINCT.search(text) is not None
+
+
 def find_ids(user: Any, session: Any) -> tuple[HiddenId, ...]:
     """Return the ids of one request that can be looked for in its texts, the longer first.
 
@@ -56,7 +61,7 @@ def find_ids(user: Any, session: Any) -> tuple[HiddenId, ...]:
 @lru_cache(maxsize=1_000)
 def _hidden(given: str, mark: str) -> HiddenId | None:
     text = given.strip()
-    if len(text) < MIN_CHARS or not _DISTINCT.search(text):
+    if not can_hold_id(text):
         return None
     if _NUMBER_LIKE.fullmatch(text):
         digits = re.sub("[0-9]", "9", text)
@@ -79,6 +84,8 @@ def _escapings(text: str) -> tuple[str, ...]:
 def hide_ids(text: str, ids: tuple[HiddenId, ...], *, is_json: bool = False) -> str:
     """Return a text with each id replaced by its mark."""
     for one in ids:
+        if len(one.in_texts) == 1 and one.text not in text:  # the usual case, quickly
+            continue
         for spelled in one.in_json if is_json else one.in_texts:
             if spelled not in text:
                 continue

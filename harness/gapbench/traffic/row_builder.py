@@ -14,7 +14,7 @@ import orjson
 from gapbench.traffic.amounts import AmountError, read_cents, read_count, read_flag, read_seconds, read_usd
 from gapbench.traffic.draft import Draft, LineError, TokenCounts, as_mapping
 from gapbench.traffic.identities import IdentityHasher
-from gapbench.traffic.private_ids import MIN_CHARS, HiddenId, find_ids, hide_ids
+from gapbench.traffic.private_ids import HiddenId, can_hold_id, find_ids, hide_ids
 from gapbench.traffic.requests import select_parameters, take_images
 from gapbench.traffic.secrets import remove_secrets
 from gapbench.traffic.times import TimeError, read_time
@@ -58,7 +58,7 @@ class RowBuilder:
         self._hasher = hasher
         self._zone = zone
         self._keep_texts = keep_texts
-        self._labels: dict[str, str] = {}
+        self._labels: dict[str, tuple[str, bool]] = {}
         self._ids: tuple[HiddenId, ...] = ()  # of the row that is being built
 
     def build(self, draft: Draft, form: str, file: str, line: int) -> Row:
@@ -287,30 +287,31 @@ class RowBuilder:
 
     def _label(self, value: Any) -> str | None:
         """Return a short text without the ids of the row."""
-        found = self._known_label(value)
-        if self._ids and found is not None and len(found) >= MIN_CHARS:
-            found = hide_ids(found, self._ids)
-        return found if found is None or len(found) <= MAX_LABEL_CHARS else found[:MAX_LABEL_CHARS]
-
-    def _known_label(self, value: Any) -> str | None:
-        """Return a short text, the same object for the same text."""
         if value is None or value == "":
             return None
+        found, may_hold_id = self._known_label(value)
+        if may_hold_id and self._ids:
+            found = hide_ids(found, self._ids)
+        return (found if len(found) <= MAX_LABEL_CHARS else found[:MAX_LABEL_CHARS]) or None
+
+    def _known_label(self, value: Any) -> tuple[str, bool]:
+        """Return a short text, the same object for the same text, and whether an id can be in it."""
         if not isinstance(value, str):
             value = (
                 orjson.dumps(value, default=str).decode() if isinstance(value, (dict, list)) else str(value)
             )
         known = self._labels.get(value)
         if known is None:
-            known = self._without_secrets(value.strip()[: MAX_LABEL_CHARS + _ROOM])
-            known = known if known.isascii() else known.encode("utf-8", "replace").decode()
+            text = self._without_secrets(value.strip()[: MAX_LABEL_CHARS + _ROOM])
+            text = text if text.isascii() else text.encode("utf-8", "replace").decode()
             if not self._keep_texts:
-                known = shorten_label(known, self._hasher.hash_label(known))
+                text = shorten_label(text, self._hasher.hash_label(text))
+            known = text, can_hold_id(text)
             if len(self._labels) >= _MAX_REMEMBERED:
                 self._labels.clear()
             if len(value) <= MAX_LABEL_CHARS:
                 self._labels[value] = known
-        return known or None
+        return known
 
 
 _NO_TOKENS: Row = (None,) * 7
