@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import io
 import json
 import os
 import signal
@@ -50,10 +51,13 @@ def test_the_bytes_of_a_stream_are_unchanged(tmp_path: Path) -> None:
     pieces = [b": ping\r\n\r\n", b"da", b'ta: {"x":"\xff"}\n\n', b"data: [DONE]\n\n", b": after\n\n"]
 
     async def run() -> bytes:
-        async with scripted(*chunked(*pieces)) as server, recording(tmp_path, server.url) as recorder:
-            async with httpx2.AsyncClient() as client:
-                found = await client.post(f"{recorder.url}/v1/chat/completions", json=CHAT)
-                return found.content
+        async with (
+            scripted(*chunked(*pieces)) as server,
+            recording(tmp_path, server.url) as recorder,
+            httpx2.AsyncClient() as client,
+        ):
+            found = await client.post(f"{recorder.url}/v1/chat/completions", json=CHAT)
+            return found.content
 
     assert b"".join(pieces) == asyncio.run(run())
 
@@ -66,9 +70,7 @@ def test_a_packed_answer_stays_packed_and_is_read(tmp_path: Path, encoding: str,
 
     async def run() -> tuple[bytes, dict[str, Any]]:
         async with scripted(answer) as server, recording(tmp_path, server.url) as recorder:
-            found = await raw_exchange(
-                recorder.url, post("/v1/chat/completions", json.dumps(CHAT).encode())
-            )
+            found = await raw_exchange(recorder.url, post("/v1/chat/completions", json.dumps(CHAT).encode()))
             return found, await recorder.line()
 
     found, line = asyncio.run(run())
@@ -84,7 +86,9 @@ def test_a_packed_answer_stays_packed_and_is_read(tmp_path: Path, encoding: str,
 def test_the_request_arrives_as_it_was_sent_without_our_labels(tmp_path: Path) -> None:
     """Method, path, query, headers and body; not the headers of one connection."""
     body = b'{"model":"m", "messages":[ ]}'
-    sent = post("/v1/chat/completions?a=%2F&key=k", body, "X-Gapbench-Route: faq", "Authorization: Bearer k", "X-A: 1")
+    sent = post(
+        "/v1/chat/completions?a=%2F&key=k", body, "X-Gapbench-Route: faq", "Authorization: Bearer k", "X-A: 1"
+    )
 
     async def run() -> bytes:
         async with scripted(plain("200 OK", b"{}")) as server, recording(tmp_path, server.url) as recorder:
@@ -114,7 +118,7 @@ def test_a_chunked_upload_and_a_large_one_arrive_whole(tmp_path: Path) -> None:
             recording(tmp_path, server.url) as recorder,
             aiohttp.ClientSession() as client,
         ):
-            for data in (pieces(), text):
+            for data in (pieces(), io.BytesIO(text)):
                 async with client.post(f"{recorder.url}/v1/chat/completions", data=data) as reply:
                     await reply.read()
             assert [len(text)] * 2 == [line["request_bytes"] for line in await recorder.lines(2)]

@@ -206,5 +206,3 @@ def test_a_retry_of_the_client_is_a_second_line(tmp_path: Path) -> None:
             return [line["http_status"] for line in await recorder.lines(2)]
 
     assert [429, 429] == asyncio.run(run())
-
-
