@@ -148,11 +148,11 @@ def measure_pairs(folder: Path, pairs: int, extra: Sequence[str]) -> dict[str, A
             "--port",
             "0",
             "--tokens",
-            "64",
+            "16",
             "--first-ms",
-            "0",
+            "5",
             "--gap-ms",
-            "0",
+            "1",
             says="listening",
         ) as (sim, _),
         program(
@@ -228,7 +228,7 @@ def main() -> None:
         result = {
             "cpus": len(os.sched_getaffinity(0)),
             "load_average_before": round(load_before, 2),
-            "nice": os.nice(0),
+            "scheduler": {0: "other", 1: "fifo", 2: "round robin"}.get(os.sched_getscheduler(0)),
             "prompt_chars": PROMPT_CHARS,
             "pairs_with_text": measure_pairs(folder, options.pairs, ()),
             "pairs_without_text": measure_pairs(folder, options.pairs, ("--no-text",)),

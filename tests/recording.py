@@ -51,7 +51,8 @@ async def recording(
     """Record what passes to an upstream."""
     reports: list[str] = []
     with RecordFile(folder / "traffic.jsonl", max_bytes) as file:
-        writer = RecordWriter(LineBuilder(IdentityHasher(), keep_texts=keep_texts), file, reports.append)
+        hasher = IdentityHasher()
+        writer = RecordWriter(lambda: LineBuilder(hasher, keep_texts=keep_texts), file, reports.append)
         proxy = RecordingProxy(writer, parse_upstream(upstream))
         url = await proxy.start("127.0.0.1", 0)
         try:

@@ -107,7 +107,9 @@ def record_command(
                 f"{file}: cut off {opened.cut_bytes:,} bytes of a line that was never finished", err=True
             )
         writer = RecordWriter(
-            LineBuilder(hasher, keep_texts=not no_text), opened, lambda line: click.echo(line, err=True)
+            lambda: LineBuilder(hasher, keep_texts=not no_text),
+            opened,
+            lambda line: click.echo(line, err=True),
         )
         try:
             _serve(writer, target, host, port, opened)

@@ -33,9 +33,13 @@ class Body:
         self.size_bytes += len(piece)
         if self.size_bytes <= MAX_KEPT_BYTES:
             self.pieces.append((at_s, piece))
-        elif self.is_whole:
-            self.is_whole = False
-            self.pieces.clear()
+        else:
+            self.drop()
+
+    def drop(self) -> None:
+        """Keep no piece, only the size."""
+        self.is_whole = False
+        self.pieces.clear()
 
 
 @dataclass(slots=True)

@@ -8,7 +8,11 @@ from typing import Any
 from gapbench.traffic.draft import as_mapping
 from gapbench.traffic.recording.protocols import Protocol
 
-_CONTENT_KEYS = ("content", "reasoning_content", "reasoning", "refusal", "tool_calls", "function_call")
+_CONTENT_KEYS = ("reasoning_content", "reasoning", "refusal", "tool_calls", "function_call")
+_REPEATED_KEYS = frozenset(
+    {"id", "object", "created", "model", "choices", "system_fingerprint", "obfuscation"}
+)
+"""Keys of which each chunk of a stream repeats the value, or that tell nothing."""
 
 
 class StreamedReply:
@@ -43,24 +47,33 @@ class ChatReply(StreamedReply):
 
     def add(self, event: dict[str, Any]) -> bool:
         """See :class:`StreamedReply`."""
-        for key in ("id", "model", "service_tier", "usage", "provider", "error"):
-            if event.get(key) is not None:
-                self.body[key] = event[key]
+        if event.keys() - _REPEATED_KEYS or not self.body:
+            for key in ("id", "model", "service_tier", "usage", "provider", "error"):
+                if event.get(key) is not None:
+                    self.body[key] = event[key]
         has_content = False
         for choice in event.get("choices") or ():
             if choice.get("index", 0) != 0:
                 continue
-            delta = as_mapping(choice.get("delta"))
-            has_content = has_content or any(delta.get(key) for key in _CONTENT_KEYS)
-            for key, texts in self._texts.items():
-                if isinstance(delta.get(key), str):
-                    texts.append(delta[key])
-            for call in delta.get("tool_calls") or ():
-                self._add_call(call)
             if choice.get("finish_reason") is not None:
                 self._finish_reason = choice["finish_reason"]
                 self.is_complete = True
+            delta = as_mapping(choice.get("delta"))
+            content = delta.get("content")
+            if isinstance(content, str) and content:
+                self._texts["content"].append(content)
+                has_content = True
+            if len(delta) > 1 or not has_content:
+                has_content = self._add_other(delta) or has_content
         return has_content
+
+    def _add_other(self, delta: dict[str, Any]) -> bool:
+        """Add what of a delta is not its text; return whether the model generated something of it."""
+        if isinstance(delta.get("refusal"), str):
+            self._texts["refusal"].append(delta["refusal"])
+        for call in delta.get("tool_calls") or ():
+            self._add_call(call)
+        return any(delta.get(key) for key in _CONTENT_KEYS)
 
     def _add_call(self, piece: dict[str, Any]) -> None:
         index = piece.get("index", len(self._calls))
