@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import json
 import os
+import platform
 import signal
 import statistics
 import subprocess
@@ -21,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -226,6 +228,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         result = {
+            "date": time.strftime("%Y-%m-%d"),
+            "python": platform.python_version(),
+            "aiohttp": version("aiohttp"),
             "cpus": len(os.sched_getaffinity(0)),
             "load_average_before": round(load_before, 2),
             "scheduler": {0: "other", 1: "fifo", 2: "round robin"}.get(os.sched_getscheduler(0)),

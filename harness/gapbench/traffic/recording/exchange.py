@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from gapbench.traffic.recording.protocols import Call
+from gapbench.traffic.recording.stream_replies import StreamReading
 
 MAX_KEPT_BYTES = 32 * 2**20
 """Of a request and of an answer; of a longer one only the size is recorded. What passes through has no limit."""
@@ -36,6 +37,12 @@ class Body:
         else:
             self.drop()
 
+    def count(self, piece: bytes) -> None:
+        """Keep the size of a piece that is read elsewhere."""
+        self.size_bytes += len(piece)
+        if self.size_bytes > MAX_KEPT_BYTES:
+            self.drop()
+
     def drop(self) -> None:
         """Keep no piece, only the size."""
         self.is_whole = False
@@ -55,6 +62,7 @@ class Exchange:
         keys: The keys in the request; none of them is written.
         request: The body of the request.
         reply: The body of the answer.
+        reading: Reads the answer while it passes; ``reply`` has only its size then. None: it is read at the end.
         status: HTTP status of the answer. None: there was none.
         content_type: Of the answer.
         is_simulated: Whether a simulated provider answered.
@@ -71,9 +79,15 @@ class Exchange:
     keys: tuple[str, ...] = ()
     request: Body = field(default_factory=Body)
     reply: Body = field(default_factory=Body)
+    reading: StreamReading | None = None
     status: int | None = None
     content_type: str = ""
     is_simulated: bool = False
     ended_s: float | None = None
     error: str | None = None
     is_cancelled: bool = False
+
+    def start_reading(self) -> None:
+        """Read the answer while it passes, if its head says that it is a plain stream of events."""
+        if self.content_type.startswith("text/event-stream") and self.reply.encoding in {"", "identity"}:
+            self.reading = StreamReading(self.call.protocol)

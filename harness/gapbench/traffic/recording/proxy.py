@@ -193,13 +193,27 @@ class RecordingProxy:
         So whoever has an answer whole can rely on its line, even if this process is killed next.
         """
         while piece := await content.readany():
-            if exchange is not None and exchange.ended_s is None:
-                exchange.reply.add(now(), piece)
-                # Clients of Chat Completions leave at this mark.
-                if content.at_eof() or _DONE in piece[-16:]:
-                    await self._record(exchange)
-            with _ClientWrites():
-                await response.write(piece)
+            if exchange is None or exchange.ended_s is not None:
+                with _ClientWrites():
+                    await response.write(piece)
+                continue
+            at_s, reading = now(), exchange.reading
+            if reading is None:
+                exchange.reply.add(at_s, piece)
+            else:
+                exchange.reply.count(piece)
+            # Clients of Chat Completions leave at this mark.
+            is_last = content.at_eof() or _DONE in piece[-16:]
+            if is_last:
+                if reading is not None:
+                    reading.feed(at_s, piece)
+                await self._record(exchange)
+            try:
+                with _ClientWrites():
+                    await response.write(piece)
+            finally:
+                if not is_last and reading is not None and exchange.reply.is_whole:
+                    reading.feed(at_s, piece)
         if exchange is not None and exchange.ended_s is None:
             await self._record(exchange)
         with _ClientWrites():
@@ -269,6 +283,7 @@ def _note_head(exchange: Exchange, reply: aiohttp.ClientResponse) -> None:
     exchange.content_type = headers.get("content-type", "").strip().lower()
     exchange.reply.encoding = headers.get("content-encoding", "").strip().lower()
     exchange.is_simulated = headers.get("server") == _SIMULATED_SERVER
+    exchange.start_reading()
 
 
 def _headers_to_send(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

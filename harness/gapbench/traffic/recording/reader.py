@@ -9,15 +9,13 @@ import orjson
 from gapbench.errors import RunnerError
 from gapbench.traffic.draft import Draft, LineError, as_mapping
 from gapbench.traffic.google_bodies import read_google_reply, read_google_request
-from gapbench.traffic.recording.exchange import Exchange
+from gapbench.traffic.recording.exchange import MAX_KEPT_BYTES, Exchange
 from gapbench.traffic.recording.packed_bodies import unpack, unpack_whole
 from gapbench.traffic.recording.protocols import Protocol
-from gapbench.traffic.recording.stream_replies import STREAMED_REPLIES, StreamedReply
+from gapbench.traffic.recording.stream_replies import SHAPE_ERRORS, STREAMED_REPLIES, StreamReading
 from gapbench.traffic.replies import read_error, read_reply
 from gapbench.traffic.requests import read_request
-from gapbench.transport import EventParser
 
-_SHAPE_ERRORS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 _CUT = "cut: the stream ended before the reply did"
 
 
@@ -43,7 +41,7 @@ def read_exchange(exchange: Exchange) -> tuple[Draft, list[str]]:
             problems.append(f"{name}: {exc}")
         except orjson.JSONDecodeError:
             problems.append(f"{name}: is no JSON")
-        except _SHAPE_ERRORS as exc:
+        except SHAPE_ERRORS as exc:
             problems.append(f"{name}: has another shape than documented: {type(exc).__name__}")
     draft.update({name: value for name, value in exchange.labels.items() if value})
     if exchange.ended_s is not None:
@@ -92,30 +90,21 @@ def _read_reply(exchange: Exchange, draft: Draft) -> None:
 
 
 def _read_stream(exchange: Exchange, draft: Draft) -> None:
-    parser, reply = EventParser(), STREAMED_REPLIES[exchange.call.protocol]()
-    first_s: float | None = None
-    is_found = False
-    try:
+    reading = exchange.reading
+    if reading is None:
+        reading = StreamReading(exchange.call.protocol)
         for at_s, piece in unpack(exchange.reply):
-            for event in parser.feed(piece, at_s or 0.0):
-                if _add_event(reply, event.data) and not is_found:
-                    first_s, is_found = at_s, True
-    finally:
-        last = parser.finish(0.0)
-        if last is not None:
-            _add_event(reply, last.data)
-        _read_body(exchange, reply.finish(), draft)
-        if first_s is not None:
-            draft["first_token_s"] = round(first_s - exchange.started_s, 6)
-    if not reply.is_complete and not exchange.is_cancelled and draft.get("error") is None:
+            reading.feed(at_s, piece)
+    elif not exchange.reply.is_whole:
+        raise LineError(f"{exchange.reply.size_bytes:,} bytes; at most {MAX_KEPT_BYTES:,} are recorded")
+    _read_body(exchange, reading.finish(), draft)
+    if reading.first_s is not None:
+        draft["first_token_s"] = round(reading.first_s - exchange.started_s, 6)
+    is_failed = draft.get("error") is not None or reading.problem is not None
+    if not reading.reply.is_complete and not exchange.is_cancelled and not is_failed:
         draft["error"] = _CUT
-
-
-def _add_event(reply: StreamedReply, data: bytes) -> bool:
-    if data.strip() == b"[DONE]":
-        return False
-    event: Any = orjson.loads(data)
-    return reply.add(event) if isinstance(event, dict) else False
+    if reading.problem is not None:
+        raise reading.problem
 
 
 def _read_body(exchange: Exchange, body: dict[str, Any], draft: Draft) -> None:

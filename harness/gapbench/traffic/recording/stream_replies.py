@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
+from gapbench.errors import RunnerError
 from gapbench.traffic.draft import as_mapping
 from gapbench.traffic.recording.protocols import Protocol
+from gapbench.transport import EventParser
+
+SHAPE_ERRORS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What a body of another shape than documented may cause."""
 
 _CONTENT_KEYS = ("reasoning_content", "reasoning", "refusal", "tool_calls", "function_call")
 _REPEATED_KEYS = frozenset(
@@ -214,3 +221,51 @@ STREAMED_REPLIES: Mapping[Protocol, type[StreamedReply]] = {
     Protocol.MESSAGES: MessagesReply,
     Protocol.GOOGLE: GoogleReply,
 }
+
+
+class StreamReading:
+    """Reads a stream while it passes, so that little is left to do at its end.
+
+    Args:
+        protocol: The protocol of its events.
+
+    Attributes:
+        reply: What was read.
+        first_s: When the first piece with something generated came. None: there was none, or its time is not known.
+        problem: Why the rest cannot be read. None: all was.
+    """
+
+    def __init__(self, protocol: Protocol) -> None:
+        self._parser = EventParser()
+        self._has_content = False
+        self.reply = STREAMED_REPLIES[protocol]()
+        self.first_s: float | None = None
+        self.problem: Exception | None = None
+
+    def feed(self, at_s: float | None, piece: bytes) -> None:
+        """Read a piece; after a problem nothing is read."""
+        if self.problem is not None:
+            return
+        try:
+            for event in self._parser.feed(piece, at_s or 0.0):
+                self._add(event.data, at_s)
+        except (RunnerError, *SHAPE_ERRORS) as exc:
+            self.problem = exc
+
+    def finish(self) -> dict[str, Any]:
+        """Return the body that the reply would have without a stream.
+
+        Raises:
+            ValueError: What came has another shape than documented; so may others of :data:`SHAPE_ERRORS`.
+        """
+        last = self._parser.finish(0.0)
+        if last is not None and self.problem is None:
+            self._add(last.data, None)
+        return self.reply.finish()
+
+    def _add(self, data: bytes, at_s: float | None) -> None:
+        if data.strip() == b"[DONE]":
+            return
+        event: Any = orjson.loads(data)
+        if isinstance(event, dict) and self.reply.add(event) and not self._has_content:
+            self._has_content, self.first_s = True, at_s

@@ -15,7 +15,7 @@ from gapbench.traffic.recording.record_file import RecordFile
 MAX_WAITING_BYTES = 512 * 2**20
 """Of exchanges that wait to be written; beyond, an exchange is passed on and not recorded."""
 _SMALL_BYTES = 64 * 2**10
-"""An exchange of at most this size becomes a line in the event loop, in less time than a hand-over to the thread takes."""
+"""An exchange with at most this much to read becomes a line in the event loop: a hand-over to the thread takes as long."""
 _UNREADABLE = "a request cannot be recorded"
 _Line = Exchange | bytes | None
 _Job = tuple[_Line, int, "asyncio.Future[None] | None"]
@@ -70,7 +70,7 @@ class RecordWriter:
         self._thread.join()
 
     def _put(self, exchange: Exchange, done: asyncio.Future[None] | None) -> None:
-        size = exchange.request.size_bytes + exchange.reply.size_bytes
+        size = exchange.request.size_bytes + (exchange.reply.size_bytes if exchange.reading is None else 0)
         if self._waiting_bytes > MAX_WAITING_BYTES:
             exchange.request.drop()
             exchange.reply.drop()
