@@ -171,6 +171,15 @@ def inspect(url: str, folder: Path, _: Path, samples: int) -> dict[str, float]:
     return timed(command, folder, TRUTH_API_KEY="none", TRUTH_BASE_URL=f"{url}/v1")
 
 
+def bare_loop(url: str, folder: Path, _: Path, samples: int) -> dict[str, float]:
+    """An asyncio loop over the official SDK, in gapbench's own environment."""
+    command = [sys.executable, str(HERE / "bare_loop.py"), f"{url}/v1", str(samples), str(folder / "rows.jsonl")]
+    found = timed(command, folder)
+    rows = [json.loads(line) for line in (folder / "rows.jsonl").read_text().splitlines()]
+    assert sum(row["is_correct"] for row in rows) == samples
+    return found
+
+
 Peer = Callable[[str, Path, Any, int], dict[str, float]]
 LOADS: dict[str, tuple[str, Peer]] = {
     "vllm bench serve": (".venv-vllm/bin/vllm", vllm),
@@ -178,6 +187,7 @@ LOADS: dict[str, tuple[str, Peer]] = {
     "AIPerf": (".venv-peers/aiperf/bin/aiperf", aiperf),
 }
 SCORERS: dict[str, tuple[str, Peer]] = {
+    "bare SDK loop": ("benchmarks/bare_loop.py", bare_loop),
     "lm-eval": (".venv-peers/lm-eval/bin/lm_eval", lm_eval),
     "Inspect": (".venv-peers/inspect/bin/inspect", inspect),
 }
