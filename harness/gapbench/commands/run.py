@@ -185,7 +185,7 @@ def run_command(
         refuse_unscorable,
         refuse_unsure,
     )
-    from gapbench.execution.run_suite import execute_run, refuse_unreachable_cache
+    from gapbench.execution.run_suite import describe_unused_cache, execute_run, refuse_unreachable_cache
     from gapbench.execution.setup import Selection, build_run_setup, enforce_data_policy
 
     refuse_shard_options(shard, resume=resume, until_sure=until_sure)
@@ -239,6 +239,8 @@ def run_command(
     changes = confirm_changes(setup, previous, console, accept=accept_changes, ask=not yes)
     check_results_writable(out)
     refuse_unreachable_cache(setup, cache)
+    if unused := describe_unused_cache(setup, cache):
+        console.print(f"Note: {unused}", markup=False, highlight=False, soft_wrap=True)
     finished = _finished_requests(setup, previous, is_changed=bool(changes))
     if in_batches := _requests_in_batches(previous):
         console.print(f"{len(in_batches)} requests are in batches that are out", highlight=False)
