@@ -16,7 +16,7 @@ from gapbench.execution.limits.retry import RetryBudget
 from gapbench.execution.limits.spend_leases import SpendLeases
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.machines.leased_admission import LeasedAdmission
-from gapbench.execution.machines.messages import PermitReturn
+from gapbench.execution.machines.messages import PermitGrant, PermitReturn
 from gapbench.execution.machines.permit_desk import PermitDesk
 from gapbench.execution.workers import protocol
 from gapbench.values import Failure, Usage
@@ -276,6 +276,23 @@ def test_what_a_cell_leaves_is_given_back() -> None:
         ends.workers[0].close()
         ends.desk.close_account(0, is_lost=False)
         assert [1, 0] == [ends.budget.known_usd, ends.budget.leased_usd]
+
+    go(scenario())
+
+
+def test_permits_that_come_after_the_end_of_a_cell_are_not_sent_back() -> None:
+    """The conductor settles them with the cell; what comes later would be taken for a message of the next cell."""
+
+    async def scenario() -> None:
+        ends = Ends(1, max_usd=5, prefetch=2)
+        worker = ends.workers[0]
+        waiting(worker, 1)
+        await settled()
+        worker.close()
+        messages = ends.messages
+        worker.receive(PermitGrant((UNRESTRICTED_PERMIT,), 0.0))
+        await settled()
+        assert messages == ends.messages
 
     go(scenario())
 
