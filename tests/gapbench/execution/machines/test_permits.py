@@ -286,8 +286,6 @@ def test_permits_that_come_after_the_end_of_a_cell_are_not_sent_back() -> None:
     async def scenario() -> None:
         ends = Ends(1, max_usd=5, prefetch=2)
         worker = ends.workers[0]
-        waiting(worker, 1)
-        await settled()
         worker.close()
         messages = ends.messages
         worker.receive(PermitGrant((UNRESTRICTED_PERMIT,), 0.0))
