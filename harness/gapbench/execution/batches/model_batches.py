@@ -46,6 +46,11 @@ class ModelBatches:
         stop_signal: Ends the wait; what is out stays out.
         send_live: See :data:`SendLive`.
 
+    Attributes:
+        model: The model.
+        runner: Its open runner.
+        runs_here: Whether its batches keep this machine busy.
+
     Raises:
         SetupError: The provider has no batch API.
     """
@@ -70,6 +75,7 @@ class ModelBatches:
                 "or leave out --batch"
             )
         self._client = client
+        self.runs_here = client.runs_here
         self._journal = journal
         self._settings = settings
         self._observer = observer
@@ -180,17 +186,18 @@ class ModelBatches:
         except RunnerError as exc:
             if exc.kind != "not_found":
                 raise
-            raise RunnerError(
-                "not_found",
-                f"the provider has no batch {record.batch_id} any more ({exc}); `bench batch cancel` gives it up, and its requests "
-                "are then sent again on --resume",
-                http_status=exc.http_status,
-            ) from exc
+            raise _gone(f"the provider has no batch {record.batch_id} any more", exc) from exc
         self._journal.note_seen(record, batch)
         if batch.state != "ended":
             self._show_progress(record, batch)
             return False
-        if await self._collection.collect(record, batch):
+        try:
+            is_read = await self._collection.collect(record, batch)
+        except RunnerError as exc:
+            if exc.kind != "not_found":
+                raise
+            raise _gone(f"the results of batch {record.batch_id} are gone", exc) from exc
+        if is_read:
             self._refused_batches = 0
             return True
         self._refused_batches += 1
@@ -226,3 +233,12 @@ class ModelBatches:
                 self._requests.note_row(attempt, final=True)
         if waiting and not self._is_stopped:
             await self._submission.submit()
+
+
+def _gone(what: str, exc: RunnerError) -> RunnerError:
+    """Return the error about a batch that will never be read."""
+    return RunnerError(
+        "not_found",
+        f"{what} ({exc}); `bench batch cancel` gives it up, and its requests are then sent again on --resume",
+        http_status=exc.http_status,
+    )
