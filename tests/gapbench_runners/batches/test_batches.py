@@ -615,6 +615,7 @@ def test_the_file_of_a_batch_that_may_exist_is_kept(status: int, deleted: list[s
         )
         with pytest.raises(RunnerError):
             await client.create(open_desk.requests(1), LABEL)
-        return fake.deleted
+        deleted: list[str] = fake.deleted
+        return deleted
 
     assert at_desk("chat", work) == deleted

@@ -122,6 +122,24 @@ class ModelBatches:
             await self._submission.submit()
         self._may_submit = True
 
+    async def wait_until_ended(self) -> None:
+        """Wait until the batches of earlier sessions have ended, or the run stops; reads nothing of them.
+
+        Raises:
+            RunnerError: The provider refuses, or cannot be reached.
+        """
+        is_told = False
+        for record in self._journal.out_of(self.model.id):
+            while record.batch_id is not None and not self._is_stopped:
+                if (await self._client.read(record.batch_id)).state == "ended":
+                    break
+                if not is_told:
+                    self._notify(
+                        f"batch {record.batch_id} still runs on this machine; live models wait for its end"
+                    )
+                    is_told = True
+                await self._stop_signal.sleep(self._settings.max_poll_s)
+
     async def read(self) -> None:
         """Read the batches that end, send again what failed, and end as :attr:`BatchSettings.until` says.
 

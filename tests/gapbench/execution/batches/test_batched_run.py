@@ -420,3 +420,28 @@ def test_submitting_only_does_not_wait_for_a_busy_machine(tmp_path: Path) -> Non
 
     assert ("stopped", "4 requests of batched models not sent") == (manifest.state, manifest.reason)
     assert "m: it is busy; `bench run --resume` submits the rest" in watch.lines
+
+
+def test_live_models_wait_for_a_batch_that_still_runs_on_their_machine(tmp_path: Path) -> None:
+    """An earlier session left it running: the first live request goes out when the batch has ended."""
+    provider = BatchProvider(reads=3, runs_here=True)
+    ended: list[bool] = []
+
+    class Live(BatchRunner):
+        async def stream(self, call: Any) -> Any:
+            ended.append(provider.batches[0].is_ended)
+            async for chunk in super().stream(call):
+                yield chunk
+
+    runners: Any = {
+        "m": BatchRunner(BATCHED, provider, ANSWERS),
+        "live": Live(model("live"), BatchProvider(), ANSWERS),
+    }
+    made = plan(BATCHED, model("live"))
+    go(tmp_path, made, runners, settings(until="submitted", sends_live=False))
+    assert [] == ended
+    manifest, watch = go(tmp_path, made, runners, FAST, resume=True)
+
+    assert "complete" == manifest.state
+    assert [True] * 4 == ended
+    assert 1 == sum("live models wait for its end" in line for line in watch.lines)
