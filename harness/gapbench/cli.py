@@ -59,6 +59,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Data": {
         "import": "Import logs of lm-eval, Inspect or HELM as a run.",
         "traffic": "Read the logs of the requests that you send, and audit them.",
+        "record": "Record the requests that you send, by a proxy that passes them on.",
         "article": "Compare the article's figures with published evidence.",
         "evidence": "Check published figures and their sources, or add one.",
     },
