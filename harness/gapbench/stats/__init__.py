@@ -44,7 +44,13 @@ from gapbench.stats.proportions import (
     wilson,
 )
 from gapbench.stats.quantiles import quantile_difference, quantile_interval
-from gapbench.stats.ratios import Quotients, compare_quotients, ratio_interval, ratio_noise
+from gapbench.stats.ratios import (
+    Quotients,
+    cluster_totals,
+    compare_quotients,
+    ratio_interval,
+    ratio_noise,
+)
 from gapbench.stats.reliability import (
     TaskMean,
     intraclass_correlation,
@@ -55,6 +61,7 @@ from gapbench.stats.reliability import (
 )
 from gapbench.stats.score_test import ScoreTest
 from gapbench.stats.slo_attainment import Crossing, TestedRate, attainment_crossing, attainment_low_bound
+from gapbench.stats.survey_design import Design, WeightedMean, weighted_mean, weighted_quantile
 
 __all__ = [
     "CONFIDENCE",
@@ -63,6 +70,7 @@ __all__ = [
     "SEED",
     "Components",
     "Crossing",
+    "Design",
     "Difference",
     "Evidence",
     "Floats",
@@ -73,10 +81,12 @@ __all__ = [
     "Strengths",
     "TaskMean",
     "TestedRate",
+    "WeightedMean",
     "attainment_crossing",
     "attainment_low_bound",
     "bradley_terry",
     "cluster_sums",
+    "cluster_totals",
     "compare_quotients",
     "dense_codes",
     "design_effect",
@@ -107,5 +117,7 @@ __all__ = [
     "selection_bias",
     "shift",
     "variance_components",
+    "weighted_mean",
+    "weighted_quantile",
     "wilson",
 ]

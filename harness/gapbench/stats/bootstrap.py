@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gapbench.stats.proportions import Floats, Ints, dense_codes
+from gapbench.stats.survey_design import Design
 
 RESAMPLES = 10_000
 SEED = 20_260_226
@@ -127,6 +128,7 @@ def selection_bias(
     candidates: Floats,
     clusters: Ints,
     counted: np.ndarray[Any, np.dtype[np.bool_]] | None = None,
+    design: Design | None = None,
     *,
     resamples: int = 2_000,
     seed: int = SEED,
@@ -140,6 +142,7 @@ def selection_bias(
         candidates: Scores, one row for each item and one column for each model.
         clusters: Cluster code of each item.
         counted: The items whose mean score is judged; the model is still chosen on all items. None: all items.
+        design: Weights and strata of the items. None: each counts once.
         resamples: Bootstrap draws.
         seed: Seed of the draws.
     """
@@ -148,17 +151,45 @@ def selection_bias(
     if models < 2 or not mask.any():
         return 0.0
     codes = dense_codes(clusters)
+    if design is not None:
+        return _weighted_selection_bias(candidates, codes, mask, design, resamples, seed)
     columns = [*(np.bincount(codes, candidates[:, k]) for k in range(models)), np.bincount(codes)]
     if counted is not None:
         some, groups = codes[mask], len(columns[0])
         columns += [np.bincount(some, candidates[mask, k], groups) for k in range(models)]
         columns.append(np.bincount(some, minlength=groups))
     draws = resample_sums(np.stack(columns, axis=1).astype(np.float64), resamples, seed)
+    return _mean_excess(draws, candidates[mask].mean(axis=0))
+
+
+def _weighted_selection_bias(
+    candidates: Floats,
+    codes: Ints,
+    mask: np.ndarray[Any, np.dtype[np.bool_]],
+    design: Design,
+    resamples: int,
+    seed: int,
+) -> float:
+    values = [*candidates.T, np.ones(len(codes))]
+    values += [np.where(mask, part, 0.0) for part in values]
+    columns = [np.bincount(codes, design.contributions(part, codes)) for part in values]
+    draws = resample_sums(np.stack(columns, axis=1).astype(np.float64), resamples, seed)
+    judged = design.take(mask)
+    return _mean_excess(draws, np.array([judged.mean(column) for column in candidates[mask].T]))
+
+
+def _mean_excess(draws: Floats, observed: Floats) -> float:
+    """Return the mean excess of the chosen model's score in the draws over its score in the data.
+
+    Args:
+        draws: For each draw the models' sums and the number of items, then the same of the items that are judged.
+        observed: Mean score of each model over the judged items.
+    """
+    models = len(observed)
     best = (draws[:, :models] / draws[:, models : models + 1]).argmax(axis=1)
     judged = draws[:, -models - 1 :]
     # A resample without any counted item says nothing about them.
     has_items = judged[:, models] > 0
     means = judged[has_items, :models] / judged[has_items, models:]
     best = best[has_items]
-    observed = candidates[mask].mean(axis=0)
     return max(0.0, float((means[np.arange(len(best)), best] - observed[best]).mean())) if len(best) else 0.0
