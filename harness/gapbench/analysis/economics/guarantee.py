@@ -31,6 +31,7 @@ from gapbench.analysis.economics.routing_rules import (
 )
 from gapbench.stats import SEED, Floats, Ints, dense_codes, required_pairs
 from gapbench.stats.loss_test import clusters_for_zero_losses, loss_evidence
+from gapbench.stats.power import POWER
 
 LEARN_SHARE = 0.25
 """Share of the clusters that order the rules."""
@@ -197,7 +198,7 @@ def guarantee_routing(
         passing = passing and float(capital) >= (1 - 1e-9) / (1 - confidence)
         loss, saved = outcomes[at]
         found = sums.estimate(loss, slice(learning, None))
-        needed = sums.clusters_needed(found, confidence)
+        needed = sums.clusters_needed(found, count - learning, confidence)
         tested.append(
             TestedRule(
                 rule=rules[at],
@@ -206,7 +207,7 @@ def guarantee_routing(
                 calls_saved=_mean((~rules[at].closed).astype(np.float64), weights),
                 loss=found.mean,
                 loss_error=found.error,
-                p_value=min(1.0, 1 / float(capital)),
+                p_value=min(1.0, round(1 / float(capital), 12)),
                 is_guaranteed=passing,
                 tasks_needed=None
                 if needed is None
@@ -306,14 +307,18 @@ class _ClusterSums:
         distance = (self._margin - found.mean - parts / 2 / seen) * math.sqrt(max(tested, 1))
         return float(special.ndtr((distance - needed) / spread))
 
-    def clusters_needed(self, found: _Estimate, confidence: float) -> float | None:
-        """Return the tested clusters with which a rule with this loss would pass. None: its loss is not below the margin."""
-        pairs = required_pairs(self._margin - found.mean, found.spread**2, level=confidence)
+    def clusters_needed(self, found: _Estimate, tested: int, confidence: float) -> float | None:
+        """Return the tested clusters with which a rule with this loss would pass with a chance of 80 %.
+
+        The bound of the test is as wide as losses at the margin would spread, the estimate as wide as they do spread.
+
+        Returns:
+            None if its loss is not below the margin.
+        """
+        level, power = float(special.ndtri(confidence)), float(special.ndtri(POWER))
+        spread = (level * found.spread + power * found.error * math.sqrt(tested)) / (level + power)
+        pairs = required_pairs(self._margin - found.mean, spread**2, level=confidence)
         if pairs is None:
             return None
-        return max(
-            pairs,
-            clusters_for_zero_losses(self._margin, 1 - confidence, self._heaviest_to_mean)
-            if found.mean >= 0
-            else 0,
-        )
+        least = clusters_for_zero_losses(self._margin, 1 - confidence, self._heaviest_to_mean)
+        return max(pairs, least if found.mean >= 0 else 0)
