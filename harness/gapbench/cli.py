@@ -49,6 +49,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "tco": "Compare a closed API, hosting and self-hosting by volume.",
         "tiers": "Evaluate routers and cascades between two models.",
         "advise": "Recommend an API, hosting or a mix, and show the numbers.",
+        "fleet": "Plan GPUs, APIs and batches by the hour for your own traffic.",
     },
     "Compare": {
         "diff": "Show what changed from one run to another.",

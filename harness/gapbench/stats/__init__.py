@@ -12,6 +12,7 @@ from gapbench.stats.bootstrap import (
     selection_bias,
 )
 from gapbench.stats.bradley_terry import Strengths, bradley_terry, elo_win_rate
+from gapbench.stats.negative_binomial import expected_excess, probability_at_most
 from gapbench.stats.paired import (
     CONFIDENCE,
     Difference,
@@ -92,6 +93,7 @@ __all__ = [
     "design_effect",
     "detectable_gap",
     "elo_win_rate",
+    "expected_excess",
     "holm",
     "holm_levels",
     "intraclass_correlation",
@@ -106,6 +108,7 @@ __all__ = [
     "pairs_to_decide",
     "pass_at_k",
     "pass_hat_k",
+    "probability_at_most",
     "quantile_difference",
     "quantile_interval",
     "ratio_interval",
