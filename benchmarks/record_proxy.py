@@ -140,36 +140,19 @@ async def ask_at_once(url: str, streams: int) -> tuple[list[tuple[float, float, 
     return found, took_s
 
 
-def measure_pairs(folder: Path, pairs: int, extra: Sequence[str]) -> dict[str, Any]:
-    """Measure what is added to streams of 16 tokens: the first after 5 ms, one each ms."""
-    path = folder / f"pairs{len(extra)}.jsonl"
-    with (
-        program(
-            "sim",
-            "--lean",
-            "--port",
-            "0",
-            "--tokens",
-            "16",
-            "--first-ms",
-            "5",
-            "--gap-ms",
-            "1",
-            says="listening",
-        ) as (sim, _),
-        program(
-            "record",
-            "--to",
-            str(path),
-            "--listen",
-            "127.0.0.1:0",
-            "--upstream",
-            sim,
-            *extra,
-            says="recording",
-        ) as (url, _),
-    ):
-        found = uvloop.run(ask_in_pairs(sim, url, pairs))
+def measure_pairs(
+    folder: Path, pairs: int, *extra: str, first_ms: int = 5, gap_ms: int = 1
+) -> dict[str, Any]:
+    """Measure what is added to streams of 16 tokens.
+
+    With ``gap_ms`` both programs sleep between tokens, and a wake-up on a busy machine counts as added time.
+    """
+    path = folder / f"pairs{first_ms}{len(extra)}.jsonl"
+    schedule = ("--tokens", "16", "--first-ms", str(first_ms), "--gap-ms", str(gap_ms))
+    with program("sim", "--lean", "--port", "0", *schedule, says="listening") as (sim, _):
+        recorder = ("--to", str(path), "--listen", "127.0.0.1:0", "--upstream", sim, *extra)
+        with program("record", *recorder, says="recording") as (url, _):
+            found = uvloop.run(ask_in_pairs(sim, url, pairs))
     lines = path.read_bytes().count(b"\n")
     return {**found, "lines": lines, "requests": pairs + WARM_UP}
 
@@ -235,8 +218,9 @@ def main() -> None:
             "load_average_before": round(load_before, 2),
             "scheduler": {0: "other", 1: "fifo", 2: "round robin"}.get(os.sched_getscheduler(0)),
             "prompt_chars": PROMPT_CHARS,
-            "pairs_with_text": measure_pairs(folder, options.pairs, ()),
-            "pairs_without_text": measure_pairs(folder, options.pairs, ("--no-text",)),
+            "answers_at_once": measure_pairs(folder, 2 * options.pairs, first_ms=0, gap_ms=0),
+            "streams": measure_pairs(folder, options.pairs),
+            "streams_without_text": measure_pairs(folder, options.pairs, "--no-text"),
             "streams_at_once": measure_streams(folder, options.streams),
         }
     RESULT.write_text(json.dumps(result, indent=2) + "\n")

@@ -13,6 +13,7 @@ from gapbench.errors import SetupError
 _HASH_BYTES = 16
 _CHAIN_BYTES = 8
 _MAX_REMEMBERED = 200_000
+_MAX_REMEMBERED_CHARS = 300
 
 
 class IdentityHasher:
@@ -48,6 +49,10 @@ class IdentityHasher:
         """Return the hash of the id of a session. None: there is no id."""
         return self._hash(value, b"session")
 
+    def hash_label(self, value: str) -> str:
+        """Return the hash of a label that is not stored."""
+        return self._hash(value, b"label") or ""
+
     def _hash(self, value: Any, kind: bytes) -> str | None:
         if value is None or value == "" or isinstance(value, (dict, list)):
             return None
@@ -58,7 +63,8 @@ class IdentityHasher:
             known = blake2b(data, key=self._key, digest_size=_HASH_BYTES, person=kind).hexdigest()
             if len(self._known) >= _MAX_REMEMBERED:
                 self._known.clear()
-            self._known[kind, text] = known
+            if len(text) <= _MAX_REMEMBERED_CHARS:
+                self._known[kind, text] = known
         return known
 
     def hash_chain(self, blocks: Iterable[bytes]) -> list[str]:

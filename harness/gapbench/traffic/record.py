@@ -43,7 +43,9 @@ class TrafficRecord:
         "the prompt, JSON: a list of messages with role and content, the system prompt first; image data by its hash",
     ]
     tools: Annotated[str | None, "the tools that were offered, JSON as logged"]
-    parameters: Annotated[str | None, "the other parameters of the request, JSON"]
+    parameters: Annotated[
+        str | None, "parameters of the model's call, JSON; nothing else that was logged with them"
+    ]
     reply: Annotated[str | None, "the text of the reply"]
     reply_tool_calls: Annotated[str | None, "the tool calls of the reply, JSON as logged"]
     input_tokens: Annotated[int | None, "prompt tokens, cache reads and writes included"]
@@ -61,7 +63,8 @@ class TrafficRecord:
     first_token_s: Annotated[float | None, "seconds from the request to the first token"]
     finish_reason: Annotated[Label | None, "why the reply ended, in the provider's word"]
     error: Annotated[
-        str | None, "why there is no reply, at most 500 characters; null: the log reports no error"
+        str | None,
+        "why there is no reply, at most 500 characters, without texts only its code; null: the log reports no error",
     ]
     http_status: Annotated[Int32 | None, "HTTP status of the reply"]
     from_cache: Annotated[bool | None, "whether a gateway answered from its own cache, without the provider"]
