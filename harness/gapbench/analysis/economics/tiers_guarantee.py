@@ -55,7 +55,7 @@ class Promise:
         found = _PROMISE.fullmatch(text)
         if found is None:
             raise InputError(
-                f"--guarantee: {text!r} is no margin and confidence; write points and percent, such as 1pp@95%"
+                f"--guarantee: {text!r} is not a margin and a confidence; write points and percent, such as 1pp@95%"
             )
         margin, confidence = (float(part) for part in found.groups())
         if not 0 < margin < 100:

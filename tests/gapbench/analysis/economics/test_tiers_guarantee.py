@@ -105,7 +105,7 @@ def test_a_model_that_loses_everywhere_is_not_helped_by_tasks(make_run: Make, an
     assert "More tasks would not help" in guarantee_tiers([make_run(rows, **COSTS)], POINT).advice()
 
 
-def weighted(run: Path, weight: Callable[[pd.DataFrame], object]) -> TiersGuarantee:
+def weighted(run: Path, weight: Callable[[pd.DataFrame], pd.Series[float] | float]) -> TiersGuarantee:
     """Return what is guaranteed for a run whose rows have a weight."""
     runs = load_runs([run])
     vars(runs)["frame"] = runs.frame.assign(weight=weight(runs.frame))
