@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gapbench.commands.options import json_option
+from gapbench.commands.traffic_sample import sample_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 Examples:
   bench traffic import litellm.jsonl
   bench traffic import 'logs/*.jsonl.gz' s3://BUCKET/langfuse/ --out traffic.parquet
-  bench traffic audit traffic.parquet""",
+  bench traffic audit traffic.parquet
+  bench traffic sample traffic.parquet -n 400 --out my-suite.yaml""",
 )
 def traffic_command() -> None:
     """Read the logs of the requests that you send today, and see what they are."""
@@ -65,7 +67,7 @@ Examples:
     metavar="NAME",
     help="Environment variable with the key of the hashes of user and session ids.  [default: a random key]",
 )
-@click.option("--no-text", is_flag=True, help="Store no prompt, reply, tool or tool call.")
+@click.option("--no-text", is_flag=True, help="Store no word of prompts and replies, in no file.")
 @click.option("--force", is_flag=True, help="Overwrite an existing table.")
 @json_option
 def import_command(
@@ -111,18 +113,22 @@ def import_command(
 Examples:
   bench traffic audit traffic.parquet
   bench traffic audit january.parquet february.parquet --md audit.md
+  bench traffic audit traffic.parquet --html audit.html
   bench traffic audit traffic.parquet --json""",
 )
 @click.argument("tables", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="TABLE...")
 @click.option(
     "--md", type=click.Path(path_type=Path, dir_okay=False), help="Also write the audit as Markdown."
 )
+@click.option(
+    "--html", type=click.Path(path_type=Path, dir_okay=False), help="Also write one self-contained page."
+)
 @json_option
-def audit_command(tables: tuple[Path, ...], md: Path | None, *, as_json: bool) -> None:
+def audit_command(tables: tuple[Path, ...], md: Path | None, html: Path | None, *, as_json: bool) -> None:
     """Show what you send: volume a month, tokens, dollars, caching, errors and times of traffic TABLES.
 
     Everything by model, route, day and hour of the day. The dollars that a log reports are compared with list prices.
-    Nothing is sent anywhere.
+    It tells how many prompts are near-duplicates, and what better caching would save at most. Nothing is sent anywhere.
     """
     from gapbench.analysis.traffic import audit_traffic, read_requests
     from gapbench.commands.output_file import write_output_file
@@ -131,6 +137,10 @@ def audit_command(tables: tuple[Path, ...], md: Path | None, *, as_json: bool) -
     audit = audit_traffic(read_requests(tables))
     if md is not None:
         write_output_file(md, traffic.render_markdown(audit))
+    if html is not None:
+        from gapbench.report.traffic_page import traffic_page
+
+        write_output_file(html, traffic_page(audit))
     if as_json:
         click.echo(json.dumps(audit.to_json()))
         return
@@ -144,6 +154,9 @@ def audit_command(tables: tuple[Path, ...], md: Path | None, *, as_json: bool) -
     for table in traffic.audit_tables(audit):
         console.print()
         console.print(render_table(table))
+
+
+traffic_command.add_command(sample_command)
 
 
 def describe_import(report: ImportReport) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from gapbench.analysis.traffic.audit import TrafficAudit
 from gapbench.analysis.traffic.figures import LONG_CONTEXT_TOKENS, MonthlyVolume
+from gapbench.analysis.traffic.prefixes import CACHE_HOURS, MIN_CACHED_TOKENS
 from gapbench.formatting import (
     NOTHING,
     SIMULATED,
@@ -47,14 +48,34 @@ def answer_lines(audit: TrafficAudit) -> list[str]:
         lines.append(
             f"The dollars of {missing:,} of {total['requests']:,} requests are unknown and count as nothing."
         )
-    if audit.arrivals is not None:
+    if audit.arrivals is not None and total["requests"] > 1:
         at = audit.arrivals
         ratio = "" if at.peak_to_mean is None else f", {at.peak_to_mean:.1f} times the mean"
+        mean = "" if at.hours == 1 else f"On average {_rate(at.mean_per_hour, at.hours)}. "
         lines.append(
-            f"{at.mean_per_hour:,.1f} requests arrive an hour; {at.peak_per_hour:,} in the fullest one ({at.peak_hour[:16]} UTC{ratio}), "
-            f"{at.peak_per_minute:,} in the fullest minute."
+            f"{mean}The fullest hour had {at.peak_per_hour:,} ({at.peak_hour[:16]} UTC{ratio}), the fullest minute {at.peak_per_minute:,}."
         )
+    if total["near_duplicate_share"]:
+        lines.append(
+            f"{format_percent(total['near_duplicate_share'])} of the prompts are near-duplicates of earlier ones: the same words, but for those with a digit."
+        )
+    lines += _caching_lines(audit)
     return lines
+
+
+def _caching_lines(audit: TrafficAudit) -> list[str]:
+    """Return what better caching would save at most, and where; [] if that is unknown or nothing."""
+    total = audit.total
+    if not total["usd_cache_saving"]:
+        return []
+    month = audit.cache_saving_a_month
+    amount = format_usd(total["usd_cache_saving"]) if month is None else f"{_usd(month)} a month"
+    line = f"Better caching would save at most {amount}, {format_percent(total['cache_saving_share'])} of the list price"
+    first = max(audit.groups["route"], key=lambda row: row["usd_cache_saving"] or 0)
+    part = float(first["usd_cache_saving"] / total["usd_cache_saving"])
+    if len(audit.groups["route"]) > 1:
+        line += f"; {format_percent(part)} of that on the route {first['route']}"
+    return [f"{line}."]
 
 
 def audit_tables(audit: TrafficAudit) -> list[Table]:
@@ -78,17 +99,40 @@ def audit_tables(audit: TrafficAudit) -> list[Table]:
         ),
         Table("traffic_dollars", "Dollars: the log and the price book", _DOLLARS, audit.dollars),
     ]
-    notes: tuple[Span, ...] = (
-        (
-            f"Long context: more than {LONG_CONTEXT_TOKENS:,} prompt tokens. Shares are of the requests whose log tells.",
-            "dim",
-        ),
-    )
+    caching = [row for row in audit.groups["route"] if row["cacheable_share"] is not None]
+    if caching:
+        caching.sort(key=lambda row: -(row["usd_cache_saving"] or 0))
+        tables.append(
+            Table(
+                "traffic_caching",
+                "Caching: what is read, and at most could be",
+                _CACHING,
+                caching,
+                notes=_CACHING_NOTES,
+            )
+        )
     first, *rest = (
-        replace(table, simulated=audit.simulated, wider_hint="a wider terminal, --md FILE or --json has them")
+        replace(
+            table,
+            simulated=audit.simulated,
+            wider_hint="a wider terminal, --html FILE, --md FILE or --json has them",
+        )
         for table in tables
     )
-    return [replace(first, notes=notes), *rest]
+    return [replace(first, notes=_NOTES), *rest]
+
+
+_TOTAL_NOTE = (
+    f"Long context: more than {LONG_CONTEXT_TOKENS:,} prompt tokens. Near-duplicates: the prompt is that of an earlier request "
+    "but for case, punctuation, and words with a digit. Shares are of the requests whose log tells."
+)
+_CACHING_NOTE = (
+    f"At most: as if every start of a prompt that the same model got in the {CACHE_HOURS} hours before were read from the "
+    f"provider's cache, from {MIN_CACHED_TOKENS} tokens on, and writing it cost nothing. Prompts with images, and requests "
+    "without a stored prompt, are left out."
+)
+_NOTES: tuple[Span, ...] = ((_TOTAL_NOTE, "dim"),)
+_CACHING_NOTES: tuple[Span, ...] = ((_CACHING_NOTE, "dim"),)
 
 
 def _text(key: str) -> Callable[[Row], str]:
@@ -146,12 +190,22 @@ def _columns(key: str, heading: str, name: Callable[[Row], str]) -> tuple[Column
             _pair("output_tokens_p50", "output_tokens_p95", _short),
             rank=7,
         ),
+        Column("near_duplicate_share", "near-dup.", _share("near_duplicate_share"), rank=8),
         Column("tool_share", "tools", _share("tool_share"), rank=9),
         Column("image_share", "images", _share("image_share"), rank=10),
         Column("long_context_share", "long", _share("long_context_share"), rank=11),
         Column("gateway_cache_share", "own cache", _share("gateway_cache_share"), rank=12),
     )
 
+
+_CACHING = (
+    Column("route", "route", _text("route"), is_text=True),
+    Column("input_tokens", "tokens in", _count("input_tokens")),
+    Column("cache_share", "cached", _share("cache_share")),
+    Column("cacheable_share", "at most", _share("cacheable_share")),
+    Column("usd_cache_saving", "saves at most $", _money("usd_cache_saving")),
+    Column("cache_saving_share", "of list $", _share("cache_saving_share"), rank=1),
+)
 
 _DOLLARS = (
     Column("model", "model", _text("model"), is_text=True),
@@ -178,6 +232,16 @@ def _large(value: float) -> str:
         if value >= size * 0.9995:
             return f"{value / size:.3g}{word}"
     return f"{float(f'{value:.3g}'):,.0f}"
+
+
+def _rate(per_hour: float, hours: int) -> str:
+    """Return a rate in the shortest unit with ten requests or more, and in no unit longer than the log."""
+    units = ((1 / 3600, "a second"), (1 / 60, "a minute"), (1, "an hour"), (24, "a day"), (168, "a week"))
+    known = [(per_hour * size, unit) for size, unit in units if size <= max(hours, 1)]
+    rate, unit = next((one for one in known if one[0] >= 9.95), known[-1])
+    number = _large(rate) if rate >= 9.95 else f"{rate:.1f}".removesuffix(".0")
+    one = number == "1"
+    return f"{number} request{'' if one else 's'} arrive{'s' if one else ''} {unit}"
 
 
 def _volume(volume: MonthlyVolume | None) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Literal, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,8 +18,14 @@ from gapbench.store.schema import derive_schema
 if TYPE_CHECKING:
     import pandas as pd
 
-_ROWS_AT_ONCE = 2_000
+MAX_TEXT_BYTES = 64 * 2**20
+"""Of the texts of rows that wait to be written, and of a batch that is read: rows may be of 10 bytes or 40 MB."""
+_ROWS_AT_ONCE = 500
+"""A text that repeats is stored once and takes its size in each row, which the file's sizes do not tell."""
 _FRAME_ROWS = 20_000
+_READ_BYTES = 2**20
+_SMALL_CHARS = 1_000
+"""A shorter text counts by its characters, which is quicker; only a longer one can matter."""
 
 
 class TableError(ValueError):
@@ -32,11 +39,17 @@ class TableWriter:
         file: Opened for writing.
         row: A dataclass whose fields are ``Annotated[type, meaning]``: the columns.
         metadata: Kept in the file's metadata.
-        batch_rows: Rows of a row group.
+        batch_rows: Most rows of a row group.
+        max_text_bytes: Most memory of the texts of a row group; one row may have more.
     """
 
     def __init__(
-        self, file: IO[bytes], row: type, metadata: Mapping[str, str], batch_rows: int = 20_000
+        self,
+        file: IO[bytes],
+        row: type,
+        metadata: Mapping[str, str],
+        batch_rows: int = 20_000,
+        max_text_bytes: int = MAX_TEXT_BYTES,
     ) -> None:
         defer_pandas_import()
         self.row_count = 0
@@ -44,13 +57,21 @@ class TableWriter:
         self._metadata = dict(metadata)
         self._rows: list[Sequence[Any]] = []
         self._batch_rows = batch_rows
+        self._max_text_bytes = max_text_bytes
+        self._text_bytes = 0
+        self._texts = [at for at, field in enumerate(self._schema) if pa.types.is_string(field.type)]
         self._writer = pq.ParquetWriter(file, self._schema, compression="zstd")
 
     def append(self, row: Sequence[Any]) -> None:
         """Add a row, its values in the order of the columns."""
         self._rows.append(row)
         self.row_count += 1
-        if len(self._rows) >= self._batch_rows:
+        for at in self._texts:
+            text = row[at]
+            if text is not None:
+                size = len(text)
+                self._text_bytes += size if size < _SMALL_CHARS else sys.getsizeof(text)
+        if len(self._rows) >= self._batch_rows or self._text_bytes >= self._max_text_bytes:
             self._flush()
 
     def __enter__(self) -> Self:
@@ -72,20 +93,38 @@ class TableWriter:
         arrays = [pa.array(values, field.type) for values, field in zip(columns, self._schema, strict=True)]
         self._writer.write_batch(pa.record_batch(arrays, schema=self._schema))
         self._rows = []
+        self._text_bytes = 0
+
+
+@contextmanager
+def _as_table_errors() -> Iterator[None]:
+    """Raise Arrow's errors, also those of texts that are no UTF-8, as TableError."""
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError) as exc:
+        raise TableError((str(exc) or type(exc).__name__).splitlines()[0][:200]) from exc
+
+
+def _iterate_batches(path: Path, columns: Sequence[str] | None, most_rows: int) -> Iterator[pa.RecordBatch]:
+    """Yield batches of a Parquet file, of fewer rows where they are large."""
+    with pq.ParquetFile(path, buffer_size=_READ_BYTES) as file:
+        names = None if columns is None else list(columns)
+        for number in range(file.metadata.num_row_groups):
+            group = file.metadata.row_group(number)
+            row_bytes = group.total_byte_size // max(1, group.num_rows)
+            rows = max(1, min(most_rows, MAX_TEXT_BYTES // max(1, row_bytes)))
+            yield from file.iter_batches(rows, row_groups=[number], columns=names)
 
 
 def iterate_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a Parquet file as dicts, a few thousand in memory at a time.
+    """Yield the rows of a Parquet file as dicts, at most 500 or about 64 MiB in memory at a time.
 
     Raises:
         TableError: It is no Parquet file, or it is damaged.
     """
-    try:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(_ROWS_AT_ONCE, columns=None if columns is None else list(columns)):
-                yield from batch.to_pylist()
-    except (pa.ArrowException, OSError, ValueError) as exc:
-        raise TableError((str(exc) or type(exc).__name__).splitlines()[0][:200]) from exc
+    with _as_table_errors():
+        for batch in _iterate_batches(path, columns, _ROWS_AT_ONCE):
+            yield from batch.to_pylist()
 
 
 def read_file_metadata(path: Path) -> dict[str, str]:
@@ -94,11 +133,8 @@ def read_file_metadata(path: Path) -> dict[str, str]:
     Raises:
         TableError: It is no Parquet file, or it is damaged.
     """
-    try:
-        with pq.ParquetFile(path) as file:
-            found = file.metadata.metadata or {}
-    except (pa.ArrowException, OSError, ValueError) as exc:
-        raise TableError((str(exc) or type(exc).__name__).splitlines()[0][:200]) from exc
+    with _as_table_errors(), pq.ParquetFile(path) as file:
+        found = file.metadata.metadata or {}
     return {
         key.decode("utf-8", "replace"): value.decode("utf-8", "replace")
         for key, value in found.items()
@@ -108,24 +144,28 @@ def read_file_metadata(path: Path) -> dict[str, str]:
 
 @contextmanager
 def open_zstd(raw: IO[bytes]) -> Iterator[io.BufferedReader]:
-    """Unpack a zstandard stream while it is read.
+    """Unpack a zstandard stream while it is read; errors as for :func:`open_packed`."""
+    with open_packed(raw, "zstd") as stream:
+        yield stream
+
+
+@contextmanager
+def open_packed(raw: IO[bytes], codec: Literal["zstd", "brotli"]) -> Iterator[io.BufferedReader]:
+    """Unpack a stream while it is read.
 
     Raises:
         OSError: On reading, where the stream is damaged or cut.
     """
-    with pa.CompressedInputStream(pa.PythonFile(raw, "r"), "zstd") as stream:
+    with pa.CompressedInputStream(pa.PythonFile(raw, "r"), codec) as stream:
         yield io.BufferedReader(stream)
 
 
 def iterate_frames(path: Path, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
-    """Yield some columns of a Parquet file as frames of a row group's size; texts and labels are plain objects.
+    """Yield some columns of a Parquet file as frames of at most 20,000 rows or 64 MiB; texts and labels are plain objects.
 
     Raises:
         TableError: It is no Parquet file, it is damaged, or it lacks a column.
     """
-    try:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(_FRAME_ROWS, columns=list(columns)):
-                yield batch.to_pandas(timestamp_as_object=False)
-    except (pa.ArrowException, OSError, ValueError) as exc:
-        raise TableError((str(exc) or type(exc).__name__).splitlines()[0][:200]) from exc
+    with _as_table_errors():
+        for batch in _iterate_batches(path, columns, _FRAME_ROWS):
+            yield batch.to_pandas(timestamp_as_object=False)

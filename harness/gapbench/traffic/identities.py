@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from hashlib import blake2b, sha256
 from typing import Any
 
@@ -10,7 +11,9 @@ from gapbench.credentials import read_key
 from gapbench.errors import SetupError
 
 _HASH_BYTES = 16
+_CHAIN_BYTES = 8
 _MAX_REMEMBERED = 200_000
+_MAX_REMEMBERED_CHARS = 300
 
 
 class IdentityHasher:
@@ -46,6 +49,10 @@ class IdentityHasher:
         """Return the hash of the id of a session. None: there is no id."""
         return self._hash(value, b"session")
 
+    def hash_label(self, value: str) -> str:
+        """Return the hash of a label that is not stored."""
+        return self._hash(value, b"label") or ""
+
     def _hash(self, value: Any, kind: bytes) -> str | None:
         if value is None or value == "" or isinstance(value, (dict, list)):
             return None
@@ -56,5 +63,14 @@ class IdentityHasher:
             known = blake2b(data, key=self._key, digest_size=_HASH_BYTES, person=kind).hexdigest()
             if len(self._known) >= _MAX_REMEMBERED:
                 self._known.clear()
-            self._known[kind, text] = known
+            if len(text) <= _MAX_REMEMBERED_CHARS:
+                self._known[kind, text] = known
         return known
+
+    def hash_chain(self, blocks: Iterable[bytes]) -> list[str]:
+        """Return the hash of each block and all before it: lists of blocks share as many hashes as they share from the start."""
+        found, last = [], b""
+        for block in blocks:
+            last = blake2b(last + block, key=self._key, digest_size=_CHAIN_BYTES, person=b"prefix").digest()
+            found.append(last.hex())
+        return found

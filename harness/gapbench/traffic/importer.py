@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -32,7 +32,7 @@ _SAMPLED_LINES = 2_000
 SHAPE_ERRORS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What a record of another shape than documented may cause; it is set aside."""
 _REQUEST_ID = 1
-_PLACE_START = -4
+_PLACE_START = -5
 """From here on a row says where it is from, and not what it is."""
 
 
@@ -77,7 +77,10 @@ def import_traffic(given: Sequence[str], table: Path, options: ImportOptions) ->
     zone = find_zone(options.time_zone)
     hasher = IdentityHasher(options.hash_key_env)
     builder = RowBuilder(hasher, zone, keep_texts=options.keep_texts)
-    aside = SetAside(table.with_name(f"{table.name.removesuffix('.parquet')}.set-aside.jsonl"))
+    aside = SetAside(
+        table.with_name(f"{table.name.removesuffix('.parquet')}.set-aside.jsonl"),
+        keep_texts=options.keep_texts,
+    )
     report = ImportReport(str(table), zone=options.time_zone, key_id=hasher.key_id)
     report.has_own_key = options.hash_key_env is not None
     metadata = {"traffic_schema": str(TRAFFIC_SCHEMA_VERSION), "hash_key_id": hasher.key_id}
@@ -86,7 +89,7 @@ def import_traffic(given: Sequence[str], table: Path, options: ImportOptions) ->
         try:
             table.parent.mkdir(parents=True, exist_ok=True)
             with replace_atomically(table) as file, TableWriter(file, TrafficRecord, metadata) as writer:
-                _Import(plan, builder, writer, aside, report).run()
+                _Import(plan, builder, writer, aside, report, keep_texts=options.keep_texts).run()
                 _finish_report(report, builder, aside)
                 if not report.rows:
                     raise InputError(_describe_nothing(sources, report))
@@ -138,7 +141,7 @@ def _plan(
         else:
             found = form_of(sample)
             if found is None:
-                raise DocumentError(_describe_unknown(sample), file=source.shown)
+                raise DocumentError(_describe_unknown(sample, options.keep_texts), file=source.shown)
             form = forms.setdefault(found, found())
         records = [item for item in sample if form.matches(item)]
         if not records:
@@ -148,7 +151,7 @@ def _plan(
     return [(source, form) for _, source, form in plan]
 
 
-def _describe_unknown(sample: Sequence[Any]) -> str:
+def _describe_unknown(sample: Sequence[Any], keep_texts: bool) -> str:
     if not sample:
         return (
             "holds no record that can be read; is it a log of requests, as JSON, CSV, Parquet or vLLM's text?"
@@ -158,6 +161,8 @@ def _describe_unknown(sample: Sequence[Any]) -> str:
         f"its keys are {', '.join(map(str, list(first)[:8]))}"
         if first
         else f"it starts with {str(sample[0])[:40]!r}"
+        if keep_texts
+        else "it is text"
     )
     return (
         f"is of no known form; {seen}. Known: {', '.join(FORM_NAMES)}. "
@@ -195,13 +200,16 @@ class _Import:
         writer: TableWriter,
         aside: SetAside,
         report: ImportReport,
+        *,
+        keep_texts: bool,
     ) -> None:
+        self._keep_texts = keep_texts
         self._plan = plan
         self._builder = builder
         self._writer = writer
         self._aside = aside
         self._report = report
-        self._seen: dict[int, int] = {}
+        self._seen: dict[int, int | set[int]] = {}
         self._last_time: int | None = None
 
     def run(self) -> None:
@@ -237,7 +245,7 @@ class _Import:
             self._aside.add(shown, item.line, str(exc), item.raw)
             return
         except SHAPE_ERRORS as exc:
-            self._aside.add(shown, item.line, _describe_shape(exc), item.raw)
+            self._aside.add(shown, item.line, self._describe_shape(exc), item.raw)
             return
         if not drafts:
             self._report.other_records += 1
@@ -250,15 +258,17 @@ class _Import:
         except LineError as exc:
             self._aside.add(file, line, str(exc), raw)
         except SHAPE_ERRORS as exc:
-            self._aside.add(file, line, _describe_shape(exc), raw)
+            self._aside.add(file, line, self._describe_shape(exc), raw)
         else:
-            self._add(row, file, line)
+            self._add(draft, row, file, line)
 
-    def _add(self, row: Row, file: str, line: int) -> None:
+    def _add(self, draft: Draft, row: Row, file: str, line: int) -> None:
         report = self._report
         request_id = row[_REQUEST_ID]
-        if request_id is not None and self._is_repeated(request_id, row, f"{file}:{line}"):
-            return
+        if request_id is not None:
+            key = (request_id, file) if draft.get("has_local_id") else request_id
+            if self._is_repeated(key, row, f"{file}:{line}"):
+                return
         time_us = row[0]
         if time_us is None:
             report.without_time += 1
@@ -273,25 +283,29 @@ class _Import:
         self._writer.append(row)
         report.rows += 1
 
-    def _is_repeated(self, request_id: str, row: Row, place: str) -> bool:
-        """Return whether a request was read before exactly as it is; count what has its id and differs."""
+    def _is_repeated(self, request_id: Hashable, row: Row, place: str) -> bool:
+        """Return whether a request was read before exactly as it is; count what has its id and differs from all before."""
         # Python's hashes are of 64 bits: among a million ids the chance of a false match is 1 in 10 million.
         key, content = hash(request_id), hash(row[:_PLACE_START])
         known = self._seen.get(key)
         if known is None:
             self._seen[key] = content
             return False
-        if known == content:
+        if known == content or (isinstance(known, set) and content in known):
             self._report.identical += 1
             return True
+        if isinstance(known, set):
+            known.add(content)
+        else:
+            self._seen[key] = {known, content}
         self._report.conflicting += 1
         if len(self._report.first_conflicts) < MAX_SHOWN:
             self._report.first_conflicts.append(place)
         return False
 
-
-def _describe_shape(error: Exception) -> str:
-    return f"has another shape than documented: {type(error).__name__}: {str(error)[:120]}"
+    def _describe_shape(self, error: Exception) -> str:
+        said = f": {str(error)[:120]}" if self._keep_texts else ""  # it may quote the record
+        return f"has another shape than documented: {type(error).__name__}{said}"
 
 
 def _records(source: Source) -> Iterator[Item]:

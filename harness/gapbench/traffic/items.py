@@ -9,7 +9,7 @@ import json
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
 import orjson
@@ -43,7 +43,7 @@ class Item(NamedTuple):
     problem: str | None = None
 
 
-def name_without_packing(path: Path) -> str:
+def name_without_packing(path: PurePath) -> str:
     """Return the lower-case name of a file without the suffix of its compression."""
     name = path.name.lower()
     for suffix in PACKED_SUFFIXES:
@@ -180,12 +180,12 @@ def _read_table(text: io.TextIOWrapper) -> Iterator[Item]:
         except StopIteration:
             return
         except csv.Error as exc:
-            yield Item(start, None, problem=f"not CSV: {exc}")
+            yield Item(start, None, problem=f"not CSV, and the rest of the file is lost: {exc}")
             return
         line, start = start, reader.line_num + 2
         if not cells:
             continue
-        raw = separator.join(cells).encode("utf-8", "replace")[:2000]
+        raw = separator.join(cell[:2000] for cell in cells[:2000]).encode("utf-8", "replace")[:2000]
         if len(cells) != len(header):
             yield Item(line, None, raw, f"has {len(cells)} cells, and the header {len(header)}")
             continue

@@ -43,7 +43,9 @@ class TrafficRecord:
         "the prompt, JSON: a list of messages with role and content, the system prompt first; image data by its hash",
     ]
     tools: Annotated[str | None, "the tools that were offered, JSON as logged"]
-    parameters: Annotated[str | None, "the other parameters of the request, JSON"]
+    parameters: Annotated[
+        str | None, "parameters of the model's call, JSON; nothing else that was logged with them"
+    ]
     reply: Annotated[str | None, "the text of the reply"]
     reply_tool_calls: Annotated[str | None, "the tool calls of the reply, JSON as logged"]
     input_tokens: Annotated[int | None, "prompt tokens, cache reads and writes included"]
@@ -61,7 +63,8 @@ class TrafficRecord:
     first_token_s: Annotated[float | None, "seconds from the request to the first token"]
     finish_reason: Annotated[Label | None, "why the reply ended, in the provider's word"]
     error: Annotated[
-        str | None, "why there is no reply, at most 500 characters; null: the log reports no error"
+        str | None,
+        "why there is no reply, at most 500 characters, without texts only its code; null: the log reports no error",
     ]
     http_status: Annotated[Int32 | None, "HTTP status of the reply"]
     from_cache: Annotated[bool | None, "whether a gateway answered from its own cache, without the provider"]
@@ -69,3 +72,7 @@ class TrafficRecord:
     file: Annotated[Label, "the file, as it was named at the import"]
     line: Annotated[int, "line of the file, from 1; in Parquet the row"]
     simulated: Annotated[bool, "true when a simulated provider of gapbench answered"] = False
+    text_shape: Annotated[
+        str | None,
+        "of a recording without texts: lengths of messages and reply, and hashes of prefix blocks, JSON",
+    ] = None

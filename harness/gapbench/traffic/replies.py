@@ -6,6 +6,9 @@ from typing import Any
 
 from gapbench.traffic.draft import Draft, TokenCounts, as_mapping, first_of
 
+_ANTHROPIC_KEYS = frozenset({"cache_read_input_tokens", "cache_creation_input_tokens", "cache_creation"})
+"""Keys of Anthropic's usage, whose input leaves out what they count."""
+
 
 def looks_like_reply(body: Any) -> bool:
     """Return whether a value is the body of a model's reply."""
@@ -93,25 +96,24 @@ def read_usage(usage: dict[str, Any], draft: Draft) -> None:
     if "input_tokens" not in usage and "output_tokens" not in usage:
         return
     details = usage.get("input_tokens_details")
-    thought = usage.get("output_tokens_details")
-    if isinstance(details, dict) or isinstance(thought, dict) or "total_tokens" in usage:
-        details = as_mapping(details)
-        draft["counts"] = TokenCounts(
-            usage.get("input_tokens"),
-            usage.get("output_tokens"),
-            first_of(details, "cached_tokens"),
-            reasoning=as_mapping(thought).get("reasoning_tokens"),
-            total=usage.get("total_tokens"),
-        )
-        return
-    lasting = as_mapping(usage.get("cache_creation")).get("ephemeral_1h_input_tokens")
+    reasoning = as_mapping(usage.get("output_tokens_details")).get("reasoning_tokens")
+    is_anthropic = not isinstance(details, dict) and not _ANTHROPIC_KEYS.isdisjoint(usage)
+    # Gateways add a total to Anthropic's counts, so a total alone tells nothing about the cache.
+    is_openai = not is_anthropic and (
+        isinstance(details, dict) or "total_tokens" in usage or reasoning is not None
+    )
+    details = as_mapping(details)
     draft["counts"] = TokenCounts(
         usage.get("input_tokens"),
         usage.get("output_tokens"),
-        usage.get("cache_read_input_tokens"),
+        details["cached_tokens"]
+        if details.get("cached_tokens") is not None
+        else usage.get("cache_read_input_tokens"),
         usage.get("cache_creation_input_tokens"),
-        lasting,
-        is_cache_apart=True,
+        as_mapping(usage.get("cache_creation")).get("ephemeral_1h_input_tokens"),
+        reasoning,
+        usage.get("total_tokens"),
+        is_cache_apart=None if is_openai else True,
     )
 
 

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
 from gapbench.traffic.draft import Draft, as_mapping, first_of, parse_json_text
 
-_PARAMETERS = (
+_PARAMETERS = frozenset((
     "temperature", "top_p", "top_k", "max_tokens", "max_completion_tokens", "max_output_tokens", "n", "stop",
     "stop_sequences", "seed", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs", "top_logprobs",
     "response_format", "text", "tool_choice", "parallel_tool_calls", "reasoning", "reasoning_effort", "thinking",
     "verbosity", "modalities", "store", "truncation", "include", "dimensions", "encoding_format", "min_p",
-    "repetition_penalty", "output_config",
-)  # fmt: skip
+    "repetition_penalty", "output_config", "max_new_tokens", "best_of", "candidate_count", "choice.count",
+    "encoding_formats", "thinking_config", "response_mime_type", "response_schema", "response_json_schema",
+    "max_tool_calls", "chat_template_kwargs", "min_tokens", "ignore_eos",
+))  # fmt: skip
+"""Parameters of a request, as its protocols, OpenTelemetry and Google name them. Only these are stored: what else tools
+log with them may be the id of a user."""
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _METADATA_IDS = {
     "route": ("route", "feature", "use_case", "endpoint", "app", "tag"),
     "session": ("session_id", "sessionId", "conversation_id", "thread_id", "session"),
@@ -26,6 +33,22 @@ _WRAPPED = ("body", "json", "data", "content")
 _BODY_KEYS = frozenset({"messages", "choices", "model", "role", "output"})
 """A value with one of them is a body itself."""
 _IMAGE_TYPES = frozenset({"image_url", "input_image", "image"})
+
+
+def select_parameters(given: Any) -> dict[str, Any]:
+    """Return those of some logged parameters that are parameters of a model's call, in camel or snake case; {} if none is."""
+    if not isinstance(given, dict):
+        return {}
+    return {
+        name: value
+        for name, value in given.items()
+        if value is not None and isinstance(name, str) and len(name) <= 40 and _snake(name) in _PARAMETERS
+    }
+
+
+@lru_cache(maxsize=2_000)
+def _snake(name: str) -> str:
+    return _HUMP.sub("_", name).lower()
 
 
 def looks_like_request(body: Any) -> bool:
@@ -39,16 +62,18 @@ def looks_like_request(body: Any) -> bool:
 
 
 def read_request(body: dict[str, Any], draft: Draft) -> None:
-    """Add the parts of a request's body to a draft."""
+    """Add the parts of a request's body to a draft, whose endpoint is kept if it is known."""
     draft["model_asked"] = body.get("model")
-    messages, endpoint = _read_messages(body)
+    messages, endpoint = (
+        _read_messages(body) if draft.get("endpoint") != "embeddings" else (None, "embeddings")
+    )
     draft.setdefault("endpoint", endpoint)
     if messages is not None:
         draft["messages"] = messages
     tools = first_of(body, "tools", "functions")
     if tools:
         draft["tools"] = tools
-    parameters = {name: body[name] for name in _PARAMETERS if body.get(name) is not None}
+    parameters = select_parameters(body)
     if parameters:
         draft["parameters"] = parameters
     draft["is_stream"] = body.get("stream")

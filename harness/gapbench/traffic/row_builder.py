@@ -12,14 +12,18 @@ from typing import Any
 import orjson
 
 from gapbench.traffic.amounts import AmountError, read_cents, read_count, read_flag, read_seconds, read_usd
-from gapbench.traffic.draft import Draft, LineError, TokenCounts
+from gapbench.traffic.draft import Draft, LineError, TokenCounts, as_mapping
 from gapbench.traffic.identities import IdentityHasher
-from gapbench.traffic.requests import take_images
+from gapbench.traffic.private_ids import MIN_CHARS, HiddenId, find_ids, hide_ids
+from gapbench.traffic.requests import select_parameters, take_images
 from gapbench.traffic.secrets import remove_secrets
 from gapbench.traffic.times import TimeError, read_time
+from gapbench.traffic.wordless import error_kind, has_words, shorten_label, strip_words
 
 MAX_ERROR_CHARS = 500
 MAX_LABEL_CHARS = 300
+_ROOM = 1_000
+"""Characters after a cut that are looked through, so that a key or an id at the cut is found whole."""
 _MAX_REMEMBERED = 100_000
 _UNKNOWN = (None, "")
 _COUNT_COLUMNS = (
@@ -37,7 +41,8 @@ class RowBuilder:
     Args:
         hasher: Hashes the ids of users and sessions.
         zone: The zone of times without one.
-        keep_texts: Whether prompts, replies, tools and their calls are stored; False stores only counts and times.
+        keep_texts: Whether prompts, replies, tools and their calls are stored; False stores only counts, times and names,
+            and of the rest what has no words (see :mod:`gapbench.traffic.wordless`).
 
     Attributes:
         problems: How often a value of a column was left out, by (column, problem), with the place of the first.
@@ -54,6 +59,7 @@ class RowBuilder:
         self._zone = zone
         self._keep_texts = keep_texts
         self._labels: dict[str, str] = {}
+        self._ids: tuple[HiddenId, ...] = ()  # of the row that is being built
 
     def build(self, draft: Draft, form: str, file: str, line: int) -> Row:
         """Return the row of a draft, in the order of :class:`gapbench.traffic.record.TrafficRecord`; a time is in microseconds.
@@ -63,6 +69,7 @@ class RowBuilder:
         """
         get = draft.get
         place = (file, line)
+        self._ids = find_ids(get("user"), get("session"))
         time_us = self._time(get("time"), "time", is_sent=True)
         response_s, first_token_s = self._durations(draft, time_us, place)
         counts = get("counts")
@@ -83,10 +90,10 @@ class RowBuilder:
         texts = self._keep_texts
         return (
             time_us,
-            self._text(get("request_id")),
+            self._request_id(draft),
             label(get("route")),
-            self._hasher.hash_user(get("user")),
-            self._hasher.hash_session(get("session")),
+            label(get("user_hash")) or self._hasher.hash_user(get("user")),
+            label(get("session_hash")) or self._hasher.hash_session(get("session")),
             provider.lower() if provider else None,
             asked,
             served,
@@ -95,7 +102,7 @@ class RowBuilder:
             read_flag(get("is_stream")),
             messages if texts else None,
             self._json(get("tools")) if texts else None,
-            self._json(get("parameters")),
+            self._parameters(get("parameters")),
             self._text(get("reply")) if texts else None,
             self._json(get("reply_tool_calls")) if texts else None,
             *tokens,
@@ -104,13 +111,14 @@ class RowBuilder:
             response_s,
             first_token_s,
             label(get("finish_reason")),
-            self._text(str(error)[:MAX_ERROR_CHARS]) if error not in _UNKNOWN else None,
+            self._error(error),
             self._status(get("http_status"), place),
             read_flag(get("from_cache")),
             form,
             file,
             line,
             get("simulated") is True,
+            self._json(get("text_shape")),
         )
 
     def _count(self, column: str, problem: str, place: tuple[str, int]) -> None:
@@ -129,7 +137,8 @@ class RowBuilder:
         try:
             found, is_naive = read_time(value, self._zone)
         except (TimeError, OverflowError, ValueError) as exc:
-            raise LineError(f"{name} {str(value)[:40]!r}: {exc}") from exc
+            shown = f"{name} {str(value)[:40]!r}" if self._keep_texts else name
+            raise LineError(f"{shown}: {exc}") from exc
         if is_sent and is_naive:
             self.naive_times += 1
         return found
@@ -232,23 +241,59 @@ class RowBuilder:
             text = orjson.dumps(value, default=str).decode()
         except TypeError:  # a lone surrogate, or an integer over 64 bits
             text = json.dumps(value, ensure_ascii=False, default=str).encode("utf-8", "replace").decode()
+        return hide_ids(self._without_secrets(text), self._ids, is_json=True)
+
+    def _text(self, value: Any) -> str | None:
+        """Return a text without secrets, ids and lone surrogates. None: it is unknown or empty."""
+        if value is None or value == "":
+            return None
+        if isinstance(value, (dict, list)):
+            return self._json(value)
+        clean = hide_ids(self._without_secrets(str(value)), self._ids)
+        return clean if clean.isascii() else clean.encode("utf-8", "replace").decode()
+
+    def _without_secrets(self, text: str) -> str:
         clean, count = remove_secrets(text)
         self.secrets += count
         return clean
 
-    def _text(self, value: Any) -> str | None:
-        """Return a text without secrets and lone surrogates. None: it is unknown or empty."""
-        if value is None or value == "":
+    def _request_id(self, draft: Draft) -> str | None:
+        """Return the id of a request; what it has of the id of a user or a session is hashed, and so it stays unique."""
+        given = draft.get("request_id")
+        if given in _UNKNOWN:
             return None
-        if not isinstance(value, str):
-            return self._json(value) if isinstance(value, (dict, list)) else str(value)
-        clean, count = remove_secrets(value)
-        self.secrets += count
-        if not clean.isascii():
-            clean = clean.encode("utf-8", "replace").decode()
-        return clean
+        text = given if isinstance(given, str) else str(given)
+        for hidden in self._ids:
+            if hidden.text in text:
+                text = text.replace(hidden.text, self._hasher.hash_label(hidden.text))
+        if text in (draft.get("user"), draft.get("session")):  # a short one too
+            text = self._hasher.hash_label(text)
+        text = self._text(text) or ""
+        return text if self._keep_texts or not has_words(text) else self._hasher.hash_label(text)
+
+    def _parameters(self, value: Any) -> str | None:
+        """Return the parameters of the call as JSON, and nothing else that was logged beside them."""
+        found = select_parameters(as_mapping(value))
+        if not self._keep_texts:
+            stripped = {name: strip_words(one) for name, one in found.items()}
+            found = {name: one for name, one in stripped.items() if one is not None}
+        return self._json(found)
+
+    def _error(self, value: Any) -> str | None:
+        if value in _UNKNOWN:
+            return None
+        # What is cut through is no longer known as a key or an id, so the cut comes last.
+        text = (self._text(str(value)[: MAX_ERROR_CHARS + _ROOM]) or "")[:MAX_ERROR_CHARS]
+        return text if self._keep_texts else error_kind(text)
 
     def _label(self, value: Any) -> str | None:
+        """Return a short text without the ids of the row."""
+        found = self._known_label(value)
+        if self._ids and found is not None and len(found) >= MIN_CHARS:
+            found = hide_ids(found, self._ids)
+        return found if found is None or len(found) <= MAX_LABEL_CHARS else found[:MAX_LABEL_CHARS]
+
+    def _known_label(self, value: Any) -> str | None:
         """Return a short text, the same object for the same text."""
         if value is None or value == "":
             return None
@@ -258,10 +303,14 @@ class RowBuilder:
             )
         known = self._labels.get(value)
         if known is None:
-            known = (self._text(value.strip()[:MAX_LABEL_CHARS])) or ""
+            known = self._without_secrets(value.strip()[: MAX_LABEL_CHARS + _ROOM])
+            known = known if known.isascii() else known.encode("utf-8", "replace").decode()
+            if not self._keep_texts:
+                known = shorten_label(known, self._hasher.hash_label(known))
             if len(self._labels) >= _MAX_REMEMBERED:
                 self._labels.clear()
-            self._labels[value] = known
+            if len(value) <= MAX_LABEL_CHARS:
+                self._labels[value] = known
         return known or None
 
 

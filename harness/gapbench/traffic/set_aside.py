@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import orjson
 
@@ -14,18 +14,20 @@ MAX_SHOWN = 5
 
 
 class SetAside:
-    """Writes one JSON line for each record that could not be read: file, line, problem and the start of its text.
+    """Writes one JSON line for each record that could not be read: file, line, problem, length and the start of its text.
 
     Args:
         path: The file; it is there only after :meth:`keep`, and only if there was a record.
+        keep_texts: Whether the text is written. The caller's problems must then have none of it either.
 
     Attributes:
         count: How many there are.
         first: The first few, as FILE:LINE: PROBLEM.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, keep_texts: bool = True) -> None:
         self.path = path
+        self._keep_texts = keep_texts
         self.count = 0
         self.first: list[str] = []
         self._file: IO[bytes] | None = None
@@ -39,10 +41,14 @@ class SetAside:
             self.first.append(f"{file}:{line}: {clean}" if line else f"{file}: {clean}")
         if self._file is None:
             self._file = self._partial.open("wb")
-        text, _ = remove_secrets(raw[:MAX_TEXT_BYTES].decode("utf-8", "replace").rstrip("\r\n"))
-        entry = {"file": file, "line": line, "problem": clean, "text": text}
-        if len(raw) > MAX_TEXT_BYTES:
-            entry["cut"] = True
+        # Of a record inside another, or of a row of Parquet, no bytes are at hand.
+        entry: dict[str, Any] = {
+            "file": file, "line": line, "problem": clean, "length_bytes": len(raw) or None,
+        }  # fmt: skip
+        if self._keep_texts:
+            entry["text"], _ = remove_secrets(raw[:MAX_TEXT_BYTES].decode("utf-8", "replace").rstrip("\r\n"))
+            if len(raw) > MAX_TEXT_BYTES:
+                entry["cut"] = True
         self._file.write(orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE))
 
     def keep(self) -> None:

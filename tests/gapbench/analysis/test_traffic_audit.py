@@ -183,6 +183,26 @@ def test_burstiness_is_the_fullest_hour_over_the_mean(tmp_path: Path) -> None:
     assert "2026-01-05T02:00:00+00:00" == found.peak_hour
 
 
+@pytest.mark.parametrize(
+    ("per_hour", "hours", "words"),
+    [
+        (1.0, 200, "24 requests arrive a day"),
+        (0.065, 24 * 30, "11 requests arrive a week"),
+        (1 / 168, 24 * 30, "1 request arrives a week"),
+        (1.0, 5, "1 request arrives an hour"),
+        (15.0, 200, "15 requests arrive an hour"),
+        (1388.9, 720, "23 requests arrive a minute"),
+        (50_000.0, 720, "14 requests arrive a second"),
+        (3.6e9, 720, "1 million requests arrive a second"),
+    ],
+)
+def test_a_rate_is_told_in_the_unit_that_suits_it(per_hour: float, hours: int, words: str) -> None:
+    """The shortest unit with ten or more: 50,000 / 3,600 = 13.9 a second; never a unit that the log is too short for."""
+    from gapbench.report.traffic import _rate
+
+    assert words == _rate(per_hour, hours)
+
+
 def days_frame(by_day: list[int]) -> pd.DataFrame:
     """Return a frame of times only: so many requests on each day from Monday on, from its first to its last hour."""
     times = [

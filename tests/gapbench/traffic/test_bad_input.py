@@ -334,6 +334,15 @@ def test_repeated_records_are_kept_once_and_conflicting_ones_reported(tmp_path: 
     )
 
 
+def test_a_record_is_repeated_if_any_record_before_has_its_id_and_its_content(tmp_path: Path) -> None:
+    """A, B, B, A, C with one id: three requests, of which two conflict, and two repetitions."""
+    a, b, c = (spend(1, spend=amount) for amount in (1, 2, 3))
+    rows, report = import_files(tmp_path, {"log.jsonl": [a, b, b, a, c]})
+
+    assert [1, 2, 3] == [row["cost_usd"] for row in rows]
+    assert (2, 2) == (report.identical, report.conflicting)
+
+
 def test_two_definitions_of_tokens_in_one_file_come_out_as_one(tmp_path: Path) -> None:
     """Anthropic's 10 + 60 read + 30 written are OpenAI's 100."""
     claude = {

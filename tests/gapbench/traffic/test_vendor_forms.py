@@ -138,20 +138,17 @@ def test_openai_batch_output_is_joined_with_its_input(tmp_path: Path) -> None:
     ]
 
 
-def test_openai_batches_with_the_same_custom_ids_are_not_joined(tmp_path: Path) -> None:
-    """Which prompt belongs to the reply cannot be known."""
-    entry = {"custom_id": "1", "url": "/v1/chat/completions", "body": {"model": "gpt-5.2", "messages": HELLO}}
-    output = {
-        "id": "b",
-        "custom_id": "1",
-        "response": {"status_code": 200, "request_id": "r", "body": CHAT_REPLY},
+def test_anthropic_counts_with_a_total_keep_their_cache(tmp_path: Path) -> None:
+    """Gateways add a total to Anthropic's usage: 100 new tokens and 900 read are 1,000."""
+    usage = {
+        "input_tokens": 100,
+        "cache_read_input_tokens": 900,
+        "output_tokens": 7,
+        "total_tokens": 100 + 7,
     }
-    rows, report = import_files(tmp_path, {"1.jsonl": [entry], "2.jsonl": [entry], "out.jsonl": [output]})
+    row = import_row(tmp_path, {**CLAUDE_REPLY, "usage": usage})
 
-    assert [None] == [row["messages"] for row in rows]
-    assert [
-        "1 custom_id are in several batches, so their prompts were not joined; import each batch by itself"
-    ] == report.notes
+    assert (100 + 900, 900) == (row["input_tokens"], row["cached_input_tokens"])
 
 
 def test_anthropic_input_is_brought_to_the_inclusive_definition(tmp_path: Path) -> None:

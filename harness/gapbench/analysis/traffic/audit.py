@@ -9,7 +9,9 @@ from typing import Any
 import pandas as pd
 
 from gapbench.analysis.traffic import figures
+from gapbench.analysis.traffic.duplicates import is_near_duplicate
 from gapbench.analysis.traffic.figures import Burstiness, MonthlyVolume
+from gapbench.analysis.traffic.prefixes import shared_tokens
 from gapbench.analysis.traffic.prices import explain_difference, price_requests
 
 Row = dict[str, Any]
@@ -26,6 +28,7 @@ class TrafficAudit:
         requests_a_month: Requests.
         tokens_a_month: Input and output tokens.
         usd_a_month: Dollars: as reported, else by the price book.
+        cache_saving_a_month: Dollars by the price book that better caching would save at most. None: unknown.
         whole_days: Whole days that the month is estimated from.
         usd_requests: Requests with known dollars.
         arrivals: How unevenly requests arrive. None: no request has a time.
@@ -38,6 +41,7 @@ class TrafficAudit:
     requests_a_month: MonthlyVolume | None
     tokens_a_month: MonthlyVolume | None
     usd_a_month: MonthlyVolume | None
+    cache_saving_a_month: MonthlyVolume | None
     whole_days: int
     usd_requests: int
     arrivals: Burstiness | None
@@ -51,14 +55,21 @@ class TrafficAudit:
 
 def audit_traffic(frame: pd.DataFrame) -> TrafficAudit:
     """Return the audit of requests, as :func:`gapbench.analysis.traffic.read_requests` gives them."""
-    prices = price_requests(frame)
-    frame = frame.assign(
-        usd_booked=prices["usd"], usd_uncached=prices["usd_uncached"], unpriced=prices["reason"]
+    models = _models(frame)
+    cacheable = shared_tokens(frame, models)
+    prices = price_requests(frame, cacheable)
+    frame = frame.drop(columns=["prefix_hashes", "prompt_chars"]).assign(
+        usd_booked=prices["usd"],
+        usd_uncached=prices["usd_uncached"],
+        unpriced=prices["reason"],
+        cacheable_tokens=cacheable,
+        usd_cache_saving=prices["usd_cache_saving"],
+        is_near_duplicate=is_near_duplicate(frame),
     )
     frame["usd"] = frame["cost_usd"].where(frame["cost_usd"].notna(), frame["usd_booked"])
     times = frame["time"].dt
     by = {
-        "model": _models(frame),
+        "model": models,
         "route": frame["route"].fillna("unknown"),
         "day": times.strftime("%Y-%m-%d"),
         "hour": times.hour,
@@ -72,6 +83,9 @@ def audit_traffic(frame: pd.DataFrame) -> TrafficAudit:
         requests_a_month=figures.monthly_volume(frame, pd.Series(1.0, frame.index)),
         tokens_a_month=figures.monthly_volume(frame, tokens),
         usd_a_month=figures.monthly_volume(frame, frame["usd"]) if frame["usd"].notna().any() else None,
+        cache_saving_a_month=figures.monthly_volume(frame, frame["usd_cache_saving"])
+        if frame["usd_cache_saving"].notna().any()
+        else None,
         whole_days=len(figures.whole_days(frame)),
         usd_requests=int(frame["usd"].notna().sum()),
         arrivals=figures.burstiness(frame),
@@ -102,6 +116,10 @@ def summarize(frame: pd.DataFrame) -> Row:
         "usd_reported": figures.total_usd(frame["cost_usd"]),
         "usd_booked": figures.total_usd(frame["usd_booked"]),
         "cache_share": figures.cache_share(frame),
+        "cacheable_share": figures.cacheable_share(frame),
+        "usd_cache_saving": figures.total_usd(frame["usd_cache_saving"]),
+        "cache_saving_share": figures.cache_saving_share(frame),
+        "near_duplicate_share": figures.near_duplicate_share(frame),
         "gateway_cache_share": figures.gateway_cache_share(frame),
         "error_share": figures.error_share(frame),
         "retry_share": figures.retry_share(frame),

@@ -62,6 +62,32 @@ def retry_share(frame: pd.DataFrame) -> float | None:
     return float(is_retry.mean())
 
 
+def near_duplicate_share(frame: pd.DataFrame) -> float | None:
+    """Return the share of requests whose prompt is a near-duplicate of an earlier one's; None without prompts."""
+    known = frame["is_near_duplicate"].dropna()
+    return float(known.astype(bool).mean()) if len(known) else None
+
+
+def cacheable_share(frame: pd.DataFrame) -> float | None:
+    """Return the share of input tokens that a cache could have read at most, those that it did read included.
+
+    Of requests for which it is known; None if there is none.
+    """
+    known = frame[frame["cacheable_tokens"].notna()]
+    given = int(known["input_tokens"].sum())
+    if not given:
+        return None
+    read = known["cached_input_tokens"].fillna(0)
+    return int(known["cacheable_tokens"].where(known["cacheable_tokens"] > read, read).sum()) / given
+
+
+def cache_saving_share(frame: pd.DataFrame) -> float | None:
+    """Return what better caching would save at most over the price book's dollars, of requests for which it is known."""
+    known = frame[frame["usd_cache_saving"].notna()]
+    booked = sum(known["usd_booked"], Decimal(0))
+    return float(sum(known["usd_cache_saving"], Decimal(0)) / booked) if booked else None
+
+
 def quantile(frame: pd.DataFrame, column: str, share: float) -> float | None:
     """Return a quantile of what is known of a column."""
     known = frame[column].dropna()
@@ -91,13 +117,15 @@ class Burstiness:
     """How unevenly requests arrive.
 
     Attributes:
-        mean_per_hour: Arrivals an hour, from the first to the last.
+        hours: Clock hours from the first arrival to the last, both included.
+        mean_per_hour: Arrivals an hour over them.
         peak_per_hour: Of the fullest clock hour.
         peak_hour: Its start, ISO 8601.
         peak_per_minute: Of the fullest clock minute.
         peak_to_mean: The fullest hour over the mean. None: the log covers less than two hours.
     """
 
+    hours: int
     mean_per_hour: float
     peak_per_hour: int
     peak_hour: str
@@ -111,9 +139,10 @@ def burstiness(frame: pd.DataFrame) -> Burstiness | None:
     if times.empty:
         return None
     by_hour = times.dt.floor("h").value_counts()
-    hours = (times.max().floor("h") - times.min().floor("h")) / pd.Timedelta(hours=1) + 1
+    hours = round((times.max().floor("h") - times.min().floor("h")) / pd.Timedelta(hours=1)) + 1
     mean = len(times) / hours
     return Burstiness(
+        hours=hours,
         mean_per_hour=float(mean),
         peak_per_hour=int(by_hour.iloc[0]),
         peak_hour=pd.Timestamp(by_hour.index[0]).isoformat(),

@@ -13,6 +13,8 @@ from gapbench.pricing import UnitPrices, Unpriced, counts_are_possible, find_pri
 
 SAME = Decimal("0.02")
 """Sums that differ by less are the same: logs round."""
+_NOTHING = Decimal(0)
+"""One object for all rows."""
 _MAKERS = {
     "gpt-": "openai",
     "o1": "openai",
@@ -27,11 +29,16 @@ _NAMES = {"azure": "openai", "azure_openai": "openai", "vertex_ai": "google", "g
 """What logs call a provider, by its name in the price book."""
 
 
-def price_requests(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return for each request its dollars by the price book, in three ways, and the reason if there is no price.
+def price_requests(frame: pd.DataFrame, cacheable: pd.Series[Any]) -> pd.DataFrame:
+    """Return for each request its dollars by the price book, and the reason if there is no price.
 
-    Columns: ``usd`` (Decimal), ``usd_uncached`` (as if nothing had come from a cache), and ``reason`` (text). Null where
-    a count or a price is unknown. A reply from a gateway's own cache costs nothing.
+    Columns: ``usd`` (Decimal), ``usd_uncached`` (as if nothing had come from a cache), ``usd_cache_saving`` (what it would
+    cost less if all that could be read from a cache had been; null too where that is unknown), and ``reason`` (text). Null where a count or a
+    price is unknown. A reply from a gateway's own cache costs nothing.
+
+    Args:
+        frame: Requests.
+        cacheable: Input tokens of each that a cache could have read at most; NA where unknown.
     """
     quotes: dict[Hashable, UnitPrices | Unpriced] = {}
     days = frame["time"].dt.date.where(frame["time"].notna(), None)
@@ -39,17 +46,19 @@ def price_requests(frame: pd.DataFrame) -> pd.DataFrame:
         frame["provider"], frame["model_served"], frame["model_asked"], frame["service_tier"], days,
         frame["input_tokens"].astype(object), frame["output_tokens"].astype(object),
         frame["cached_input_tokens"].astype(object), frame["cache_write_tokens"].astype(object),
-        frame["cache_write_1h_tokens"].astype(object), frame["from_cache"], strict=True,
+        frame["cache_write_1h_tokens"].astype(object), cacheable.astype(object), frame["from_cache"], strict=True,
     )  # fmt: skip
     usd: list[Decimal | None] = []
     uncached: list[Decimal | None] = []
+    savings: list[Decimal | None] = []
     reasons: list[str | None] = []
     for row in rows:
-        booked, without_cache, reason = _price(quotes, *row)
+        booked, without_cache, saving, reason = _price(quotes, *row)
         usd.append(booked)
         uncached.append(without_cache)
+        savings.append(saving)
         reasons.append(reason)
-    columns = {"usd": usd, "usd_uncached": uncached, "reason": reasons}
+    columns = {"usd": usd, "usd_uncached": uncached, "usd_cache_saving": savings, "reason": reasons}
     return pd.DataFrame(columns, index=frame.index, dtype=object)
 
 
@@ -65,18 +74,19 @@ def _price(
     read: Any,
     written: Any,
     lasting: Any,
+    cacheable: Any,
     from_cache: Any,
-) -> tuple[Decimal | None, Decimal | None, str | None]:
+) -> tuple[Decimal | None, Decimal | None, Decimal | None, str | None]:
     if from_cache is True:
-        return Decimal(0), Decimal(0), None
+        return _NOTHING, _NOTHING, _NOTHING, None
     if pd.isna(given) or pd.isna(made):
-        return None, None, "no token counts"
+        return None, None, None, "no token counts"
     key = (provider, served, asked, tier, day)
     if key not in quotes:
         quotes[key] = _quote(provider, served, asked, tier, day)
     quote = quotes[key]
     if isinstance(quote, Unpriced):
-        return None, None, quote.reason
+        return None, None, None, quote.reason
     counts = {
         "input_tokens": int(given),
         "output_tokens": int(made),
@@ -85,11 +95,31 @@ def _price(
         "cache_write_1h_tokens": 0 if pd.isna(lasting) else int(lasting),
     }
     if not counts_are_possible(**counts):
-        return None, None, "impossible token counts"
+        return None, None, None, "impossible token counts"
     usd = quote.usd(**counts)
+    saving = None if pd.isna(cacheable) else _saving(quote, counts, int(cacheable), usd)
     if not counts["cached_input_tokens"] and not counts["cache_write_tokens"]:
-        return usd, usd, None
-    return usd, quote.usd(input_tokens=counts["input_tokens"], output_tokens=counts["output_tokens"]), None
+        return usd, usd, saving, None
+    plain = quote.usd(input_tokens=counts["input_tokens"], output_tokens=counts["output_tokens"])
+    return usd, plain, saving, None
+
+
+def _saving(quote: UnitPrices, counts: dict[str, int], cacheable: int, usd: Decimal) -> Decimal:
+    """Return what a request would cost less with ``cacheable`` tokens read from a cache; 0 if that is not cheaper.
+
+    They take the place of new tokens, and then of those that were written to the cache.
+    """
+    cached = min(max(counts["cached_input_tokens"], cacheable), counts["input_tokens"])
+    if cached == counts["cached_input_tokens"]:
+        return _NOTHING
+    written = min(counts["cache_write_tokens"], counts["input_tokens"] - cached)
+    changed = {
+        **counts,
+        "cached_input_tokens": cached,
+        "cache_write_tokens": written,
+        "cache_write_1h_tokens": min(counts["cache_write_1h_tokens"], written),
+    }
+    return max(_NOTHING, usd - quote.usd(**changed))
 
 
 def _quote(provider: Any, served: Any, asked: Any, tier: Any, day: Any) -> UnitPrices | Unpriced:

@@ -1,4 +1,4 @@
-"""Traffic tables as one frame, without their texts: of a prompt only a hash, which tells a retry."""
+"""Traffic tables as one frame, without their texts: of a prompt only hashes, which tell what repeats."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from gapbench.analysis.traffic.duplicates import hash_templates
+from gapbench.analysis.traffic.prefixes import hash_prompts
 from gapbench.errors import ResultsError
 from gapbench.store.table_file import TableError, iterate_frames, read_file_metadata
 from gapbench.traffic import TRAFFIC_SCHEMA_VERSION
 
 _COLUMNS = (
-    "time", "route", "provider", "model_asked", "model_served", "service_tier", "messages", "tools",
+    "time", "route", "provider", "model_asked", "model_served", "endpoint", "service_tier", "messages", "tools",
     "input_tokens", "cached_input_tokens", "cache_write_tokens", "cache_write_1h_tokens", "output_tokens",
     "reasoning_tokens", "image_count", "cost_usd", "response_s", "first_token_s", "error", "http_status", "from_cache",
     "simulated",
@@ -23,16 +25,17 @@ _COUNTS = tuple(name for name in _COLUMNS if name.endswith(("_tokens", "_count")
 def read_requests(tables: Sequence[Path]) -> pd.DataFrame:
     """Return the requests of some traffic tables in order of time, those without a time last.
 
-    The columns are those of the table, but ``prompt_hash`` (0: no prompt was stored) and ``has_tools`` for its texts,
-    and ``is_error``. Token counts are ``Int64``, where unknown is NA.
+    The columns are those of the table, but for its texts ``prompt_hash`` and ``template_hash`` (0: no prompt was stored),
+    ``prefix_hashes`` and ``prompt_chars`` (see :mod:`gapbench.analysis.traffic.prefixes`) and ``has_tools``; and
+    ``is_error``. Token counts are ``Int64``, where unknown is NA.
 
     Raises:
         ResultsError: A file is missing, is no traffic table, or is of a newer version.
     """
     frames = [frame for path in tables for frame in _read(path)]
-    found = pd.concat(frames, ignore_index=True)
-    if found.empty:
+    if not any(map(len, frames)):
         raise ResultsError(f"{tables[0]} has no requests; import a log with `bench traffic import`")
+    found = pd.concat(frames, ignore_index=True)
     status = found["http_status"].fillna(0)
     found["is_error"] = found["error"].notna() | (status >= 400)
     return found.sort_values("time", kind="stable", na_position="last", ignore_index=True)
@@ -56,14 +59,16 @@ def _read(path: Path) -> list[pd.DataFrame]:
 
 
 def _without_texts(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a frame with a hash for its prompts, and narrow types."""
+    """Return a frame with hashes for its prompts, and narrow types."""
+    frame = frame.join(hash_prompts(frame))
     prompts = frame.pop("messages")
+    frame["template_hash"] = hash_templates(prompts)
     frame["prompt_hash"] = pd.util.hash_pandas_object(prompts.fillna(""), index=False).where(
         prompts.notna(), 0
     )
     frame["has_tools"] = frame.pop("tools").notna()
     for name in _COUNTS:
         frame[name] = frame[name].astype("Int64")
-    for name in ("route", "provider", "model_asked", "model_served", "service_tier", "error"):
+    for name in ("route", "provider", "model_asked", "model_served", "endpoint", "service_tier", "error"):
         frame[name] = frame[name].astype(object)
     return frame

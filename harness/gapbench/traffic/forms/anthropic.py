@@ -45,6 +45,7 @@ class AnthropicForm(BatchForm):
             draft["error"] = result["type"]
         else:
             raise LineError("is a line of a batch without a message and an error")
-        draft.setdefault("request_id", str(item["custom_id"]))
+        if draft.get("request_id") is None:
+            draft |= {"request_id": str(item["custom_id"]), "has_local_id": True}
         draft["service_tier"] = "batch"
         return draft

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,6 +10,7 @@ from gapbench.traffic.draft import Draft, LineError
 from gapbench.traffic.forms.batch_lines import BatchLines
 from gapbench.traffic.forms.exchange import find_bodies, read_exchange
 from gapbench.traffic.forms.form import Form
+from gapbench.traffic.items import read_items
 
 
 class BatchForm(Form):
@@ -32,9 +33,20 @@ class BatchForm(Form):
         """The input lines of a batch hold the prompts."""
         return isinstance(item, dict) and "custom_id" in item and self.body_key in item
 
-    def open_file(self, path: Path, shown: str) -> None:  # noqa: ARG002 - the name is enough
-        """See :class:`Form`."""
+    def open_file(self, path: Path, shown: str) -> None:
+        """Find out which input file it belongs to, where its ids alone do not tell."""
         self.batches.file = shown
+        self.batches.pair_file(self._reply_ids(path, shown) if self.batches.has_reused_ids else None)
+
+    def _reply_ids(self, path: Path, shown: str) -> Iterator[str]:
+        for item in read_items(path, shown):
+            value = item.value
+            if (
+                isinstance(value, dict)
+                and "custom_id" in value
+                and not isinstance(value.get(self.body_key), dict)
+            ):
+                yield str(value["custom_id"])
 
     def set_line(self, line: int) -> None:
         """See :class:`Form`."""
@@ -45,7 +57,7 @@ class BatchForm(Form):
         if "custom_id" in item:
             custom_id = str(item["custom_id"])
             if isinstance(item.get(self.body_key), dict):
-                self.batches.add_request(custom_id, item[self.body_key])
+                self.batches.add_request(custom_id, item[self.body_key], self.read_endpoint(item))
                 return ()
             draft = self.read_batch_reply(item)
             self.batches.add_reply(custom_id, draft)
@@ -54,6 +66,10 @@ class BatchForm(Form):
         if request is None and response is None:
             raise LineError(f"holds neither a request nor a reply of {self.protocol}")
         return ({**read_exchange(item, self.exchange.get("provider")), **self.exchange},)
+
+    def read_endpoint(self, item: dict[str, Any]) -> str | None:  # noqa: ARG002 - most vendors have one
+        """Return the endpoint that the input line of a batch names. None: it names none."""
+        return None
 
     def read_batch_reply(self, item: dict[str, Any]) -> Draft:
         """Return what the output line of a batch says.

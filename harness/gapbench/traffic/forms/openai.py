@@ -44,6 +44,13 @@ class OpenAIForm(BatchForm):
             or (response is None and request is not None and _is_anthropic(request))
         )
 
+    def read_endpoint(self, item: dict[str, Any]) -> str | None:
+        """Of its ``url``; one that has no name of ours is the path."""
+        url = item.get("url")
+        if not isinstance(url, str) or not url:
+            return None
+        return _ENDPOINT_BY_PATH.get(url) or url.removeprefix("/v1/")
+
     def read_batch_reply(self, item: dict[str, Any]) -> Draft:
         """See :class:`BatchForm`."""
         response = as_mapping(item.get("response"))
@@ -51,11 +58,13 @@ class OpenAIForm(BatchForm):
         if not response and not item.get("error"):
             raise LineError("is a line of a batch without body, response and error")
         draft: Draft = {
-            "request_id": response.get("request_id") or item.get("id") or str(item["custom_id"]),
+            "request_id": response.get("request_id") or item.get("id") or reply.get("id"),
             "service_tier": "batch",
             "http_status": response.get("status_code"),
             "time": reply.get("created") or reply.get("created_at"),
         }
+        if draft["request_id"] is None:
+            draft |= {"request_id": str(item["custom_id"]), "has_local_id": True}
         if item.get("error"):
             read_error(item["error"], draft)
         read_reply(reply, draft)
