@@ -66,7 +66,10 @@ class Scenario:
     sampling: str = "iid"
 
 
-SIX = {"share": (0.3, 0.2, 0.15, 0.15, 0.1, 0.1), "closed_usd": (0.01, 0.008, 0.012, 0.015, 0.02, 0.01)}
+SIX: dict[str, Any] = {
+    "share": (0.3, 0.2, 0.15, 0.15, 0.1, 0.1),
+    "closed_usd": (0.01, 0.008, 0.012, 0.015, 0.02, 0.01),
+}
 CLEAR = SIX | {"loss": (0.002, 0.004, 0.003, 0.15, 0.25, 0.2), "win": (0.002, 0.004, 0.003, 0.02, 0.03, 0.02)}
 NOISY = SIX | {"loss": (0.02, 0.03, 0.02, 0.15, 0.25, 0.2), "win": (0.02, 0.03, 0.02, 0.02, 0.03, 0.02)}
 GRADED = SIX | {"loss": (0.01, 0.03, 0.05, 0.08, 0.12, 0.2), "win": (0.01, 0.01, 0.01, 0.02, 0.02, 0.02)}
@@ -275,6 +278,18 @@ def run_scenario(scenario: Scenario, draws: int) -> dict[str, Any]:
     }
 
 
+def write_result(rows: list[dict[str, Any]]) -> None:
+    """Write the scenarios that are done."""
+    result = {
+        "margin_points": 100 * MARGIN,
+        "confidence": CONFIDENCE,
+        "machine": f"{platform.machine()}, Python {platform.python_version()}",
+        "worst_violations": max(row["violations"] for row in rows),
+        "scenarios": rows,
+    }
+    RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+
+
 def main() -> None:
     """Run the scenarios and write the result."""
     parser = argparse.ArgumentParser(
@@ -294,19 +309,12 @@ def main() -> None:
         one for one in scenarios() if given.only is None or any(part in one.name for part in given.only)
     ]
     with ProcessPoolExecutor(given.processes) as pool:
-        rows = []
+        rows: list[dict[str, Any]] = []
         for row in pool.map(run_scenario, chosen, itertools.repeat(given.draws)):
             print(json.dumps(row), flush=True)
             rows.append(row)
-    if not given.dry:
-        result = {
-            "margin_points": 100 * MARGIN,
-            "confidence": CONFIDENCE,
-            "machine": f"{platform.machine()}, Python {platform.python_version()}",
-            "worst_violations": max(row["violations"] for row in rows),
-            "scenarios": rows,
-        }
-        RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+            if not given.dry:
+                write_result(rows)
 
 
 if __name__ == "__main__":

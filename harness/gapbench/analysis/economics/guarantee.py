@@ -40,7 +40,7 @@ MAX_TESTED = 30
 
 
 @dataclass(frozen=True)
-class TestedRule:
+class RuleOutcome:
     """A rule and what its test found.
 
     Attributes:
@@ -92,7 +92,7 @@ class RoutingGuarantee:
 
     margin: float
     confidence: float
-    tested: tuple[TestedRule, ...]
+    tested: tuple[RuleOutcome, ...]
     n: int
     n_tested: int
     clusters: int
@@ -102,13 +102,13 @@ class RoutingGuarantee:
     heaviest_share: float
 
     @property
-    def chosen(self) -> TestedRule | None:
+    def chosen(self) -> RuleOutcome | None:
         """The rule that saves most among those that are guaranteed. None: there is none."""
         passed = [one for one in self.tested if one.is_guaranteed]
         return max(passed, key=lambda one: one.worth, default=None)
 
     @property
-    def wanted(self) -> TestedRule | None:
+    def wanted(self) -> RuleOutcome | None:
         """The rule to collect more samples for: of those that would save more, the one that needs the fewest.
 
         None: no rule that would save more has a loss below the margin in these tasks.
@@ -192,7 +192,7 @@ def guarantee_routing(
             variance=np.mean(gains[:learning] ** 2, axis=0), variance_clusters=learning,
             least_variance=sums.least_variance, level=1 - confidence,
         )  # fmt: skip
-    tested: list[TestedRule] = []
+    tested: list[RuleOutcome] = []
     passing = True
     for at, capital in zip(order, evidence, strict=False):
         passing = passing and float(capital) >= (1 - 1e-9) / (1 - confidence)
@@ -200,7 +200,7 @@ def guarantee_routing(
         found = sums.estimate(loss, slice(learning, None))
         needed = sums.clusters_needed(found, count - learning, confidence)
         tested.append(
-            TestedRule(
+            RuleOutcome(
                 rule=rules[at],
                 saved_usd=_mean(saved, weights) if known else None,
                 usd=_mean(items.closed_usd - saved, weights) if known else None,

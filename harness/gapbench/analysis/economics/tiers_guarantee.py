@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from gapbench.analysis.cost.attempt_costs import Bill, bill
-from gapbench.analysis.economics.guarantee import RoutingGuarantee, TestedRule, guarantee_routing
+from gapbench.analysis.economics.guarantee import RoutingGuarantee, RuleOutcome, guarantee_routing
 from gapbench.analysis.economics.routed_tasks import RoutedRuns, read_routed_tasks
 from gapbench.analysis.economics.routing import Bools, RoutedTasks
 from gapbench.analysis.economics.routing_rules import Grouping, RoutingRule, Score
@@ -55,7 +55,7 @@ class Promise:
         found = _PROMISE.fullmatch(text)
         if found is None:
             raise InputError(
-                f"--guarantee: {text!r} is no margin and confidence; write points and percent, such as 1pp@95%"
+                f"--guarantee: {text!r} is not a margin and a confidence; write points and percent, such as 1pp@95%"
             )
         margin, confidence = (float(part) for part in found.groups())
         if not 0 < margin < 100:
@@ -123,7 +123,7 @@ class TiersGuarantee:
         sentence = f"Send {whose} to {self.open_model}" + (f" and {rest}" if rule.rest else "")
         return f"{sentence}; use {rule.condition}, and ask {self.closed_model} again for the others"
 
-    def describe_savings(self, one: TestedRule) -> str:
+    def describe_savings(self, one: RuleOutcome) -> str:
         """Return the dollars that a rule saves in a month, or on 1,000 tasks."""
         if one.saved_usd is None or self.found.closed_usd is None:
             return f"saves {one.calls_saved:.0%} of the calls of {self.closed_model} (a price is unknown)"
@@ -185,7 +185,7 @@ class TiersGuarantee:
             "simulated": self.simulated,
         }
 
-    def _rule_json(self, one: TestedRule) -> dict[str, Any]:
+    def _rule_json(self, one: RuleOutcome) -> dict[str, Any]:
         month = self.tasks_per_month
         return {
             "policy": one.rule.policy,
