@@ -129,7 +129,9 @@ def fleet_command(
         "hosted": leg_prices("hosted", requests.frame, scenario, block, legs, notes),
     }
     notes += [
-        f"{name}: no price is known, so it is not compared" for name, one in known.items() if one is None
+        f"all {name} is not compared: no price is known; --{name} PROVIDER/MODEL names it"
+        for name, one in known.items()
+        if one is None
     ]
     plan = plan_fleet(
         requests,

@@ -9,6 +9,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from gapbench.commands.price_options import PriceOptions
+from gapbench.commands.tco import BlockInFolder, read_money, scenario_from_options
+from gapbench.suite.tco_fields import TcoDocument
 from tests.run_folders import make_attempt, write_run
 from tests.traffic_logs import import_files
 from tests.two_models import command_output
@@ -80,7 +83,9 @@ def test_the_answer_comes_first(
 
 def test_json_has_the_plan_of_each_hour(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """168 hours; the parts of the requests add up to all of them; the plan is proven."""
-    plan = read_plan(capsys, str(table), *GIVEN, "--may-wait", "0.5")
+    plan = read_plan(
+        capsys, str(table), *GIVEN, "--may-wait", "0.5", "--hosted", "groq/llama-3.3-70b-versatile"
+    )
 
     assert [168] * 4 == [
         len(plan[name]) for name in ("rented_replicas", "live_sent", "wait_sent", "fits_probability")
@@ -105,9 +110,9 @@ def test_capacity_and_prices_of_a_run_are_those_of_tco(
     ]
     run = write_run(tmp_path / "run-1", rows, open_a=own)
     plan = read_plan(capsys, str(table), "--run", str(run), "--growth", "2")
-    inputs = json.loads(command_output(capsys, "tco", "--run", str(run), "--draws", "100", "--json"))[
-        "inputs"
-    ]
+    legs = read_money((run,), PriceOptions()).legs
+    of_tco = scenario_from_options(BlockInFolder(TcoDocument(), tmp_path), run=legs).inputs
+    inputs = {name: given.to_json() for name, given in of_tco.items()}
 
     for name in ("replica_requests_per_s", "gpus_per_replica", "usd_per_gpu_hour", "engineers"):
         assert inputs[name] == plan["inputs"][name]

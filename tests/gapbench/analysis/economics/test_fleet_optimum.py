@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,10 +23,10 @@ def test_no_plan_is_cheaper(seed: int) -> None:
     assert brute_force_usd(problem) == pytest.approx(cheapest_fleet(problem).usd_per_h, rel=1e-9)
 
 
-def day_and_night(**changed: float) -> FleetProblem:
+def day_and_night(**changed: Any) -> FleetProblem:
     """Return 12 hours with work of 100 and 12 without any, each work $1 at the API, and replicas for 1,000."""
     work = np.repeat([100.0, 0.0], 12)
-    given = {
+    given: dict[str, Any] = {
         "reserved_usd_per_h": 10.0,
         "rented_usd_per_h": 15.0,
         "startup_h": 0.5,
@@ -58,7 +59,8 @@ def test_fixed_costs_decide_against_own_replicas() -> None:
     all_api = cheapest_fleet(day_and_night(fixed_usd_per_h=45.0))
     own = cheapest_fleet(day_and_night(fixed_usd_per_h=40.0))
 
-    assert (50.0, False) == (pytest.approx(all_api.usd_per_h), all_api.has_own)
+    assert all_api.usd_per_h == pytest.approx(50.0)
+    assert not all_api.has_own
     assert own.has_own
 
 

@@ -86,7 +86,8 @@ def test_requests_that_may_wait_go_to_the_tier_that_waits() -> None:
     plan = plan_of(select_requests(hourly_frame(14), wait_share=0.3))
 
     assert HOURS_A_MONTH * 0.01 * 0.85 == pytest.approx(plan.options[0]["usd"])
-    assert (0.3 * HOURS_A_MONTH, "batch") == (pytest.approx(plan.flows.wait), plan.wait_tier)
+    assert plan.flows.wait == pytest.approx(0.3 * HOURS_A_MONTH)
+    assert "batch" == plan.wait_tier
 
 
 def test_what_only_the_closed_model_may_answer_goes_there() -> None:
@@ -235,7 +236,7 @@ def test_unknown_tokens_have_the_mean_of_the_others() -> None:
 
     assert (1000.0, 1) == (found.tokens[5], len(found.notes))
     with pytest.raises(ResultsError, match="no answered request in these tables has token counts"):
-        select_requests(frame.assign(input_tokens=pd.NA))
+        select_requests(frame.assign(input_tokens=pd.array([pd.NA] * len(frame), dtype="Int64")))
 
 
 def test_waiting_tiers_of_today_may_wait() -> None:
@@ -301,6 +302,14 @@ def test_a_named_api_without_a_price_is_refused() -> None:
     block = TcoDocument(closed=LegDocument(provider="nobody", model="m"))
     with pytest.raises(InputError, match="knows a provider 'nobody'"):
         leg_prices("closed", hourly_frame(14), scenario(), block, None, [])
+
+
+def test_without_a_named_open_model_no_provider_hosts_it() -> None:
+    """The default model of `bench tco` is not taken for the user's; its name gives it a price."""
+    named = TcoDocument(hosted=LegDocument(provider="groq", model="llama-3.3-70b-versatile"))
+
+    assert leg_prices("hosted", hourly_frame(14), scenario(), TcoDocument(), None, []) is None
+    assert leg_prices("hosted", hourly_frame(14), scenario(), named, None, []) is not None
 
 
 def test_without_any_price_nothing_is_planned() -> None:

@@ -335,6 +335,11 @@ def _notes(
             f"capacity is of requests with {size:,.0f} tokens and scaled by tokens to the {tokens:,.0f} of yours; a sweep of "
             "your own requests would be more accurate"
         )
+    hourly = scenario.inputs.get("usd_per_gpu_hour")
+    if hourly is not None and not scenario.owned:
+        ends = f" ({hourly.low:g} to {hourly.high:g})" if hourly.has_range else ""
+        gpus = scenario.inputs["gpus_per_replica"].value
+        found.append(f"a replica is {gpus:g} x {scenario.gpu or 'GPU'} at ${hourly.value:g} a GPU-hour{ends}")
     if block > 1:
         found.append(f"so many replicas are planned in blocks of {block}")
     if settings.open_share == 1:

@@ -60,7 +60,7 @@ def leg_prices(
     run: MeasuredLegs | None,
     notes: list[str],
 ) -> ApiPrices | None:
-    """Return what the requests cost at the API of a leg of ``bench tco``. None: it has no price.
+    """Return what the requests cost at the API of a leg of ``bench tco``. None: it has no price, or no model is named.
 
     The tokens of each request are priced, long prompts and cache writes included; the hosted open model needs its own
     number of tokens for them, as the run measured.
@@ -69,6 +69,10 @@ def leg_prices(
         InputError: The API was named, and has no price.
     """
     document = block.closed if leg == "closed" else block.hosted
+    is_named = document is not None or block.weights is not None or _is_set(leg, scenario)
+    if leg == "hosted" and run is None and not is_named:
+        # The default of `bench tco` is a model that need not be the one of these GPUs.
+        return None
     why: list[str] = []
     if document is None and run is not None:
         listed = run.quotes.get(leg)
