@@ -178,6 +178,10 @@ class Attempt:
         Label | None,
         "address of the replica that the request went to; null: the model has one address, or the answer was cached",
     ] = None
+    route: Annotated[
+        Label | None,
+        "feature of the application that sent the replayed request; null: not a replay, or not known",
+    ] = None
 
 
 def is_reply_within_episode(row: Attempt) -> bool:

@@ -179,6 +179,7 @@ def build_attempt_row(
         rung=planned.sample.rung,
         complexity=planned.sample.complexity,
         replica=response.replica,
+        route=planned.sample.route,
     )
     # A batch has no times, and those of a request that was sent again live belong to no load.
     return _without_times(row) if cell.model.batch else row
