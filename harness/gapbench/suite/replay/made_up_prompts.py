@@ -11,6 +11,7 @@ What two prompts share is taken from, in this order:
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -38,8 +39,12 @@ class PromptFit:
     template_tokens: int = 8
 
     def words(self, tokens: int) -> int:
-        """Return the words of the first ``tokens`` tokens of a prompt; 0 for those of the template."""
-        return max(0, round((tokens - self.template_tokens) * self.words_per_token))
+        """Return the words of a prompt of ``tokens`` tokens; at least 1."""
+        return max(1, round((tokens - self.template_tokens) * self.words_per_token))
+
+    def shared_words(self, tokens: int) -> int:
+        """Return the words that make up the first ``tokens`` tokens of a prompt, the last one whole; 0 within the template."""
+        return max(0, math.ceil((tokens - self.template_tokens) * self.words_per_token - 1e-9))
 
 
 @dataclass(frozen=True)
@@ -75,10 +80,10 @@ class MadeUpPrompts:
         if self.parent[number] == _BLOCKS:
             return self._block_segments(number)
         found: list[tuple[str, int]] = []
-        upto = max(1, self.fit.words(int(self.input_tokens[number])))
+        upto = self.fit.words(int(self.input_tokens[number]))
         while upto > 0:
             parent = int(self.parent[number])
-            shared = min(upto, self.fit.words(int(self.shared_tokens[number])))
+            shared = min(upto, self.fit.shared_words(int(self.shared_tokens[number])))
             if upto > shared:
                 found.append((f"row:{self.rows[number]}", upto - shared))
             upto = shared
@@ -99,11 +104,11 @@ class MadeUpPrompts:
 
     def _block_segments(self, number: int) -> list[tuple[str, int]]:
         tokens, size = int(self.input_tokens[number]), int(self.block_tokens[number])
-        words = max(1, self.fit.words(tokens))
+        words = self.fit.words(tokens)
         found: list[tuple[str, int]] = []
         done = 0
         for place, block in enumerate(self.blocks[number].as_py()):
-            end = min(words, self.fit.words(min(tokens, (place + 1) * size)))
+            end = min(words, self.fit.shared_words((place + 1) * size))
             if end > done:
                 # A hash that covers only its own block may come twice in a prompt; its place keeps them apart.
                 found.append((f"block:{place}:{block}", end - done))
