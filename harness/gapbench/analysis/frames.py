@@ -122,10 +122,25 @@ class Runs:
     def tally(self) -> pd.DataFrame:
         """The attempts counted by their labels; see :mod:`gapbench.analysis.tally`.
 
+        Runs, models and tasks come in the order of their suites: models that are asked side by side finish in any order.
+
         Raises:
             ResultsError: A part cannot be read, or a score is not within 0 to 1.
         """
-        return count_attempts(self.attempts)
+        counted = count_attempts(self.attempts)
+        models: dict[tuple[str, str], int] = {}
+        tasks: dict[tuple[str, str], int] = {}
+        for manifest in self.manifests:
+            for model in manifest.models:
+                models.setdefault((manifest.run_id, model.id), len(models))
+            for task in manifest.tasks:
+                tasks.setdefault((manifest.run_id, task.name), len(tasks))
+        runs = counted["run_id"].astype(str)
+        places = [
+            [known.get(key, len(known)) for key in zip(runs, counted[label].astype(str), strict=True)]
+            for label, known in (("task", tasks), ("model_id", models))
+        ]
+        return counted.iloc[np.lexsort(places)].reset_index(drop=True)
 
     def model_frame(self, model_id: str) -> pd.DataFrame:
         """Return the attempts of one model, in the order written, with :data:`MODEL_COLUMNS`.

@@ -233,14 +233,13 @@ def run_command(
     if selection.until_sure:
         refuse_unsure(setup)
     refuse_unpriced(setup, max_usd)
-    for note in refuse_unscorable(setup) if previous is None else ():
+    notes = refuse_unscorable(setup) if previous is None else ()
+    for note in (*notes, *describe_unused_cache(setup, cache)):
         console.print(f"Note: {note}", markup=False, highlight=False, soft_wrap=True)
     refuse_broken_tools(setup)
     changes = confirm_changes(setup, previous, console, accept=accept_changes, ask=not yes)
     check_results_writable(out)
     refuse_unreachable_cache(setup, cache)
-    if unused := describe_unused_cache(setup, cache):
-        console.print(f"Note: {unused}", markup=False, highlight=False, soft_wrap=True)
     finished = _finished_requests(setup, previous, is_changed=bool(changes))
     if in_batches := _requests_in_batches(previous):
         console.print(f"{len(in_batches)} requests are in batches that are out", highlight=False)

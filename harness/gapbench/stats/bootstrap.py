@@ -13,6 +13,8 @@ RESAMPLES = 10_000
 SEED = 20_260_226
 _CHUNK_DRAWS = 4_000_000
 _FEW_KINDS = 512
+_CHEAP_KINDS = 32
+"""So few counts are drawn as fast as their limiting normal distribution."""
 MANY_ROWS = 20_000
 """From this many rows on, sums of draws come from their limiting normal distribution, unless rows are too skewed."""
 _SKEW = 0.05
@@ -22,7 +24,7 @@ def resample_sums(columns: Floats, resamples: int, seed: int = SEED) -> Floats:
     """Return column sums of ``resamples`` draws of rows with replacement, shape (resamples, columns).
 
     Identical rows are drawn as one multinomial count. For 0/1 scores this covers all rows, and gives the same
-    distribution for a thousandth of the work. From 20,000 mostly distinct rows on, the sums are drawn from their
+    distribution for a thousandth of the work. From 20,000 rows of more than 32 kinds on, the sums are drawn from their
     limiting normal distribution, provided that no column's skewness over the square root of the number of rows is above
     0.05 (Edgeworth's first term, Hall, The Bootstrap and Edgeworth Expansion (1992), 2.2).
     """
@@ -30,10 +32,13 @@ def resample_sums(columns: Floats, resamples: int, seed: int = SEED) -> Floats:
     # SFC64 is the fastest of numpy's generators, and the draws are most of the work.
     rng = np.random.Generator(np.random.SFC64(seed))
     kinds, counts = _kinds(columns)
-    if len(kinds) <= _FEW_KINDS:
+    has_limit = (
+        rows >= MANY_ROWS and len(kinds) > _CHEAP_KINDS and _skewness(columns) <= _SKEW * math.sqrt(rows)
+    )
+    if len(kinds) <= _FEW_KINDS and not has_limit:
         draws = rng.multinomial(rows, counts / rows, size=resamples)
         return np.asarray(draws @ kinds, dtype=np.float64)
-    if rows >= MANY_ROWS and _skewness(columns) <= _SKEW * math.sqrt(rows):
+    if has_limit:
         centred = columns - columns.mean(axis=0)
         scale = np.maximum(np.sqrt(np.square(centred).mean(axis=0)), 1e-300)
         unit = centred / scale

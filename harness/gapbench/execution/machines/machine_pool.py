@@ -228,7 +228,9 @@ class MachinePool:
         """
         assert self._prepared is not None, "prepare_cell comes first"
         turn, self._prepared = self._prepared, None
-        offsets = {link.machine.id: link.machine.clock.estimate(cell_start_s).offset_s for link in turn.links}
+        # A machine that has no part in the cell yet may send a lost one's share.
+        machines = {link.machine.id: link.machine for link in (*turn.links, *self._living())}
+        offsets = {key: machine.clock.estimate(cell_start_s).offset_s for key, machine in machines.items()}
         running = MachineCell(
             cell, deliver, stop_signal, offsets, ask_user,
             lambda broadcast: PermitDesk(admission, leases, broadcast),
