@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+TrafficTable: TypeAlias = "pq.ParquetFile"
 UNKNOWN = -1
 """Of a count, a route or a session that the log does not tell."""
 _COLUMNS = (
@@ -99,7 +100,7 @@ class LoggedRequests:
             setattr(self, name, getattr(self, name)[chosen])
 
 
-def open_table(file: Path) -> pq.ParquetFile:
+def open_table(file: Path) -> TrafficTable:
     """Open a traffic table.
 
     Raises:
@@ -122,7 +123,7 @@ def open_table(file: Path) -> pq.ParquetFile:
     return table
 
 
-def read_requests(table: pq.ParquetFile, document: ReplayDocument, file: Path) -> LoggedRequests:
+def read_requests(table: TrafficTable, document: ReplayDocument, file: Path) -> LoggedRequests:
     """Return the requests of a table that a replay asks for, by time, without those that cannot be sent again.
 
     Args:
@@ -255,7 +256,7 @@ def _choose(
     found.keep(asked)
 
 
-def read_texts(table: pq.ParquetFile) -> Any:
+def read_texts(table: TrafficTable) -> Any:
     """Yield the messages and the tools of each row, as JSON text or None; a few hundred rows in memory at a time."""
     names = [name for name in _TEXT_COLUMNS if name in table.schema_arrow.names]
     if not names:
@@ -268,7 +269,7 @@ def read_texts(table: pq.ParquetFile) -> Any:
         yield from zip(*columns, strict=True)
 
 
-def read_blocks(table: pq.ParquetFile, rows: Ints) -> tuple[Any, Ints] | None:
+def read_blocks(table: TrafficTable, rows: Ints) -> tuple[Any, Ints] | None:
     """Return the hashes of the prompts' blocks as one Arrow array, and the tokens of a block. None: the table has none."""
     import pyarrow as pa  # noqa: PLC0415 - loaded by now
     import pyarrow.compute as pc  # noqa: PLC0415 - as above

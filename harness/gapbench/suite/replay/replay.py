@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import file_digest
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from gapbench.suite.replay.logged_prompts import IMAGES_AND_FILES, TOOLS, Logged
 from gapbench.suite.replay.logged_requests import (
     UNKNOWN,
     LoggedRequests,
+    TrafficTable,
     open_table,
     read_blocks,
     read_requests,
@@ -32,9 +32,6 @@ from gapbench.suite.replay.traffic_sample import PromptTexts, TrafficSample
 from gapbench.suite.replay.word_streams import WordStreams
 from gapbench.suite.tasks.task import Task
 from gapbench.values import canonical_json, sha256
-
-if TYPE_CHECKING:
-    import pyarrow.parquet as pq
 
 CATEGORY = "traffic"
 _SHORT_SPAN_S = 10.0
@@ -103,7 +100,7 @@ def open_replay(document: LoadDocument, folder: Path, seed: int, limit: int | No
     return Replay(loads, task, tuple(f"{label}: {line}" for line in lines))
 
 
-def _read_prompts(table: pq.ParquetFile, requests: LoggedRequests) -> tuple[LoggedPrompts, Counter[str]]:
+def _read_prompts(table: TrafficTable, requests: LoggedRequests) -> tuple[LoggedPrompts, Counter[str]]:
     """Return the logged texts of the requests, and count the parts that are left out; drop what has no prompt at all."""
     number_of = np.full(requests.table_rows, -1, dtype=np.int64)
     number_of[requests.rows] = np.arange(len(requests))
