@@ -126,7 +126,7 @@ def bench(folder: Path, *arguments: str) -> None:
 def send(folder: Path, url: str, name: str, table: str, **settings: Any) -> tuple[Path, dict[str, Any]]:
     """Replay a table with an empty cache; return the run and its figures."""
     post(f"{url}/reset_prefix_cache")
-    model = {"id": "tiny", "runner": "vllm", "model": "tiny", "base_url": f"{url}/v1"}
+    model = {"id": "tiny", "runner": "vllm", "model": "tiny", "weights": "open", "base_url": f"{url}/v1"}
     suite = {
         "name": name,
         "models": [model],

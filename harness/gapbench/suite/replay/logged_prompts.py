@@ -32,8 +32,8 @@ _MEDIA_TYPES = frozenset(
         "video_url",
     }
 )
-IMAGES_AND_FILES = "images and files of prompts, whose bytes the table does not have"
-TOOLS = "declarations of tools that only one vendor has, or that cannot be read"
+IMAGES_AND_FILES = "images and files, whose bytes the table does not have"
+TOOLS = "tools that only one vendor has, or whose declaration cannot be read"
 
 
 class LoggedPrompts:

@@ -210,8 +210,8 @@ def _describe(
     span_s = (last - first).total_seconds()
     routes = len(np.unique(requests.route[requests.route != UNKNOWN]))
     table = f"{count_of(len(requests), 'request')} of {requests.table_rows:,} in the table"
-    logged = f"logged from {first:%Y-%m-%dT%H:%M:%S} to {last:%Y-%m-%dT%H:%M:%S} UTC ({span_s:,.0f} s)"
-    took = f"sent in {span_s / asked.speed:,.0f} s at speed {asked.speed:g}"
+    logged = f"logged from {first:%Y-%m-%dT%H:%M:%S} to {last:%Y-%m-%dT%H:%M:%S} UTC ({_seconds(span_s)} s)"
+    took = f"sent in {_seconds(span_s / asked.speed)} s at speed {asked.speed:g}"
     rates = f"mean {load.value:,.3g}/s, peak {load.peak_rps:,.0f} in one second"
     lines = [f"{table}, {logged}, {count_of(routes, 'route')}", f"{took}: {rates}"]
     if span_s < _SHORT_SPAN_S and len(requests) > 1:
@@ -231,7 +231,9 @@ def _describe(
             "left out: " + "; ".join(f"{count:,} {reason}" for reason, count in requests.left_out.items())
         )
     lines += [
-        f"sent without {in_parts[what]:,} {what}" for what in (IMAGES_AND_FILES, TOOLS) if in_parts[what]
+        f"left out of prompts: {what}: {in_parts[what]:,}"
+        for what in (IMAGES_AND_FILES, TOOLS)
+        if in_parts[what]
     ]
     without_length = int((requests.output_tokens == UNKNOWN).sum())
     if without_length:
@@ -239,6 +241,10 @@ def _describe(
             f"{count_of(without_length, 'request')} without an output length get the suite's max_tokens"
         )
     return lines
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:,.0f}" if seconds >= 10 else f"{seconds:.2g}"
 
 
 def _describe_prompts(
@@ -257,7 +263,7 @@ def _describe_prompts(
         )
     if unknown_gaps:
         lines.append(
-            f"{count_of(unknown_gaps, 'request')} follow an answer of unknown time; they are sent at their own time, or when "
-            "it is there"
+            f"{count_of(unknown_gaps, 'request')} after an answer of unknown time: sent at the logged time, or when the answer is "
+            "there"
         )
     return lines

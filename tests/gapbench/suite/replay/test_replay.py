@@ -70,7 +70,7 @@ def test_an_answer_of_unknown_time_leaves_the_requests_own_time(tmp_path: Path) 
     )
 
     assert (2.0, None) == (cell_of(replay).requests[1].due_s, cell_of(replay).requests[1].think_s)
-    assert "1 request follow an answer of unknown time" in notes(replay)
+    assert "1 request after an answer of unknown time" in notes(replay)
 
 
 def test_replies_are_as_long_as_logged(tmp_path: Path) -> None:
@@ -106,8 +106,8 @@ def test_images_and_vendors_tools_are_left_out_and_counted(tmp_path: Path) -> No
     assert "What is it?" == sample.messages[0].text
     assert sample.tools is not None
     assert ["look_up"] == [tool.name for tool in sample.tools.tools]
-    assert "sent without 1 images and files" in notes(replay)
-    assert "sent without 1 declarations of tools" in notes(replay)
+    assert "images and files, whose bytes the table does not have: 1" in notes(replay)
+    assert "whose declaration cannot be read: 1" in notes(replay)
 
 
 @pytest.mark.parametrize(
