@@ -117,7 +117,7 @@ def open_table(file: Path) -> TrafficTable:
     missing = [name for name in _COLUMNS if name not in table.schema_arrow.names]
     if missing:
         raise DocumentError(
-            f"is no traffic table: it has no column {missing[0]}; `bench traffic import LOG --out {file.name}` writes one",
+            f"is not a traffic table: it has no column {missing[0]}; `bench traffic import LOG --out {file.name}` writes one",
             file=file,
         )
     return table
@@ -209,7 +209,10 @@ def _to_arrays(columns: pa.Table) -> tuple[LoggedRequests, list[tuple[str, Flags
         ("without a time", found.time_us == UNKNOWN),
         ("answered by a gateway's own cache", flags(pc.cast(columns["from_cache"], pa.bool_()))),
         ("sent in batches", flags(pc.equal(pc.cast(columns["service_tier"], pa.string()), "batch"))),
-        ("for embeddings and the like", flags(pc.is_in(endpoints, pa.array(sorted(_OTHER_ENDPOINTS))))),
+        (
+            "for embeddings and similar endpoints",
+            flags(pc.is_in(endpoints, pa.array(sorted(_OTHER_ENDPOINTS)))),
+        ),
         ("failed in the log", failed),
     ]
     return found, unsent

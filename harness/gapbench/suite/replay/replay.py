@@ -220,7 +220,7 @@ def _describe(
         lines.append("the log's times are whole seconds, so the requests of a second are sent together")
     if requests.out_of_order:
         lines.append(
-            f"{count_of(requests.out_of_order, 'request')} stood out of order in the table; all are sent by time"
+            f"{count_of(requests.out_of_order, 'request')} out of order in the table; all are sent by time"
         )
     if requests.sessions_cut:
         lines.append(

@@ -42,7 +42,7 @@ def test_a_table_out_of_order_is_sent_by_time(tmp_path: Path) -> None:
 
     assert [0.0, 1.0, 2.0] == dues(replay)
     assert ["row-000002", "row-000003", "row-000001"] == [sample.sample_id for sample in replay.task.samples]
-    assert "1 request stood out of order" in notes(replay)
+    assert "1 request out of order" in notes(replay)
 
 
 def test_think_time_is_from_the_answer_to_the_next_request(tmp_path: Path) -> None:
