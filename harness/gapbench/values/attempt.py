@@ -184,6 +184,10 @@ class Attempt:
     stratum: Annotated[
         Label | None, "part of the traffic that the item was drawn from; null: not drawn by strata"
     ] = None
+    route: Annotated[
+        Label | None,
+        "feature of the application that sent the replayed request; null: not a replay, or not known",
+    ] = None
 
 
 def is_reply_within_episode(row: Attempt) -> bool:

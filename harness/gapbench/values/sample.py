@@ -39,6 +39,7 @@ class Sample:
         complexity: Its difficulty on the ladder's own measure, such as the number of steps. None: not known.
         weight: How many requests of the traffic it stands for, above 0. None: the task gives no weights.
         stratum: The part of the traffic that it was drawn from. None: it was not drawn by strata.
+        route: Feature of the application that sent it, of replayed traffic. None: not a replay, or not known.
     """
 
     sample_id: str
@@ -60,3 +61,4 @@ class Sample:
     complexity: float | None = None
     weight: float | None = None
     stratum: str | None = None
+    route: str | None = None

@@ -73,7 +73,8 @@ Deliver = Callable[[CompletedAttempt], Awaitable[None]]
 
 def build_request(cell: Cell, planned: PlannedRequest, messages: tuple[Message, ...]) -> Request:
     """Return what a runner is asked to send for a prompt, as sent, of a request."""
-    return request_of(cell.model, planned.sample, cell.params_of(planned), messages)
+    request = request_of(cell.model, planned.sample, cell.params_of(planned), messages)
+    return replace(request, ignore_eos=True) if cell.ignores_eos(planned) else request
 
 
 async def warm_up(runner: Runner, cell: Cell, planned: PlannedRequest) -> None:

@@ -173,7 +173,7 @@ class MachinePool:
                 )
             streams = int(cell.load.value)
             for place, (link, hand) in enumerate(
-                zip(links, cell_share.deal(remaining, len(links)), strict=True)
+                zip(links, cell_share.deal(remaining, len(links), cell.requests), strict=True)
             ):
                 link.share, link.started = hand, set()
                 task = link.send_task(cell)
