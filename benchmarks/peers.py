@@ -171,6 +171,21 @@ def inspect(url: str, folder: Path, _: Path, samples: int) -> dict[str, float]:
     return timed(command, folder, TRUTH_API_KEY="none", TRUTH_BASE_URL=f"{url}/v1")
 
 
+def bare_loop(url: str, folder: Path, _: Path, samples: int) -> dict[str, float]:
+    """An asyncio loop over the official SDK, in gapbench's own environment."""
+    command = [
+        sys.executable,
+        str(HERE / "bare_loop.py"),
+        f"{url}/v1",
+        str(samples),
+        str(folder / "rows.jsonl"),
+    ]
+    found = timed(command, folder)
+    rows = [json.loads(line) for line in (folder / "rows.jsonl").read_text().splitlines()]
+    assert sum(row["is_correct"] for row in rows) == samples
+    return found
+
+
 Peer = Callable[[str, Path, Any, int], dict[str, float]]
 LOADS: dict[str, tuple[str, Peer]] = {
     "vllm bench serve": (".venv-vllm/bin/vllm", vllm),
@@ -178,8 +193,13 @@ LOADS: dict[str, tuple[str, Peer]] = {
     "AIPerf": (".venv-peers/aiperf/bin/aiperf", aiperf),
 }
 SCORERS: dict[str, tuple[str, Peer]] = {
+    "bare SDK loop": ("benchmarks/bare_loop.py", bare_loop),
     "lm-eval": (".venv-peers/lm-eval/bin/lm_eval", lm_eval),
     "Inspect": (".venv-peers/inspect/bin/inspect", inspect),
+}
+# Answers of 64 tokens, as those of the saturated load, in 52 ms.
+LONG_SCORERS: dict[str, tuple[str, Peer]] = {
+    f"bare SDK loop, {TOKENS} tokens": ("benchmarks/bare_loop.py", bare_loop),
 }
 
 
@@ -195,11 +215,21 @@ def tokenizer_in(folder: Path) -> Path | None:
     return None
 
 
-def scored(samples: int) -> dict[str, float]:
-    """Return a whole `bench run` of scored samples."""
-    with tempfile.TemporaryDirectory() as folder, served("openai", 4, 20, 0, 10, log=False) as server:
+def scored(samples: int, tokens: int) -> dict[str, float]:
+    """Return a whole `bench run` of scored samples: each answered in 50 ms by 4 tokens, or in 52 ms by 64."""
+    gap_ms = 10 if tokens == 4 else 0.5
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        served("openai", tokens, 20, 0, gap_ms, log=False) as server,
+    ):
         done = ran(suite(Path(folder), server.url, "openai", samples, {"concurrency": 64}))
     return {"wall_s": done.wall_s, "cpu_s": done.cpu_s}
+
+
+def _ratios(kind: str, ours: dict[str, float], peer: dict[str, float]) -> dict[str, float]:
+    """Return gapbench's figures over a peer's: rate and CPU of a saturated load, wall time and CPU of scored samples."""
+    rate = "tokens_per_s" if kind == "saturated" else "wall_s"
+    return {name: float(f"{ours[name] / peer[name]:.3g}") for name in (rate, "cpu_s_per_1000")}
 
 
 def main() -> None:
@@ -217,10 +247,15 @@ def main() -> None:
         tokenizer = tokenizer_in(Path(kept))
         for _ in range(given.times):
             found["saturated"].setdefault("gapbench", []).append(whole("openai", given.requests))
-            found["scored"].setdefault("gapbench", []).append(scored(given.samples))
+            found["saturated"].setdefault("gapbench, workers: 2", []).append(
+                whole("openai", given.requests, 2)
+            )
+            found["scored"].setdefault("gapbench", []).append(scored(given.samples, 4))
+            found["scored"].setdefault(f"gapbench, {TOKENS} tokens", []).append(scored(given.samples, TOKENS))
             for kind, peers, count, tokens, first_ms, gap_ms in (
                 ("saturated", LOADS, given.requests, TOKENS, 0, 0),
                 ("scored", SCORERS, given.samples, 4, 20, 10),
+                ("scored", LONG_SCORERS, given.samples, TOKENS, 20, 0.5),
             ):
                 for name, (program, run) in peers.items():
                     wanted = given.only is None or name in given.only
@@ -256,15 +291,17 @@ def main() -> None:
             if "cpu_s" in figure:
                 figure["cpu_s_per_1000"] = float(f"{figure['cpu_s'] / count * 1e3:.4g}")
         figures[kind] = medians
-    ours = figures["saturated"]["gapbench"]["tokens_per_s"]
-    wall_s = figures["scored"]["gapbench"]["wall_s"]
     figures["gapbench_to_peer"] = {
-        **{name: round(ours / figure["tokens_per_s"], 2) for name, figure in figures["saturated"].items()},
-        **{
-            name: round(figure["wall_s"] / wall_s, 2)
-            for name, figure in figures["scored"].items()
-            if name != "gapbench"
-        },
+        kind: {
+            name: {
+                peer: _ratios(kind, figure, of)
+                for peer, of in medians.items()
+                if not peer.startswith("gapbench")
+            }
+            for name, figure in medians.items()
+            if name.startswith("gapbench")
+        }
+        for kind, medians in figures.items()
     }
     write(
         given.name,

@@ -65,10 +65,11 @@ def in_process(protocol: str, requests: int, transport: str) -> dict[str, float]
     return found
 
 
-def whole(protocol: str, requests: int) -> dict[str, float]:
-    """Return rate and CPU of a whole `bench run`."""
+def whole(protocol: str, requests: int, workers: int | None = None) -> dict[str, float]:
+    """Return rate and CPU of a whole `bench run`; ``workers`` None: as many as it takes by itself, one for 64 streams."""
+    load = {"concurrency": STREAMS} if workers is None else {"concurrency": STREAMS, "workers": workers}
     with tempfile.TemporaryDirectory() as folder, served(protocol, TOKENS, log=False) as server:
-        done = ran(suite(Path(folder), server.url, protocol, requests, {"concurrency": STREAMS}))
+        done = ran(suite(Path(folder), server.url, protocol, requests, load))
         rows = read_attempts([done.run], ["sent_s", "done_s", "outcome"])
     assert (rows["outcome"] != "infra").all()
     span_s = rows["done_s"].max() - rows["sent_s"].min()

@@ -40,6 +40,9 @@ class BatchProvider:
         replies: Returns the results of a batch that has ended.
         batches: All batches, oldest first.
         hides_labels: Whether a batch tells its label only when it has ended, as Anthropic's do.
+        has_results: Whether the results of a batch that has ended can be read.
+        runs_here: Whether its batches keep this machine busy.
+        busy: Returns why it takes no batch now.
         billed: Prompts that were answered, in order: each is paid for.
         calls: Names of the steps made.
     """
@@ -50,6 +53,9 @@ class BatchProvider:
     replies: Callable[[StoredBatch], list[BatchReply]] | None = None
     batches: list[StoredBatch] = field(default_factory=list)
     hides_labels: bool = False
+    has_results: bool = True
+    runs_here: bool = False
+    busy: Callable[[], str | None] = lambda: None
     billed: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
 
@@ -78,6 +84,10 @@ class ProviderClient(BatchClient):
     def __init__(self, provider: BatchProvider) -> None:
         self.provider = provider
         self.limits = provider.limits
+        self.runs_here = provider.runs_here
+
+    def busy(self) -> str | None:
+        return self.provider.busy()
 
     async def size_bytes(self, request: BatchRequest) -> int:
         return len(request.call.body["text"])
@@ -112,12 +122,16 @@ class ProviderClient(BatchClient):
     async def cancel(self, batch_id: str) -> Batch:
         self.provider.step("cancel")
         batch = self.provider.of(batch_id)
+        if batch.is_ended:
+            raise RunnerError("bad_request", "a batch that has ended cannot be cancelled", http_status=400)
         batch.state_raw, batch.reads_left = "cancelled", 0
         return self._describe(batch)
 
     async def results(self, batch: Batch, call_of: Callable[[str], Call | None]) -> AsyncIterator[BatchReply]:
         self.provider.step("results:start")
         stored = self.provider.of(batch.batch_id)
+        if not batch.has_results:
+            raise RunnerError("server", "it names no file")
         if self.provider.replies is not None:
             found = self.provider.replies(stored)
         elif stored.state_raw == "cancelled":
@@ -139,6 +153,7 @@ class ProviderClient(BatchClient):
             total=len(batch.requests),
             succeeded=done,
             failed=0,
+            has_results=self.provider.has_results or not batch.is_ended,
         )
 
 

@@ -246,7 +246,28 @@ def write_vllm(rows: Sequence[Row]) -> list[Any]:
 _COUNTS = "input_tokens cached_input_tokens cache_write_tokens output_tokens reasoning_tokens"
 _COMMON = f"time request_id route model_asked response_s {_COUNTS}"
 
+
+def write_record(rows: Sequence[Row]) -> list[Any]:
+    columns = WRITERS["record"].columns.split()
+    parsed = ("messages", "tools", "parameters", "reply_tool_calls")
+    return [
+        {
+            "gapbench_record": 1,
+            **{name: row[name] for name in columns if name not in {"time", "cost_usd", *parsed}},
+            **{name: json.loads(row[name]) for name in parsed},
+            "time": iso(row["time"]),
+            "cost_usd": str(row["cost_usd"]),
+        }
+        for row in rows
+    ]
+
+
 WRITERS = {
+    "record": Writer(
+        write_record,
+        f"{_COMMON} provider model_served messages tools parameters reply reply_tool_calls cost_usd first_token_s "
+        "finish_reason error http_status",
+    ),
     "openai": Writer(
         write_openai,
         "time request_id route provider model_asked model_served messages tools parameters reply reply_tool_calls "

@@ -49,6 +49,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "tco": "Compare a closed API, hosting and self-hosting by volume.",
         "tiers": "Evaluate routers and cascades between two models.",
         "advise": "Recommend an API, hosting or a mix, and show the numbers.",
+        "fleet": "Plan GPUs, APIs and batches by the hour for your own traffic.",
     },
     "Compare": {
         "diff": "Show what changed from one run to another.",
@@ -59,6 +60,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Data": {
         "import": "Import logs of lm-eval, Inspect or HELM as a run.",
         "traffic": "Read the logs of the requests that you send, and audit them.",
+        "record": "Record the requests that you send, by a proxy that passes them on.",
         "article": "Compare the article's figures with published evidence.",
         "evidence": "Check published figures and their sources, or add one.",
     },
@@ -74,6 +76,11 @@ SECTIONS: dict[str, dict[str, str]] = {
 COMMANDS: dict[str, str] = {name: line for section in SECTIONS.values() for name, line in section.items()}
 """The one-line description of each command."""
 
+_START_NOTHING = frozenset(
+    name for section in ("Read results", "Money", "Compare") for name in SECTIONS[section]
+)
+"""Commands that start no other program, which would inherit the environment."""
+
 
 class Commands(click.Group):
     """A group that imports a command's module when the command is called."""
@@ -86,6 +93,9 @@ class Commands(click.Group):
         """Import one command."""
         if cmd_name not in COMMANDS:
             return None
+        if cmd_name in _START_NOTHING:
+            # OpenBLAS's threads wait for each other longer than they compute: a sixth of the CPU time of a large table.
+            os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         name = cmd_name.replace("-", "_")
         module = importlib.import_module(f"gapbench.commands.{_module_name(name)}")
         command: click.Command = getattr(module, f"{name}_command")

@@ -110,3 +110,13 @@ class RunnerError(BenchError):
         self.kind: FailureKind = kind
         self.http_status = http_status
         self.retry_after_s = retry_after_s
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the provider certainly did nothing: it answered, and refused, or was never asked.
+
+        After a 5xx, a 408 or no answer at all, what was asked for may have been done.
+        """
+        if self.kind in {"bad_request", "rate_limit"}:
+            return True
+        return self.http_status is not None and 400 <= self.http_status < 500 and self.http_status != 408

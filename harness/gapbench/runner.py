@@ -120,10 +120,17 @@ class BatchClient(ABC):
     Attributes:
         limits: The most that one batch holds.
         tier: Service tier of its answers in the price book.
+        runs_here: Whether its batches keep this machine busy, so that they wait until live models are done, and run one
+            after another.
     """
 
     limits: BatchLimits
     tier: str = "batch"
+    runs_here: bool = False
+
+    def busy(self) -> str | None:
+        """Return why no batch can be taken now, where that is known without a request. None: it may be."""
+        return None
 
     @abstractmethod
     async def size_bytes(self, request: BatchRequest) -> int:

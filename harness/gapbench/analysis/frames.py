@@ -38,6 +38,7 @@ from gapbench.analysis.continued_runs import CountedRuns, find_runs
 from gapbench.analysis.notebook_html import count_noun
 from gapbench.analysis.run_folders import judging_runs
 from gapbench.analysis.tally import count_attempts, score_outside
+from gapbench.analysis.weighting import DESIGN_COLUMNS, AppliedWeights, Weighting, apply_weights
 from gapbench.errors import ResultsError
 from gapbench.stats import Floats, Ints, dense_codes
 from gapbench.store import read_manifest
@@ -92,6 +93,7 @@ class Runs:
         notes: What a reader of any figure must know: other prices than those of the runs, and named runs that do not count,
             or only in part, because a newer run continues them; see :mod:`gapbench.analysis.continued_runs`.
         replaced: Cells that do not count for that reason, by run id. Their rows are not in ``frame``.
+        weighting: What figures are to count. None: the traffic if every item has a weight, else each request once.
     """
 
     folders: tuple[Path, ...]
@@ -101,6 +103,7 @@ class Runs:
     judgings: tuple[RunManifest, ...] = ()
     notes: tuple[str, ...] = ()
     replaced: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    weighting: Weighting | None = None
 
     def __repr__(self) -> str:
         counts = ((len(self.folders), "run"), (len(self.models), "model"), (self.attempts.rows, "attempt"))
@@ -113,7 +116,8 @@ class Runs:
         Raises:
             ResultsError: A part cannot be read, or a score is not within 0 to 1.
         """
-        frame = read_frame(self.attempts, self.columns, [name for name in _CODED if name in self.columns])
+        columns = [*self.columns, *(name for name in self._design_columns if name not in self.columns)]
+        frame = read_frame(self.attempts, columns, [name for name in _CODED if name in columns])
         if "score" in frame.columns:
             _refuse_scores_outside_0_to_1(frame)
         return frame
@@ -122,10 +126,25 @@ class Runs:
     def tally(self) -> pd.DataFrame:
         """The attempts counted by their labels; see :mod:`gapbench.analysis.tally`.
 
+        Runs, models and tasks come in the order of their suites: models that are asked side by side finish in any order.
+
         Raises:
             ResultsError: A part cannot be read, or a score is not within 0 to 1.
         """
-        return count_attempts(self.attempts)
+        counted = count_attempts(self.attempts)
+        models: dict[tuple[str, str], int] = {}
+        tasks: dict[tuple[str, str], int] = {}
+        for manifest in self.manifests:
+            for model in manifest.models:
+                models.setdefault((manifest.run_id, model.id), len(models))
+            for task in manifest.tasks:
+                tasks.setdefault((manifest.run_id, task.name), len(tasks))
+        runs = counted["run_id"].astype(str)
+        places = [
+            [known.get(key, len(known)) for key in zip(runs, counted[label].astype(str), strict=True)]
+            for label, known in (("task", tasks), ("model_id", models))
+        ]
+        return counted.iloc[np.lexsort(places)].reset_index(drop=True)
 
     def model_frame(self, model_id: str) -> pd.DataFrame:
         """Return the attempts of one model, in the order written, with :data:`MODEL_COLUMNS`.
@@ -140,11 +159,25 @@ class Runs:
         frame = kept.pop(model_id, None)
         if frame is None:
             _ = self.tally  # It refuses scores that are none.
-            frame = read_frame(self.attempts, MODEL_COLUMNS, ("sample_id", "cluster_id"), model_id=model_id)
+            columns = (*MODEL_COLUMNS, *self._design_columns)
+            frame = read_frame(self.attempts, columns, ("sample_id", "cluster_id"), model_id=model_id)
             while kept and sum(map(len, kept.values())) + len(frame) > MAX_KEPT_ROWS:
                 kept.pop(next(iter(kept)))
         kept[model_id] = frame
         return frame
+
+    @cached_property
+    def applied_weights(self) -> AppliedWeights:
+        """What figures count.
+
+        Raises:
+            ResultsError: The traffic is asked for and is not known; see :func:`apply_weights`.
+        """
+        return apply_weights(self.attempts, self.weighting)
+
+    @property
+    def _design_columns(self) -> tuple[str, ...]:
+        return DESIGN_COLUMNS if self.applied_weights.is_traffic else ()
 
     @cached_property
     def _model_frames(self) -> dict[str, pd.DataFrame]:

@@ -158,11 +158,13 @@ def fetch_command(
 def cancel_command(run: Path, out: Path, *, allow_code: bool) -> int:
     """Ask the vendors to end the batches of RUN. What is answered by then can be fetched, and is charged.
 
-    What is not answered stays unsent until `bench run --resume RUN`.
+    What is not answered stays unsent until `bench run --resume RUN`. A batch that can never be read is given up. Exits 1 if a
+    batch could not be cancelled, or may exist and is not confirmed yet.
     """
     from gapbench.commands.storage_paths import display_path
-    from gapbench.errors import SetupError
-    from gapbench.execution.batches.batch_status import cancel_batches
+    from gapbench.errors import RunnerError, SetupError
+    from gapbench.execution.batches.batch_cancelling import cancel_batches
+    from gapbench.execution.batches.settings import BatchSettings
     from gapbench.execution.event_loop import run_on_event_loop
     from gapbench.store import RunWriter
     from gapbench.store.batch_journal import BatchJournal, batches_out
@@ -179,15 +181,22 @@ def cancel_command(run: Path, out: Path, *, allow_code: bool) -> int:
             raise SetupError(f"{record.model_id}: {problem}")
     with RunWriter(folder):
         journal = BatchJournal.open(folder)
+        is_done = True
         for model in models.values():
             if journal.out_of(model.id):
                 runner = runners[model.id]
-                for line in run_on_event_loop(cancel_batches(journal, model, runner)):
-                    click.echo(line)
+                try:
+                    is_done &= run_on_event_loop(
+                        cancel_batches(journal, model, runner, BatchSettings().settle_s, click.echo)
+                    )
+                except (SetupError, RunnerError) as exc:
+                    # The batches of the other models are cancelled all the same.
+                    is_done = False
+                    click.echo(f"{model.id}: not cancelled: {exc}", err=True)
         left = len([record for record in journal.records.values() if record.is_out])
     if left:
         click.echo(f"Read what was answered by now with:\n  bench batch fetch {display_path(folder)}")
-    return 0
+    return 0 if is_done else 1
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from gapbench.commands.options import json_option, out_option
+from gapbench.commands.options import json_option, out_option, weights_option
 from gapbench.commands.output_file import write_output_file
 from gapbench.commands.price_options import PriceOptions, price_options
 from gapbench.commands.storage_paths import RunPath, find_run_or_baseline
 from gapbench.commands.webhook import notify, webhook_address, webhook_options
+
+if TYPE_CHECKING:
+    from gapbench.analysis.weighting import Weighting
 
 
 @click.command(
@@ -41,6 +45,7 @@ Exit codes: 0 pass, 1 broken (part of the baseline could not be checked, or the 
 )
 @webhook_options
 @out_option
+@weights_option
 @price_options
 @json_option
 def compare_command(
@@ -52,6 +57,7 @@ def compare_command(
     webhook: str | None,
     webhook_format: str,
     out: Path,
+    weighting: Weighting | None,
     *,
     prices: PriceOptions,
     as_json: bool,
@@ -68,7 +74,9 @@ def compare_command(
 
     address = webhook_address(webhook)
     parsed = [RegressionRule.parse(rule) for rule in rules or DEFAULT_RULES]
-    before, after = prices.read_pair([find_run_or_baseline(out, base)], [find_run_or_baseline(out, new)])
+    before, after = prices.read_pair(
+        [find_run_or_baseline(out, base)], [find_run_or_baseline(out, new)], weighting
+    )
     comparison = compare_runs(before, after, parsed)
     if junit is not None:
         write_output_file(junit, regression.comparison_junit(comparison))

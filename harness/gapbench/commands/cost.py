@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from gapbench.commands.options import json_option, runs_argument
+from gapbench.commands.options import json_option, runs_argument, weights_option
 from gapbench.commands.price_options import PriceOptions, price_options
 from gapbench.commands.run_folders import resolve_run_folders
+
+if TYPE_CHECKING:
+    from gapbench.analysis.weighting import Weighting
 
 
 @click.command(
@@ -28,17 +32,23 @@ Examples:
     metavar="CONDITION",
     help="Price it again: batch, flex, priority, uncached, or cached=SHARE. Repeatable.",
 )
+@weights_option
 @price_options
 @json_option
 def cost_command(
-    runs: tuple[Path, ...], questions: tuple[str, ...], *, prices: PriceOptions, as_json: bool
+    runs: tuple[Path, ...],
+    questions: tuple[str, ...],
+    weighting: Weighting | None,
+    *,
+    prices: PriceOptions,
+    as_json: bool,
 ) -> None:
     """Cost per task and per correct task of RUNS, with the price book applied on reading."""
     from gapbench.analysis.cost.what_if import what_if
     from gapbench.report.results import load_results
     from gapbench.store.json_records import records
 
-    results = load_results(prices.read_runs(resolve_run_folders(runs)))
+    results = load_results(prices.read_runs(resolve_run_folders(runs), weighting=weighting))
     answers = [what_if(results.runs, question) for question in questions]
     if as_json:
         document = results.cost.to_json()

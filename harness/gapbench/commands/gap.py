@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from gapbench.commands.options import Finite, json_option, runs_argument
+from gapbench.commands.options import Finite, json_option, runs_argument, weights_option
 from gapbench.commands.price_options import PriceOptions, price_options
 from gapbench.commands.run_folders import resolve_run_folders
+
+if TYPE_CHECKING:
+    from gapbench.analysis.weighting import Weighting
 
 
 @click.command(
@@ -30,12 +34,14 @@ Examples:
     "--all-pairs", is_flag=True, help="Every closed model against every open one, in every category."
 )
 @click.option("--against", metavar="MODEL", help="Every other model, open or closed, against this one.")
+@weights_option
 @price_options
 @json_option
 def gap_command(
     runs: tuple[Path, ...],
     margin: float | None,
     against: str | None,
+    weighting: Weighting | None,
     *,
     all_pairs: bool,
     prices: PriceOptions,
@@ -47,7 +53,7 @@ def gap_command(
 
     if all_pairs and against is not None:
         raise InputError(f"--all-pairs and --against {against} ask for different tables; give one of them")
-    read_runs = prices.read_runs(resolve_run_folders(runs))
+    read_runs = prices.read_runs(resolve_run_folders(runs), weighting=weighting)
     table = gap(read_runs, margin_points=margin, all_pairs=all_pairs, against=against)
     if as_json:
         click.echo(json.dumps(table.to_json()))

@@ -92,6 +92,12 @@ book_option = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder with evidence.csv and evidence_sources.csv.  [default: the packaged files]",
 )
+weights_option = click.option(
+    "--weights",
+    "weighting",
+    type=click.Choice(("traffic", "equal")),
+    help="Count the requests that the items stand for, or each item once.  [default: traffic if all items have weights]",
+)
 volume_option = click.option(
     "--volume",
     metavar="VOLUME",

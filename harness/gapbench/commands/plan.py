@@ -127,7 +127,14 @@ def plan_command(
         power = power_json(plan_power(setup, assumed), assumed, setup.plan.margin_points)
         cells = describe_plan(setup.plan)
         time = expect_time(setup.plan, assumed.reply_time).to_json()
-        told = {"suite": setup.plan.suite, "cells": cells, "bounds": bounds, "power": power, "time": time}
+        told = {
+            "suite": setup.plan.suite,
+            "cells": cells,
+            "bounds": bounds,
+            "power": power,
+            "time": time,
+            "notes": list(setup.plan.notes),
+        }
         click.echo(json.dumps(told))
         return
     from rich.console import Console
@@ -168,6 +175,8 @@ def print_plan(setup: RunSetup, console: Console, assumed: PowerAssumptions | No
         names = ("model", "weights", "runner", "task", "load", "samples")
         cells.add_row(*(str(row[name]) for name in names), count)
     console.print(cells)
+    for note in plan.notes:
+        console.print(note, markup=False, highlight=False, soft_wrap=True)
     changes: dict[str, list[str]] = {}
     cells_and_searches: list[Cell | PlannedSearch] = [*plan.cells, *plan.searches]
     for cell in cells_and_searches:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,6 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from gapbench.analysis.frames import Runs
+    from gapbench.analysis.weighting import Weighting
 
 T = TypeVar("T")
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -53,12 +54,18 @@ class PriceOptions:
     settings: tuple[str, ...] = ()
     suite: Path | None = None
 
-    def read_runs(self, folders: Sequence[Path], columns: Collection[str] | None = None) -> Runs:
+    def read_runs(
+        self,
+        folders: Sequence[Path],
+        columns: Collection[str] | None = None,
+        weighting: Weighting | None = None,
+    ) -> Runs:
         """Return runs with these prices.
 
         Args:
             folders: The run folders.
             columns: See :func:`gapbench.analysis.frames.load_runs`.
+            weighting: See :class:`gapbench.analysis.frames.Runs`.
 
         Raises:
             InputError: A price names no model of the runs, or no key of a cost.
@@ -68,10 +75,18 @@ class PriceOptions:
         from gapbench.analysis.frames import load_runs
 
         settings = [PriceSetting.parse(text) for text in self.settings]
-        return change_prices(load_runs(folders, columns=columns), settings, self.suite)
+        runs = change_prices(load_runs(folders, columns=columns), settings, self.suite)
+        return replace(runs, weighting=weighting)
 
-    def read_pair(self, base: Sequence[Path], new: Sequence[Path]) -> tuple[Runs, Runs]:
+    def read_pair(
+        self, base: Sequence[Path], new: Sequence[Path], weighting: Weighting | None = None
+    ) -> tuple[Runs, Runs]:
         """Return two groups of runs with these prices. A model need be in one of them only.
+
+        Args:
+            base: The run folders of the first group.
+            new: Those of the second.
+            weighting: See :class:`gapbench.analysis.frames.Runs`.
 
         Raises:
             InputError: A price names no model of either, or no key of a cost.
@@ -89,7 +104,7 @@ class PriceOptions:
             )
             for runs in (before, after)
         )
-        return first, second
+        return replace(first, weighting=weighting), replace(second, weighting=weighting)
 
 
 def price_options(command: Callable[..., T]) -> Callable[..., T]:

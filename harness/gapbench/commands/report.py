@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gapbench.commands.options import json_option, runs_argument, volume_option
+from gapbench.commands.options import json_option, runs_argument, volume_option, weights_option
 from gapbench.commands.output_file import write_output_file
 from gapbench.commands.price_options import PriceOptions, price_options
 from gapbench.commands.run_folders import resolve_run_folders
@@ -17,6 +17,7 @@ from gapbench.commands.run_folders import resolve_run_folders
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from gapbench.analysis.weighting import Weighting
     from gapbench.report.results import ResultTables
 
 
@@ -48,6 +49,7 @@ Examples:
     "--plots", type=click.Path(path_type=Path, file_okay=False), help="Write each plot as SVG and PNG here."
 )
 @click.option("--errors", is_flag=True, help="List failures by model and kind, with an example of each.")
+@weights_option
 @price_options
 @json_option
 def report_command(
@@ -59,6 +61,7 @@ def report_command(
     csv: Path | None,
     parquet: Path | None,
     plots: Path | None,
+    weighting: Weighting | None,
     *,
     errors: bool,
     prices: PriceOptions,
@@ -68,7 +71,7 @@ def report_command(
     from gapbench.errors import InputError
     from gapbench.report.results import load_results
 
-    results = load_results(prices.read_runs(resolve_run_folders(runs)))
+    results = load_results(prices.read_runs(resolve_run_folders(runs), weighting=weighting))
     if errors:
         _print_failures(results)
         return

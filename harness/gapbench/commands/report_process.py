@@ -9,6 +9,7 @@ Run as ``python -P -m gapbench.commands.report_process FD``, where FD is one end
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -19,6 +20,7 @@ from types import TracebackType
 from typing import Self
 
 from gapbench.cpus import usable_cpus
+from gapbench.execution.attempts import gc_tuning
 
 
 class ReportProcess:
@@ -32,6 +34,8 @@ class ReportProcess:
         self._ready, ready = os.pipe()
         # The child runs this very code, wherever it was imported from, and nothing from the current folder.
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        # Its matrices are small: the threads of OpenBLAS only spin, for a quarter of a second of CPU time.
+        environment.setdefault("OPENBLAS_NUM_THREADS", "1")
         # In its own process group, Ctrl-C does not reach it: the report is still made after an interruption.
         with theirs:
             self._process = Popen(
@@ -106,6 +110,7 @@ def main(descriptor: int, ready: int) -> None:
         # While it is paused it cannot notice that its parent was killed: PR_SET_PDEATHSIG.
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
     os.close(ready)
+    gc.set_threshold(*gc_tuning.GC_THRESHOLDS)  # as in `cli.main`: imports leave little garbage
     from rich.console import Console
 
     import gapbench.report.html

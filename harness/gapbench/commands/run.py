@@ -185,7 +185,7 @@ def run_command(
         refuse_unscorable,
         refuse_unsure,
     )
-    from gapbench.execution.run_suite import execute_run, refuse_unreachable_cache
+    from gapbench.execution.run_suite import describe_unused_cache, execute_run, refuse_unreachable_cache
     from gapbench.execution.setup import Selection, build_run_setup, enforce_data_policy
 
     refuse_shard_options(shard, resume=resume, until_sure=until_sure)
@@ -233,7 +233,8 @@ def run_command(
     if selection.until_sure:
         refuse_unsure(setup)
     refuse_unpriced(setup, max_usd)
-    for note in refuse_unscorable(setup) if previous is None else ():
+    notes = refuse_unscorable(setup) if previous is None else ()
+    for note in (*notes, *describe_unused_cache(setup, cache)):
         console.print(f"Note: {note}", markup=False, highlight=False, soft_wrap=True)
     refuse_broken_tools(setup)
     changes = confirm_changes(setup, previous, console, accept=accept_changes, ask=not yes)

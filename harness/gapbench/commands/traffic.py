@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gapbench.commands.options import json_option
+from gapbench.commands.traffic_sample import sample_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 Examples:
   bench traffic import litellm.jsonl
   bench traffic import 'logs/*.jsonl.gz' s3://BUCKET/langfuse/ --out traffic.parquet
-  bench traffic audit traffic.parquet""",
+  bench traffic audit traffic.parquet
+  bench traffic sample traffic.parquet -n 400 --out my-suite.yaml""",
 )
 def traffic_command() -> None:
     """Read the logs of the requests that you send today, and see what they are."""
@@ -152,6 +154,9 @@ def audit_command(tables: tuple[Path, ...], md: Path | None, html: Path | None, 
     for table in traffic.audit_tables(audit):
         console.print()
         console.print(render_table(table))
+
+
+traffic_command.add_command(sample_command)
 
 
 def describe_import(report: ImportReport) -> Iterator[str]:

@@ -194,7 +194,7 @@ class ModelSession:
                 )  # fmt: skip
             finally:
                 meter.stop()
-        cache = open_response_cache(policies.cache, self._notify)
+        cache = open_response_cache(policies.cache, self._notify, stop_signal)
         sender = RequestSender(cell, self.runner, policies.timeouts, meter, deliver, admission, cache=cache)
         price = usage_pricer(self.runner, self.model)
         episodes = EpisodeSender(sender, price, self._open_conversation, ask_user)

@@ -128,6 +128,24 @@ def refuse_unreachable_cache(setup: RunSetup, cache: CachePlace | None) -> None:
         check_reachable(place)
 
 
+def describe_unused_cache(setup: RunSetup, cache: CachePlace | None) -> list[str]:
+    """Return a sentence that names the loads that do not use the cache; nothing if there is no cache, or all use it.
+
+    Args:
+        setup: The run.
+        cache: Where answers are kept. None: where the suite says, if it does.
+    """
+    loads = {cell.load.description: cell.load.is_timed for cell in setup.plan.cells}
+    timed = [name for name, is_timed in loads.items() if is_timed]
+    if not timed or (cache or setup.suite.cache_place) is None:
+        return []
+    if len(timed) < len(loads):
+        return [
+            f"the cache is not used under {', '.join(timed)}: a load that measures time asks every question again"
+        ]
+    return ["the cache is not used: every load of this run measures time, and asks every question again"]
+
+
 @contextlib.contextmanager
 def _without_empty_folder(folder: Path, *, is_resumed: bool) -> Iterator[None]:
     """Remove the folder of a new run that could not begin, so that no list of runs has it."""

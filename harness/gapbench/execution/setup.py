@@ -21,6 +21,7 @@ from gapbench.scoring.task_scorer import make_task_scorer
 from gapbench.suite.data_policy import refuse_private_tasks
 from gapbench.suite.documents.addresses import validate_address
 from gapbench.suite.plan import Plan, build_plan
+from gapbench.suite.replay import Replay, open_replay
 from gapbench.suite.shards import shard_of
 from gapbench.suite.suite import Suite, load_suite
 from gapbench.suite.tasks.task import Task
@@ -146,7 +147,8 @@ def build_run_setup(selection: Selection) -> RunSetup:
         suite.refuse_programs()
     models = choose_batched(suite, _select_models(suite, selection.models), wants_all=selection.batch)
     closed_models = [model.id for model in models if model.weights == "closed"]
-    tasks = _select_tasks(suite, selection, closed_models)
+    replays = _open_replays(suite, selection)
+    tasks = _select_tasks(suite, selection, closed_models, [replay.task.name for replay in replays])
     for task in tasks:
         make_task_scorer(task)
     plan = build_plan(
@@ -161,9 +163,12 @@ def build_run_setup(selection: Selection) -> RunSetup:
         loads=[
             load
             for document in suite.loads
+            if not document.brings_requests
             for load in document.to_loads(suite.path.parent, is_one_of_several=len(suite.loads) > 1)
         ],
         searches=[search for document in suite.loads if (search := document.to_search()) is not None],
+        replays=[(load, replay.task) for replay in replays for load in replay.loads],
+        notes=[note for replay in replays for note in replay.notes],
     )
     plan = replace(plan, users=find_users(suite, tasks, models))
     refuse_adaptive(suite, plan)
@@ -308,7 +313,26 @@ def make_ad_hoc_model(runner: str, name: str, url: str | None) -> Model:
     return replace(model, base_url=addresses[0], replicas=replicas) if addresses else model
 
 
-def _select_tasks(suite: Suite, selection: Selection, closed_models: Sequence[str]) -> list[Task]:
+def _open_replays(suite: Suite, selection: Selection) -> list[Replay]:
+    """Return the replays of traffic that are selected.
+
+    Raises:
+        DocumentError: A table cannot be read.
+    """
+    return [
+        open_replay(document, suite.path.parent, suite.seed, selection.limit)
+        for document in suite.loads
+        if document.brings_requests
+        and (not selection.tasks or document.to_loads()[0].name in selection.tasks)
+    ]
+
+
+def _select_tasks(
+    suite: Suite, selection: Selection, closed_models: Sequence[str], replays: Sequence[str]
+) -> list[Task]:
+    """Return the suite's tasks that are selected; ``replays`` are the names of the selected replays, which have their own."""
+    if selection.tasks and set(selection.tasks) <= set(replays):
+        return []
     tasks = suite.load_tasks(
         only=selection.tasks,
         limit=selection.limit,
@@ -319,9 +343,10 @@ def _select_tasks(suite: Suite, selection: Selection, closed_models: Sequence[st
     known = [task.name for task in tasks] + [
         task.external_scorer.name for task in tasks if task.external_scorer
     ]
-    unknown = [name for name in selection.tasks if name not in known]
+    unknown = [name for name in selection.tasks if name not in known and name not in replays]
     if unknown:
         names = suite.task_names()
+        names += [document.to_loads()[0].label for document in suite.loads if document.brings_requests]
         close_matches = difflib.get_close_matches(unknown[0], names, 1)
         hint = f"; did you mean {close_matches[0]!r}?" if close_matches else ";"
         msg = f"--task {unknown[0]!r} is not in {suite.path}{hint} it has: {', '.join(names)}"

@@ -77,7 +77,7 @@ class UserSession:
             seed: Seed of the back-off's jitter.
             on_given_up: See :class:`gapbench.execution.attempts.user_sender.UserSender`.
         """
-        cache = open_response_cache(self.policies.cache, self.session.notify)
+        cache = open_response_cache(self.policies.cache, self.session.notify, stop_signal)
         if cache is not None:
             self._caches.append(cache)
         sender = RequestSender(

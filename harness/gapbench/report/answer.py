@@ -220,7 +220,8 @@ def _models(answer: Answer) -> str:
     if not answer.n_pairs and answer.ladders:
         return f"{answer.closed_model} (closed) against {answer.open_model} (open), questions picked by their answers"
     shares = ", ".join(f"{formatting.format_count(count)} {name}" for name, count in counts.items())
-    weights = f" ({shares}; each request counts once)" if len(counts) > 1 else ""
+    counted = "weighted as in your traffic" if answer.weights == "traffic" else "each request counts once"
+    weights = f" ({shares}; {counted})" if len(counts) > 1 else ""
     requests = f"{formatting.format_count(answer.n_pairs)} shared requests{weights}"
     return f"{answer.closed_model} (closed) against {answer.open_model} (open), {requests}"
 

@@ -109,7 +109,13 @@ def comparison_table(comparison: Comparison) -> Table:
         COLUMNS,
         rows,
         Sections(lambda row: row["model_id"], lambda row: ((str(row["model_id"]), "headline"),), (_MODEL,)),
-        notes=(*(() if rows else ((headline, "headline"),)), *unchecked, *others, *power),
+        notes=(
+            *(() if rows else ((headline, "headline"),)),
+            *unchecked,
+            *others,
+            (comparison.weights.describe(), "dim"),
+            *power,
+        ),
         wider_hint="a wider terminal, `--md FILE` or `--json` has them",
     )
 

@@ -152,7 +152,8 @@ def _add_episodes(samples: Samples, answers: Sequence[dict[str, Any]], folders: 
     prices = {folder.name: turn_pricer(read_manifest(folder)) for folder in folders}
     for answer in shown:
         name = answer["trajectory_id"]
-        rows = turns[str(name)] if isinstance(name, str) else [answer]
+        # A single reply with calls is its own only turn, whichever attempt at it was the last.
+        rows = turns[str(name)] if isinstance(name, str) else [{**answer, "attempt": 1}]
         found = describe_episode(
             rows, endings.get(str(name)), _shorten_turn, prices.get(str(answer["run_id"]), lambda _: None)
         )

@@ -12,6 +12,7 @@ from gapbench.stats.bootstrap import (
     selection_bias,
 )
 from gapbench.stats.bradley_terry import Strengths, bradley_terry, elo_win_rate
+from gapbench.stats.negative_binomial import expected_excess, probability_at_most
 from gapbench.stats.paired import (
     CONFIDENCE,
     Difference,
@@ -44,7 +45,13 @@ from gapbench.stats.proportions import (
     wilson,
 )
 from gapbench.stats.quantiles import quantile_difference, quantile_interval
-from gapbench.stats.ratios import Quotients, compare_quotients, ratio_interval, ratio_noise
+from gapbench.stats.ratios import (
+    Quotients,
+    cluster_totals,
+    compare_quotients,
+    ratio_interval,
+    ratio_noise,
+)
 from gapbench.stats.reliability import (
     TaskMean,
     intraclass_correlation,
@@ -55,6 +62,7 @@ from gapbench.stats.reliability import (
 )
 from gapbench.stats.score_test import ScoreTest
 from gapbench.stats.slo_attainment import Crossing, TestedRate, attainment_crossing, attainment_low_bound
+from gapbench.stats.survey_design import Design, WeightedMean, weighted_mean, weighted_quantile
 
 __all__ = [
     "CONFIDENCE",
@@ -63,6 +71,7 @@ __all__ = [
     "SEED",
     "Components",
     "Crossing",
+    "Design",
     "Difference",
     "Evidence",
     "Floats",
@@ -73,15 +82,18 @@ __all__ = [
     "Strengths",
     "TaskMean",
     "TestedRate",
+    "WeightedMean",
     "attainment_crossing",
     "attainment_low_bound",
     "bradley_terry",
     "cluster_sums",
+    "cluster_totals",
     "compare_quotients",
     "dense_codes",
     "design_effect",
     "detectable_gap",
     "elo_win_rate",
+    "expected_excess",
     "holm",
     "holm_levels",
     "intraclass_correlation",
@@ -96,6 +108,7 @@ __all__ = [
     "pairs_to_decide",
     "pass_at_k",
     "pass_hat_k",
+    "probability_at_most",
     "quantile_difference",
     "quantile_interval",
     "ratio_interval",
@@ -107,5 +120,7 @@ __all__ = [
     "selection_bias",
     "shift",
     "variance_components",
+    "weighted_mean",
+    "weighted_quantile",
     "wilson",
 ]

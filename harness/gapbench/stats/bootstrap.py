@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 
 from gapbench.stats.proportions import Floats, Ints, dense_codes
+from gapbench.stats.survey_design import Design
 
 RESAMPLES = 10_000
 SEED = 20_260_226
 _CHUNK_DRAWS = 4_000_000
 _FEW_KINDS = 512
+_CHEAP_KINDS = 32
+"""So few counts are drawn as fast as their limiting normal distribution."""
 MANY_ROWS = 20_000
 """From this many rows on, sums of draws come from their limiting normal distribution, unless rows are too skewed."""
 _SKEW = 0.05
@@ -22,7 +25,7 @@ def resample_sums(columns: Floats, resamples: int, seed: int = SEED) -> Floats:
     """Return column sums of ``resamples`` draws of rows with replacement, shape (resamples, columns).
 
     Identical rows are drawn as one multinomial count. For 0/1 scores this covers all rows, and gives the same
-    distribution for a thousandth of the work. From 20,000 mostly distinct rows on, the sums are drawn from their
+    distribution for a thousandth of the work. From 20,000 rows of more than 32 kinds on, the sums are drawn from their
     limiting normal distribution, provided that no column's skewness over the square root of the number of rows is above
     0.05 (Edgeworth's first term, Hall, The Bootstrap and Edgeworth Expansion (1992), 2.2).
     """
@@ -30,10 +33,13 @@ def resample_sums(columns: Floats, resamples: int, seed: int = SEED) -> Floats:
     # SFC64 is the fastest of numpy's generators, and the draws are most of the work.
     rng = np.random.Generator(np.random.SFC64(seed))
     kinds, counts = _kinds(columns)
-    if len(kinds) <= _FEW_KINDS:
+    has_limit = (
+        rows >= MANY_ROWS and len(kinds) > _CHEAP_KINDS and _skewness(columns) <= _SKEW * math.sqrt(rows)
+    )
+    if len(kinds) <= _FEW_KINDS and not has_limit:
         draws = rng.multinomial(rows, counts / rows, size=resamples)
         return np.asarray(draws @ kinds, dtype=np.float64)
-    if rows >= MANY_ROWS and _skewness(columns) <= _SKEW * math.sqrt(rows):
+    if has_limit:
         centred = columns - columns.mean(axis=0)
         scale = np.maximum(np.sqrt(np.square(centred).mean(axis=0)), 1e-300)
         unit = centred / scale
@@ -122,6 +128,7 @@ def selection_bias(
     candidates: Floats,
     clusters: Ints,
     counted: np.ndarray[Any, np.dtype[np.bool_]] | None = None,
+    design: Design | None = None,
     *,
     resamples: int = 2_000,
     seed: int = SEED,
@@ -135,6 +142,7 @@ def selection_bias(
         candidates: Scores, one row for each item and one column for each model.
         clusters: Cluster code of each item.
         counted: The items whose mean score is judged; the model is still chosen on all items. None: all items.
+        design: Weights and strata of the items. None: each counts once.
         resamples: Bootstrap draws.
         seed: Seed of the draws.
     """
@@ -143,17 +151,45 @@ def selection_bias(
     if models < 2 or not mask.any():
         return 0.0
     codes = dense_codes(clusters)
+    if design is not None:
+        return _weighted_selection_bias(candidates, codes, mask, design, resamples, seed)
     columns = [*(np.bincount(codes, candidates[:, k]) for k in range(models)), np.bincount(codes)]
     if counted is not None:
         some, groups = codes[mask], len(columns[0])
         columns += [np.bincount(some, candidates[mask, k], groups) for k in range(models)]
         columns.append(np.bincount(some, minlength=groups))
     draws = resample_sums(np.stack(columns, axis=1).astype(np.float64), resamples, seed)
+    return _mean_excess(draws, candidates[mask].mean(axis=0))
+
+
+def _weighted_selection_bias(
+    candidates: Floats,
+    codes: Ints,
+    mask: np.ndarray[Any, np.dtype[np.bool_]],
+    design: Design,
+    resamples: int,
+    seed: int,
+) -> float:
+    values = [*candidates.T, np.ones(len(codes))]
+    values += [np.where(mask, part, 0.0) for part in values]
+    columns = [np.bincount(codes, design.contributions(part, codes)) for part in values]
+    draws = resample_sums(np.stack(columns, axis=1).astype(np.float64), resamples, seed)
+    judged = design.take(mask)
+    return _mean_excess(draws, np.array([judged.mean(column) for column in candidates[mask].T]))
+
+
+def _mean_excess(draws: Floats, observed: Floats) -> float:
+    """Return the mean excess of the chosen model's score in the draws over its score in the data.
+
+    Args:
+        draws: For each draw the models' sums and the number of items, then the same of the items that are judged.
+        observed: Mean score of each model over the judged items.
+    """
+    models = len(observed)
     best = (draws[:, :models] / draws[:, models : models + 1]).argmax(axis=1)
     judged = draws[:, -models - 1 :]
     # A resample without any counted item says nothing about them.
     has_items = judged[:, models] > 0
     means = judged[has_items, :models] / judged[has_items, models:]
     best = best[has_items]
-    observed = candidates[mask].mean(axis=0)
     return max(0.0, float((means[np.arange(len(best)), best] - observed[best]).mean())) if len(best) else 0.0

@@ -12,8 +12,9 @@ from scipy import special
 from gapbench.stats.bootstrap import RESAMPLES, SEED, resample_sums
 from gapbench.stats.power import MIN_CLUSTERS, ROUNDS, required_pairs, round_up
 from gapbench.stats.proportions import Floats, Ints, cluster_sums, robust_variance
-from gapbench.stats.score_test import ScoreTest
+from gapbench.stats.score_test import ScoreTest, WeightedScoreTest
 from gapbench.stats.studentised_test import StudentisedTest
+from gapbench.stats.survey_design import Design
 
 CONFIDENCE = 0.95
 """Confidence of an interval that is not corrected for several tests."""
@@ -52,8 +53,8 @@ class Difference:
         standard_error: Cluster-robust. 0 if all clusters show the same difference.
         n_pairs: Number of pairs.
         n_clusters: Number of clusters.
-        method: Method of the interval: ``score``, ``bootstrap-t`` or ``quantile``.
-        test: Test of the p-value: ``score``, ``bootstrap-t`` or ``bootstrap``.
+        method: Method of the interval: ``score``, ``bootstrap-t``, ``quantile``, or with weights ``linearised``.
+        test: Test of the p-value: ``score``, ``bootstrap-t``, ``bootstrap`` or ``t``.
         evidence: The test behind the p-value and the intervals, before ``offset`` is added.
         offset: What :func:`shift` added to the estimate.
     """
@@ -79,7 +80,13 @@ class Difference:
 
 
 def paired_difference(
-    first: Floats, second: Floats, clusters: Ints, *, resamples: int = RESAMPLES, seed: int = SEED
+    first: Floats,
+    second: Floats,
+    clusters: Ints,
+    design: Design | None = None,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
 ) -> Difference:
     """Return the mean of ``first - second`` over pairs with its 95 % interval.
 
@@ -87,10 +94,14 @@ def paired_difference(
     (:class:`gapbench.stats.score_test.ScoreTest`) and its inversion. Otherwise it is a studentised cluster bootstrap
     (Cameron, Gelbach and Miller, Rev. Econ. Stat. 90 (2008) 414).
 
+    With weights, estimate and standard error are those of :meth:`gapbench.stats.survey_design.Design.estimate`. The test is
+    then the score test with the effective number of pairs, or for partial credit Student's t.
+
     Args:
         first: Scores in 0 to 1.
         second: Scores of the same items.
         clusters: Cluster code of each item; items of one cluster are resampled together.
+        design: Weights and strata of the items. None: each counts once.
         resamples: Bootstrap draws.
         seed: Seed of the draws.
 
@@ -108,6 +119,10 @@ def paired_difference(
             msg = f"scores are 0 to 1; found {float(scores.min()):g} to {float(scores.max()):g}"
             raise ValueError(msg)
     difference = np.round(first - second, _DECIMALS)
+    if design is not None:
+        return _weighted_difference(
+            difference, clusters, design, is_binary=_is_binary(first) and _is_binary(second)
+        )
     sums, sizes = cluster_sums(difference, clusters)
     estimate = float(np.round(difference.mean(), _DECIMALS))
     error = math.sqrt(robust_variance(sums - estimate * sizes, n))
@@ -151,6 +166,35 @@ def paired_difference(
         "bootstrap-t",
         "bootstrap-t",
         test,
+    )
+
+
+def _weighted_difference(
+    difference: Floats, clusters: Ints, design: Design, *, is_binary: bool
+) -> Difference:
+    found = design.estimate(difference, clusters)
+    error = found.standard_error
+    sums, _ = cluster_sums(difference, clusters)
+    differing = np.count_nonzero(np.abs(sums) > 10.0**-_DECIMALS)
+    test: Evidence
+    if is_binary or differing < FEW_DISCORDANT or not error:
+        spread = design.mean(difference**2) - found.mean**2
+        effective = spread / error**2 if error else found.effective
+        if differing < FEW_DISCORDANT:
+            # Which weights so few have is chance: the variance is as likely far too small as too large.
+            effective = min(effective, found.effective)
+        test = WeightedScoreTest(
+            difference, design.weights, effective=effective, degrees=found.degrees, error=error
+        )
+        method = "score"
+    else:
+        test = StudentisedTest(found.mean, error, found.degrees, None, -1.0, 1.0)
+        method = "linearised"
+    outer = test.interval(CONFIDENCE)
+    inner = outer if differing < FEW_DISCORDANT else test.interval(INNER)
+    name = "score" if method == "score" else "t"
+    return Difference(
+        found.mean, *outer, *inner, test.p_value(), error, len(difference), found.clusters, method, name, test
     )
 
 

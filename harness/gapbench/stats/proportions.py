@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+if TYPE_CHECKING:
+    from gapbench.stats.survey_design import Design
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.signedinteger[Any]]
+
+
+FEW_WEIGHTED = 10
+"""With fewer scores that differ from the others, which weights they have is chance, and so is the linearised variance."""
 
 
 class Interval(NamedTuple):
@@ -45,12 +52,24 @@ def _wilson(share: float, n: float, z: float) -> Interval:
     return Interval(low, high)
 
 
-def mean_interval(values: Floats, clusters: Ints, confidence: float = 0.95) -> Interval:
+def mean_interval(
+    values: Floats, clusters: Ints, confidence: float = 0.95, design: Design | None = None
+) -> Interval:
     """Return Wilson's interval of the mean of scores in 0 to 1, with the effective number of items.
 
     The effective number is p(1-p) over the cluster-robust variance of the mean. It is at most the number of items, unless
     there is partial credit, which can vary less than right and wrong answers. The critical value is Student's, with one
     degree of freedom less than clusters. If all scores are equal, the effective number is that of the clusters.
+
+    With weights, mean and variance are those of :meth:`gapbench.stats.survey_design.Design.estimate` (for shares Korn and
+    Graubard, Surv. Methodol. 24 (1998) 193). If few scores differ from the others, the effective number is at most that of
+    the weights.
+
+    Args:
+        values: Scores in 0 to 1.
+        clusters: Cluster code of each item.
+        confidence: Nominal coverage.
+        design: Weights and strata of the items. None: each counts once.
 
     Raises:
         ValueError: A score is outside 0 to 1.
@@ -61,6 +80,8 @@ def mean_interval(values: Floats, clusters: Ints, confidence: float = 0.95) -> I
     if not (values.min() >= 0 and values.max() <= 1):
         msg = f"scores are 0 to 1; found {float(values.min()):g} to {float(values.max()):g}"
         raise ValueError(msg)
+    if design is not None:
+        return _weighted_interval(values, clusters, confidence, design)
     share = float(values.mean())
     sums, sizes = cluster_sums(values - share, clusters)
     variance = robust_variance(sums, n)
@@ -71,6 +92,19 @@ def mean_interval(values: Floats, clusters: Ints, confidence: float = 0.95) -> I
     if ((values == 0) | (values == 1)).all():
         effective = min(float(n), effective)
     return _wilson(share, effective, float(special.stdtrit(len(sizes) - 1, 0.5 + confidence / 2)))
+
+
+def _weighted_interval(values: Floats, clusters: Ints, confidence: float, design: Design) -> Interval:
+    found = design.estimate(values, clusters)
+    spread = found.mean * (1 - found.mean)
+    if found.standard_error <= 0 or spread <= 0:
+        return wilson(found.mean, found.effective, confidence)
+    # Strata can make it more than the number of items.
+    effective = spread / found.standard_error**2
+    right = values > 0.5
+    if min(int(right.sum()), int((~right).sum())) < FEW_WEIGHTED:
+        effective = min(effective, found.effective)
+    return _wilson(found.mean, effective, float(special.stdtrit(found.degrees, 0.5 + confidence / 2)))
 
 
 def cluster_sums(values: Floats, clusters: Ints) -> tuple[Floats, Floats]:

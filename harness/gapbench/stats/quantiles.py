@@ -9,12 +9,25 @@ from scipy import special
 
 from gapbench.stats.bootstrap import SEED
 from gapbench.stats.paired import CONFIDENCE, INNER, Difference
-from gapbench.stats.proportions import Floats, Interval, Ints, cluster_sums, dense_codes, robust_variance
+from gapbench.stats.proportions import (
+    FEW_WEIGHTED,
+    Floats,
+    Interval,
+    Ints,
+    cluster_sums,
+    dense_codes,
+    robust_variance,
+)
 from gapbench.stats.studentised_test import StudentisedTest
+from gapbench.stats.survey_design import Design
 
 
 def quantile_interval(
-    values: Floats, share: float, confidence: float = 0.95, clusters: Ints | None = None
+    values: Floats,
+    share: float,
+    confidence: float = 0.95,
+    clusters: Ints | None = None,
+    design: Design | None = None,
 ) -> Interval:
     """Return an interval of a quantile from order statistics, without assumptions on the distribution.
 
@@ -28,6 +41,7 @@ def quantile_interval(
         share: The quantile, 0 to 1.
         confidence: Nominal coverage.
         clusters: Cluster code of each value. None means independent values.
+        design: Weights and strata of the values, with clusters. None: each counts once.
 
     Returns:
         A bound is None if there are too few values for it, such as the upper bound of the 95th percentile of fewer than
@@ -38,33 +52,46 @@ def quantile_interval(
         return Interval(None, None)
     effective = n
     if clusters is not None:
-        effective, confidence = _effective_values(values, share, confidence, clusters)
+        effective, confidence = _effective_values(values, share, confidence, clusters, design)
     tail = (1 - confidence) / 2
     below = _binomial_quantile(tail, effective, share)
     above = _binomial_quantile(1 - tail, effective, share)
-    ordered, scale = np.sort(values), n / effective
+    ordered, scale = values if design is not None else np.sort(values), n / effective
     low = high = None
     if below > 0:
         # Between two order statistics, as far as the wanted tail lies between theirs.
         least, most = special.bdtr([below - 1, below], effective, share)
-        low = _value_at(ordered, (below - 1 + (tail - least) / (most - least)) * scale)
+        low = _value_at(ordered, (below - 1 + (tail - least) / (most - least)) * scale, design)
     if above < effective:
         least, most = special.bdtr([above - 1, above], effective, share) if above else (0.0, 1.0)
-        high = _value_at(ordered, (above - (most - 1 + tail) / (most - least)) * scale)
+        high = _value_at(ordered, (above - (most - 1 + tail) / (most - least)) * scale, design)
     return Interval(low, high)
 
 
-def _value_at(ordered: Floats, rank: float) -> float:
-    """Return the value at a fractional rank, counted from 0."""
+def _value_at(ordered: Floats, rank: float, design: Design | None) -> float:
+    """Return the value at a fractional rank, counted from 0; with a design ``ordered`` are its values as they are."""
     rank = min(max(rank, 0.0), float(len(ordered) - 1))
+    if design is not None:
+        return design.quantile(ordered, rank / max(len(ordered) - 1, 1))
     below = math.floor(rank)
     above = min(below + 1, len(ordered) - 1)
     return float(ordered[below] + (ordered[above] - ordered[below]) * (rank - below))
 
 
-def _effective_values(values: Floats, share: float, confidence: float, clusters: Ints) -> tuple[int, float]:
+def _effective_values(
+    values: Floats, share: float, confidence: float, clusters: Ints, design: Design | None
+) -> tuple[int, float]:
     """Return the effective number of values, and the confidence that makes up for the few clusters it is known from."""
     n, codes = len(values), dense_codes(clusters)
+    if design is not None:
+        is_below = values <= design.quantile(values, share)
+        found = design.estimate(is_below.astype(np.float64), codes)
+        error, below = found.standard_error, found.mean
+        known = below * (1 - below) / error**2 if error else found.effective
+        if min(int(is_below.sum()), int((~is_below).sum())) < FEW_WEIGHTED:
+            known = min(known, found.effective)
+        t = float(special.stdtrit(found.degrees, 0.5 + confidence / 2))
+        return max(1, round(known)), 2 * float(special.ndtr(t)) - 1
     groups = int(codes.max()) + 1
     if groups == n:
         return n, confidence
@@ -86,15 +113,24 @@ def _binomial_quantile(level: float, n: int, share: float) -> int:
 
 
 def quantile_difference(
-    first: Floats, second: Floats, clusters: Ints, share: float, *, resamples: int = 2_000, seed: int = SEED
+    first: Floats,
+    second: Floats,
+    clusters: Ints,
+    share: float,
+    design: Design | None = None,
+    *,
+    resamples: int = 2_000,
+    seed: int = SEED,
 ) -> Difference:
     """Return the difference of one quantile of two paired samples, first minus second.
 
     Below 1,500 pairs the standard error is a quarter of the spread between the 2.5 and 97.5 % quantiles of a cluster
     bootstrap, which a heavy tail does not inflate as it does the standard deviation. Above, it comes from the influence
     functions of the quantiles, summed over clusters, with densities from order-statistic intervals (Woodruff, J. Am.
-    Stat. Assoc. 47 (1952) 635). Interval and p-value are Student's.
+    Stat. Assoc. 47 (1952) 635), as it does with weights (``design``). Interval and p-value are Student's.
     """
+    if design is not None:
+        return _weighted_quantile_difference(first, second, clusters, share, design)
     n = len(first)
     if n < 1_500:
         observed = float(np.quantile(first, share) - np.quantile(second, share))
@@ -130,6 +166,42 @@ def quantile_difference(
         "bootstrap" if n < 1_500 else "t",
         test,
     )
+
+
+def _weighted_quantile_difference(
+    first: Floats, second: Floats, clusters: Ints, share: float, design: Design
+) -> Difference:
+    (middle, influence), (other, others) = (
+        _weighted_influence(values, clusters, share, design) for values in (first, second)
+    )
+    rounding = 1e-12 * float(max(np.abs(first).max(), np.abs(second).max()))
+    observed = 0.0 if abs(middle - other) <= rounding else middle - other
+    found = design.estimate(influence - others, clusters)
+    error = 0.0 if found.standard_error <= rounding else found.standard_error
+    test = StudentisedTest(observed, error, found.degrees)
+    return Difference(
+        observed,
+        *test.interval(CONFIDENCE),
+        *test.interval(INNER),
+        test.p_value(),
+        error,
+        len(first),
+        found.clusters,
+        "quantile",
+        "t",
+        test,
+    )
+
+
+def _weighted_influence(values: Floats, clusters: Ints, share: float, design: Design) -> tuple[float, Floats]:
+    """Return the weighted quantile, and each value's influence on it, with the density from Woodruff's interval."""
+    middle = design.quantile(values, share)
+    below = (values <= middle).astype(np.float64)
+    reach = 1.96 * max(design.estimate(below, clusters).standard_error, 1 / len(values))
+    low, high = max(share - reach, 0.0), min(share + reach, 1.0)
+    slope = (design.quantile(values, high) - design.quantile(values, low)) / (high - low)
+    influence: Floats = (share - below) * slope
+    return middle, influence
 
 
 def _unpaired_error(values: Floats, share: float) -> float:

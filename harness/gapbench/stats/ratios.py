@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +11,7 @@ from scipy import special
 
 from gapbench.stats.bootstrap import RESAMPLES, SEED
 from gapbench.stats.proportions import Floats, Interval, Ints, dense_codes
+from gapbench.stats.survey_design import Design
 
 SKEW_WIDENING = 2.0
 """How many times the second-order term of the skewness widens an interval. 1 is Hall's term for normal tails; 2 keeps the
@@ -219,7 +220,10 @@ class Quotients:
 
 
 def compare_quotients(
-    first: tuple[Floats, Floats], second: tuple[Floats, Floats], clusters: Ints
+    first: tuple[Floats, Floats],
+    second: tuple[Floats, Floats],
+    clusters: Ints,
+    design: Design | None = None,
 ) -> Quotients:
     """Return two quotients of totals and their difference, with intervals; see :class:`RatioTest`.
 
@@ -227,9 +231,9 @@ def compare_quotients(
         first: Numerator and denominator of each item, such as dollars and scores.
         second: The same for the other model.
         clusters: Cluster code of each item.
+        design: Weights and strata of the items. None: each counts once.
     """
-    codes = dense_codes(clusters)
-    totals = np.stack([np.bincount(codes, part).astype(np.float64, copy=False) for part in (*first, *second)])
+    counted, totals = cluster_totals((*first, *second), clusters, design)
     sums = totals.sum(axis=1)
     observed_first, observed_second = (
         float(sums[k] / sums[k + 1]) if sums[k + 1] > 0 else None for k in (0, 2)
@@ -237,7 +241,7 @@ def compare_quotients(
     if (sums <= 0).any():
         return Quotients(observed_first, observed_second)
     ratio = float(sums[0] / sums[1] / (sums[2] / sums[3]))
-    if not _has_interval(totals):
+    if not _has_interval(counted):
         return Quotients(observed_first, observed_second, ratio)
     test = RatioTest(totals)
     return Quotients(
@@ -251,7 +255,24 @@ def compare_quotients(
     )
 
 
-def ratio_interval(above: Floats, below: Floats, clusters: Ints, confidence: float = 0.95) -> Interval:
+def cluster_totals(
+    columns: Sequence[Floats], clusters: Ints, design: Design | None = None
+) -> tuple[Floats, Floats]:
+    """Return the clusters' sums of some columns, and what they add to the totals; both of shape (columns, clusters).
+
+    Without a design the two are the same. With one, the second has the weights, and the differences between strata are taken
+    out; see :meth:`gapbench.stats.survey_design.Design.contributions`.
+    """
+    codes = dense_codes(clusters)
+    counted = np.stack([np.bincount(codes, part).astype(np.float64, copy=False) for part in columns])
+    if design is None:
+        return counted, counted
+    return counted, np.stack([np.bincount(codes, design.contributions(part, codes)) for part in columns])
+
+
+def ratio_interval(
+    above: Floats, below: Floats, clusters: Ints, confidence: float = 0.95, design: Design | None = None
+) -> Interval:
     """Return an interval of the ratio of two totals over the same items; see :class:`RatioTest`.
 
     Args:
@@ -259,14 +280,14 @@ def ratio_interval(above: Floats, below: Floats, clusters: Ints, confidence: flo
         below: Denominator of each item.
         clusters: Cluster code of each item.
         confidence: Nominal coverage.
+        design: Weights and strata of the items. None: each counts once.
 
     Returns:
         Both bounds are None if a total is not above 0 or too few clusters have anything to count.
     """
-    codes = dense_codes(clusters)
-    totals = np.stack([np.bincount(codes, part).astype(np.float64, copy=False) for part in (above, below)])
+    counted, totals = cluster_totals((above, below), clusters, design)
     # Not below or equal: an unknown value is not above 0 either.
-    if not (totals.sum(axis=1) > 0).all() or not _has_interval(totals):
+    if not (totals.sum(axis=1) > 0).all() or not _has_interval(counted):
         return Interval(None, None)
     return Interval(*RatioTest(totals).ratio_interval(confidence))
 

@@ -48,6 +48,8 @@ class ScoreTest:
     def __init__(self, difference: Floats, sums: Floats, sizes: Floats, error: float) -> None:
         """Compute what every hypothesized gap needs."""
         n, groups = len(difference), len(sizes)
+        self._n: float
+        self._groups: float
         self.gap = float(difference.mean())
         self._values, places = distinct(difference)
         counts = np.bincount(places)
@@ -123,7 +125,7 @@ class ScoreTest:
                 # Student's t if its sum of squares is taken at the hypothesized gap, not at the mean.
                 t = np.sqrt(squared * (groups - 1) / np.maximum(groups - squared, 1e-9))
             else:
-                t = np.sqrt(squared * (self._n - 1) / self._n)
+                t = np.sqrt(squared * max(self._n - 1, 0) / self._n)
             if self._least_error > _TINY:
                 t = np.minimum(t, distance / self._least_error)
         # Of one pair nothing is known: 0 degrees of freedom.
@@ -153,3 +155,33 @@ class ScoreTest:
             first = max(1, int(np.argmax(kept)))
             outside, inside = float(between[first - 1]), float(between[first])
         return (outside + inside) / 2
+
+
+class WeightedScoreTest(ScoreTest):
+    """The test of the weighted mean difference of a survey sample.
+
+    The distribution of the differences is the weighted one, over the number of independent pairs that would have its
+    variance (Rao and Scott, Biometrics 48 (1992) 577).
+
+    Args:
+        difference: Difference of each pair, -1 to 1.
+        weights: Weight of each pair.
+        effective: Number of independent pairs of equal weight that say as much.
+        degrees: Degrees of freedom of the standard error.
+        error: Standard error of the weighted mean; partial credit is never tested at a smaller one.
+    """
+
+    def __init__(
+        self, difference: Floats, weights: Floats, *, effective: float, degrees: float, error: float
+    ) -> None:
+        """Compute what every hypothesized gap needs."""
+        self._values, places = distinct(difference)
+        self._shares = np.bincount(places, weights=weights) / weights.sum()
+        self.gap = float(np.round(self._shares @ self._values, 12))
+        self._is_binary = bool(np.isin(self._values, (-1.0, 0.0, 1.0)).all())
+        # If all differences are equal, they do not show how large others can be.
+        self._largest = 1.0 if len(self._values) == 1 else float(np.abs(self._values).max())
+        self._n, self._groups, self._clustered = effective, degrees + 1, False
+        self._least_error = 0.0 if self._is_binary else error
+        self._floor = 0.0
+        self._grids = [self._evidence(end) for end in (-1.0, 1.0)]

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 
 from gapbench.stats.proportions import Floats
 
@@ -55,6 +55,8 @@ def look_levels(information: tuple[float, ...], alpha: float = 0.05) -> tuple[fl
     Raises:
         ValueError: The shares do not rise.
     """
+    from scipy import optimize  # noqa: PLC0415 - a tenth of a second that most tables do not need
+
     if not information or any(b <= a for a, b in zip((0.0, *information), information, strict=False)):
         raise ValueError(f"shares of information must rise from above 0: {information}")
     levels: list[float] = []

@@ -31,7 +31,7 @@ class StudentisedTest:
 
     estimate: float
     standard_error: float
-    degrees: int
+    degrees: float
     errors: Floats | None = None
     least: float = -math.inf
     most: float = math.inf

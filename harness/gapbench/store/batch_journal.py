@@ -59,8 +59,9 @@ class BatchRecord:
         failed: Requests that had failed then. None: unknown.
         is_cancel_asked: Whether the user asked for its end.
         closed_by: ``collected``: every row is in the run. ``refused``: the provider has no such batch, or answered
-            nothing of it. None: it is out.
-        problem: Why it was refused. None: it was not.
+            nothing of it. ``lost``: it may have been answered and paid for, and nobody can read its results any more.
+            None: it is out.
+        problem: Why it was refused or is lost. None: it is neither.
         duplicates: Results that came again.
         missing: Requests without a result.
         unknown: Results of requests that are not in it.
@@ -170,6 +171,10 @@ class BatchJournal:
         """Write that the user asked for the end of a batch."""
         self._write({"event": "cancel", "label": record.label})
 
+    def note_cancel_refused(self, record: BatchRecord) -> None:
+        """Write that the provider refused to end a batch, as if nobody had asked."""
+        self._write({"event": "cancel_refused", "label": record.label})
+
     def note_collected(
         self, record: BatchRecord, *, duplicates: int, missing: int, unknown: int, unknown_ids: Sequence[str]
     ) -> None:
@@ -188,6 +193,10 @@ class BatchJournal:
     def note_refused(self, record: BatchRecord, problem: str) -> None:
         """Write that the provider has no such batch, or answered nothing of it and charged nothing."""
         self._write({"event": "refused", "label": record.label, "problem": problem})
+
+    def note_lost(self, record: BatchRecord, problem: str) -> None:
+        """Write that a batch is given up whose results cannot be read any more; it may have been paid for."""
+        self._write({"event": "lost", "label": record.label, "problem": problem})
 
     def _write(self, event: dict[str, Any]) -> None:
         """Append a line and wait until it is on the disk; then take it over.
@@ -286,12 +295,14 @@ def _apply(records: dict[str, BatchRecord], event: Mapping[str, Any]) -> None:
         record.expires_at = _instant(event["expires_at"]) or record.expires_at
     elif kind == "cancel":
         record.is_cancel_asked = True
+    elif kind == "cancel_refused":
+        record.is_cancel_asked = False
     elif kind == "collected":
         record.closed_by = "collected"
         record.duplicates, record.missing = event["duplicates"], event["missing"]
         record.unknown, record.unknown_ids = event["unknown"], event["unknown_ids"]
-    elif kind == "refused":
-        record.closed_by, record.problem = "refused", str(event["problem"])
+    elif kind in {"refused", "lost"}:
+        record.closed_by, record.problem = kind, str(event["problem"])
 
 
 def _attempt(given: Iterable[Any]) -> BatchAttempt:

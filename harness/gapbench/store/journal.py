@@ -82,7 +82,10 @@ class Journal:
         self._changed = threading.Condition()
         self._unsynced = 0
         self._syncing = 0
-        self._is_sync_requested = False
+        # Lines since the file was opened: written, on the disk, and those that someone waits for.
+        self._written_lines = 0
+        self._synced_lines = 0
+        self._wanted_lines = 0
         self._is_closing = False
         self._failure: OSError | None = None
         self._thread = threading.Thread(target=self._sync_loop, name="journal", daemon=True)
@@ -114,6 +117,7 @@ class Journal:
             raise
         with self._changed:
             self._unsynced += 1
+            self._written_lines += 1
             if self._unsynced in {1, self._settings.sync_rows}:
                 self._changed.notify_all()
 
@@ -124,12 +128,11 @@ class Journal:
         self._raise_failure()
 
     def sync(self) -> None:
-        """Wait until all that was written is on the disk."""
+        """Wait until all that was written before this call is on the disk; others may go on writing meanwhile."""
         with self._changed:
-            self._is_sync_requested = True
+            wanted = self._wanted_lines = self._written_lines
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._failure or not (self._unsynced or self._syncing))
-            self._is_sync_requested = False
+            self._changed.wait_for(lambda: self._failure or self._synced_lines >= wanted)
         self._raise_failure()
 
     def close(self) -> None:
@@ -147,7 +150,8 @@ class Journal:
             raise OSError(self._failure.errno, self._failure.strerror)
 
     def _is_due(self) -> bool:
-        return self._unsynced >= self._settings.sync_rows or self._is_sync_requested or self._is_closing
+        is_wanted = self._wanted_lines > self._synced_lines
+        return self._unsynced >= self._settings.sync_rows or is_wanted or self._is_closing
 
     def _sync_loop(self) -> None:
         try:
@@ -167,6 +171,7 @@ class Journal:
             except OSError as exc:
                 self._failure = exc
             with self._changed:
+                self._synced_lines += self._syncing
                 self._syncing = 0
                 self._changed.notify_all()
             if self._failure is not None:

@@ -10,6 +10,7 @@ the next one scores its answers, and none of their requests is repeated.
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -92,6 +93,8 @@ class PendingAnswers:
         # Closing a file waits for the disk, which the loop must not.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="waiting")
         self._closing: list[Future[None]] = []
+        # Cells that are sent side by side open files in threads, while others add answers.
+        self._lock = threading.RLock()
 
     @property
     def is_behind(self) -> bool:
@@ -105,12 +108,13 @@ class PendingAnswers:
             DiskError: The disk is full or gone.
         """
         line = orjson.dumps(journal_values(attempt, payload, trajectory), option=orjson.OPT_APPEND_NEWLINE)
-        journal = self.open_journal()
-        with translate_disk_errors(self._folder):
-            journal.add(line)
-        self._added_counts[self._file_number] += 1
-        self._pending_counts[self._file_number] += 1
-        return self._file_number
+        with self._lock:
+            journal = self.open_journal()
+            with translate_disk_errors(self._folder):
+                journal.add(line)
+            self._added_counts[self._file_number] += 1
+            self._pending_counts[self._file_number] += 1
+            return self._file_number
 
     def open_journal(self) -> Journal:
         """Open the file that the next answer goes to, with its thread, and return it.
@@ -118,17 +122,18 @@ class PendingAnswers:
         Raises:
             DiskError: The disk is full or gone.
         """
-        with translate_disk_errors(self._folder):
+        with self._lock, translate_disk_errors(self._folder):
             if self._journal is None or self._added_counts[self._file_number] >= self._file_rows:
                 self._start_file()
-        assert self._journal is not None
-        return self._journal
+            assert self._journal is not None
+            return self._journal
 
     def remove(self, file_number: int) -> None:
         """Forget an answer of a file whose scored row is in the journal."""
-        self._pending_counts[file_number] -= 1
-        if not self._pending_counts[file_number] and file_number != self._file_number:
-            self._path(file_number).unlink(missing_ok=True)
+        with self._lock:
+            self._pending_counts[file_number] -= 1
+            if not self._pending_counts[file_number] and file_number != self._file_number:
+                self._path(file_number).unlink(missing_ok=True)
 
     def catch_up(self) -> None:
         """Wait until the journal is no longer behind.
@@ -136,9 +141,10 @@ class PendingAnswers:
         Raises:
             DiskError: The disk is full or gone.
         """
-        if self._journal is not None:
+        journal = self._journal
+        if journal is not None:
             with translate_disk_errors(self._folder):
-                self._journal.catch_up()
+                journal.catch_up()
 
     def clear(self) -> None:
         """Delete every file, those of earlier writers too: the journal holds all their answers."""

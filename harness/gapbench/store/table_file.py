@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Literal, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -144,12 +144,19 @@ def read_file_metadata(path: Path) -> dict[str, str]:
 
 @contextmanager
 def open_zstd(raw: IO[bytes]) -> Iterator[io.BufferedReader]:
-    """Unpack a zstandard stream while it is read.
+    """Unpack a zstandard stream while it is read; errors as for :func:`open_packed`."""
+    with open_packed(raw, "zstd") as stream:
+        yield stream
+
+
+@contextmanager
+def open_packed(raw: IO[bytes], codec: Literal["zstd", "brotli"]) -> Iterator[io.BufferedReader]:
+    """Unpack a stream while it is read.
 
     Raises:
         OSError: On reading, where the stream is damaged or cut.
     """
-    with pa.CompressedInputStream(pa.PythonFile(raw, "r"), "zstd") as stream:
+    with pa.CompressedInputStream(pa.PythonFile(raw, "r"), codec) as stream:
         yield io.BufferedReader(stream)
 
 

@@ -19,6 +19,7 @@ journal and write parts, and :attr:`RunWriter.is_behind` tells when the caller m
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -83,6 +84,8 @@ class RunWriter:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="parquet")
         self._closing_parts: deque[Future[None]] = deque()
         self._journal: Journal | None = None
+        # Cells that are sent side by side open journals in threads.
+        self._opening = threading.Lock()
         self.damage_found: list[str] = []
         self._part = 1
 
@@ -130,10 +133,11 @@ class RunWriter:
             self.pending.open_journal()
 
     def _open_journal(self) -> Journal:
-        if self._journal is None:
-            path = self.folder / _file_name("journal", self._part)
-            self._journal = Journal.open(path, self._journal_settings)
-        return self._journal
+        with self._opening:
+            if self._journal is None:
+                path = self.folder / _file_name("journal", self._part)
+                self._journal = Journal.open(path, self._journal_settings)
+            return self._journal
 
     def add(self, attempt: Attempt, payload: Payload, trajectory: Trajectory | None = None) -> None:
         """Append one attempt to the journal; it survives the process at once, the machine when it is synced.
@@ -181,9 +185,10 @@ class RunWriter:
         Raises:
             ResultsError: The disk is full or gone.
         """
-        if self._journal is not None:
+        journal = self._journal  # another thread may close the part meanwhile, which syncs it
+        if journal is not None:
             with translate_disk_errors(self.folder):
-                self._journal.sync()
+                journal.sync()
 
     def mark_not_final(self, rows: Sequence[Attempt]) -> None:
         """Mark attempts that are no longer the last of their request, because another one follows.
@@ -284,9 +289,10 @@ class RunWriter:
 
     def _close_part(self) -> None:
         """Hand the rows so far to the thread; the next row starts a new journal."""
-        if self._journal is None:
+        with self._opening:
+            journal, self._journal = self._journal, None
+        if journal is None:
             return
-        journal, self._journal = self._journal, None
         rows, self._rows = self._rows, []
         self._closing_parts.append(self._thread.submit(self._close_journal, self._part, rows, journal))
         self._part += 1

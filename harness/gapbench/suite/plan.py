@@ -19,20 +19,16 @@ from gapbench.errors import InputError
 from gapbench.suite.ground_truths import DEFAULT_DECOY, make_truths
 from gapbench.suite.loads.load import Load, RateSearch
 from gapbench.suite.loads.trace import Arrival, make_synthetic_sample
+from gapbench.suite.prompt_size import count_declaration_chars, count_prompt_chars
 from gapbench.suite.tasks.task import Task
 from gapbench.values import (
     GroundTruth,
     Message,
     Model,
     Params,
-    Part,
     Phase,
-    ReasoningState,
     Request,
     Sample,
-    Text,
-    ToolCall,
-    ToolResult,
     add_salt,
     canonical_json,
     sha256,
@@ -67,6 +63,9 @@ class PlannedRequest:
         due_s: Seconds after the cell's start at which to send it. None: as soon as the load allows.
         max_tokens: Output limit that a trace sets for this request. None: the cell's.
         is_scored: Whether to score the reply; a synthetic prompt of a trace has no right answer.
+        session: Session of a replay. It is sent after the answer to the session's request before it. None: it waits for
+            no other.
+        think_s: Seconds from that answer to this request. None: as soon as it is answered, but not before ``due_s``.
     """
 
     sample: Sample
@@ -75,6 +74,8 @@ class PlannedRequest:
     due_s: float | None = None
     max_tokens: int | None = None
     is_scored: bool = True
+    session: str | None = None
+    think_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,16 @@ class Cell:
                 )
             repeat = asked.get(sample.sample_id, 0)
             asked[sample.sample_id] = repeat + 1
-            yield PlannedRequest(sample, repeat, phase, due_s, arrival.output_tokens, not is_made_up)
+            yield PlannedRequest(
+                sample,
+                repeat,
+                phase,
+                due_s,
+                arrival.output_tokens,
+                not is_made_up,
+                arrival.session,
+                None if arrival.think_s is None else arrival.think_s / load.speed,
+            )
 
     def messages(self, planned: PlannedRequest) -> tuple[Message, ...]:
         """Return the prompt of a request as sent, with the salt if the load has one.
@@ -161,6 +171,10 @@ class Cell:
         return (
             self.params if planned.max_tokens is None else replace(self.params, max_tokens=planned.max_tokens)
         )
+
+    def ignores_eos(self, planned: PlannedRequest) -> bool:
+        """Return whether a reply is to be exactly as long as the request's own output limit."""
+        return self.load.ignore_eos and planned.max_tokens is not None
 
     def params_json_of(self, planned: PlannedRequest) -> str:
         """Return :meth:`params_of` as canonical JSON, as the attempt row stores it."""
@@ -261,12 +275,15 @@ def build_plan(
     tasks: Sequence[Task],
     loads: Sequence[Load],
     searches: Sequence[RateSearch] = (),
+    replays: Sequence[tuple[Load, Task]] = (),
+    notes: Sequence[str] = (),
 ) -> Plan:
     """Return the plan of a suite whose documents are already checked.
 
     A task's parameters override the suite's ``defaults``; a model's override both. A model that is asked in batches gets
-    no warm-up: it has no times.
+    no warm-up: it has no times. Each of ``replays`` has a task of its own, which is sent under no other load.
     """
+    models = list(models)
     pairs = [
         (model, task, merge_params(defaults, task.params, model.params)) for model in models for task in tasks
     ]
@@ -281,13 +298,17 @@ def build_plan(
         )
         for model, task, params in pairs
         for load in loads
+    ) + tuple(
+        Cell(model, task, load, merge_params(defaults, task.params, model.params), 1, seed)
+        for model in models
+        for load, task in replays
     )
     planned = tuple(
         PlannedSearch(model, task, search, params, repeats, seed)
         for model, task, params in pairs
         for search in searches
     )
-    return Plan(suite, suite_sha256, seed, repeats, margin_points, cells, searches=planned)
+    return Plan(suite, suite_sha256, seed, repeats, margin_points, cells, tuple(notes), planned)
 
 
 def merge_params(*layers: Params) -> Params:
@@ -324,32 +345,6 @@ def request_of(
         sample.tools,
         sample.response_schema,
     )
-
-
-def count_prompt_chars(messages: Iterable[Message]) -> int:
-    """Return the characters of text in a prompt, with its tool calls and their results."""
-    return sum(_count_chars(part) for message in messages for part in message.parts)
-
-
-def count_declaration_chars(sample: Sample) -> int:
-    """Return the characters of JSON that declare a sample's tools and the schema of its reply; 0 without them."""
-    tools = 0 if sample.tools is None else len(canonical_json(sample.tools.as_json()))
-    schema = 0 if sample.response_schema is None else len(canonical_json(sample.response_schema.schema))
-    return tools + schema
-
-
-def _count_chars(part: Part) -> int:
-    match part:
-        case Text():
-            return len(part.text)
-        case ToolCall():
-            return len(part.name) + len(part.arguments_json)
-        case ToolResult():
-            return len(part.content)
-        case ReasoningState():
-            return len(canonical_json(part.item))
-        case _:
-            return 0
 
 
 def describe_plan(plan: Plan) -> list[Mapping[str, Any]]:

@@ -100,12 +100,17 @@ def suite_scaffold(file: Path, data: Path | Sequence[Path] | None, name_log: Nam
         DocumentError: A file cannot be read, is a log, or no column of it looks like a prompt, or a folder has no file
             to use.
     """
-    command = str(file) if str(file).isprintable() else file.name.encode("unicode_escape").decode()
-    head = HEADER_TEMPLATE.format(name=_quote_yaml(_name_from_file(file, "suite")), command=command)
+    head = suite_head(file)
     given = [data] if isinstance(data, Path) else list(data or ())
     names: set[str] = set()
     tasks = "".join(task for path in given for task in _tasks_of(file, path, names, name_log))
     return head + (tasks or BUILTIN_TASKS_SECTION) + FOOTER
+
+
+def suite_head(file: Path) -> str:
+    """Return a new suite up to its tasks: name, margin, and models to start from."""
+    command = str(file) if str(file).isprintable() else file.name.encode("unicode_escape").decode()
+    return HEADER_TEMPLATE.format(name=_quote_yaml(_name_from_file(file, "suite")), command=command)
 
 
 def _tasks_of(file: Path, data: Path, names: set[str], name_log: NameLog) -> Iterator[str]:

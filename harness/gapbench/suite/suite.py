@@ -49,7 +49,13 @@ class Suite(StrictModel):
         0, ge=-(2**63), lt=2**63, description="seed of the sample order and of the arrival times"
     )
     models: Annotated[list[ModelDocument], Field(min_length=1, description="the models to compare")]
-    tasks: Annotated[list[str | dict[str, Any]], Field(min_length=1, description="the tasks to run")]
+    tasks: Annotated[
+        list[str | dict[str, Any]],
+        Field(
+            default_factory=list,
+            description="the tasks to run; none are needed if every load replays a traffic table, which brings its own requests",
+        ),
+    ]
     loads: Annotated[
         list[LoadDocument],
         Field(
@@ -306,6 +312,7 @@ def load_suite(path: Path) -> Suite:
         raise document.error(
             ("arena", "judge"), f"no judge {suite.arena.judge!r} in this suite; there are: {there}"
         )
+    _refuse_unused_tasks(document, suite)
     _refuse_duplicate_loads(document, suite.loads)
     _refuse_unquoted_booleans(document)
     suite._document = document  # noqa: SLF001 - pydantic sets private attributes only after validation
@@ -324,6 +331,21 @@ def _closest_suite(path: Path) -> str | None:
         beside = {file.name: file for file in path.parent.glob("*.y*ml")}
     near = difflib.get_close_matches(path.name, [*builtin, *beside], 1)
     return str(beside.get(near[0], near[0])) if near else None
+
+
+def _refuse_unused_tasks(document: Document, suite: Suite) -> None:
+    """Refuse loads without tasks, and tasks without loads. A load that replays traffic has its own requests."""
+    is_all_traffic = all(load.brings_requests for load in suite.loads)
+    if suite.tasks and is_all_traffic:
+        raise document.error(
+            ("tasks",),
+            "no load sends them: a replay of traffic brings its own requests; leave tasks out, or add a load such as "
+            "{concurrency: 8}",
+        )
+    if not suite.tasks and not is_all_traffic:
+        if "tasks" in document.value:
+            raise document.error(("tasks",), "found an empty list; expected at least 1 of them")
+        raise document.error(("tasks",), "missing; it must be given: the tasks to run")
 
 
 def _refuse_duplicates(document: Document, section: str, noun: str, names: Sequence[str]) -> None:

@@ -2,7 +2,8 @@
 
 A draft is a dict with some of the columns of :class:`gapbench.traffic.record.TrafficRecord`, values as logged, and
 
-- ``user``, ``session``: ids in the clear, which the row holds as hashes;
+- ``user``, ``session``: ids in the clear, which the row holds as hashes; ``user_hash`` and ``session_hash`` are taken as
+  they are;
 - ``ended_at``, ``first_token_at``: times from which the durations follow;
 - ``latency_ms``, ``first_token_ms``, ``cost_cents``: amounts in other units than their columns;
 - ``counts``: a :class:`TokenCounts`, whose definition is brought to the table's;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from hashlib import blake2b, sha256
 from typing import Any
 
@@ -10,6 +11,7 @@ from gapbench.credentials import read_key
 from gapbench.errors import SetupError
 
 _HASH_BYTES = 16
+_CHAIN_BYTES = 8
 _MAX_REMEMBERED = 200_000
 _MAX_REMEMBERED_CHARS = 300
 
@@ -64,3 +66,11 @@ class IdentityHasher:
             if len(text) <= _MAX_REMEMBERED_CHARS:
                 self._known[kind, text] = known
         return known
+
+    def hash_chain(self, blocks: Iterable[bytes]) -> list[str]:
+        """Return the hash of each block and all before it: lists of blocks share as many hashes as they share from the start."""
+        found, last = [], b""
+        for block in blocks:
+            last = blake2b(last + block, key=self._key, digest_size=_CHAIN_BYTES, person=b"prefix").digest()
+            found.append(last.hex())
+        return found

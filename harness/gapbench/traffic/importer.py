@@ -32,7 +32,7 @@ _SAMPLED_LINES = 2_000
 SHAPE_ERRORS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What a record of another shape than documented may cause; it is set aside."""
 _REQUEST_ID = 1
-_PLACE_START = -4
+_PLACE_START = -5
 """From here on a row says where it is from, and not what it is."""
 
 

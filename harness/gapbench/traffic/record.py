@@ -72,3 +72,7 @@ class TrafficRecord:
     file: Annotated[Label, "the file, as it was named at the import"]
     line: Annotated[int, "line of the file, from 1; in Parquet the row"]
     simulated: Annotated[bool, "true when a simulated provider of gapbench answered"] = False
+    text_shape: Annotated[
+        str | None,
+        "of a recording without texts: lengths of messages and reply, and hashes of prefix blocks, JSON",
+    ] = None

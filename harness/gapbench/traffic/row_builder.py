@@ -92,8 +92,8 @@ class RowBuilder:
             time_us,
             self._request_id(draft),
             label(get("route")),
-            self._hasher.hash_user(get("user")),
-            self._hasher.hash_session(get("session")),
+            label(get("user_hash")) or self._hasher.hash_user(get("user")),
+            label(get("session_hash")) or self._hasher.hash_session(get("session")),
             provider.lower() if provider else None,
             asked,
             served,
@@ -118,6 +118,7 @@ class RowBuilder:
             file,
             line,
             get("simulated") is True,
+            self._json(get("text_shape")),
         )
 
     def _count(self, column: str, problem: str, place: tuple[str, int]) -> None:

@@ -178,6 +178,16 @@ class Attempt:
         Label | None,
         "address of the replica that the request went to; null: the model has one address, or the answer was cached",
     ] = None
+    weight: Annotated[
+        float | None, "requests of the traffic that the item stands for; null: the task gives no weights"
+    ] = None
+    stratum: Annotated[
+        Label | None, "part of the traffic that the item was drawn from; null: not drawn by strata"
+    ] = None
+    route: Annotated[
+        Label | None,
+        "feature of the application that sent the replayed request; null: not a replay, or not known",
+    ] = None
 
 
 def is_reply_within_episode(row: Attempt) -> bool:

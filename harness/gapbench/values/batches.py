@@ -9,6 +9,8 @@ from typing import Literal
 
 from gapbench.values.requests import Call, Chunk, Failure
 
+BATCH_TRANSPORT = "batch"
+"""What a row of a batch says of how its reply arrived."""
 BatchState = Literal["waiting", "running", "ended"]
 
 
@@ -57,6 +59,7 @@ class Batch:
         succeeded: Requests answered so far. None: the provider does not say.
         failed: Requests that failed so far, were cancelled or expired. None: the provider does not say.
         problem: Why the whole batch was refused, in one line. None: it was not.
+        has_results: False: it was answered, and the provider does not have its results, or names none.
         raw: What else the provider says that :meth:`gapbench.runner.BatchClient.results` needs, such as names of files.
     """
 
@@ -71,6 +74,7 @@ class Batch:
     failed: int | None = None
     problem: str | None = None
     raw: Mapping[str, str] = field(default_factory=dict)
+    has_results: bool = True
 
 
 @dataclass(frozen=True, slots=True)

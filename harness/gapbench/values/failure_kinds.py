@@ -6,7 +6,7 @@ Code that has to treat one failure differently from another asks for a property 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 from gapbench.errors import FailureKind
@@ -29,6 +29,8 @@ class FailureTraits:
         load_signal: ``too_fast`` halves adaptive concurrency, and its Retry-After makes all requests of the model wait;
             ``in_trouble`` pauses the growth of adaptive concurrency. None: says nothing about the load.
         may_be_billed: After HTTP 200 the provider may charge for tokens whose count never arrived.
+        may_be_billed_in_batch: In a batch, where it may be charged without an HTTP status of its own. A request that
+            expired or was cancelled there was never answered.
     """
 
     is_retryable: bool = False
@@ -37,6 +39,7 @@ class FailureTraits:
     gives_up_after: int | None = None
     load_signal: LoadSignal | None = None
     may_be_billed: bool = False
+    may_be_billed_in_batch: bool = False
 
 
 _NEUTRAL = FailureTraits()
@@ -44,12 +47,13 @@ _IN_TROUBLE = FailureTraits(is_retryable=True, trips_breaker=True, load_signal="
 _IN_TROUBLE_BILLED = FailureTraits(
     is_retryable=True, trips_breaker=True, load_signal="in_trouble", may_be_billed=True
 )
+_BROKEN = replace(_IN_TROUBLE_BILLED, may_be_billed_in_batch=True)
 
 FAILURE_KINDS: Mapping[FailureKind, FailureTraits] = {
     "connect": _IN_TROUBLE,
     "timeout": _IN_TROUBLE_BILLED,
-    "cut_stream": _IN_TROUBLE_BILLED,
-    "garbage": _IN_TROUBLE_BILLED,
+    "cut_stream": _BROKEN,
+    "garbage": _BROKEN,
     "overloaded": _IN_TROUBLE,
     "server": _IN_TROUBLE,
     "rate_limit": FailureTraits(is_retryable=True, load_signal="too_fast"),

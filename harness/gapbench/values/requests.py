@@ -177,6 +177,8 @@ class Request:
             after the text before it; the answer is then :meth:`Likelihood.to_answer`.
         tools: The tools that the model may call. None: none are declared.
         response_schema: The schema that the provider is to hold the reply to. None: free text.
+        ignore_eos: Whether the reply is to be as long as ``max_tokens`` allows, where the server can go on after the
+            model's end of text.
     """
 
     model: Model
@@ -185,6 +187,7 @@ class Request:
     needs_logprobs: bool = False
     tools: ToolSet | None = None
     response_schema: ResponseSchema | None = None
+    ignore_eos: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,9 @@ class Sample:
             ``tools`` is None. None: the prompt describes none.
         rung: Its difficulty on the task's ladder, from 1. None: the task is not a ladder.
         complexity: Its difficulty on the ladder's own measure, such as the number of steps. None: not known.
+        weight: How many requests of the traffic it stands for, above 0. None: the task gives no weights.
+        stratum: The part of the traffic that it was drawn from. None: it was not drawn by strata.
+        route: Feature of the application that sent it, of replayed traffic. None: not a replay, or not known.
     """
 
     sample_id: str
@@ -56,3 +59,6 @@ class Sample:
     described_tools: ToolSet | None = None
     rung: int | None = None
     complexity: float | None = None
+    weight: float | None = None
+    stratum: str | None = None
+    route: str | None = None

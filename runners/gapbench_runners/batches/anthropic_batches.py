@@ -23,6 +23,7 @@ from gapbench.values.batches import Batch, BatchLimits, BatchReply, BatchRequest
 from gapbench_runners.batches.descriptions import (
     MAX_LISTED,
     count_or_none,
+    end_listing,
     explain_sdk_error,
     instant_or_none,
     is_before,
@@ -56,6 +57,7 @@ class AnthropicBatches(BatchClient):
 
     # docs.claude.com/en/docs/build-with-claude/batch-processing
     limits = BatchLimits(requests=100_000, bytes=256_000_000, one_model=False)
+    max_listed = MAX_LISTED
 
     def __init__(
         self,
@@ -95,17 +97,22 @@ class AnthropicBatches(BatchClient):
         Of a batch that has ended the first lines of its results are read, so ``since`` saves requests.
         """
         seen = 0
+        has_match = False
         try:
             async for listed in self._client.messages.batches.list(limit=100):
                 batch = _describe(listed.to_dict(mode="json", warnings=False))
                 seen += 1
-                if seen > MAX_LISTED or is_before(batch.created_at, since):
+                if is_before(batch.created_at, since):
+                    return
+                if seen > self.max_listed:
+                    end_listing(self.max_listed, has_match=has_match)
                     return
                 if batch.state != "ended":
                     yield batch
                     continue
                 label = None if "archived_at" in batch.raw else await self._label_of(batch)
                 if label is not None and label.startswith(label_prefix):
+                    has_match = True
                     yield replace(batch, label=label)
         except Exception as exc:
             raise explain_sdk_error(exc, self._to_runner_error) from exc
@@ -148,6 +155,8 @@ class AnthropicBatches(BatchClient):
 
     async def results(self, batch: Batch, call_of: Callable[[str], Call | None]) -> AsyncIterator[BatchReply]:
         """Yield one reply for each line of the results, which Anthropic keeps for 29 days."""
+        if not batch.has_results:
+            raise RunnerError("not_found", f"{batch.batch_id} was {batch.problem}")
         async for line in read_result_lines(self._download(batch.batch_id)):
             yield await self._reply(line, call_of)
 
@@ -216,4 +225,5 @@ def _describe(given: Mapping[str, Any]) -> Batch:
         failed=numbers["errored"] + numbers["canceled"] + numbers["expired"] if status == "ended" else None,
         problem=None if archived is None else f"archived at {archived}: its results are gone",
         raw={} if archived is None else {"archived_at": archived},
+        has_results=archived is None,
     )

@@ -71,6 +71,24 @@ def instant_or_none(given: Any) -> datetime | None:
     return None
 
 
+def end_listing(max_listed: int, *, has_match: bool) -> None:
+    """End a search among the batches of an account before all of them were looked at.
+
+    Args:
+        max_listed: How many were looked at.
+        has_match: Whether one of them has the label.
+
+    Raises:
+        RunnerError: ``server``: none has it, so the batch may be among the others.
+    """
+    if not has_match:
+        raise RunnerError(
+            "server",
+            f"none of the {max_listed:,} batches that were looked at has the name, and the account lists more; the batch may be "
+            "among the others",
+        )
+
+
 def is_before(created_at: datetime | None, since: datetime | None) -> bool:
     """Return whether a batch was surely created before an instant."""
     return since is not None and created_at is not None and created_at < since - CLOCK_SLACK

@@ -27,6 +27,7 @@ from gapbench.values.batches import Batch, BatchLimits, BatchReply, BatchRequest
 from gapbench_runners.batches.descriptions import (
     MAX_LISTED,
     count_or_none,
+    end_listing,
     explain_sdk_error,
     instant_or_none,
     is_before,
@@ -97,6 +98,7 @@ class GoogleBatches(BatchClient):
 
     # A file holds 2 GB (ai.google.dev/gemini-api/docs/batch-api); it is made in memory, so ours are smaller.
     limits = BatchLimits(requests=100_000, bytes=500_000_000)
+    max_listed = MAX_LISTED
 
     def __init__(
         self,
@@ -143,7 +145,8 @@ class GoogleBatches(BatchClient):
         """Yield the account's batches with such a display name."""
         page_token: str | None = None
         seen = 0
-        while seen < MAX_LISTED:
+        has_match = False
+        while seen < self.max_listed:
             try:
                 with _kept_answers() as answers:
                     await self._client.aio.batches.list(config={"page_size": 100, "page_token": page_token})
@@ -157,10 +160,12 @@ class GoogleBatches(BatchClient):
                 if is_before(batch.created_at, since):
                     continue  # the order of the list is not documented
                 if batch.label is not None and batch.label.startswith(label_prefix):
+                    has_match = True
                     yield batch
             page_token = text_or_none(page.get("nextPageToken"))
             if page_token is None or not listed:
                 return
+        end_listing(self.max_listed, has_match=has_match)
 
     async def read(self, batch_id: str) -> Batch:
         """Return a batch as it is now."""
@@ -187,9 +192,11 @@ class GoogleBatches(BatchClient):
         """
         name = batch.raw.get("responses_file")
         if name is None:
-            if batch.state_raw.endswith("SUCCEEDED"):
+            if not batch.has_results:
                 raise RunnerError(
-                    "server", f"{batch.batch_id} succeeded and names no file of replies; try again later"
+                    "server",
+                    f"{batch.batch_id} succeeded and names no file of replies; try again later, or give it up with "
+                    "`bench batch cancel`",
                 )
             return
         if not _FILE_NAME.fullmatch(name):
@@ -294,6 +301,7 @@ def _describe(operation: Mapping[str, Any]) -> Batch:
         failed=failed,
         problem=problem,
         raw={} if results is None else {"responses_file": results},
+        has_results=results is not None or not state.endswith("SUCCEEDED"),
     )
 
 

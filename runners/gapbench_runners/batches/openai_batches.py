@@ -21,6 +21,7 @@ from gapbench.values.batches import Batch, BatchLimits, BatchReply, BatchRequest
 from gapbench_runners.batches.descriptions import (
     MAX_LISTED,
     count_or_none,
+    end_listing,
     explain_sdk_error,
     instant_or_none,
     is_before,
@@ -131,6 +132,7 @@ class OpenAIBatches(BatchClient):
 
     # openai 3.57, types/batch_create_params.py
     limits = BatchLimits(requests=50_000, bytes=200_000_000)
+    max_listed = MAX_LISTED
 
     def __init__(
         self,
@@ -175,8 +177,8 @@ class OpenAIBatches(BatchClient):
             )
         except Exception as exc:
             failure = self._explain(exc)
-            if failure.http_status is not None:
-                # Refused for certain: the file is of no use. In any other case the batch may exist.
+            if failure.is_refusal:
+                # The file is of no use. In any other case the batch may exist, and reads it.
                 with contextlib.suppress(Exception):
                     await self._client.files.delete(file_id)
             raise failure from exc
@@ -185,17 +187,22 @@ class OpenAIBatches(BatchClient):
     async def find(self, label_prefix: str, since: datetime | None = None) -> AsyncIterator[Batch]:
         """Yield the account's batches whose metadata has such a label."""
         seen = older = 0
+        has_match = False
         try:
             async for listed in self._client.batches.list(limit=_PAGE):
                 batch = _describe(listed.to_dict(mode="json", warnings=False))
                 seen += 1
                 # The newest come first, but no document promises it: only a whole page of older ones ends the search.
                 older = older + 1 if is_before(batch.created_at, since) else 0
-                if seen > MAX_LISTED or older == _PAGE:
+                if older == _PAGE:
+                    return
+                if seen > self.max_listed:
+                    end_listing(self.max_listed, has_match=has_match)
                     return
                 if older:
                     continue
                 if batch.label is not None and batch.label.startswith(label_prefix):
+                    has_match = True
                     yield batch
         except Exception as exc:
             raise self._explain(exc) from exc
@@ -223,9 +230,11 @@ class OpenAIBatches(BatchClient):
 
         A completed batch without files was paid for: that is an error, because its requests must not be sent again.
         """
-        if batch.state_raw == "completed" and not batch.raw.keys() & {"output_file_id", "error_file_id"}:
+        if not batch.has_results:
             raise RunnerError(
-                "server", f"{batch.batch_id} is completed and names no file of results; try again later"
+                "server",
+                f"{batch.batch_id} is completed and names no file of results; try again later, or give it up with "
+                "`bench batch cancel`",
             )
         for key in ("output_file_id", "error_file_id"):
             if file_id := batch.raw.get(key):
@@ -280,4 +289,5 @@ def _describe(given: Mapping[str, Any]) -> Batch:
         failed=count_or_none(counted.get("failed")),
         problem=problem,
         raw={key: value for key, value in files.items() if value is not None},
+        has_results=status != "completed" or bool(files["output_file_id"] or files["error_file_id"]),
     )

@@ -237,7 +237,7 @@ def plain_response(status: int, kind: str, body: bytes, headers: Iterable[tuple[
     """Return an unstreamed reply."""
     more = "".join(f"{name}: {value}\r\n" for name, value in headers)
     return (
-        f"HTTP/1.1 {status} {_REASONS[status]}\r\ncontent-type: {kind}\r\n"
+        f"HTTP/1.1 {status} {_REASONS[status]}\r\ncontent-type: {kind}\r\nserver: {VERSION}\r\n"
         f"{more}content-length: {len(body)}\r\n\r\n"
     ).encode() + body
 

@@ -23,7 +23,7 @@ LATE_THRESHOLD_S = 0.005
 
 STREAM_HEAD = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n"
-    b"cache-control: no-store\r\ntransfer-encoding: chunked\r\n\r\n"
+    b"server: gapbench-sim\r\ncache-control: no-store\r\ntransfer-encoding: chunked\r\n\r\n"
 )
 LAST_CHUNK = b"0\r\n\r\n"
 GARBAGE = b"<!doctype html><html><body>Bad gateway</body></html>"
@@ -167,7 +167,8 @@ class ResponseWriter:
     def _render_unstreamed(self) -> bytes:
         body = orjson.dumps(self._protocol.render_response(self._reply, self._request))
         return (
-            b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
+            b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nserver: gapbench-sim\r\n"
+            b"content-length: %d\r\n\r\n" % len(body)
         ) + body
 
     def _arm_timer(self) -> None:

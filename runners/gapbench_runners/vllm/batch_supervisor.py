@@ -1,7 +1,8 @@
 """Runs a program for hours beside bench, and after it: keeps its log, and writes down how it ended.
 
-Run as ``python batch_supervisor.py FOLDER PROGRAM ARGUMENT…``; it returns at once, when the program has been started in a
-session of its own. As long as the program runs, ``FOLDER/lock`` is locked. Uses the standard library only.
+Run as ``python batch_supervisor.py FOLDER MACHINE_LOCK PROGRAM ARGUMENT…``; it returns at once, when the program has been
+started in a session of its own. As long as the program runs, ``FOLDER/lock`` and the file ``MACHINE_LOCK`` are locked; if
+another supervisor has locked that file, nothing is started. Uses the standard library only.
 """
 
 from __future__ import annotations
@@ -19,20 +20,39 @@ from pathlib import Path
 
 GRACE_S = 20.0
 """Time between SIGTERM and SIGKILL."""
+BUSY_CODE = 75
+"""Exit code when another supervisor holds the lock of the machine."""
+_CODES = {"started": 0, "busy": BUSY_CODE}
 
 
 def main() -> int:
     """Start the supervisor in the background, and return when the program runs or could not be started."""
-    folder, command = Path(sys.argv[1]), sys.argv[2:]
+    folder, machine_lock, command = Path(sys.argv[1]), sys.argv[2], sys.argv[3:]
     told, tell = os.pipe()
     if os.fork():
         os.close(tell)
         with os.fdopen(told) as news:
-            return 0 if news.read() == "started" else 1
+            return _CODES.get(news.read(), 1)
     os.close(told)
     os.setsid()
-    _supervise(folder, command, tell)
+    if _lock_machine(machine_lock):
+        _supervise(folder, command, tell)
+    else:
+        os.write(tell, b"busy")
     return 0
+
+
+def _lock_machine(path: str) -> bool:
+    """Lock the machine until this process ends, however it ends; returns False if another supervisor has it locked."""
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL, 0o644))
+    # Another user may have made the file: reading is enough to lock it.
+    lock = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _supervise(folder: Path, command: list[str], tell: int) -> None:

@@ -34,9 +34,11 @@ from gapbench_runners.batches.openai_batches import OpenAILines
 from gapbench_runners.batches.result_lines import read_result_lines
 from gapbench_runners.vllm import batch_supervisor
 from gapbench_runners.vllm.command import NOT_INSTALLED, check_keys, environment_of, run_batch_command
+from gapbench_runners.vllm.machine_lock import is_machine_busy, machine_lock_path
 
 KEYS = {"gpus", "args", "env", "python", "command", "start", "folder"}
 DESCRIPTION, REQUESTS, REPLIES, LOG = "batch.json", "requests.jsonl", "replies.jsonl", "vllm.log"
+BUSY = "another `vllm run-batch` runs on this machine, and two would share its GPUs"
 _PIECE_BYTES = 2**20
 _LOG_TAIL_BYTES = 64 * 2**10
 _LOG_LINES = 5
@@ -90,6 +92,11 @@ class VllmRunBatches(BatchClient):
         self._tool_parser = tool_parser
         self._notify = session.notify
         self._folder = Path(settings.get("folder") or session.log_dir / "batches").absolute()
+        self.runs_here = settings.get("start", True) is not False
+
+    def busy(self) -> str | None:
+        """Return whether another batch of vLLM has this machine: two would share its GPUs."""
+        return BUSY if self.runs_here and is_machine_busy() else None
 
     async def size_bytes(self, request: BatchRequest) -> int:
         """Return the length of the request's line."""
@@ -102,9 +109,11 @@ class VllmRunBatches(BatchClient):
         command = run_batch_command(
             self._model, self._settings, str(folder / REQUESTS), str(folder / REPLIES), self._tool_parser
         )
-        is_started = self._settings.get("start", True)
+        is_started = self.runs_here
         if is_started and not command:
             raise RunnerError("bad_request", NOT_INSTALLED.format(option="run_batch"))
+        if (busy := self.busy()) is not None:
+            raise RunnerError("rate_limit", busy)
         shown = shlex.join(
             command or ["vllm", "run-batch", "-i", REQUESTS, "-o", REPLIES, "--model", self._model]
         )
@@ -142,10 +151,15 @@ class VllmRunBatches(BatchClient):
 
     def _start(self, folder: Path, command: Sequence[str]) -> None:
         environment = {**credentials.without_vendor_keys(os.environ), **environment_of(self._settings)}
-        supervisor = [sys.executable, "-I", "-S", batch_supervisor.__file__, str(folder), *command]
+        supervisor = [sys.executable, "-I", "-S", batch_supervisor.__file__, str(folder)]
+        supervisor += [str(machine_lock_path()), *command]
         done = subprocess.run(
             supervisor, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False
         )
+        if done.returncode == batch_supervisor.BUSY_CODE:
+            # Another bench was faster: nothing was started, and the label stays free.
+            shutil.rmtree(folder, ignore_errors=True)
+            raise RunnerError("rate_limit", BUSY)
         if done.returncode != 0:
             raise RunnerError("server", f"cannot start vLLM: {_end_of_log(folder) or 'no reason given'}")
 

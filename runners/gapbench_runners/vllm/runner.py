@@ -158,6 +158,9 @@ class VllmRunner(Runner):
 
     def prepare(self, request: Request) -> Call:
         """Return the request's body; the same for an attached and an owned server."""
+        if request.ignore_eos:
+            params = replace(request.params, extra={"ignore_eos": True, **request.params.extra})
+            request = replace(request, params=params)
         if self._engine is not None:
             return self._engine.prepare(request)
         call = self._client.prepare(request)

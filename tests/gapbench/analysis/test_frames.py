@@ -203,3 +203,13 @@ def test_a_pattern_names_runs(make_run: Make, attempt: Attempts, tmp_path: Path)
     assert runs == load_runs(str(tmp_path / "night-*")).folders
     with pytest.raises(ResultsError, match="no run matches"):
         load_runs(str(tmp_path / "week-*"))
+
+
+def test_models_keep_the_order_of_the_suite(make_run: Make, attempt: Attempts) -> None:
+    """Asked side by side, the model that is listed second answered first."""
+    rows = [attempt(model_id=name, sample_id=sample) for name, sample in (("b", "1"), ("a", "1"), ("b", "2"))]
+
+    runs = load_runs([make_run(rows)])
+
+    assert ["a", "b"] == [entry.id for entry in runs.manifests[0].models]
+    assert ["a", "b"] == list(runs.tally["model_id"].unique())

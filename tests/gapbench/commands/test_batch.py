@@ -77,15 +77,15 @@ def test_submit_come_back_and_fetch(vendor: Simulation, capsys: pytest.CaptureFi
 def test_a_cancelled_batch_is_given_up_only_as_far_as_the_user_says(
     vendor: Simulation, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Cancelled before any look: nothing is answered, the run is not complete, and --resume submits it anew."""
+    """Cancelled at the first of two looks: two of four are answered, and --resume submits the other two anew."""
     command_output(capsys, "run", "suite.yaml", "--submit-only", "--yes", "--no-preflight")
     (folder,) = runs_in(Path("results"))
     assert "batch_sim000001: cancelling" in command_output(capsys, "batch", "cancel", folder.name)
     said = command_output(capsys, "batch", "fetch", folder.name, code=1)
-    assert "4 requests of batched models not sent" in said
+    assert "2 requests of batched models not sent" in said
 
     command_output(capsys, "run", "--resume", folder.name, "--submit-only", "--yes", "--no-preflight")
-    assert [4, 4] == [charge.requests for charge in vendor.batches.charges()]
+    assert [4, 2] == [charge.requests for charge in vendor.batches.charges()]
 
 
 def test_a_suite_that_changed_while_batches_are_out_is_refused(
@@ -178,3 +178,32 @@ def test_a_model_that_answers_in_batches_alone_needs_no_option(
 
     Path("suite.yaml").write_text(text + model % ", batch: false" + tasks)
     assert "answers in batches alone" in command_output(capsys, "plan", "suite.yaml", code=2)
+
+
+def test_a_shard_is_asked_in_a_batch_and_merged(
+    vendor: Simulation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Submitted, looked at, and run again: the same command reads the batch of the first. 4 requests, paid once."""
+    command = ("run", "suite.yaml", "--shard", "0", "--out", "shards", "--yes", "--no-preflight")
+    command_output(capsys, *command, "--submit-only")
+    command_output(capsys, "batch", "status", str(next(iter(runs_in(Path("shards"))))))
+    command_output(capsys, *command)
+    assert "nothing to do" in command_output(capsys, *command)
+    command_output(capsys, "runs", "merge", "shards")
+
+    assert [4] == [charge.requests for charge in vendor.batches.charges()]
+    rows = read_attempts(list(runs_in(Path("results"))))
+    assert [("correct", "batch")] * 4 == list(zip(rows["outcome"], rows["transport"], strict=True))
+
+
+def test_machines_with_nothing_to_send_are_not_waited_for(
+    vendor: Simulation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GAPBENCH_TOKEN", "t" * 40)
+    machines = "listen://127.0.0.1:0?machines=2"
+    said = command_output(
+        capsys, "run", "suite.yaml", "--yes", "--no-preflight", "--machines", machines, code=2
+    )
+
+    assert "--machines: every model is asked in batches, which this machine submits; leave it out" in said
+    assert not vendor.batches.charges()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gapbench.cli import invoke
 from tests.two_models import SUITE, command_output
 
 
@@ -113,6 +114,34 @@ def test_a_setting_of_tokens_changes_capacity_too(capsys: pytest.CaptureFixture[
         half["inputs"]["replica_requests_per_s"]["value"] / base["inputs"]["replica_requests_per_s"]["value"]
     )
     assert "input_share" not in half["inputs"]
+
+
+def test_a_guarantee_of_a_run(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """30 tasks guarantee nothing, and nothing is exported; the answer is printed all the same."""
+    asked = ["tiers", str(finished), "--guarantee", "1pp@95%"]
+    found = json.loads(command_output(capsys, *asked, "--json"))
+
+    assert (30, False, None) == (found["n"], found["guaranteed"], found["rule"])
+    assert "Nothing can be guaranteed" in command_output(capsys, *asked)
+    assert 2 == invoke([*asked, "--export", "litellm.yaml"])
+    assert "nothing is guaranteed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--guarantee", "1pp"],
+        ["--export", "litellm.yaml"],
+        ["--tasks-per-month", "1000"],
+        ["--guarantee", "1pp@95%", "--purpose-built", "open"],
+        ["--guarantee", "1pp@95%", "--plots", "plots"],
+    ],
+)
+def test_a_guarantee_that_cannot_be_asked_for(
+    finished: Path, capsys: pytest.CaptureFixture[str], options: list[str]
+) -> None:
+    """One line and exit 2."""
+    command_output(capsys, "tiers", str(finished), *options, code=2)
 
 
 def test_tiers_and_advice_of_a_run(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:

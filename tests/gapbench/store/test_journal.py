@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -237,3 +238,45 @@ def test_a_slow_score_that_cannot_be_kept_stops_the_asking(tmp_path: Path) -> No
     asyncio.run(main())
 
     assert 1 == len(asked)
+
+
+def test_a_sync_does_not_wait_for_what_others_write_meanwhile(tmp_path: Path) -> None:
+    """A second row is written while the first is synced; its own sync ends only after the caller of the first went on."""
+    went_on = threading.Event()
+    waits: list[bool] = []
+
+    def sync(number: int) -> None:
+        if not waits:
+            while not journal._wanted_lines:  # the caller waits for its one row
+                os.sched_yield()
+            journal.add(b"{}\n")
+            waits.append(True)
+        else:
+            waits.append(went_on.wait(5))
+
+    journal = Journal.open(tmp_path / "journal", JournalSettings(sync_file=sync, sync_rows=1))
+    journal.add(b"{}\n")
+    journal.sync()
+    went_on.set()
+    journal.close()
+
+    assert [True, True] == waits
+
+
+def test_cells_that_start_together_open_one_journal(tmp_path: Path) -> None:
+    """Whoever opens the file waits for a second one to do so too; none comes."""
+    opened: list[Path] = []
+    both = threading.Barrier(2)
+
+    def open_file(path: Path) -> io.FileIO:
+        opened.append(path)
+        with suppress(threading.BrokenBarrierError):
+            both.wait(0.1)
+        return io.FileIO(path, "ab")
+
+    settings = JournalSettings(open_file=open_file)
+    with RunWriter(tmp_path, journal_settings=settings) as writer, ThreadPoolExecutor(2) as threads:
+        for started in [threads.submit(writer.open_journals, for_waiting=False) for _ in range(2)]:
+            started.result()
+
+    assert 1 == len(opened)

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -17,6 +18,8 @@ import pytest
 from gapbench.errors import RunnerError
 from gapbench.values import Params, Session
 from gapbench.values.batches import Batch, BatchReply, BatchRequest
+from gapbench.values.failure_kinds import failure_traits
+from gapbench_runners.batches.openai_batches import OpenAIBatches
 from gapbench_runners.sim_server.protocols import ChatCompletionsProtocol
 from tests.gapbench_runners.batches.batching import (
     LABEL,
@@ -470,7 +473,7 @@ def test_a_batch_that_is_done_without_a_file_is_an_error(protocol: str) -> None:
     async def work(open_desk: Desk) -> str:
         batch = await open_desk.ended(await open_desk.client.create(open_desk.requests(1), LABEL))
         with pytest.raises(RunnerError, match="names no file of re") as caught:
-            await open_desk.replies(dataclasses.replace(batch, raw={}))
+            await open_desk.replies(dataclasses.replace(batch, raw={}, has_results=False))
         return caught.value.kind
 
     assert at_desk(protocol, work) == "server"
@@ -527,3 +530,92 @@ def test_an_answer_without_an_end_is_left(monkeypatch: pytest.MonkeyPatch) -> No
         return caught.value.kind
 
     assert replayed("chat", replay, work) == "garbage"
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_list_that_is_not_read_to_its_end_proves_nothing(protocol: str) -> None:
+    """Of 101 batches two are looked at: one that is among them is found; that there is none is not certain."""
+    prefix = {"messages": "msgbatch_sim", "google": "batches/sim"}.get(protocol, "batch_sim")
+    facts: dict[str, Any] = {
+        "label": "other",
+        "by_file": True,
+        "endpoint": "",
+        "input_file_id": "",
+        "metadata": None,
+    }
+
+    async def work(open_desk: Desk) -> Any:
+        client: Any = open_desk.client
+        client.max_listed = 2
+        for _ in range(101):
+            open_desk.store.submit(prefix, "m", [], ChatCompletionsProtocol(), {**facts, "model": "m"})
+        with pytest.raises(RunnerError, match="may be among the others") as caught:
+            [batch async for batch in client.find("run-")]
+        await client.create([BatchRequest("a", open_desk.call())], "run-1")
+        return caught.value.kind, [batch.label async for batch in client.find("run-")]
+
+    kind, labels = at_desk(protocol, work)
+
+    assert failure_traits(kind).is_retryable
+    assert labels == ["run-1"]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "body"),
+    [
+        ("chat", {"id": "x", "status": "completed"}),
+        (
+            "messages",
+            {"id": "x", "processing_status": "ended", "archived_at": "2026-11-01T00:00:00Z"},
+        ),
+        ("google", {"name": "batches/x", "metadata": {"state": "BATCH_STATE_SUCCEEDED"}}),
+    ],
+)
+def test_a_batch_whose_results_cannot_be_read_says_so(protocol: str, body: dict[str, Any]) -> None:
+    """It was answered and paid for; reading it is an error, not a batch without answers."""
+    replay = Replay(orjson.dumps(body), kind="application/json")
+
+    async def work(client: Any) -> Any:
+        batch = await client.read("batches/x" if protocol == "google" else "x")
+        with pytest.raises(RunnerError):
+            [reply async for reply in client.results(batch, lambda _: None)]
+        return batch.state, batch.has_results
+
+    assert replayed(protocol, replay, work) == ("ended", False)
+
+
+class FakeOpenAI:
+    """A client of OpenAI that uploads a file, and gets an answer of some status to the submit."""
+
+    def __init__(self, status: int) -> None:
+        self.deleted: list[str] = []
+        self._status = status
+        self.files = SimpleNamespace(create=self._upload, delete=self._delete)
+        self.batches = SimpleNamespace(create=self._submit)
+
+    async def _upload(self, **_: Any) -> Any:
+        return SimpleNamespace(id="file-1")
+
+    async def _delete(self, file_id: str) -> None:
+        self.deleted.append(file_id)
+
+    async def _submit(self, **_: Any) -> Any:
+        raise RunnerError("server", "no", http_status=self._status)
+
+
+@pytest.mark.parametrize(("status", "deleted"), [(400, ["file-1"]), (429, ["file-1"]), (408, []), (503, [])])
+def test_the_file_of_a_batch_that_may_exist_is_kept(status: int, deleted: list[str]) -> None:
+    """After a 408 or a 5xx the batch may have been made, and needs its file."""
+
+    async def work(open_desk: Desk) -> list[str]:
+        fake: Any = FakeOpenAI(status)
+        made: Any = open_desk.client
+        client = OpenAIBatches(
+            fake, made._lines, "chat", made._to_runner_error, "", is_official_endpoint=True
+        )
+        with pytest.raises(RunnerError):
+            await client.create(open_desk.requests(1), LABEL)
+        deleted: list[str] = fake.deleted
+        return deleted
+
+    assert at_desk("chat", work) == deleted

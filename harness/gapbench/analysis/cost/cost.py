@@ -52,8 +52,10 @@ from gapbench.analysis.cost.first_call_costs import first_calls_note
 from gapbench.analysis.cost.gpu_token_cost import MIN_SHAPES, fit_token_cost, request_shapes
 from gapbench.analysis.cost.token_prices import has_possible_counts
 from gapbench.analysis.cost.user_costs import user_usd
+from gapbench.analysis.cost.weighted_costs import weighted_units
 from gapbench.analysis.frames import Runs, as_floats, group_codes, load_runs
 from gapbench.analysis.notebook_html import count_noun, table_html
+from gapbench.analysis.weighting import DESIGN_COLUMNS, AppliedWeights
 from gapbench.errors import InputError
 from gapbench.pricing import GpuPrice, Quote, UnitPrices, Unpriced, price_book_version
 from gapbench.stats import ratio_interval
@@ -118,6 +120,7 @@ class CostTable:
         legs: The three deployment options; see :mod:`gapbench.analysis.cost.deployment_options`.
         token_costs: Cost of an input and an output token by self-hosted model, fitted over the measured request sizes.
             Models with too few sizes are left out.
+        weights: What dollars per task, per right answer and per token count. Totals are those of the run in any case.
         exact_usd: ``usd`` of each model over all categories as Decimal. None if unknown.
     """
 
@@ -127,6 +130,7 @@ class CostTable:
     exact_usd: dict[str, Decimal | None] = field(default_factory=dict)
     legs: pd.DataFrame = field(default_factory=pd.DataFrame)
     token_costs: dict[str, dict[str, float]] = field(default_factory=dict)
+    weights: AppliedWeights = field(default_factory=AppliedWeights)
 
     def __repr__(self) -> str:
         models = self.frame["model_id"].nunique()
@@ -142,6 +146,7 @@ class CostTable:
             "rows": records(self.frame),
             "legs": records(self.legs),
             "token_costs": self.token_costs,
+            "weights": self.weights.name,
             "warnings": self.warnings,
             "price_book": price_book_version(),
             "simulated": self.simulated,
@@ -178,14 +183,23 @@ def cost(runs: Runs | Sequence[Path], billed: Bill | None = None) -> CostTable:
     table[_TOKENS] = table[_TOKENS].astype("Int64")
     legs = deployment_options(read_runs, table, account)
     warnings = [*account.warnings, *first_calls_note(read_runs.manifests)]
-    return CostTable(table, read_runs.simulated, warnings, exact, legs, _token_costs(read_runs, account))
+    return CostTable(
+        table,
+        read_runs.simulated,
+        warnings,
+        exact,
+        legs,
+        _token_costs(read_runs, account),
+        read_runs.applied_weights,
+    )
 
 
 def _priced_rows(runs: Runs, account: Bill, model_id: str) -> pd.DataFrame:
     """Return the measured attempts of a model with their dollars and those of each answer."""
     frame = runs.model_frame(model_id)
     usd = price_rows(account, frame)
-    needed = ["model_id", "category", "final", "timed", "outcome", *_TOKENS]
+    designed = ["task", "sample_id", *DESIGN_COLUMNS] if DESIGN_COLUMNS[0] in frame.columns else []
+    needed = ["model_id", "category", "final", "timed", "outcome", *_TOKENS, *designed]
     priced = frame[needed].assign(
         billed_usd=usd,
         answer_usd=usd_per_answer(frame, usd),
@@ -278,7 +292,7 @@ def _row(
         row["usd_per_mtok"] = _per_unit(None if usd is None else usd * 1_000_000, tokens)
     else:
         row.update(usd_per_mtok_low=None, usd_per_mtok_high=None)
-    return row
+    return row | weighted_units(part, row)
 
 
 def _are_tokens_known(replies: pd.DataFrame) -> bool:

@@ -26,6 +26,8 @@ import pandas as pd
 from gapbench.analysis.cost.attempt_costs import Bill
 from gapbench.analysis.cost.token_prices import TOKENS, price_attempts
 from gapbench.analysis.frames import Runs, as_floats, group_codes
+from gapbench.analysis.sample_design import design_of
+from gapbench.analysis.weighting import DESIGN_COLUMNS
 from gapbench.pricing import GpuPrice, Quote, UnitPrices, hosted_prices, price_book_date, weights_at
 from gapbench.stats import Floats, ratio_interval
 from gapbench.store.json_records import records
@@ -123,27 +125,30 @@ def _hosted_row(runs: Runs, model_id: str, model: ModelEntry) -> dict[str, Any]:
     offer, label = found
     frame = runs.model_frame(model_id)
     measured = (frame["phase"] == "measure").to_numpy()
-    part = frame[[*TOKENS, "final", "outcome", "from_cache", "task", "cluster_id"]][measured]
+    designed = ["sample_id", *DESIGN_COLUMNS] if DESIGN_COLUMNS[0] in frame.columns else []
+    part = frame[[*TOKENS, "final", "outcome", "from_cache", "task", "cluster_id", *designed]][measured]
     usd = price_attempts(part, offer)
     final = part["final"].to_numpy(dtype=bool)
     answered = final & (part["outcome"] != "infra").to_numpy()
     correct = final & (part["outcome"] == "correct").to_numpy()
     tokens = np.nan_to_num(as_floats(part["input_tokens"])) + np.nan_to_num(as_floats(part["output_tokens"]))
-    total = float(usd.sum())
+    design = design_of(part, answered)
+    each = np.ones(len(part)) if design is None else design.weights
+    total = float(usd.sum()) if design is None else float(each @ usd)
     low, high = None, None
     if not np.isnan(total):
         low, high = ratio_interval(
-            usd, answered.astype(np.float64), group_codes(part, ["task", "cluster_id"])
+            usd, answered.astype(np.float64), group_codes(part, ["task", "cluster_id"]), design=design
         )
     return {
         "leg": "hosted",
         "model_id": model_id,
         "label": label,
-        "usd_per_task": _usd_per_unit(total, answered),
+        "usd_per_task": _usd_per_unit(total, answered * each),
         "usd_per_task_low": low,
         "usd_per_task_high": high,
-        "usd_per_correct": _usd_per_unit(total, correct),
-        "usd_per_mtok": _usd_per_unit(total, tokens / 1e6),
+        "usd_per_correct": _usd_per_unit(total, correct * each),
+        "usd_per_mtok": _usd_per_unit(total, tokens * each / 1e6),
         "measured": False,
         "price_source": f"{offer.source}: {offer.detail}",
         "reason": "answers without token counts" if np.isnan(total) else None,

@@ -49,7 +49,7 @@ def add_api_leg(
     for name in ("cached_share", "billed_factor"):
         inputs.pop(f"{leg}_{name}", None)
     weights = given.weights or (run.weights if run and run.weights else DEFAULT_WEIGHTS)
-    price, label = _leg_price(leg, document, weights, at, notes)
+    price, label = leg_price(leg, document, weights, at, notes)
     _add_leg_prices(leg, document, price, at, inputs)
     measured = run.labels.get(leg) if run is not None else None
     if measured is not None and measured != label:
@@ -96,7 +96,7 @@ def _add_batch_factor(leg: str, price: UnitPrices, at: date, inputs: dict[str, Q
         )
 
 
-def _leg_price(
+def leg_price(
     leg: str, document: LegDocument | None, weights: str, at: date, notes: list[str]
 ) -> tuple[UnitPrices | None, str]:
     """Return the listed price of an API leg and its description. The price is None if the document gives it or none is known."""

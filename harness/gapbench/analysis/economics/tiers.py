@@ -36,6 +36,7 @@ import pandas as pd
 
 from gapbench.analysis.cost.attempt_costs import Bill, bill
 from gapbench.analysis.economics.purpose_built import purpose_built_table, specialists, with_specialists
+from gapbench.analysis.economics.routed_tasks import read_routed_tasks
 from gapbench.analysis.economics.routing import (
     Kind,
     RoutedTasks,
@@ -49,10 +50,9 @@ from gapbench.analysis.economics.routing import (
     routing_outcome,
 )
 from gapbench.analysis.economics.routing_policies import PolicyEvaluator, draw_clusters
-from gapbench.analysis.economics.routing_signals import Signal, routing_signals, tasks_answered_by_both
+from gapbench.analysis.economics.routing_signals import Signal, routing_signals
 from gapbench.analysis.frames import Folders, Runs, load_runs
 from gapbench.analysis.quality.applied_rule import applied_rule
-from gapbench.errors import ResultsError
 from gapbench.formatting import format_gap, format_interval
 from gapbench.stats import SEED, Difference, paired_difference
 from gapbench.store.json_records import records
@@ -61,8 +61,6 @@ DRAWS = 1_000
 TARGET = 0.8
 TIER_3 = "purpose-built by category"
 """Policy in which purpose-built models answer the categories that they are good at."""
-MIN_TASKS = 20
-"""Minimum number of tasks for choosing a threshold."""
 COLUMNS = (
     "policy", "kind", "quality", "quality_low", "quality_high", "usd_per_task", "usd_per_task_low",
     "usd_per_task_high", "response_s", "closed_share", "apgr", "apgr_low", "apgr_high", "cpt_50", "cpt_80",
@@ -208,21 +206,11 @@ def evaluate_tiers(
     account = bill(read_runs) if account is None else account
     for name in purpose_built:
         read_runs.model(name)
-    left, right = (
-        _pick_model(read_runs, weights, requested, purpose_built)
-        for weights, requested in (("open", open_model), ("closed", closed_model))
+    routed = read_routed_tasks(
+        read_runs, account, open_model=open_model, closed_model=closed_model, left_out=purpose_built
     )
-    table, unequal_keys = tasks_answered_by_both(read_runs, account.usd, left, right)
-    changed = (
-        f"{left} and {right}: {unequal_keys} of {len(table) + unequal_keys} shared tasks were judged by another version of "
-        "the task, scorer or target and are left out"
-    )
-    if len(table) < MIN_TASKS:
-        raise ResultsError(
-            f"{left} and {right} both answered {len(table)} tasks with the same prompt; tiers need at least {MIN_TASKS}"
-            + (f"; {changed}" if unequal_keys else "")
-        )
-    items, names = _items(table)
+    left, right = routed.open_model, routed.closed_model
+    table, items, names = routed.table, routed.items, list(routed.categories)
     fold = assign_folds(items.cluster, seed)
     found: list[tuple[str, Kind, RoutingOutcome]] = []
     signals = [
@@ -257,8 +245,8 @@ def evaluate_tiers(
     )
     known = acceptance is not None and np.isfinite(acceptance)
     warnings = [line for line in account.warnings if line.startswith((f"{left}:", f"{right}:"))]
-    if unequal_keys:
-        warnings.append(changed)
+    if routed.left_out:
+        warnings.append(routed.left_out)
     if gap.high < 0:
         warnings.append(f"{left} scores higher: there is no gap to recover")
     warnings += _below_both(rows)
@@ -307,46 +295,6 @@ def _below_both(rows: Sequence[Mapping[str, Any]]) -> list[str]:
             "equal, the tasks that are left out reverse the choice; read it as no gain from choosing by category"
         )
     ]
-
-
-def _pick_model(runs: Runs, weights: str, requested: str | None, left_out: Sequence[str] = ()) -> str:
-    """Return the requested model, or the one with the highest accuracy among those with these weights.
-
-    Raises:
-        ResultsError: There is no such model.
-    """
-    known = [name for name in runs.models if runs.model(name).weights == weights and name not in left_out]
-    if requested is not None:
-        if requested not in known:
-            raise ResultsError(
-                f"no {weights} model {requested!r} in these runs; there are: {', '.join(known) or 'none'}"
-            )
-        return requested
-    if not known:
-        raise ResultsError(f"there is no {weights} model in these runs; tiers need one of each")
-    scored = runs.frame[runs.frame["scored"]]
-    means = scored.groupby("model_id", observed=True)["score"].mean()
-    return max(known, key=lambda name: float(means.get(name, -1.0)))
-
-
-def _items(table: pd.DataFrame) -> tuple[RoutedTasks, list[str]]:
-    category, names = pd.factorize(table["category"])
-    column = {
-        name: table[name].to_numpy(np.float64)
-        for name in table.columns
-        if name.startswith(("open_", "closed_"))
-    }
-    items = RoutedTasks(
-        open_quality=column["open_score"],
-        closed_quality=column["closed_score"],
-        open_usd=column["open_usd"],
-        closed_usd=column["closed_usd"],
-        open_s=column["open_response_s"],
-        closed_s=column["closed_response_s"],
-        category=category.astype(np.int64),
-        cluster=table["cluster"].to_numpy(np.int64),
-    )
-    return items, [str(name) for name in names]
 
 
 def _curves(outcomes: list[tuple[str, Kind, RoutingOutcome]]) -> pd.DataFrame:

@@ -17,7 +17,8 @@ from gapbench.analysis.performance.client_limits import CLIENT_LIMIT
 from gapbench.analysis.quality.gap_metrics import describe_pairs_needed
 from gapbench.analysis.quality.gap_row import PLAIN_CONFIDENCE
 from gapbench.analysis.quality.model_requests import ModelRequests
-from gapbench.stats import Floats
+from gapbench.analysis.weighting import Weighting
+from gapbench.stats import weighted_mean, weighted_quantile
 from gapbench.store.json_records import records
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ class Answer:
         caveats: What else limits the answer, counted.
         missing: Why there is no gap; "" if there is one.
         ladders: Of each ladder on which both sides were measured, the best of each side and their gap in rungs.
+        weights: ``traffic``: the figures count the requests that the items stand for; ``equal``: each request once.
     """
 
     closed_model: str | None = None
@@ -140,6 +142,7 @@ class Answer:
     caveats: Caveats = field(default_factory=Caveats)
     missing: str = ""
     ladders: tuple[LadderAnswer, ...] = ()
+    weights: Weighting = "equal"
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures, with the ratio of each cost."""
@@ -188,6 +191,7 @@ def answer_of(table: GapTable) -> Answer:
         fairness=tuple(table.unequal.get((str(quality["closed_model"]), str(quality["open_model"])), ())),
         caveats=table.caveats,
         ladders=_ladder_answers(table),
+        weights=table.weights.name,
     )
 
 
@@ -257,17 +261,20 @@ def _at_one_load(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 def lone_figures(model: str, weights: str, requests: ModelRequests) -> LoneFigures:
     """Return the figures of a model that has no counterpart."""
-    column = requests.columns
-    usd, right = column["usd"], column["correct"]
-    is_priced = ~np.isnan(usd) & ~np.isnan(right)
-    total, correct = float(usd[is_priced].sum()), float(right[is_priced].sum())
+    usd, right = requests.columns["usd"], requests.columns["correct"]
+    priced = requests.filter(~np.isnan(usd) & ~np.isnan(right))
+    design = priced.design
+    total, correct = (
+        float((priced.columns[name] * (1.0 if design is None else design.weights)).sum())
+        for name in ("usd", "correct")
+    )
     return LoneFigures(
         model,
         weights,
-        _mean(column["score"]),
-        _quantile(column["response_s"], 0.5),
-        _quantile(column["response_s"], 0.95),
-        _mean(usd),
+        _mean(requests, "score"),
+        _quantile(requests, "response_s", 0.5),
+        _quantile(requests, "response_s", 0.95),
+        _mean(requests, "usd"),
         total / correct if correct else None,
     )
 
@@ -289,11 +296,11 @@ def _sides(row: Mapping[str, Any]) -> TwoSides:
     return TwoSides(row["closed_value"], row["open_value"])
 
 
-def _mean(values: Floats) -> float | None:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else None
+def _mean(requests: ModelRequests, column: str) -> float | None:
+    known = requests.filter(~np.isnan(requests.columns[column]))
+    return weighted_mean(known.columns[column], known.design) if len(known.item) else None
 
 
-def _quantile(values: Floats, share: float) -> float | None:
-    known = values[~np.isnan(values)]
-    return float(np.quantile(known, share)) if len(known) else None
+def _quantile(requests: ModelRequests, column: str, share: float) -> float | None:
+    known = requests.filter(~np.isnan(requests.columns[column]))
+    return weighted_quantile(known.columns[column], share, known.design) if len(known.item) else None

@@ -14,12 +14,7 @@ from gapbench.analysis.quality.applied_rule import AppliedRule
 from gapbench.analysis.quality.gap_row import ALPHA
 from gapbench.analysis.quality.model_pairs import pair_requests
 from gapbench.analysis.quality.model_requests import ModelRequests
-from gapbench.stats import (
-    Difference,
-    Floats,
-    paired_difference,
-    pairs_to_decide,
-)
+from gapbench.stats import Difference, paired_difference, pairs_to_decide, weighted_mean
 
 DAYS_PER_MONTH = 30.4375
 
@@ -172,7 +167,7 @@ def _open_usd(match: _Match) -> float:
 
 
 def _no_match(side: ModelRequests, name: str) -> dict[str, Any]:
-    means = {"value": _mean(side.columns["score"]), "usd_per_task": _mean(side.columns["usd"])}
+    means = {"value": _mean(side, "score"), "usd_per_task": _mean(side, "usd")}
     return {
         "closed": {"model": name, **means},
         "open": None,
@@ -213,26 +208,28 @@ def _match(
     """Return two models compared, or None if they share no scored request or the open one has no price."""
     shared = pair_requests(*(models[side].select("score", "usd") for side in (name, other)))
     closed_usd, open_usd = (
-        _mean(side.columns["usd"][~np.isnan(side.columns["score"])]) for side in (shared.closed, shared.open)
+        _mean(side.filter(~np.isnan(side.columns["score"])), "usd") for side in (shared.closed, shared.open)
     )
     shared = shared.with_known("score")
     if not len(shared.closed.item) or open_usd is None:
         return None
     first, second = shared.closed.columns["score"], shared.open.columns["score"]
+    design = shared.closed.design
     return _Match(
-        {"model": name, "value": float(first.mean()), "usd_per_task": closed_usd},
-        {"model": other, "value": float(second.mean()), "usd_per_task": open_usd},
+        {"model": name, "value": weighted_mean(first, design), "usd_per_task": closed_usd},
+        {"model": other, "value": weighted_mean(second, design), "usd_per_task": open_usd},
         open_usd,
-        paired_difference(first, second, shared.closed.cluster),
+        paired_difference(first, second, shared.closed.cluster, design),
         not first.any(),
         closed_usd / open_usd if closed_usd is not None and open_usd else None,
         None if rule is None else rule.interval(first - second, shared.closed.cluster),
     )
 
 
-def _mean(values: Floats) -> float | None:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else None
+def _mean(side: ModelRequests, column: str) -> float | None:
+    """Return the mean of a column over the requests in which it is known. None: there are none."""
+    known = side.filter(~np.isnan(side.columns[column]))
+    return weighted_mean(known.columns[column], known.design) if len(known.item) else None
 
 
 def lag_by_category(
@@ -287,8 +284,7 @@ def lag_by_category(
 
 
 def _scope_mean(side: ModelRequests, code: int | None) -> float | None:
-    scores = side.columns["score"]
-    return _mean(scores if code is None else scores[side.category == code])
+    return _mean(side if code is None else side.filter(side.category == code), "score")
 
 
 def _dated_model(name: str, value: float, day: date | None) -> dict[str, Any]:

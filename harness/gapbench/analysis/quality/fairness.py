@@ -15,6 +15,7 @@ from gapbench.analysis.quality.side_by_side import different_company, models_bes
 from gapbench.analysis.quality.tool_fairness import different_tools, group_tool_changes, tool_conditions
 from gapbench.analysis.quality.user_fairness import different_users, users_by_model
 from gapbench.formatting import format_percent
+from gapbench.values.batches import BATCH_TRANSPORT
 
 MAX_SHARE_DIFFERENCE_POINTS = 2.0
 """A larger difference in the share of truncated, refused or failed requests is reported, in points. If the margin is
@@ -165,7 +166,7 @@ def _transports(name: str, part: pd.DataFrame) -> Iterator[str]:
 
 def _batches(name: str, part: pd.DataFrame) -> Iterator[str]:
     """Yield a sentence where a vendor's batch API answered: such answers have no times, and another price."""
-    share = _share(part, "transport", "batch") if len(part) else 0.0
+    share = _share(part, "transport", BATCH_TRANSPORT) if len(part) else 0.0
     if share > 0:
         which = "all" if share == 1 else f"{100 * share:.0f} % of"
         yield (

@@ -75,6 +75,7 @@ from gapbench.analysis.quality.model_requests import ModelRequests
 from gapbench.analysis.quality.reference_models import choose_reference
 from gapbench.analysis.quality.request_reader import RequestsByModel
 from gapbench.analysis.unscorable_answers import unscorable_warning
+from gapbench.analysis.weighting import AppliedWeights
 from gapbench.store.json_records import records
 
 OVERALL = formatting.OVERALL
@@ -83,6 +84,9 @@ _SHOWN = (
     "n_pairs",
 )  # fmt: skip
 """Columns that a notebook shows."""
+_RULE_WITH_WEIGHTS = (
+    "with weights the intervals do not allow for its looks; --weights equal has the rule's own verdict"
+)
 _COUNTS = ["closed_n", "open_n", "n_pairs", "n_clusters", "items_needed", "repeats_needed", "episodes"]
 
 
@@ -109,6 +113,7 @@ class GapTable:
         caveats: What limits the answer of these runs, counted.
         alone: The best model of the only side that has any. None: both sides have one, or neither.
         ladders: The gap in rungs on each ladder.
+        weights: What the figures count.
     """
 
     frame: pd.DataFrame
@@ -127,6 +132,7 @@ class GapTable:
     unequal: Mapping[Pair, list[str]] = field(default_factory=dict)
     is_every_pair: bool = False
     ladders: list[Ladder] = field(default_factory=list)
+    weights: AppliedWeights = field(default_factory=AppliedWeights)
 
     @property
     def has_answer(self) -> bool:
@@ -199,6 +205,7 @@ class GapTable:
             "matched": self.matched,
             "lag": self.lag,
             "margin_points": self.margin_points,
+            "weights": self.weights.name,
             "warnings": self.warnings,
             "simulated": self.simulated,
         }
@@ -244,6 +251,9 @@ def gap(
     else:
         comparisons, choice_warnings = against_references(sides, scopes)
     rule, notes = applied_rule(read_runs)
+    if rule is not None and read_runs.applied_weights.is_traffic:
+        notes = [f"{rule.name} counts each request once: {_RULE_WITH_WEIGHTS}"]
+        rule = None
     # Sorting and summing release the interpreter lock.
     with ThreadPoolExecutor(1) as pool:
         pending = pool.submit(cheapest_equal_quality, requests, sides.closed, sides.open, margin, rule)
@@ -279,6 +289,7 @@ def gap(
         is_every_pair=all_pairs and against is None,
         caveats=find_caveats(read_runs),
         ladders=summarize_ladders(read_runs),
+        weights=read_runs.applied_weights,
     )
 
 
@@ -312,6 +323,7 @@ def _empty_table(runs: Runs, margin: float, sides: Sides) -> GapTable:
         caveats=find_caveats(runs),
         alone=alone,
         ladders=summarize_ladders(runs),
+        weights=runs.applied_weights,
     )
 
 

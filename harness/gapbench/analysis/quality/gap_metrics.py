@@ -27,6 +27,8 @@ from gapbench.stats import (
     repeats_to_resolve,
     shift,
     variance_components,
+    weighted_mean,
+    weighted_quantile,
 )
 
 MIN_FOR_P95 = 60
@@ -142,16 +144,19 @@ def _accuracy_row(comparison: Comparison, pairs: ModelPairs, bias: float) -> Gap
         return replace(row, verdict="no shared scored requests")
     row = replace(row, episodes=int(pairs.closed.is_episode.sum()))
     first, second = pairs.closed.columns["score"], pairs.open.columns["score"]
-    corrected = shift(paired_difference(first, second, pairs.closed.cluster), -bias)
-    closed_value, gap_points = float(first.mean()), corrected.estimate * 100
+    design = pairs.closed.design
+    corrected = shift(paired_difference(first, second, pairs.closed.cluster, design), -bias)
+    closed_value, open_value = weighted_mean(first, design), weighted_mean(second, design)
+    gap_points = corrected.estimate * 100
     row = replace(
-        _with_difference(row, corrected, closed_value, float(second.mean())),
+        _with_difference(row, corrected, closed_value, open_value),
         gap_points=gap_points,
         gap_percent_of_closed=gap_points / closed_value if closed_value else None,
         standard_error=corrected.standard_error * 100,
         selection_points=bias * 100,
     )
-    parts = variance_components(first - second, pairs.closed.sample)
+    # The components are those of a sample in which each item counts the same.
+    parts = variance_components(first - second, pairs.closed.sample) if design is None else None
     if parts is not None:
         samples = int(dense_codes(pairs.closed.sample).max()) + 1
         row = replace(
@@ -170,10 +175,10 @@ def _quantile_row(row: GapRow, pairs: ModelPairs, column: str, share: float) -> 
     if row.n_pairs < (MIN_FOR_P95 if share > 0.9 else 2):
         return replace(row, verdict=f"too few pairs ({row.n_pairs})")
     first, second = pairs.closed.columns[column], pairs.open.columns[column]
-    difference = quantile_difference(first, second, pairs.closed.cluster, share)
-    return _with_difference(
-        row, difference, float(np.quantile(first, share)), float(np.quantile(second, share))
-    )
+    design = pairs.closed.design
+    difference = quantile_difference(first, second, pairs.closed.cluster, share, design)
+    values = (weighted_quantile(side, share, design) for side in (first, second))
+    return _with_difference(row, difference, *values)
 
 
 def _with_difference(row: GapRow, difference: Difference, closed_value: float, open_value: float) -> GapRow:
@@ -203,6 +208,7 @@ def _cost_row(row: GapRow, pairs: ModelPairs, denominator: str | None) -> GapRow
         (pairs.closed.columns["usd"], closed_below),
         (pairs.open.columns["usd"], open_below),
         pairs.closed.cluster,
+        pairs.closed.design,
     )
     row = replace(row, closed_value=found.first, open_value=found.second, quotients=found)
     if found.first is None or found.second is None:

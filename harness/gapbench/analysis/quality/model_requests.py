@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gapbench.stats import Floats, Ints
+from gapbench.stats import Design, Floats, Ints
 
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 Arrays = Mapping[str, np.ndarray[Any, Any]]
@@ -33,15 +33,23 @@ class ModelRequests:
         is_picked: Whether an adaptive run picked the question, so that the other model may not have been asked it.
 
     Args:
-        codes: The arrays above, by name.
+        codes: The arrays above, by name; with weights also ``weight`` and ``stratum``.
         keys: See above.
         names: See above.
         columns: See above.
+        is_weighted: Whether the weights of the items are used.
     """
 
     def __init__(
-        self, codes: Arrays, keys: Arrays, names: Mapping[str, Sequence[str]], columns: Mapping[str, Floats]
+        self,
+        codes: Arrays,
+        keys: Arrays,
+        names: Mapping[str, Sequence[str]],
+        columns: Mapping[str, Floats],
+        *,
+        is_weighted: bool = False,
     ) -> None:
+        self.is_weighted = is_weighted
         self.codes = codes
         self.keys = keys
         self.names = names
@@ -58,19 +66,33 @@ class ModelRequests:
     is_episode = property(lambda self: self.codes["is_episode"])
     is_picked = property(lambda self: self.codes["is_picked"])
 
+    @property
+    def design(self) -> Design | None:
+        """How the items of these requests were drawn. None: each request counts once."""
+        if not self.is_weighted:
+            return None
+        # The same item at another load is no other part of the traffic.
+        return Design(self.codes["weight"], self.codes["stratum"]).shared_by(
+            self.sample // len(self.names["load"])
+        )
+
     def select(self, *names: str) -> ModelRequests:
         """Return the requests with only the named columns."""
         return self.with_columns(_Some(self.columns, names))
 
     def with_columns(self, columns: Mapping[str, Floats]) -> ModelRequests:
         """Return the requests with other columns."""
-        return ModelRequests(self.codes, self.keys, self.names, columns)
+        return ModelRequests(self.codes, self.keys, self.names, columns, is_weighted=self.is_weighted)
 
     def filter(self, chosen: np.ndarray[Any, Any]) -> ModelRequests:
         """Return the rows that a mask or an index array selects. Each array is taken when it is asked for."""
         rows = np.flatnonzero(chosen).astype(np.int32) if chosen.dtype == np.bool_ else chosen
         return ModelRequests(
-            _take(self.codes, rows), _take(self.keys, rows), self.names, _take(self.columns, rows)
+            _take(self.codes, rows),
+            _take(self.keys, rows),
+            self.names,
+            _take(self.columns, rows),
+            is_weighted=self.is_weighted,
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gapbench.analysis.quality.model_requests import ModelRequests
-from gapbench.stats import Floats, Ints, selection_bias
+from gapbench.stats import Design, Floats, Ints, selection_bias, weighted_mean
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class ReferenceModel:
         clusters: Cluster of each of these requests.
         category: Category of each of these requests.
         warnings: Caveats about the choice.
+        design: Weights and strata of these requests. None: each counts once.
     """
 
     model: str
@@ -30,6 +31,7 @@ class ReferenceModel:
     clusters: Ints | None = None
     category: Ints | None = None
     warnings: list[str] = field(default_factory=list)
+    design: Design | None = None
 
     def bias(self, category: int | None) -> float:
         """Return how much being chosen flatters the model's score, 0 to 1.
@@ -39,9 +41,8 @@ class ReferenceModel:
         """
         if self.scores is None or self.clusters is None or self.category is None:
             return 0.0
-        return selection_bias(
-            self.scores, self.clusters, None if category is None else self.category == category
-        )
+        counted = None if category is None else self.category == category
+        return selection_bias(self.scores, self.clusters, counted, self.design)
 
 
 def choose_reference(requests: Mapping[str, ModelRequests], names: Sequence[str]) -> ReferenceModel:
@@ -66,12 +67,15 @@ def choose_reference(requests: Mapping[str, ModelRequests], names: Sequence[str]
     on_shared = {name: side.filter(shared[side.item]) for name, side in scored.items()}
     first = next(iter(on_shared.values()))
     scores = np.stack([side.columns["score"] for side in on_shared.values()], axis=1)
-    return ReferenceModel(_highest_mean(on_shared), scores, first.cluster, first.category)
+    return ReferenceModel(
+        _highest_mean(on_shared), scores, first.cluster, first.category, design=first.design
+    )
 
 
 def _highest_mean(sides: Mapping[str, ModelRequests]) -> str:
     means = {
-        name: float(side.columns["score"].mean()) if len(side.item) else -1.0 for name, side in sides.items()
+        name: weighted_mean(side.columns["score"], side.design) if len(side.item) else -1.0
+        for name, side in sides.items()
     }
     return max(means, key=lambda name: means[name])
 

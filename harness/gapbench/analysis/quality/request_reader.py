@@ -18,6 +18,8 @@ from gapbench.analysis.cost.token_prices import TOKENS, price_tokens
 from gapbench.analysis.frames import Runs, group_codes
 from gapbench.analysis.quality.column_store import ColumnStore
 from gapbench.analysis.quality.model_requests import ModelRequests
+from gapbench.analysis.sample_design import designs_of_samples
+from gapbench.analysis.weighting import DESIGN_COLUMNS
 from gapbench.errors import ResultsError
 from gapbench.stats import Floats, Ints
 
@@ -144,6 +146,10 @@ class RequestsByModel(Mapping[str, ModelRequests]):
         """Numbers of rows, ascending, and the codes of their targets. None: no target is needed."""
         return target_codes(self._runs)
 
+    @cached_property
+    def _designs(self) -> tuple[Floats, Ints] | None:
+        return designs_of_samples(self._runs, self._samples)
+
     def _load(self, model_id: str) -> ModelRequests:
         contexts = self._contexts[(self._contexts["model_id"] == model_id).to_numpy()].reset_index(drop=True)
         rows = self._fetch(model_id, contexts)
@@ -172,6 +178,8 @@ class RequestsByModel(Mapping[str, ModelRequests]):
         small = np.int32 if span < 2**31 and (not len(item) or item[-1] < 2**31) else np.int64
         put("item", item.astype(small))
         sample = rows.pop("sample")[chosen]
+        for name, values in zip(DESIGN_COLUMNS, self._designs or (), strict=False):
+            put(name, values[sample])
         put("sample", sample * np.int32(len(self._loads)) + label("load_code"))
         put("prompt", rows.pop("prompt")[chosen])
         put("cluster", rows.pop("cluster")[chosen])
@@ -214,6 +222,7 @@ class RequestsByModel(Mapping[str, ModelRequests]):
             _Stored(self._store, model_id, "key ", (*_KEYS, "target")),
             {"task": self._tasks, "load": self._loads},
             _Columns(arrays),
+            is_weighted=self._designs is not None,
         )
 
     def _fetch(self, model_id: str, contexts: pd.DataFrame) -> dict[str, np.ndarray[Any, Any]]:

@@ -65,7 +65,15 @@ from gapbench.analysis.performance.client_limits import (
 )
 from gapbench.analysis.performance.machine_clocks import ClockRefusals, clock_refusals, machine_notes
 from gapbench.analysis.performance.steady_state import steady_throughput
-from gapbench.stats import Floats, Ints, mean_interval, quantile_interval
+from gapbench.analysis.quality.request_figures import (
+    mean_by_request,
+    mean_figures,
+    quantile,
+    quantile_figures,
+)
+from gapbench.analysis.sample_design import design_of
+from gapbench.analysis.weighting import DESIGN_COLUMNS, AppliedWeights
+from gapbench.stats import Ints
 from gapbench.store.json_records import records
 
 _NEEDED = [
@@ -114,11 +122,13 @@ class Summary:
         frame: See the module's docstring.
         simulated: Whether any row is simulated.
         warnings: One sentence for each caveat that readers need to know.
+        weights: What the figures count.
     """
 
     frame: pd.DataFrame
     simulated: bool
     warnings: list[str] = field(default_factory=list)
+    weights: AppliedWeights = field(default_factory=AppliedWeights)
 
     def __repr__(self) -> str:
         models = len(self.level("model"))
@@ -136,6 +146,7 @@ class Summary:
         return {
             "schema": 1,
             "rows": records(self.frame),
+            "weights": self.weights.name,
             "warnings": self.warnings,
             "simulated": self.simulated,
         }
@@ -180,6 +191,7 @@ def summarize(
         summary,
         read_runs.simulated,
         [*_warnings(read_runs, cells), *machine_notes(read_runs, refusals), *table.warnings],
+        read_runs.applied_weights,
     )
 
 
@@ -206,7 +218,8 @@ def _rows_of_model(
         refusals: What the clocks of several machines do not allow to say.
     """
     whole = refusals.without_lateness(runs.model_frame(model_id))
-    every = whole[_NEEDED].assign(
+    designed = [name for name in ("sample_id", *DESIGN_COLUMNS) if DESIGN_COLUMNS[0] in whole.columns]
+    every = whole[[*_NEEDED, *designed]].assign(
         cluster=group_codes(whole, ["task", "cluster_id"]), request=_request_codes(whole)
     )
     others = every
@@ -308,6 +321,7 @@ def _metrics(part: pd.DataFrame, planned: pd.DataFrame) -> dict[str, Any]:
     outcomes = {outcome: int(counts.get(outcome, 0)) for outcome in OUTCOMES}
     scored = measured[measured["scored"]]
     scores, right = as_floats(scored["score"]), as_floats((scored["outcome"] == "correct").astype(float))
+    designs = design_of(scored), design_of(measured)
     wall = planned["wall_s"].astype(float)
     wall_s = float(wall.sum()) if wall.notna().all() else None
     row: dict[str, Any] = {
@@ -316,18 +330,23 @@ def _metrics(part: pd.DataFrame, planned: pd.DataFrame) -> dict[str, Any]:
         "n": n,
         "coverage": 1 - outcomes["infra"] / n if n else None,
         "scored": len(scored),
-        **_mean(scores, scored["cluster"], "accuracy"),
-        **_mean(right, scored["cluster"], "all_right"),
+        **mean_figures(scores, scored["cluster"].to_numpy(), "accuracy", designs[0]),
+        **mean_figures(right, scored["cluster"].to_numpy(), "all_right", designs[0]),
         "partial_credit": bool((scores != right).any()),
         **outcomes,
     }
     replies = part[part["timed"]]
-    for name, times in (("ttft", replies), ("response", measured), ("complete_call", replies)):
-        row.update(_quantiles(as_floats(times[f"{name}_s"]), times["cluster"].to_numpy(), name))
+    of_replies = design_of(replies)
+    for name, times, design in (
+        ("ttft", replies, of_replies),
+        ("response", measured, designs[1]),
+        ("complete_call", replies, of_replies),
+    ):
+        row.update(quantile_figures(as_floats(times[f"{name}_s"]), times["cluster"].to_numpy(), name, design))
     row.update(
-        answer_ttft_p50_s=_quantile(as_floats(replies["answer_ttft_s"]), 0.5),
-        queue_p95_s=_quantile(as_floats(replies["queue_s"]), 0.95),
-        answer_chars_per_s_p50=_quantile(as_floats(measured["answer_chars_per_s"]), 0.5),
+        answer_ttft_p50_s=quantile(as_floats(replies["answer_ttft_s"]), 0.5, of_replies),
+        queue_p95_s=quantile(as_floats(replies["queue_s"]), 0.95),
+        answer_chars_per_s_p50=quantile(as_floats(measured["answer_chars_per_s"]), 0.5, designs[1]),
         rate_rps=n / wall_s if wall_s and n else None,
         retries=int((part["retried"] & (part["phase"] == "measure")).sum()),
         replies=len(replies),
@@ -337,31 +356,8 @@ def _metrics(part: pd.DataFrame, planned: pd.DataFrame) -> dict[str, Any]:
     total_tokens = float(cached["input_tokens"])
     row["cached_share"] = float(cached["cached_input_tokens"]) / total_tokens if total_tokens else None
     for name in ("input_tokens", "output_tokens", "reasoning_tokens"):
-        known = replies.loc[replies[name].notna(), [name, "request"]]
-        row[name] = float(known[name].sum()) / known["request"].nunique() if len(known) else None
+        row[name] = mean_by_request(replies, name)
     return row
-
-
-def _mean(values: Floats, clusters: pd.Series[Any], name: str) -> dict[str, Any]:
-    """Return the mean of scores or of right answers with its interval; None where there are none."""
-    low, high = mean_interval(values, clusters.to_numpy())
-    return {name: float(values.mean()) if len(values) else None, f"{name}_low": low, f"{name}_high": high}
-
-
-def _quantiles(values: Floats, clusters: Ints, name: str) -> dict[str, Any]:
-    is_known = ~np.isnan(values)
-    known, clusters = values[is_known], clusters[is_known]
-    row: dict[str, Any] = {}
-    for share in (0.5, 0.95):
-        column = f"{name}_p{share * 100:.0f}_s"
-        low, high = quantile_interval(known, share, clusters=clusters)
-        row.update({column: _quantile(known, share), f"{column}_low": low, f"{column}_high": high})
-    return row
-
-
-def _quantile(values: np.ndarray[Any, np.dtype[np.float64]], share: float) -> float | None:
-    known = values[~np.isnan(values)]
-    return float(np.quantile(known, share)) if len(known) else None
 
 
 def _cost(table: CostTable, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ Columns of :attr:`Comparison.frame`, one row for each model of the baseline and 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,6 +39,7 @@ from gapbench.analysis.frames import Runs, load_runs, shared_models
 from gapbench.analysis.regression.metric_change import metric_change
 from gapbench.analysis.regression.run_pairs import RunPairs, RunRequests, Unchecked, attempt_keys
 from gapbench.analysis.regression.threshold import RegressionRule
+from gapbench.analysis.weighting import AppliedWeights
 from gapbench.stats.power import detectable_change
 from gapbench.store.json_records import records
 
@@ -59,6 +60,7 @@ class Comparison:
         simulated: Whether any row is simulated.
         missing_pairs: What the new run lacks: it is not complete, or requests of a task and load are missing.
         warnings: One sentence for each caveat that readers need to know.
+        weights: What the figures count.
     """
 
     frame: pd.DataFrame
@@ -67,6 +69,7 @@ class Comparison:
     simulated: bool
     missing_pairs: list[Unchecked] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    weights: AppliedWeights = field(default_factory=AppliedWeights)
 
     @property
     def regressions(self) -> pd.DataFrame:
@@ -98,6 +101,7 @@ class Comparison:
             "verdict": self.verdict,
             "rows": records(self.frame),
             "faults": [{"where": fault.where, "reason": fault.reason} for fault in self.unchecked],
+            "weights": self.weights.name,
             "warnings": self.warnings,
             "simulated": self.simulated,
         }
@@ -111,7 +115,7 @@ def compare_runs(
     Raises:
         ResultsError: The runs share no model.
     """
-    before, after = load_runs(base), load_runs(new)
+    before, after, weight_notes = _weighted_alike(load_runs(base), load_runs(new))
     shared_models(before, after)
     keys = attempt_keys(before, after)
     sides = RunRequests.from_runs(before).with_keys(keys), RunRequests.from_runs(after).with_keys(keys)
@@ -121,7 +125,7 @@ def compare_runs(
         for manifest in after.manifests
         if manifest.state != "complete"
     ]
-    warnings = [*dict.fromkeys([*before.notes, *after.notes]), *_setup_changes(before, after)]
+    warnings = [*dict.fromkeys([*before.notes, *after.notes, *weight_notes]), *_setup_changes(before, after)]
     for model_id in before.models:
         pairs = RunPairs.pair_requests(*sides, model_id)
         missing += pairs.missing_pairs
@@ -131,7 +135,25 @@ def compare_runs(
         rows += [{**_check_rule(pairs, rule), "model_id": model_id, "simulated": simulated} for rule in rules]
     ids = [", ".join(str(manifest.run_id) for manifest in runs.manifests) for runs in (before, after)]
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    return Comparison(frame, ids[0], ids[1], before.simulated or after.simulated, missing, warnings)
+    return Comparison(
+        frame,
+        ids[0],
+        ids[1],
+        before.simulated or after.simulated,
+        missing,
+        warnings,
+        before.applied_weights,
+    )
+
+
+def _weighted_alike(before: Runs, after: Runs) -> tuple[Runs, Runs, list[str]]:
+    """Return both runs with weights or both without, and a note where one of them has none."""
+    found = before.applied_weights, after.applied_weights
+    notes = [one.note for one in found if one.note]
+    if found[0].is_traffic == found[1].is_traffic:
+        return before, after, notes
+    notes.append("only one of the runs has weights, so each request counts once")
+    return replace(before, weighting="equal"), replace(after, weighting="equal"), notes
 
 
 def _setup_changes(before: Runs, after: Runs) -> list[str]:

@@ -11,13 +11,17 @@ from gapbench.analysis.frames import as_floats, group_codes
 from gapbench.analysis.regression.run_pairs import RunPairs
 from gapbench.stats import (
     RESAMPLES,
+    Design,
     Floats,
     Ints,
     cluster_sums,
+    cluster_totals,
     paired_difference,
     quantile_difference,
     ratio_noise,
     resample_sums,
+    weighted_mean,
+    weighted_quantile,
 )
 from gapbench.stats.paired import INNER
 
@@ -39,14 +43,14 @@ def metric_change(pairs: RunPairs, metric: str) -> dict[str, Any]:
     """
     if metric == "coverage":
         base, new = (_ones(side["outcome"] != "infra") for side in (pairs.base, pairs.new))
-        return _points(base, new, pairs.clusters)
+        return _points(base, new, pairs.clusters, pairs.design())
     if metric == "accuracy":
         scores = [
             np.where(side["scored"].to_numpy(), as_floats(side["score"]), np.nan)
             for side in (pairs.base, pairs.new)
         ]
         mask = pairs.known_mask(*scores)
-        row = _points(scores[0][mask], scores[1][mask], pairs.clusters[mask])
+        row = _points(scores[0][mask], scores[1][mask], pairs.clusters[mask], pairs.design(mask))
         return row | {"reason": pairs.lost_cells_reason(scores[0], scores[1], "scored") or row.get("reason")}
     if metric.startswith("cost"):
         return _cost(pairs, metric)
@@ -56,19 +60,19 @@ def metric_change(pairs: RunPairs, metric: str) -> dict[str, Any]:
         for side in (pairs.base, pairs.new)
     ]
     mask = pairs.known_mask(*times)
-    row = _quantiles(times[0][mask], times[1][mask], pairs.clusters[mask], share)
+    row = _quantiles(times[0][mask], times[1][mask], pairs.clusters[mask], share, pairs.design(mask))
     return row | {
         "reason": pairs.lost_cells_reason(times[0], times[1], "answered and timed") or row.get("reason")
     }
 
 
-def _points(base: Floats, new: Floats, clusters: Ints) -> dict[str, Any]:
+def _points(base: Floats, new: Floats, clusters: Ints, design: Design | None) -> dict[str, Any]:
     if len(base) == 0:
         return {"reason": "no request is scored in both runs"}
-    found = paired_difference(new, base, clusters)
+    found = paired_difference(new, base, clusters, design)
     return {
-        "base": float(base.mean()),
-        "new": float(new.mean()),
+        "base": weighted_mean(base, design),
+        "new": weighted_mean(new, design),
         "change": 100 * found.estimate,
         "low": 100 * found.inner_low,
         "high": 100 * found.inner_high,
@@ -78,11 +82,13 @@ def _points(base: Floats, new: Floats, clusters: Ints) -> dict[str, Any]:
     }
 
 
-def _quantiles(base: Floats, new: Floats, clusters: Ints, share: float) -> dict[str, Any]:
+def _quantiles(
+    base: Floats, new: Floats, clusters: Ints, share: float, design: Design | None
+) -> dict[str, Any]:
     if len(base) == 0:
         return {"reason": "no request is answered and timed in both runs"}
-    here, now = float(np.quantile(base, share)), float(np.quantile(new, share))
-    found = quantile_difference(new, base, clusters, share)
+    here, now = weighted_quantile(base, share, design), weighted_quantile(new, share, design)
+    found = quantile_difference(new, base, clusters, share, design)
     row = {"base": here, "new": now, "method": "paired quantiles", **_counts(clusters)}
     if here <= 0:
         return row | {"reason": "the baseline's time is 0, so a change in percent is undefined"}
@@ -107,7 +113,7 @@ def _cost(pairs: RunPairs, metric: str) -> dict[str, Any]:
     if not mask.any():
         return row | {"reason": "no request has a known cost in both runs; `bench cost` shows why"}
     columns = [column[mask] for column in columns]
-    sums = np.stack([cluster_sums(column, pairs.clusters[mask])[0] for column in columns], axis=1)
+    sums = np.ascontiguousarray(cluster_totals(columns, pairs.clusters[mask], pairs.design(mask))[1].T)
     total = sums.sum(axis=0)
     if (total <= 0).any():
         return row | {"reason": f"a run has no {counted}, or costs nothing"}

@@ -12,9 +12,11 @@ import pandas as pd
 from gapbench.analysis.answer_keys import KEY_COLUMNS, answer_keys
 from gapbench.analysis.cost.attempt_costs import bill
 from gapbench.analysis.frames import Runs, group_codes, load_runs, without_search_probes
+from gapbench.analysis.sample_design import design_of
 from gapbench.analysis.turns import episode_ttft_s
+from gapbench.errors import ResultsError
 from gapbench.pricing import GpuPrice
-from gapbench.stats import Floats, Ints
+from gapbench.stats import Design, Floats, Ints
 from gapbench.values import ATTEMPT_KEY
 
 _REQUEST = ["task", "load", "sample_id", "repeat"]
@@ -97,6 +99,10 @@ class RunPairs:
     warnings: list[str]
     reason: str
 
+    def design(self, mask: np.ndarray[Any, np.dtype[np.bool_]] | None = None) -> Design | None:
+        """Return how the items of the pairs, or of some of them, were drawn. None: weights are not used."""
+        return design_of(self.base if mask is None else self.base[mask])
+
     @classmethod
     def pair_requests(cls, base: RunRequests, new: RunRequests, model_id: str) -> RunPairs:
         """Return the pairs of a model."""
@@ -118,6 +124,7 @@ class RunPairs:
         alike = _judged_alike(one, other)
         changed = one[~alike]
         one, other = one[alike], other[alike]
+        _refuse_unlike_weights(one, other)
         missing, warnings = _unpaired_requests(model_id, left, right, one, changed)
         hosted = model_id in base.hosted | new.hosted
         clusters = group_codes(one, ["task", "cluster_id"])
@@ -171,6 +178,19 @@ def _judged_alike(base: pd.DataFrame, new: pd.DataFrame) -> np.ndarray[Any, np.d
             first, second = base[name].to_numpy(), new[name].to_numpy()
             alike &= ~((first != second) & (first >= 0) & (second >= 0))
     return alike
+
+
+def _refuse_unlike_weights(base: pd.DataFrame, new: pd.DataFrame) -> None:
+    """Raise ResultsError if an item has another weight in each run."""
+    if "weight" not in base.columns or "weight" not in new.columns:
+        return
+    unlike = np.flatnonzero(base["weight"].to_numpy() != new["weight"].to_numpy())
+    if len(unlike):
+        row, other = base.iloc[int(unlike[0])], new.iloc[int(unlike[0])]
+        raise ResultsError(
+            f"sample {row['sample_id']} of {row['task']} has the weight {row['weight']:g} in one run and {other['weight']:g} in "
+            "the other; compare runs of one sample, or use --weights equal"
+        )
 
 
 def _unpaired_requests(

@@ -14,7 +14,7 @@ from gapbench.store.table_file import TableError, iterate_frames, read_file_meta
 from gapbench.traffic import TRAFFIC_SCHEMA_VERSION
 
 _COLUMNS = (
-    "time", "route", "provider", "model_asked", "model_served", "service_tier", "messages", "tools",
+    "time", "route", "provider", "model_asked", "model_served", "endpoint", "service_tier", "messages", "tools",
     "input_tokens", "cached_input_tokens", "cache_write_tokens", "cache_write_1h_tokens", "output_tokens",
     "reasoning_tokens", "image_count", "cost_usd", "response_s", "first_token_s", "error", "http_status", "from_cache",
     "simulated",
@@ -69,6 +69,6 @@ def _without_texts(frame: pd.DataFrame) -> pd.DataFrame:
     frame["has_tools"] = frame.pop("tools").notna()
     for name in _COUNTS:
         frame[name] = frame[name].astype("Int64")
-    for name in ("route", "provider", "model_asked", "model_served", "service_tier", "error"):
+    for name in ("route", "provider", "model_asked", "model_served", "endpoint", "service_tier", "error"):
         frame[name] = frame[name].astype(object)
     return frame

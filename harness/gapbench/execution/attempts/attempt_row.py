@@ -178,7 +178,10 @@ def build_attempt_row(
         tool_wait_s=None if turn is None else turn.tool_wait_s,
         rung=planned.sample.rung,
         complexity=planned.sample.complexity,
+        weight=planned.sample.weight,
+        stratum=planned.sample.stratum,
         replica=response.replica,
+        route=planned.sample.route,
     )
     # A batch has no times, and those of a request that was sent again live belong to no load.
     return _without_times(row) if cell.model.batch else row

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from gapbench import transport
+from gapbench.execution.attempts.session_order import group_by_session
 from gapbench.execution.limits.adaptive_concurrency import AdaptiveLimiter
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.suite.plan import Load, PlannedRequest
@@ -229,14 +230,33 @@ async def _send_open_loop(
     cell_start_s: float,
     first_due_s: float | None,
 ) -> None:
-    """Send each request when it is due, regardless of how many are in flight."""
+    """Send each request when it is due, regardless of how many are in flight; within a session, one after the other."""
     if not requests:
         return
     offset_s = (requests[0][0].due_s or 0.0) if first_due_s is None else first_due_s
+
+    def due_time_s(planned: PlannedRequest) -> float:
+        return cell_start_s + (planned.due_s or 0.0) - offset_s
+
+    async def send_session(session: list[tuple[PlannedRequest, int]]) -> None:
+        for place, (planned, attempts_made) in enumerate(session):
+            due_s = due_time_s(planned)
+            if place:
+                answered_s = transport.now()
+                due_s = max(due_s, answered_s) if planned.think_s is None else answered_s + planned.think_s
+                await _wait_until(due_s, stop_signal)
+            if stop_signal.reason is not None:
+                return
+            await send_until_final(planned, attempts_made, due_s)
+
     async with asyncio.TaskGroup() as group:
-        for planned, attempts_made in requests:
-            due_s = cell_start_s + (planned.due_s or 0.0) - offset_s
+        for session in group_by_session(requests):
+            planned, attempts_made = session[0]
+            due_s = due_time_s(planned)
             await _wait_until(due_s, stop_signal)
             if stop_signal.reason is not None:
                 return
-            group.create_task(send_until_final(planned, attempts_made, due_s))
+            if len(session) == 1:
+                group.create_task(send_until_final(planned, attempts_made, due_s))
+            else:
+                group.create_task(send_session(session))

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, Self
 from gapbench import credentials, transport
 from gapbench.errors import SetupError
 from gapbench.execution.attempts.cached_reply import CACHE_VERSION, decode_reply, encode_reply
-from gapbench.execution.attempts.response_cache import ResponseCache
+from gapbench.execution.attempts.response_cache import ResponseCache, StoppedWaitError
+from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.values import Response, sha256
 from gapbench.values.cache_place import RedisPlace
 
@@ -93,15 +94,23 @@ class RedisCache(ResponseCache):
         place: The server.
         client: Its client.
         notify: Receives one line if the server goes away.
+        stop_signal: Ends the wait for another run's answer.
         lock_s: Seconds after which a lock that is not renewed expires.
     """
 
     def __init__(
-        self, place: RedisPlace, client: Redis, notify: Callable[[str], None], *, lock_s: float = LOCK_S
+        self,
+        place: RedisPlace,
+        client: Redis,
+        notify: Callable[[str], None],
+        stop_signal: StopSignal,
+        *,
+        lock_s: float = LOCK_S,
     ) -> None:
         self._place = place
         self._client = client
         self._notify = notify
+        self._stop_signal = stop_signal
         self._lock_ms = max(1, round(lock_s * 1000))
         self._find = client.register_script(_FIND)
         self._store = client.register_script(_STORE)
@@ -113,7 +122,14 @@ class RedisCache(ResponseCache):
         self._has_notified = False
 
     @classmethod
-    def open(cls, place: RedisPlace, notify: Callable[[str], None], *, lock_s: float = LOCK_S) -> Self:
+    def open(
+        cls,
+        place: RedisPlace,
+        notify: Callable[[str], None],
+        stop_signal: StopSignal,
+        *,
+        lock_s: float = LOCK_S,
+    ) -> Self:
         """Return the cache on a server; connects at the first request.
 
         Raises:
@@ -129,10 +145,14 @@ class RedisCache(ResponseCache):
         pool = BlockingConnectionPool(
             max_connections=CONNECTIONS, timeout=TIMEOUT_S, retry=Retry(NoBackoff(), 1), **settings
         )
-        return cls(place, Redis.from_pool(pool), notify, lock_s=lock_s)
+        return cls(place, Redis.from_pool(pool), notify, stop_signal, lock_s=lock_s)
 
     async def find(self, key: str) -> Response | None:
-        """Return a cached response; waits while another run asks for it. None: the caller asks, and holds the lock."""
+        """Return a cached response; waits while another run asks for it. None: the caller asks, and holds the lock.
+
+        Raises:
+            StoppedWaitError: It waited, and the run stops.
+        """
         token, wait_s, skip = secrets.token_hex(16), FIRST_WAIT_S, "0"
         while not self._is_down:
             keys = [f"{PREFIX}key:{key}", f"{PREFIX}lock:{key}"]
@@ -156,7 +176,9 @@ class RedisCache(ResponseCache):
                 continue
             skip = "0"
             # Waiting runs must not look all at once.
-            await asyncio.sleep(wait_s * random.uniform(0.5, 1.0))  # noqa: S311 - not a secret
+            await self._stop_signal.sleep(wait_s * random.uniform(0.5, 1.0))  # noqa: S311 - not a secret
+            if self._stop_signal.reason is not None:
+                raise StoppedWaitError(self._stop_signal.reason)
             wait_s = min(wait_s * 1.5, LONGEST_WAIT_S)
         return None
 

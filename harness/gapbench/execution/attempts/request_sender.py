@@ -17,7 +17,7 @@ from gapbench.execution.attempts.lag_meter import LagMeter
 from gapbench.execution.attempts.load_generator import AttemptRequest, AttemptResult
 from gapbench.execution.attempts.loop_turns import LoopTurns
 from gapbench.execution.attempts.measure import measure
-from gapbench.execution.attempts.response_cache import ResponseCache
+from gapbench.execution.attempts.response_cache import ResponseCache, StoppedWaitError
 from gapbench.execution.limits.admission import Admission
 from gapbench.runner import Runner
 from gapbench.suite.plan import (
@@ -73,7 +73,8 @@ Deliver = Callable[[CompletedAttempt], Awaitable[None]]
 
 def build_request(cell: Cell, planned: PlannedRequest, messages: tuple[Message, ...]) -> Request:
     """Return what a runner is asked to send for a prompt, as sent, of a request."""
-    return request_of(cell.model, planned.sample, cell.params_of(planned), messages)
+    request = request_of(cell.model, planned.sample, cell.params_of(planned), messages)
+    return replace(request, ignore_eos=True) if cell.ignores_eos(planned) else request
 
 
 async def warm_up(runner: Runner, cell: Cell, planned: PlannedRequest) -> None:
@@ -127,7 +128,7 @@ class RequestSender:
         return self.runner.prepare(build_request(self.cell, planned, messages))
 
     async def send(self, attempt: AttemptRequest) -> AttemptResult:
-        """Make one attempt. If its model has been given up, nothing is sent and the request stays unfinished."""
+        """Make one attempt. If its model was given up or the run stops, nothing is sent and the request stays unfinished."""
         exchange = await self.exchange(attempt, self.cell.messages(attempt.planned))
         if exchange is None:
             return AttemptResult(None, should_retry=False)
@@ -136,18 +137,24 @@ class RequestSender:
         return AttemptResult(response.failure, should_retry)
 
     async def exchange(self, attempt: AttemptRequest, messages: tuple[Message, ...]) -> Exchange | None:
-        """Send one prompt and return its reply, without delivering it. None: the model was given up, nothing was sent.
+        """Send one prompt and return its reply, without delivering it.
 
         Args:
             attempt: The attempt.
             messages: The prompt as sent, with its salt.
+
+        Returns:
+            The exchange. None: nothing was sent, since the model was given up or the run stops.
         """
         cache, planned = self.cache, attempt.planned
         if cache is None or not cache.is_cacheable(self.cell, planned):
             return await self._send(attempt, messages)
         call = self.prepare(planned, messages)
         cache_key = cache.make_key(self.cell, planned, call, self.runner.base_url, messages)
-        known = await cache.find(cache_key)
+        try:
+            known = await cache.find(cache_key)
+        except StoppedWaitError:
+            return None
         if known is not None:
             return Exchange(call, known, self._cached_context(attempt), should_retry=False)
         if not self.cell.load.is_open_loop:

@@ -23,6 +23,7 @@ from gapbench import transport
 from gapbench.atomic_write import replace_atomically
 from gapbench.errors import ResultsError
 from gapbench.execution.attempts.cached_reply import CACHE_VERSION, decode_reply, encode_reply
+from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.runner import owns_server
 from gapbench.suite.plan import Cell, PlannedRequest
 from gapbench.values import (
@@ -35,6 +36,10 @@ from gapbench.values import (
     sha256,
 )
 from gapbench.values.cache_place import CachePlace
+
+
+class StoppedWaitError(Exception):
+    """The run stops while it waits for another one's answer: the request is neither sent nor answered."""
 
 
 class ResponseCache(ABC):
@@ -83,6 +88,9 @@ class ResponseCache(ABC):
 
         Args:
             key: See :meth:`make_key`.
+
+        Raises:
+            StoppedWaitError: It waited, and the run stops.
         """
 
     @abstractmethod
@@ -166,12 +174,15 @@ class FolderCache(ResponseCache):
         return self.folder / key[:2] / f"{key}.json"
 
 
-def open_response_cache(place: CachePlace | None, notify: Callable[[str], None]) -> ResponseCache | None:
+def open_response_cache(
+    place: CachePlace | None, notify: Callable[[str], None], stop_signal: StopSignal
+) -> ResponseCache | None:
     """Return the cache at a place. None: there is no place.
 
     Args:
         place: A folder or a server.
         notify: Receives one line if the server goes away.
+        stop_signal: Ends the wait for an answer that another run asks for.
 
     Raises:
         ResultsError: The folder cannot be created.
@@ -183,4 +194,4 @@ def open_response_cache(place: CachePlace | None, notify: Callable[[str], None])
         return FolderCache.open(place)
     from gapbench.execution.attempts.redis_cache import RedisCache  # noqa: PLC0415 - needs an extra package
 
-    return RedisCache.open(place, notify)
+    return RedisCache.open(place, notify, stop_signal)

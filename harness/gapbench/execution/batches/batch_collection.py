@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from gapbench.errors import FailureKind
+from gapbench.errors import FailureKind, RunnerError
 from gapbench.execution.batches.batch_reply import failed_response, response_of
 from gapbench.execution.batches.batch_rows import BatchRows
 from gapbench.execution.batches.open_requests import OpenRequests
@@ -106,6 +106,9 @@ class BatchCollection:
                     )
                     response = failed_response(failure, self._client.tier)
                     await self._deliver(rows, attempt, response)
+        except RunnerError:
+            # What was delivered counts as recorded: it must get its score, for the next reading leaves it out.
+            raise
         except BaseException:
             rows.cancel()
             raise

@@ -8,10 +8,8 @@ from gapbench import credentials, transport
 from gapbench.errors import RunnerError
 from gapbench.execution.attempts.reply import ReplyAccumulator
 from gapbench.values import Failure, Model, Response, Timing, Usage
-from gapbench.values.batches import BatchReply
+from gapbench.values.batches import BATCH_TRANSPORT, BatchReply
 
-TRANSPORT = "batch"
-"""What a row says of how its reply arrived."""
 _NO_TIMES = Timing(None, None, None, None, None, 0.0)
 
 
@@ -34,11 +32,11 @@ def response_of(model: Model, max_tokens: int | None, reply: BatchReply, tier: s
     except RunnerError as exc:
         failure = failure or Failure(exc.kind, credentials.redact(str(exc)), reply.http_status)
     record = transport.ExchangeRecord()
-    record.transport, record.status = TRANSPORT, reply.http_status
+    record.transport, record.status = BATCH_TRANSPORT, reply.http_status
     response = accumulator.build_response(record, 0.0, 0.0, failure)
     return replace(response, timing=_NO_TIMES, service_tier=tier)
 
 
 def failed_response(failure: Failure, tier: str | None) -> Response:
     """Return the response of a request that has no result."""
-    return Response("", "", _NO_TIMES, Usage(), service_tier=tier, transport=TRANSPORT, failure=failure)
+    return Response("", "", _NO_TIMES, Usage(), service_tier=tier, transport=BATCH_TRANSPORT, failure=failure)

@@ -1,4 +1,4 @@
-"""What `bench batch status` shows of each batch, and how a run's batches are asked for or cancelled."""
+"""What `bench batch status` shows of each batch, and how a provider is asked about a run's batches."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gapbench import credentials
 from gapbench.errors import BenchError, RunnerError, SetupError
 from gapbench.execution.model_sessions import log_folder_of
 from gapbench.runner import BatchClient, Runner
-from gapbench.store.batch_journal import BatchJournal, BatchRecord
+from gapbench.store.batch_journal import BatchRecord
 from gapbench.store.provenance import format_utc
 from gapbench.values import Model
 from gapbench.values.batches import Batch
@@ -32,7 +32,7 @@ class BatchStatus:
         model_id: The model that it asks.
         runner: The runner of the model, which names the provider.
         batch_id: The provider's id. None: not confirmed.
-        state: The provider's word for its state; ``read`` or ``refused`` for a batch that is closed here.
+        state: The provider's word for its state; ``read``, ``refused`` or ``lost`` for a batch that is closed here.
         is_out: Whether its results are still to be read.
         total: Requests in it.
         succeeded: Requests answered so far. None: unknown.
@@ -159,45 +159,6 @@ async def _read_one(client: BatchClient, record: BatchRecord, runner: str) -> Ba
     except RunnerError as exc:
         said = GONE if exc.kind == "not_found" else credentials.redact(str(exc))
         return describe_batch(record, runner, None, said)
-
-
-async def cancel_batches(journal: BatchJournal, model: Model, runner: Runner) -> list[str]:
-    """Ask the provider to end the batches of a model that are out, and return one line for each.
-
-    A batch that the provider does not have any more is closed: its requests count as not sent.
-
-    Raises:
-        RunnerError: The provider refuses, or cannot be reached.
-        DiskError: The disk is full or gone.
-    """
-    lines: list[str] = []
-    async with open_batch_client(model, runner, journal.folder) as client:
-        for record in journal.out_of(model.id):
-            batch_id = record.batch_id or await _find_id(client, journal, record)
-            if batch_id is None:
-                journal.note_refused(record, "it was given up before its submission was confirmed")
-                lines.append(f"{model.id}: {record.label}: the provider shows no such batch; given up")
-                continue
-            journal.note_cancel(record)
-            try:
-                batch = await client.cancel(batch_id)
-            except RunnerError as exc:
-                if exc.kind != "not_found":
-                    raise
-                journal.note_refused(record, GONE)
-                lines.append(f"{model.id}: {batch_id}: {GONE}; given up")
-                continue
-            journal.note_seen(record, batch)
-            lines.append(f"{model.id}: {batch_id}: {batch.state_raw}")
-    return lines
-
-
-async def _find_id(client: BatchClient, journal: BatchJournal, record: BatchRecord) -> str | None:
-    async for batch in client.find(record.label):
-        if batch.label == record.label:
-            journal.note_created(record, batch)
-            return batch.batch_id
-    return None
 
 
 @contextlib.asynccontextmanager

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from gapbench import credentials
 from gapbench.errors import RunnerError
 from gapbench.execution.batches.batch_cutting import BatchCutter, CutBatch, label_of
+from gapbench.execution.batches.batch_lookup import adopt_batch, is_settled, look_up_batch
 from gapbench.execution.batches.open_requests import OpenRequests
 from gapbench.execution.batches.settings import BatchSettings
 from gapbench.execution.limits.budgets import SpendBudget
@@ -16,10 +16,7 @@ from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.formatting import count_of, format_usd
 from gapbench.runner import BatchClient
 from gapbench.store.batch_journal import BatchAttempt, BatchJournal, BatchRecord
-from gapbench.values.batches import Batch
 
-CLOCK_ROOM = timedelta(minutes=10)
-"""How far the provider's clock may be behind ours when a lost batch is looked for."""
 MAX_LOST_ANSWERS = 3
 """Submissions in a row whose answer may be lost without a trace of the batch, before the model is left."""
 MAX_WAITS = 10
@@ -96,32 +93,14 @@ class BatchSubmission:
 
         It is adopted if the provider has it. Its requests count as not sent if the provider certainly has none.
         """
-        own = {known.batch_id for known in self._journal.records.values()}
-        found: list[Batch] = []
-        is_unclear = False
-        async for batch in self._client.find(record.label, record.intended_at - CLOCK_ROOM):
-            if batch.label == record.label:
-                found.append(batch)
-            elif batch.label is None and batch.batch_id not in own:
-                is_unclear |= batch.total in {None, len(record.attempts)}
-        if found:
-            adopted, *others = reversed(
-                found
-            )  # the oldest; there are more only if the provider's list was late
-            self._journal.note_created(record, adopted)
-            self._notify(f"batch {adopted.batch_id} was found at the provider and is adopted")
-            for batch in others:
-                self._notify(f"batch {batch.batch_id} asks the same again and is cancelled")
-                await self._client.cancel(batch.batch_id)
-            return True
-        if is_unclear or not self._is_settled(record):
-            return False
-        self.close(record, NEVER_ARRIVED)
-        return True
+        found = await look_up_batch(self._client, self._journal, record, self._settings.settle_s)
+        if found.outcome == "none":
+            self.close(record, NEVER_ARRIVED)
+        await adopt_batch(self._client, self._journal, record, found, self._notify)
+        return found.outcome != "unclear"
 
     def _is_settled(self, record: BatchRecord) -> bool:
-        """Return whether a batch that the provider does not list by now was never made."""
-        return datetime.now(UTC) - record.intended_at >= timedelta(seconds=self._settings.settle_s)
+        return is_settled(record, self._settings.settle_s)
 
     def close(self, record: BatchRecord, problem: str) -> None:
         """Close a batch that made no row; its requests count as not sent."""
@@ -142,6 +121,8 @@ class BatchSubmission:
             }
             if not waiting:
                 return True
+            if not await self._wait_until_free():
+                return False
             batch, is_spent = await cutter.cut(
                 waiting, lambda attempt: self._settings.bound_usd(*self._requests.place(attempt))
             )
@@ -155,6 +136,27 @@ class BatchSubmission:
                     self._notify(f"stopping: {self._stop_signal.reason}")
                 return False
         return False
+
+    async def _wait_until_free(self) -> bool:
+        """Wait until the provider can take a batch; returns False if this session does not submit for now.
+
+        It does not wait while a batch of this model is out, which must be read, nor if it only submits.
+        """
+        is_told = False
+        while (busy := self._client.busy()) is not None:
+            if self._journal.out_of(self._model_id):
+                self._notify(f"{busy}; the rest waits for a batch to end")
+                return False
+            if self._settings.until != "done":
+                self._notify(f"{busy}; `bench run --resume` submits the rest")
+                return False
+            if not is_told:
+                self._notify(f"{busy}; waiting for its end")
+                is_told = True
+            await self._stop_signal.sleep(self._settings.max_poll_s)
+            if self._stop_signal.reason is not None:
+                return False
+        return True
 
     async def _create(self, batch: CutBatch) -> bool:
         """Submit one batch; returns False if the provider refused it for now.
@@ -170,7 +172,7 @@ class BatchSubmission:
         try:
             created = await self._client.create(batch.requests, label)
         except RunnerError as exc:
-            if not _is_refusal(exc):
+            if not exc.is_refusal:
                 self._notify(f"the answer to a submission was lost ({exc}): looking for the batch")
                 await self._confirm_lost(record)
                 if record.closed_by is None:
@@ -204,10 +206,3 @@ class BatchSubmission:
             if self._is_settled(record):
                 return  # it may still be among the provider's batches without a name
             await self._stop_signal.sleep(self._settings.settle_s / 4)
-
-
-def _is_refusal(error: RunnerError) -> bool:
-    """Return whether the provider certainly made no batch: it answered, and refused, or was never asked."""
-    if error.kind == "bad_request":
-        return True
-    return error.http_status is not None and 400 <= error.http_status < 500 and error.http_status != 408

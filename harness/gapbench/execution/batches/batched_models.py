@@ -16,7 +16,7 @@ from gapbench.execution.model_session import ModelSession
 from gapbench.execution.recording.observer import RunObserver
 from gapbench.execution.side_by_side import run_side_by_side
 from gapbench.formatting import count_of
-from gapbench.runner import Runner
+from gapbench.runner import Runner, machines_of
 from gapbench.store.batch_journal import BatchJournal
 from gapbench.suite.plan import Cell
 from gapbench.values import Failure, Model
@@ -62,6 +62,9 @@ class BatchedModels:
             for model in run.plan.models
             if model.batch and not all(map(earlier.is_finished, run.plan.cells_of(model)))
         ]
+        for record in self._journal.records.values():
+            if record.closed_by == "lost":
+                run.recorder.spend_budget.assume(record.bound_usd)
         names = {model.id for model in run.plan.models if model.batch}
         for record in self._journal.records.values():
             if record.is_out and record.model_id not in names:
@@ -78,21 +81,48 @@ class BatchedModels:
     async def submitted(self) -> AsyncIterator[None]:
         """Submit the batches of all models; when the block ends, read them all, side by side.
 
-        Nothing is read during the block, so that reading and scoring do not disturb the times of live models.
+        Nothing is read during the block, so that reading and scoring do not disturb the times of live models. Models whose
+        batches run on this machine are submitted after the block, one when the one before has ended. What an earlier session
+        left running here has ended before the block begins, if a live model needs the machine.
 
         Raises:
             DiskError: The disk is full or gone.
         """
         submitted: list[ModelBatches] = []
+        here: list[ModelBatches] = []
         async with AsyncExitStack() as stack:
             for model in self.models:
                 with self._note_failure(model):
                     batches = self._batches_of(await stack.enter_async_context(self._open_model(model)))
+                    if batches.runs_here:
+                        here.append(batches)
+                        continue
                     submitted.append(batches)
                     with _explain(batches.runner):
                         await batches.submit()
+            await self._wait_for_this_machine(here)
             yield
-            await run_side_by_side(self._read(batches) for batches in submitted)
+            await run_side_by_side([*map(self._read, submitted), self._run_one_after_another(here)])
+
+    async def _wait_for_this_machine(self, here: Sequence[ModelBatches]) -> None:
+        plan = self._run.plan
+        live = [
+            model
+            for model in filter(self.is_live, plan.models)
+            if plan.searches_of(model) or not all(map(self._earlier.is_finished, plan.cells_of(model)))
+        ]
+        needed = frozenset[str]().union(*map(machines_of, live))
+        for batches in here:
+            if machines_of(batches.model) & needed:
+                # What cannot be read now is told when the batch is read.
+                with contextlib.suppress(RunnerError):
+                    await batches.wait_until_ended()
+
+    async def _run_one_after_another(self, here: Sequence[ModelBatches]) -> None:
+        for batches in here:
+            with self._note_failure(batches.model), _explain(batches.runner):
+                await batches.submit()
+            await self._read(batches)
 
     def _batches_of(self, session: ModelSession) -> ModelBatches:
         async def send_live(cell: Cell, todo: Sequence[tuple[int, int]]) -> None:

@@ -46,6 +46,11 @@ class ModelBatches:
         stop_signal: Ends the wait; what is out stays out.
         send_live: See :data:`SendLive`.
 
+    Attributes:
+        model: The model.
+        runner: Its open runner.
+        runs_here: Whether its batches keep this machine busy.
+
     Raises:
         SetupError: The provider has no batch API.
     """
@@ -70,6 +75,7 @@ class ModelBatches:
                 "or leave out --batch"
             )
         self._client = client
+        self.runs_here = client.runs_here
         self._journal = journal
         self._settings = settings
         self._observer = observer
@@ -115,6 +121,24 @@ class ModelBatches:
         if self._settings.sends_unsent and not self._is_stopped:
             await self._submission.submit()
         self._may_submit = True
+
+    async def wait_until_ended(self) -> None:
+        """Wait until the batches of earlier sessions have ended, or the run stops; reads nothing of them.
+
+        Raises:
+            RunnerError: The provider refuses, or cannot be reached.
+        """
+        is_told = False
+        for record in self._journal.out_of(self.model.id):
+            while record.batch_id is not None and not self._is_stopped:
+                if (await self._client.read(record.batch_id)).state == "ended":
+                    break
+                if not is_told:
+                    self._notify(
+                        f"batch {record.batch_id} still runs on this machine; live models wait for its end"
+                    )
+                    is_told = True
+                await self._stop_signal.sleep(self._settings.max_poll_s)
 
     async def read(self) -> None:
         """Read the batches that end, send again what failed, and end as :attr:`BatchSettings.until` says.
@@ -180,17 +204,18 @@ class ModelBatches:
         except RunnerError as exc:
             if exc.kind != "not_found":
                 raise
-            raise RunnerError(
-                "not_found",
-                f"the provider has no batch {record.batch_id} any more ({exc}); `bench batch cancel` gives it up, and its requests "
-                "are then sent again on --resume",
-                http_status=exc.http_status,
-            ) from exc
+            raise _gone(f"the provider has no batch {record.batch_id} any more", exc) from exc
         self._journal.note_seen(record, batch)
         if batch.state != "ended":
             self._show_progress(record, batch)
             return False
-        if await self._collection.collect(record, batch):
+        try:
+            is_read = await self._collection.collect(record, batch)
+        except RunnerError as exc:
+            if exc.kind != "not_found":
+                raise
+            raise _gone(f"the results of batch {record.batch_id} are gone", exc) from exc
+        if is_read:
             self._refused_batches = 0
             return True
         self._refused_batches += 1
@@ -226,3 +251,12 @@ class ModelBatches:
                 self._requests.note_row(attempt, final=True)
         if waiting and not self._is_stopped:
             await self._submission.submit()
+
+
+def _gone(what: str, exc: RunnerError) -> RunnerError:
+    """Return the error about a batch that will never be read."""
+    return RunnerError(
+        "not_found",
+        f"{what} ({exc}); `bench batch cancel` gives it up, and its requests are then sent again on --resume",
+        http_status=exc.http_status,
+    )

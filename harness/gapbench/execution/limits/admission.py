@@ -141,9 +141,13 @@ class AdmissionControl:
         permit = Permit(breaker_decision, 0.0, quota_round != OPEN_ROUND, quota_round)
         if self._rate_limiter is None:
             return permit
-        reserved_tokens = await self._rate_limiter.acquire(
-            self._rate_limiter.estimate_tokens(input_chars, max_tokens)
-        )
+        try:
+            reserved_tokens = await self._rate_limiter.acquire(
+                self._rate_limiter.estimate_tokens(input_chars, max_tokens)
+            )
+        except BaseException:
+            self.cancel_request(permit)
+            raise
         permit = Permit(breaker_decision, reserved_tokens, is_rate_limited=True, quota_round=quota_round)
         if self._stop_signal.reason is not None:
             # The stop ended the wait, not the limits.

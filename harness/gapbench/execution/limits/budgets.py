@@ -7,14 +7,16 @@ from decimal import Decimal
 from typing import Any
 
 from gapbench.values import ATTEMPT_KEY_IN_RUN, Attempt
+from gapbench.values.batches import BATCH_TRANSPORT
 from gapbench.values.failure_kinds import failure_traits
 
 
 class SpendBudget:
     """Adds up the US dollars of all attempts in all sessions of a run.
 
-    A reply that broke off, or that came without token counts, may be billed anyway. It counts as much as the
-    most expensive attempt of its model so far, so that the limit holds where the counts are unknown. What a batch may
+    A reply that broke off, or that came without token counts, may be billed anyway; so may a line of a batch, which has no
+    HTTP status at most vendors. It counts as much as the most expensive attempt of its model so far, so that the limit holds
+    where the counts are unknown. What a batch may
     cost is reserved before it is submitted, attempt by attempt; a charged attempt gives its reserve back.
 
     Args:
@@ -72,11 +74,17 @@ class SpendBudget:
         if usd is not None:
             self.known_usd += usd
             self._max_usd_by_model[row.model_id] = max(usd, self._max_usd_by_model.get(row.model_id, usd))
-        elif row.http_status == 200 and (
-            row.failure_kind is None or failure_traits(row.failure_kind).may_be_billed
-        ):
+        elif _may_be_billed(row):
             self.assumed_usd += self.dearest_usd(row.model_id)
         return self.reason_to_stop()
+
+    def assume(self, usd: Decimal | None) -> None:
+        """Count what was paid for answers that are lost, such as those of a batch that cannot be read any more.
+
+        Args:
+            usd: The most that they can have cost. None: unknown, or not billed by the call.
+        """
+        self.assumed_usd += usd or Decimal(0)
 
     @property
     def spent_usd(self) -> Decimal:
@@ -107,3 +115,12 @@ class SpendBudget:
             f"--max-usd {self.max_usd} reached: ${self.spent_usd:.4f} spent, ${self.reserved_usd:.4f} reserved for batches "
             "that are out"
         )
+
+
+def _may_be_billed(row: Attempt) -> bool:
+    """Return whether a provider may charge for an attempt whose price is unknown."""
+    traits = None if row.failure_kind is None else failure_traits(row.failure_kind)
+    if row.transport == BATCH_TRANSPORT:
+        # Anthropic, Google and broken lines tell no status of a request.
+        return row.http_status in {None, 200} and (traits is None or traits.may_be_billed_in_batch)
+    return row.http_status == 200 and (traits is None or traits.may_be_billed)

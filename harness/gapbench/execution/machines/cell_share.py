@@ -6,13 +6,13 @@ requests by themselves and compare a hash, so a machine that would send other re
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 
 from gapbench.errors import InputError
+from gapbench.execution.attempts.session_order import deal_sessions
 from gapbench.execution.machines.messages import AddTask, CellShare, StartCell
 from gapbench.execution.workers import protocol
-from gapbench.suite.plan import Cell
+from gapbench.suite.plan import Cell, PlannedRequest
 from gapbench.suite.tasks.task import Task
 from gapbench.values import Model, Sample, canonical_json, sha256
 from gapbench.values.trajectory import McpTools, PythonTools
@@ -43,22 +43,33 @@ def pack_task(number: int, cell: Cell) -> AddTask:
 
 
 def _bare(sample: Sample) -> Sample:
-    return replace(
-        sample,
-        target=None,
-        columns={},
-        tags=(),
-        reference=None,
-        decoy=None,
-        reference_turns=(),
-        decoy_turns=(),
+    return Sample(
+        sample.sample_id,
+        sample.messages,
+        cluster_id=sample.cluster_id,
+        needs_logprobs=sample.needs_logprobs,
+        tools=sample.tools,
+        response_schema=sample.response_schema,
+        episode=sample.episode,
+        described_tools=sample.described_tools,
+        rung=sample.rung,
+        complexity=sample.complexity,
+        route=sample.route,
     )
 
 
 def requests_sha256(cell: Cell) -> str:
     """Return the hash of a cell's requests: what is sent, in which order, and when it is due."""
     rows = [
-        [request.sample.sample_id, request.repeat, request.phase, request.due_s, request.max_tokens]
+        [
+            request.sample.sample_id,
+            request.repeat,
+            request.phase,
+            request.due_s,
+            request.max_tokens,
+            request.session,
+            request.think_s,
+        ]
         for request in cell.requests
     ]
     return sha256(canonical_json([cell.task.name, cell.load.label, rows]))
@@ -100,14 +111,17 @@ def to_job(share: CellShare, cell: Cell, start: StartCell) -> protocol.CellJob:
     )
 
 
-def deal(remaining: Mapping[int, int], hands: int) -> list[dict[int, int]]:
-    """Deal requests in turn, as cards, and return each hand.
+def deal(
+    remaining: Mapping[int, int], hands: int, requests: Sequence[PlannedRequest] = ()
+) -> list[dict[int, int]]:
+    """Deal requests in turn, as cards, and return each hand; those of one session go to one hand.
 
     Args:
         remaining: By number of the request, the attempts already made at it.
         hands: How many to deal to.
+        requests: The cell's requests. (): none is of a session.
     """
     dealt: list[dict[int, int]] = [{} for _ in range(hands)]
-    for place, (number, made) in enumerate(sorted(remaining.items())):
-        dealt[place % hands][number] = made
+    for number, hand in deal_sessions(sorted(remaining), hands, requests):
+        dealt[hand][number] = remaining[number]
     return dealt

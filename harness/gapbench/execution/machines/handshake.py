@@ -36,7 +36,13 @@ def prove(token: bytes, who: str, fingerprint: str, machine_nonce: str, conducto
         conductor_nonce: The conductor's.
     """
     text = f"gapbench 1\n{who}\n{fingerprint}\n{machine_nonce}\n{conductor_nonce}"
-    return hmac.digest(token, text.encode(), "sha256").hex()
+    # A peer's random text may be any text, also one with broken surrogates.
+    return hmac.digest(token, text.encode(errors="surrogatepass"), "sha256").hex()
+
+
+def _is_proof(found: str, expected: str) -> bool:
+    """Return whether a peer's proof is the expected one. ``compare_digest`` takes only ASCII texts, or bytes."""
+    return hmac.compare_digest(found.encode(errors="replace"), expected.encode())
 
 
 async def join(
@@ -122,7 +128,7 @@ async def _introduce(
     if isinstance(welcome, messages.Refused):
         raise _refusal(place, welcome)
     expected = prove(token, "conductor", fingerprint, nonce, challenge.nonce)
-    if not isinstance(welcome, messages.Welcome) or not hmac.compare_digest(welcome.proof, expected):
+    if not isinstance(welcome, messages.Welcome) or not _is_proof(welcome.proof, expected):
         raise SetupError(
             f"{place} does not know the token in ${token_name}, or someone is between it and this machine; "
             "nothing was run"
@@ -192,7 +198,10 @@ async def receive(
             )
         proof = await channel.read()
         expected = prove(token, hello.role, fingerprint, hello.nonce, nonce)
-        if not isinstance(proof, messages.Proof) or not hmac.compare_digest(proof.proof, expected):
+        if not isinstance(proof, messages.Proof):
+            channel.abort()
+            raise RefusedPeerError("it does not speak gapbench's protocol")
+        if not _is_proof(proof.proof, expected):
             raise await refuse(
                 f"the token is wrong; give both machines the same in ${token_name}", "it has another token"
             )

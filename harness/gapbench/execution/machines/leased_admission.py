@@ -33,6 +33,7 @@ class LeasedAdmission(AdmissionProxy):
         self._last_demand: PermitDemand | None = None
         self._size: tuple[int, int | None] = (0, None)
         self._timer: asyncio.TimerHandle | None = None
+        self._is_closed = False
 
     async def acquire(self, input_chars: int, max_tokens: int | None) -> Permit | None:
         """Wait until a request may be sent. None: do not send it; it stays unfinished."""
@@ -58,6 +59,8 @@ class LeasedAdmission(AdmissionProxy):
             if self.is_unrestricted:
                 self._release_waiting(UNRESTRICTED_PERMIT)
             return
+        if self._is_closed:
+            return  # they were on the way when the cell ended; the conductor has settled them
         if message.is_refusal:
             self._last_demand = None  # the next request asks again
             self._release_waiting(None)
@@ -73,7 +76,8 @@ class LeasedAdmission(AdmissionProxy):
             self._timer = asyncio.get_running_loop().call_later(message.lifetime_s, self._end_permits)
 
     def close(self) -> None:
-        """Give back the permits that are left."""
+        """Give back the permits that are left, and take no more."""
+        self._is_closed = True
         if self._timer is not None:
             self._timer.cancel()
         self._release_waiting(None)

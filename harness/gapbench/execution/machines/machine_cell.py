@@ -77,18 +77,24 @@ class MachineCell:
         users = UserServer(self._ask_user, self._cell.requests)
         done = RoundDone()
         prefetch = desk.prefetch(len(links))
-        for link in links:
-            desk.open_account(link.number, link.send)
-            its_start_s = start_s + self._offsets[link.machine.id]
-            link.send(messages.StartCell(its_start_s, desk.is_unrestricted, prefetch))
-        stopping = asyncio.create_task(self._broadcast_stop(broadcast))
-        receiving = [asyncio.create_task(self._receive(link, desk, users, done)) for link in links]
+        tasks: list[asyncio.Task[None]] = []
         try:
+            for link in links:
+                desk.open_account(link.number, link.send)
+                its_start_s = start_s + self._offsets[link.machine.id]
+                link.send(messages.StartCell(its_start_s, desk.is_unrestricted, prefetch))
+            receiving = [asyncio.create_task(self._receive(link, desk, users, done)) for link in links]
+            tasks += receiving
+            tasks.append(asyncio.create_task(self._broadcast_stop(broadcast)))
             await asyncio.gather(*receiving)
+        except BaseException:
+            # Nobody receives what they would still send.
+            broadcast(protocol.StopSending("the cell failed"))
+            raise
         finally:
             desk.close()
             users.close()
-            for task in (stopping, *receiving):
+            for task in tasks:
                 task.cancel()
         return done
 
@@ -122,7 +128,7 @@ class MachineCell:
                 desk.close_account(link.number, is_lost=True)
                 return
             elif not desk.receive(link.number, message):
-                link.lose("it sent a message that belongs to no cell that runs")
+                link.lose("it sent a message that does not belong to the cell that runs")
 
     async def _record(self, link: WorkerLink, attempt: protocol.AttemptMessage, desk: PermitDesk) -> None:
         """Deliver one attempt, and note what is left of its request."""

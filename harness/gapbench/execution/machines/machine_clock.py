@@ -7,6 +7,7 @@ up to :data:`ASSUMED_DRIFT`, until a line through the best exchanges of two time
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 ASSUMED_DRIFT = 2e-4
@@ -65,9 +66,9 @@ class MachineClock:
             back_s: When it arrived, on our clock.
         """
         rtt_s = (back_s - sent_s) - (answered_s - received_s)
-        if rtt_s < 0 or back_s < sent_s:  # no two clocks do that; the machine made it up
-            return
         offset_s = ((received_s - sent_s) + (answered_s - back_s)) / 2
+        if not (0 <= rtt_s < math.inf and sent_s <= back_s and math.isfinite(offset_s)):
+            return  # no two clocks do that; the machine made it up
         self.exchanges.append(ClockExchange((sent_s + back_s) / 2, offset_s, rtt_s))
         if len(self.exchanges) > MAX_EXCHANGES:
             pairs = zip(self.exchanges[::2], self.exchanges[1::2], strict=False)

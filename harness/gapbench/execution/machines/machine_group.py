@@ -13,13 +13,11 @@ from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.machines import messages
 from gapbench.execution.machines.address import MachinesAddress, read_token
 from gapbench.execution.machines.certificate import RunCertificate, make_run_certificate
-from gapbench.execution.machines.frames import READ_BUFFER_BYTES
-from gapbench.execution.machines.handshake import HANDSHAKE_S, RefusedPeerError, receive
+from gapbench.execution.machines.handshake import RefusedPeerError, receive
 from gapbench.execution.machines.machine import Machine, WorkerLink
+from gapbench.execution.machines.peer_listener import PeerListener
 from gapbench.formatting import escape_invisible
 
-MAX_UNKNOWN_PEERS = 64
-"""Connections that may be in their handshake at once."""
 MAX_NAME_CHARS = 60
 WORKER_START_S = 180.0
 
@@ -41,14 +39,12 @@ class MachineGroup:
         self._notify = notify
         self._token = read_token(address.token_env)
         self._certificate: RunCertificate | None = None
-        self._server: asyncio.Server | None = None
+        self._listener: PeerListener | None = None
         self._machines: dict[str, Machine] = {}
         self._joined = asyncio.Event()
         self._expected: dict[tuple[str, int, int], asyncio.Future[WorkerLink]] = {}
-        self._unknown_peers = 0
         self._last_pool = 0
         self._wanted = address.machines
-        self._connections: set[asyncio.Task[None]] = set()
 
     @property
     def living(self) -> list[Machine]:
@@ -62,18 +58,14 @@ class MachineGroup:
             InputError: The address cannot be used.
         """
         self._certificate = await asyncio.to_thread(make_run_certificate)
+        self._listener = PeerListener(self._certificate.context, self._let_in)
         try:
-            self._server = await asyncio.start_server(
-                self._accept, host, port, ssl=self._certificate.context, limit=READ_BUFFER_BYTES,
-                ssl_handshake_timeout=HANDSHAKE_S,
-            )  # fmt: skip
+            return await self._listener.open(host, port)
         except OSError as exc:
             raise InputError(
                 f"--machines: cannot listen on {host}:{port}: {exc.strerror or exc}; "
                 "end what listens there, or name another port"
             ) from None
-        bound: int = self._server.sockets[0].getsockname()[1]
-        return bound
 
     async def wait_for_machines(self, count: int, stop_signal: StopSignal, hint: str) -> None:
         """Wait until so many machines have joined.
@@ -143,20 +135,12 @@ class MachineGroup:
             self._expected = {key: value for key, value in self._expected.items() if key[1] != pool}
         return sorted(links, key=lambda link: link.number)
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(self._let_in(reader, writer))
-        self._connections.add(task)
-        task.add_done_callback(self._connections.discard)
-
-    async def _let_in(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _let_in(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Let a peer in that knows the token and is expected; returns whether it is."""
         certificate = self._certificate
         assert certificate is not None
         peer = writer.get_extra_info("peername")
         place = f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else "a peer"
-        if self._unknown_peers >= MAX_UNKNOWN_PEERS:
-            writer.transport.abort()
-            return
-        self._unknown_peers += 1
         try:
             channel, role, proof, welcome = await receive(
                 reader, writer, self._token, self.address.token_env, certificate.fingerprint,
@@ -164,12 +148,14 @@ class MachineGroup:
             )  # fmt: skip
         except RefusedPeerError as exc:
             self._notify(f"refused {place}: {exc}")
-            return
-        except (TimeoutError, OSError):
+            return False
+        except OSError:  # it has gone, or is too slow
             writer.transport.abort()
-            return
-        finally:
-            self._unknown_peers -= 1
+            return False
+        except Exception as exc:  # noqa: BLE001 - no stranger may end what lets machines in
+            writer.transport.abort()
+            self._notify(f"refused {place}: its handshake ended with {type(exc).__name__}")
+            return False
         if role == "machine":
             machine = Machine(
                 welcome.machine,
@@ -182,15 +168,15 @@ class MachineGroup:
             self._machines[machine.id] = machine
             self._notify(f"{machine.name} joined ({len(self.living)} of {self._wanted or '?'})")
             self._joined.set()
-            return
+            return True
         machine = self._machines[proof.machine]
         link = WorkerLink(proof.number, machine, channel, self._notify)
         future = self._expected.get((proof.machine, proof.pool, proof.number))
         if future is None or future.done():
-            channel.abort()
-            return
+            return False
         machine.links.append(link)
         future.set_result(link)
+        return True
 
     def _check(self, role: messages.Role, proof: messages.Proof) -> messages.Welcome | str:
         """Decide about a peer that knows the token."""
@@ -231,12 +217,10 @@ class MachineGroup:
 
     async def close(self, reason: str) -> None:
         """Send the machines away."""
-        if self._server is not None:
-            self._server.close()
         for machine in self._machines.values():
             machine.close(reason)
-        for task in self._connections:
-            task.cancel()
+        if self._listener is not None:
+            await self._listener.close()
         await asyncio.sleep(0)
 
 

@@ -173,7 +173,7 @@ class MachinePool:
                 )
             streams = int(cell.load.value)
             for place, (link, hand) in enumerate(
-                zip(links, cell_share.deal(remaining, len(links)), strict=True)
+                zip(links, cell_share.deal(remaining, len(links), cell.requests), strict=True)
             ):
                 link.share, link.started = hand, set()
                 task = link.send_task(cell)
@@ -228,7 +228,9 @@ class MachinePool:
         """
         assert self._prepared is not None, "prepare_cell comes first"
         turn, self._prepared = self._prepared, None
-        offsets = {link.machine.id: link.machine.clock.estimate(cell_start_s).offset_s for link in turn.links}
+        # A machine that has no part in the cell yet may send a lost one's share.
+        machines = {link.machine.id: link.machine for link in (*turn.links, *self._living())}
+        offsets = {key: machine.clock.estimate(cell_start_s).offset_s for key, machine in machines.items()}
         running = MachineCell(
             cell, deliver, stop_signal, offsets, ask_user,
             lambda broadcast: PermitDesk(admission, leases, broadcast),

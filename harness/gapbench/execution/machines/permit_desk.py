@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass, field
 
-from gapbench.execution.limits.admission import AdmissionControl, Permit
+from gapbench.execution.limits.admission import UNRESTRICTED_PERMIT, AdmissionControl, Permit
 from gapbench.execution.limits.spend_leases import SpendLeases
 from gapbench.execution.machines.messages import PermitDemand, PermitGrant, PermitReturn
 from gapbench.execution.workers import protocol
@@ -25,6 +26,7 @@ class _Account:
         demand: What it wants.
         granted: Permits that it got and did not give back.
         in_use: Permits for which neither a row nor the permit itself has come back.
+        unfinished: Those of them that limits wait for: neither a result nor the permit itself has come back.
         task: Hands out permits.
         changed: Set when the demand changes.
     """
@@ -33,8 +35,27 @@ class _Account:
     demand: PermitDemand = field(default_factory=lambda: PermitDemand(0, 0, 0, None))
     granted: int = 0
     in_use: int = 0
+    unfinished: Counter[Permit] = field(default_factory=Counter)
     task: asyncio.Task[None] | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def begin(self, permit: Permit) -> None:
+        """Count a permit that is handed out."""
+        self.granted += 1
+        self.in_use += 1
+        if permit != UNRESTRICTED_PERMIT:
+            self.unfinished[permit] += 1
+
+    def end(self, permit: Permit) -> bool:
+        """Count the end of a permit; returns whether the worker had it."""
+        if permit == UNRESTRICTED_PERMIT:
+            return True
+        if permit not in self.unfinished:
+            return False
+        self.unfinished[permit] -= 1
+        if not self.unfinished[permit]:
+            del self.unfinished[permit]
+        return True
 
 
 class PermitDesk:
@@ -84,18 +105,20 @@ class PermitDesk:
         account.task = asyncio.create_task(self._hand_out(account))
 
     def receive(self, worker: int, message: object) -> bool:
-        """Handle a worker's message; returns whether it was one about permits."""
+        """Handle a worker's message; returns whether it was one about permits that it has."""
         account = self._accounts[worker]
         if isinstance(message, PermitDemand):
             account.demand = message
             account.changed.set()
         elif isinstance(message, PermitReturn):
             for permit in message.permits[: account.in_use]:
+                if not account.end(permit):
+                    return False
                 self._admission.take_back(permit)
                 account.granted -= 1
                 self._settle(account)
             account.changed.set()
-        elif isinstance(message, protocol.FinishRequest):
+        elif isinstance(message, protocol.FinishRequest) and account.end(message.permit):
             self._server.handle_request(message, account.send)
         else:
             return False
@@ -128,13 +151,19 @@ class PermitDesk:
             else:
                 self._leases.settle(account.in_use)
         account.in_use = 0
+        # Other requests may wait for one of them, such as the only probe of an endpoint.
+        for permit in account.unfinished.elements():
+            self._admission.cancel_request(permit)
+        account.unfinished.clear()
 
     def close(self) -> None:
-        """Admit no further requests and answer pending questions with a refusal."""
+        """Admit no further requests, and answer pending questions with a refusal.
+
+        A worker whose account is still open counts as lost: the cell ended before it said what it did with its permits.
+        """
         self._server.close()
-        for account in self._accounts.values():
-            if account.task is not None:
-                account.task.cancel()
+        for worker in self._accounts:
+            self.close_account(worker, is_lost=True)
 
     def _settle(self, account: _Account) -> None:
         if account.in_use:
@@ -160,8 +189,7 @@ class PermitDesk:
                     flush()
                     account.send(PermitGrant((), LEASE_S, is_refusal=True))
                     break
-                account.granted += 1
-                account.in_use += 1
+                account.begin(permit)
                 ready.append(permit)
                 if len(ready) == 1:
                     # Those that are there at once go in one message.

@@ -17,8 +17,13 @@ def refuse_on_machines(setup: RunSetup, cache: CachePlace | None) -> None:
 
     Raises:
         InputError: It has a response cache, a model that runs in this process, or tools that run where
-            requests are sent.
+            requests are sent; or other machines would have nothing to send.
     """
+    live = [model for model in setup.plan.models if not model.batch]
+    if not live:
+        raise InputError(
+            "--machines: every model is asked in batches, which this machine submits; leave it out, or run without batches"
+        )
     if cache is not None or setup.suite.cache:
         place = "--cache" if cache is not None else f"{setup.suite.path}: cache"
         raise InputError(
@@ -26,7 +31,7 @@ def refuse_on_machines(setup: RunSetup, cache: CachePlace | None) -> None:
         )
     for task in setup.plan.tasks:
         refuse_local_tools(task)
-    for model in setup.plan.models:
+    for model in live:
         if setup.runners[model.id].model_for_workers() is None:
             raise InputError(
                 f"{setup.suite.model_location(model.id)}: model {model.id!r} runs in this process, which other machines cannot "

@@ -1,8 +1,9 @@
 """Messages as plain data: JSON that is written and checked by the types of dataclasses. Nothing of it is ever run.
 
 A value of a union of dataclasses carries its class's name, and a whole message does so too. What arrives is checked
-against the type of every field, so a peer can send wrong data but nothing else. Numbers that are not finite, whole
-numbers of more than 64 bits and broken surrogates take the standard library's JSON; all else is orjson's.
+against the type of every field, so a peer can send wrong data but nothing else. Whole numbers of more than 64 bits and
+broken surrogates take the standard library's JSON; all else is orjson's. A number that is not finite is written as null,
+and refused when it arrives.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ import binascii
 import dataclasses
 import json
 import math
+import reprlib
 import types
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -23,6 +24,10 @@ import orjson
 
 _ORJSON, _STDLIB = b"o", b"j"
 _CLASS = "@"
+_SHOWN = reprlib.Repr()
+_SHOWN.maxstring = 60
+"""Shows what a peer sent, of any size and depth, in a few words."""
+MAX_SHOWN_CHARS = 60
 Convert = Callable[[Any], Any]
 
 
@@ -48,7 +53,7 @@ class Codec:
         try:
             return _ORJSON + orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS)
         except TypeError:
-            return _STDLIB + json.dumps(value, default=str).encode()
+            return _STDLIB + _dump(value).encode()
 
     def decode(self, data: bytes) -> Any:
         """Return the message that bytes hold.
@@ -57,14 +62,39 @@ class Codec:
             WireError: They hold none; the message says where it is wrong.
         """
         try:
-            value = orjson.loads(memoryview(data)[1:]) if data[:1] == _ORJSON else json.loads(data[1:])
+            value = orjson.loads(memoryview(data)[1:]) if data[:1] == _ORJSON else _load(data[1:])
         except (ValueError, RecursionError) as exc:
             raise WireError(f"not JSON: {exc}") from None
         name = value.get(_CLASS) if isinstance(value, dict) else None
         cls = self._classes.get(name) if isinstance(name, str) else None
         if cls is None:
-            raise WireError(f"found {str(name)[:40]!r}; expected one of {', '.join(self._classes)}")
+            raise WireError(f"found {_shown(name)}; expected one of {', '.join(self._classes)}")
         return _reader(cls)(value)
+
+
+def _dump(value: Any) -> str:
+    """Return JSON of the standard library, with null for a number that is not finite, as orjson writes it."""
+    try:
+        return json.dumps(value, default=str, allow_nan=False)
+    except ValueError:
+        finite = json.loads(json.dumps(value, default=str), parse_constant=lambda _: None)
+        return json.dumps(finite)
+
+
+def _load(data: bytes) -> Any:
+    """Return what JSON holds.
+
+    Raises:
+        ValueError: It is not JSON, which has no NaN and no Infinity, or a number in it is too large.
+    """
+    return json.loads(data, parse_constant=_finite, parse_float=_finite)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:MAX_SHOWN_CHARS]} is not a finite number")
+    return number
 
 
 def _is_dataclass(of: Any) -> bool:
@@ -79,8 +109,6 @@ def _writer(of: Any) -> Convert:
         return lambda value: base64.b64encode(value).decode()
     if of is date:
         return lambda value: value.isoformat()
-    if of is Decimal:
-        return str
     if origin in {Union, types.UnionType}:
         return _union_writer(arguments)
     if origin in {tuple, list} or _is_sequence(origin):
@@ -139,8 +167,6 @@ def _reader(of: Any) -> Convert:
         return _read_bytes
     if of is date:
         return lambda value: _parse(date.fromisoformat, value, "a day")
-    if of is Decimal:
-        return lambda value: _parse(Decimal, value, "a decimal number")
     if origin is Literal:
         return lambda value: value if value in arguments else _fail(of, value)
     if origin in {Union, types.UnionType}:
@@ -166,6 +192,7 @@ def _sequence_reader(origin: Any, arguments: Sequence[Any]) -> Convert:
     items = [_reader(argument) for argument in arguments if argument is not Ellipsis]
     fixed = origin is tuple and Ellipsis not in arguments
     simple = arguments[0] if not fixed and arguments[0] in {str, float, int} else None
+    of = f"{make.__name__} of finite numbers" if simple is float else make
 
     def read(value: Any) -> Any:
         if not isinstance(value, list) or (fixed and len(value) != len(items)):
@@ -173,7 +200,7 @@ def _sequence_reader(origin: Any, arguments: Sequence[Any]) -> Convert:
         if fixed:
             return make(reader(item) for reader, item in zip(items, value, strict=True))
         if simple is not None and all(type(item) is simple for item in value):
-            return make(value)
+            return make(value) if simple is not float or all(map(math.isfinite, value)) else _fail(of, value)
         return make(map(items[0], value))
 
     return read
@@ -184,8 +211,9 @@ def _union_reader(members: Sequence[Any]) -> Convert:
     others = [_reader(member) for member in members if member is type(None) or member not in named.values()]
 
     def read(value: Any) -> Any:
-        if isinstance(value, dict) and value.get(_CLASS) in named:
-            return _reader(named[value[_CLASS]])(value)
+        name = value.get(_CLASS) if isinstance(value, dict) else None
+        if isinstance(name, str) and name in named:
+            return _reader(named[name])(value)
         for reader in others:
             try:
                 return reader(value)
@@ -236,7 +264,7 @@ def _is_sequence(origin: Any) -> bool:
 
 
 def _read_float(value: Any) -> float:
-    if type(value) is float:
+    if type(value) is float and math.isfinite(value):
         return value
     if type(value) is int and abs(value) < 2**63:
         return float(value)
@@ -255,15 +283,15 @@ def _read_bytes(value: Any) -> bytes:
 def _parse(parse: Callable[[str], Any], value: Any, what: str) -> Any:
     try:
         return parse(value) if isinstance(value, str) else _fail(what, value)
-    except (ValueError, InvalidOperation):
+    except ValueError:
         return _fail(what, value)
 
 
 def _fail(expected: Any, value: Any) -> Any:
-    name = getattr(expected, "__name__", str(expected))
-    shown = (
-        "a number that is not finite"
-        if isinstance(value, float) and not math.isfinite(value)
-        else repr(value)[:60]
-    )
-    raise WireError(f"found {shown}; expected {name}")
+    raise WireError(f"found {_shown(value)}; expected {getattr(expected, '__name__', str(expected))}")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "a number that is not finite"
+    return _SHOWN.repr(value)[:MAX_SHOWN_CHARS]

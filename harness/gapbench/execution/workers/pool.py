@@ -22,6 +22,7 @@ from typing import Any, Self
 from gapbench.errors import BenchError
 from gapbench.execution.attempts.episode_sender import AskUserOf
 from gapbench.execution.attempts.request_sender import CompletedAttempt, Deliver
+from gapbench.execution.attempts.session_order import deal_sessions
 from gapbench.execution.limits.admission import AdmissionControl
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.workers import protocol
@@ -151,14 +152,13 @@ class WorkerPool:
         # Neither the expanded requests nor the grader are sent: workers expand the same requests, and the parent scores.
         cell_without_grader = replace(cell, task=replace(cell.task, external_scorer=None))
         workers = self._workers[:count]
-        for worker in workers:
+        for worker, dealt in zip(workers, _deal(requests, remaining, count), strict=True):
             concurrency = int(cell.load.value) // count + (worker.number < int(cell.load.value) % count)
-            share = tuple(remaining[worker.number :: count])
             worker.send(
                 protocol.CellJob(
                     cell_without_grader,
                     concurrency,
-                    share,
+                    tuple(dealt),
                     cell_start_s,
                     first_due_s,
                     seed,
@@ -256,6 +256,17 @@ class WorkerPool:
             with contextlib.suppress(ProcessLookupError):
                 worker.process.kill()
             await worker.process.wait()
+
+
+def _deal(
+    requests: Sequence[PlannedRequest], remaining: Sequence[tuple[int, int]], count: int
+) -> list[list[tuple[int, int]]]:
+    """Deal requests to workers, those of one session to one worker."""
+    made = dict(remaining)
+    shares: list[list[tuple[int, int]]] = [[] for _ in range(count)]
+    for number, hand in deal_sessions([number for number, _ in remaining], count, requests):
+        shares[hand].append((number, made[number]))
+    return shares
 
 
 def completed_attempt(message: protocol.AttemptMessage, planned: PlannedRequest) -> CompletedAttempt:

@@ -133,7 +133,7 @@ class WorkerProcess:
             await self._channel.drain()
 
         policies = opening.policies.for_load(job.cell.load.kind)
-        cache = open_response_cache(policies.cache, self._notify)
+        cache = open_response_cache(policies.cache, self._notify, self._stop_signal)
         if job.remaining:
             await warm_up(runner, job.cell, requests[job.remaining[0][0]])
         meter = LagMeter.start()

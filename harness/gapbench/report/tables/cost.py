@@ -75,6 +75,7 @@ def cost_table(cost: CostTable) -> Table:
         rows,
         Sections(lambda row: row["model_id"], _heading, (_MODEL,)),
         simulated=cost.simulated,
+        notes=((cost.weights.describe(), "dim"),),
         warnings=tuple(cost.warnings),
         lead=f"Retries included; for self-hosted models the whole reserved time. {price_book_version().capitalize()}.",
         fits_phone=False,

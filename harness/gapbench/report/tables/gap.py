@@ -84,6 +84,7 @@ def gap_table(gap: GapTable) -> Table:
         return Table("gap", TITLE, COLUMNS, (), simulated=gap.simulated, notes=(headline,))
     tone: Tone = "warning" if gap.fairness else "good"
     fairness: list[Span] = [(f"Fairness: {line}", tone) for line in gap.fairness or [NO_VIOLATION]]
+    counted: Span = (gap.weights.describe(), "dim")
     conditions = (describe_users(gap.conditions), describe_company(gap.conditions))
     fairness += [(line, "dim") for line in conditions if line is not None]
     return Table(
@@ -95,6 +96,7 @@ def gap_table(gap: GapTable) -> Table:
         simulated=gap.simulated,
         notes=(
             headline,
+            counted,
             *fairness,
             *((line, "") for line in (*_family_lines(gap), *equal_quality_lines(gap))),
         ),

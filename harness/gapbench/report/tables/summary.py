@@ -82,7 +82,7 @@ def summary_table(summary: Summary) -> Table:
     if len({row["category"] for row in rows}) > 1:
         rows += [{**row, "category": OVERALL} for row in models]
     gives_partial_credit = any(row["partial_credit"] for row in rows)
-    notes = [_TWO_SHARES] if gives_partial_credit else []
+    notes = [summary.weights.describe(), *([_TWO_SHARES] if gives_partial_credit else [])]
     return Table(
         "summary",
         "Summary",

@@ -63,7 +63,7 @@ def bfcl_entries(document: Document) -> list[tuple[KeyPath, BfclEntry]]:
         DocumentError: One has an unknown key or a wrong value.
     """
     entries: list[tuple[KeyPath, BfclEntry]] = []
-    for index, entry in enumerate(document.value["tasks"]):
+    for index, entry in enumerate(document.value.get("tasks", ())):
         if is_bfcl_entry(entry):
             at = ("tasks", index)
             _refuse_categories(document, entry["bfcl"], at)

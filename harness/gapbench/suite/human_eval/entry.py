@@ -46,6 +46,6 @@ def human_eval_entries(document: Document) -> list[tuple[KeyPath, HumanEvalEntry
     """
     return [
         (("tasks", index), validate_document(document, HumanEvalEntry, entry, ("tasks", index)))
-        for index, entry in enumerate(document.value["tasks"])
+        for index, entry in enumerate(document.value.get("tasks", ()))
         if is_human_eval_entry(entry)
     ]

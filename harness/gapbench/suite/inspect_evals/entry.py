@@ -40,6 +40,6 @@ def inspect_evals_entries(document: Document) -> list[tuple[KeyPath, InspectEval
     """
     return [
         (("tasks", index), validate_document(document, InspectEvalsEntry, entry, ("tasks", index)))
-        for index, entry in enumerate(document.value["tasks"])
+        for index, entry in enumerate(document.value.get("tasks", ()))
         if is_inspect_evals_entry(entry)
     ]

@@ -46,6 +46,6 @@ def lm_eval_entries(document: Document) -> list[tuple[KeyPath, LmEvalEntry]]:
     """
     return [
         (("tasks", index), validate_document(document, LmEvalEntry, entry, ("tasks", index)))
-        for index, entry in enumerate(document.value["tasks"])
+        for index, entry in enumerate(document.value.get("tasks", ()))
         if is_lm_eval_entry(entry)
     ]

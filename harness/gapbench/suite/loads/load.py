@@ -79,6 +79,7 @@ class Load:
         workers: Processes that send. None: as many as the load needs and the machine has.
         repetition: Number of the repetition, from 1. 0: the load is not repeated.
         name: Name of the load in tables. None: derived from kind and value.
+        ignore_eos: Whether replies go on to their token limit where a request of a replay sets one and the server can.
         timed: Whether a closed-loop load makes a claim about time; every schedule does. See :attr:`is_timed`.
     """
 
@@ -100,6 +101,7 @@ class Load:
     repetition: int = 0
     name: str | None = None
     timed: bool = False
+    ignore_eos: bool = False
 
     @property
     def label(self) -> str:

@@ -6,10 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from gapbench.suite.documents import NAME_PATTERN, StrictModel
 from gapbench.suite.loads.load import Load, LoadKind, RateSearch, SaltScope
+from gapbench.suite.loads.period import parse_period
 from gapbench.suite.loads.trace import read_trace
 from gapbench.values import sha256
 from gapbench.values.slo import LIMIT_FIELDS, Slo
@@ -63,10 +64,67 @@ class RampDocument(StrictModel):
 
 
 class ReplayDocument(StrictModel):
-    """A recorded trace."""
+    """A recorded trace, or the traffic of a table."""
 
-    trace: str = Field(min_length=1, description="JSON lines, ours or Mooncake's; relative to the suite")
+    trace: str | None = Field(
+        None, min_length=1, description="JSON lines, ours or Mooncake's; relative to the suite"
+    )
+    traffic: str | None = Field(
+        None,
+        min_length=1,
+        description="table of `bench traffic import`, relative to the suite; it brings its own requests, so the suite's "
+        "tasks are not sent under this load",
+    )
     speed: float = Field(1.0, gt=0, le=1_000, description="2 sends the trace in half its time")
+    period: str | None = Field(
+        None,
+        description="traffic: the part to send, in UTC unless it names a zone: 2026-01-05, 2026-01-05T09:00/1h or "
+        "2026-01-05T09:00/2026-01-05T12:30. Default: the whole table",
+    )
+    routes: Annotated[list[str], Field(min_length=1)] | None = Field(
+        None, description="traffic: send only these routes"
+    )
+    ignore_eos: bool = Field(
+        default=True,
+        description="traffic: generate the logged number of tokens, whatever the model says, where the server can (vllm)",
+    )
+    words_per_token: float = Field(
+        1.0,
+        gt=0,
+        le=10,
+        description="traffic without text: words of made-up text for each token that the log counts",
+    )
+    template_tokens: int = Field(
+        8,
+        ge=0,
+        le=10_000,
+        description="traffic without text: tokens that the server's chat template adds to a prompt",
+    )
+    data_policy: Literal["public", "private"] = Field(
+        "public", description="traffic: private is never sent to an API that is paid by the token"
+    )
+
+    @field_validator("period")
+    @classmethod
+    def _check_period(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_period(value)
+        return value
+
+    @model_validator(mode="after")
+    def _check_source(self) -> ReplayDocument:
+        if (self.trace is None) == (self.traffic is None):
+            raise ValueError("give exactly one of trace and traffic")
+        if self.traffic is None:
+            extra = sorted(self.model_fields_set - {"trace", "speed"})
+            if extra:
+                raise ValueError(f"{extra[0]} goes with traffic, not with trace")
+        return self
+
+    @property
+    def file(self) -> str:
+        """The file to replay."""
+        return self.trace or self.traffic or ""
 
 
 class SearchDocument(StrictModel):
@@ -105,7 +163,7 @@ class LoadDocument(StrictModel):
         None, description="requests per second; a list is a sweep"
     )
     ramp: RampDocument | None = Field(None, description="a rate that rises or falls over duration_s")
-    replay: ReplayDocument | None = Field(None, description="a recorded trace")
+    replay: ReplayDocument | None = Field(None, description="a recorded trace, or logged traffic")
     search: SearchDocument | None = Field(None, description="the highest rate that keeps a service level")
     arrivals: Literal["constant", "poisson", "gamma"] = Field("poisson", description="spacing under a rate")
     cv: float | None = Field(
@@ -125,7 +183,8 @@ class LoadDocument(StrictModel):
     salt: bool | Literal["request"] | None = Field(
         None,
         description="start each prompt with a short word that keeps caches from answering: true, one word for each "
-        "cell; request, one for each request; false, none. Default: true for schedules and sweeps, else false",
+        "cell; request, one for each request; false, none. Default: true for schedules and sweeps, else false; of traffic "
+        "that is replayed once false, so that caches work as they did",
     )
     timed: bool | None = Field(
         None,
@@ -176,6 +235,11 @@ class LoadDocument(StrictModel):
                     "lower one of them, or give max_requests"
                 )
 
+    @property
+    def brings_requests(self) -> bool:
+        """Whether the load has its own requests and sends none of the suite's tasks."""
+        return self.replay is not None and self.replay.traffic is not None
+
     def labels(self) -> list[str]:
         """Return the names of the load's levels in tables; two alike would be one cell."""
         if self.search is not None:
@@ -186,7 +250,8 @@ class LoadDocument(StrictModel):
         """Return one load for each level and repetition; [] for a search.
 
         Args:
-            folder: Where a replay's trace is looked for. None: the trace is left out.
+            folder: Where a replay's trace is looked for. None: the trace is left out. That of a traffic table always
+                is: :func:`gapbench.suite.replay.open_replay` adds it.
             is_one_of_several: Whether the suite has other loads too: comparing loads is about time.
 
         Raises:
@@ -252,6 +317,8 @@ class LoadDocument(StrictModel):
 
     def _salt_scope(self) -> SaltScope | None:
         if self.salt is None:
+            if self.brings_requests and self.repeats == 1:
+                return None
             timing = self.concurrency is None or isinstance(self.concurrency, list)
             return "cell" if timing else None
         if self.salt == "request":
@@ -279,8 +346,10 @@ def _as_list(value: Any) -> list[Any]:
 
 def _with_trace(load: Load, replay: ReplayDocument, folder: Path | None) -> Load:
     """Return a load with its trace and the trace's mean rate."""
-    stem = "".join(char if char.isalnum() or char in "._-" else "-" for char in Path(replay.trace).stem)
+    stem = "".join(char if char.isalnum() or char in "._-" else "-" for char in Path(replay.file).stem)
     named = replace(load, speed=replay.speed, name=load.name or f"replay-{stem}")
+    if replay.trace is None:
+        return replace(named, ignore_eos=replay.ignore_eos)
     if folder is None:
         return named
     file = folder / replay.trace

@@ -138,6 +138,10 @@ class Arrival:
         input_tokens: Length of the prompt to be made up. None: the sample's own prompt is sent.
         output_tokens: Budget of the reply. None: the suite's.
         blocks: Ids of the prompt's blocks; equal leading ids are equal text. (): no block is shared.
+        session: Requests of one session follow each other: none is sent before the one before it is answered. None: it
+            waits for no other.
+        think_s: Seconds from that answer to this request, at speed 1. None: unknown, or the first of its session; then it
+            is sent at ``at_s``, or when the answer is there.
     """
 
     at_s: float
@@ -145,6 +149,8 @@ class Arrival:
     input_tokens: int | None = None
     output_tokens: int | None = None
     blocks: tuple[int, ...] = ()
+    session: str | None = None
+    think_s: float | None = None
 
 
 def read_trace(file: Path) -> tuple[Arrival, ...]:

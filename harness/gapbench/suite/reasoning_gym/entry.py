@@ -69,7 +69,7 @@ def reasoning_gym_entries(document: Document) -> list[tuple[KeyPath, ReasoningGy
     """
     return [
         (("tasks", index), validate_document(document, ReasoningGymEntry, entry, ("tasks", index)))
-        for index, entry in enumerate(document.value["tasks"])
+        for index, entry in enumerate(document.value.get("tasks", ()))
         if is_reasoning_gym_entry(entry)
     ]
 

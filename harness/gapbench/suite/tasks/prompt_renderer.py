@@ -40,6 +40,9 @@ from gapbench.values import Episode, EpisodeLimits, Image, Message, Part, Sample
 if TYPE_CHECKING:
     from gapbench.suite.tasks.schema import TaskDocument
 
+_MOST_REQUESTS = 1e15
+"""Above it a weight is no count of requests."""
+
 
 class Renderer:
     """Turns rows into samples by one task's templates.
@@ -147,6 +150,22 @@ class Renderer:
             raise self._templates.row_error("complexity", f"found {str(value)[:40]!r}; expected a number")
         return number
 
+    def _render_weight(self, row: Row) -> float | None:
+        """Return how many requests of the traffic a row stands for. None: the task gives no weights."""
+        if self.task.weight is None:
+            return None
+        value = self._templates.fill_value("weight", self.task.weight, row)
+        try:
+            number = math.nan if isinstance(value, bool) else float(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        if not 0 < number < _MOST_REQUESTS:
+            raise self._templates.row_error(
+                "weight",
+                f"found {str(value)[:40]!r}; expected how many requests the row stands for, a number above 0",
+            )
+        return number
+
     def render_samples(self, row: Row, number: int) -> tuple[Sample, ...]:
         """Return a row's samples: one, or one for each turn of the assistant with ``messages_mode: forced``.
 
@@ -211,6 +230,8 @@ class Renderer:
                 episode=episode,
                 rung=self._render_rung(row),
                 complexity=self._render_complexity(row),
+                weight=self._render_weight(row),
+                stratum=self._optional_text("stratum", task.stratum, row),
             ),
             compares_calls=self._compares_calls,
         )

@@ -179,6 +179,15 @@ class TaskDocument(LadderKeys):
     cluster: str | None = Field(
         None, description="template of the source; samples from one source are not independent"
     )
+    weight: str | None = Field(
+        None,
+        description="template of how many requests of your traffic the item stands for, a number above 0; "
+        "the results then count your traffic instead of your file",
+    )
+    stratum: str | None = Field(
+        None,
+        description="template of the part of your traffic that the item was drawn from; goes with weight",
+    )
     tags: list[str] = Field(default_factory=list, description="templates of the sample's tags")
     scorer: str | dict[str, Any] | None = Field(
         None, description="a name, {name: …, options}, {all: [scorers]}, or {python: module:function}"
@@ -211,6 +220,14 @@ class TaskDocument(LadderKeys):
             if self.rung is None and (self.rungs is not None or self.adaptive):
                 key = "rungs" if self.rungs is not None else "adaptive"
                 raise ValueError(f"{key}: the items have no rungs; name their column under rung")
+        return self
+
+    @model_validator(mode="after")
+    def _check_stratum(self) -> TaskDocument:
+        if self.stratum is not None and self.weight is None:
+            raise ValueError("stratum: goes with weight, which says how many requests each item stands for")
+        if self.weight is not None and self.adaptive:
+            raise ValueError("weight: an adaptive run picks its items; take out weight or adaptive")
         return self
 
     @model_validator(mode="after")
@@ -276,7 +293,7 @@ _LATER_KEYS = frozenset(
     {
         "messages", "messages_mode", "messages_form", "tools", "tool_choice", "parallel_tool_calls", "tools_as",
         "response_schema", "response_strict", "agent", "reference_turns", "decoy_turns", "ladder", "rung", "complexity",
-        "seed", "rungs", "per_rung",
+        "seed", "rungs", "per_rung", "weight", "stratum",
     }
 )  # fmt: skip
 """Keys that came after version 0.1 of the documents."""

@@ -51,7 +51,7 @@ def tau2_entries(document: Document) -> list[tuple[KeyPath, Tau2Document]]:
     """
     return [
         (("tasks", index), validate_document(document, Tau2Entry, entry, ("tasks", index)).tau2)
-        for index, entry in enumerate(document.value["tasks"])
+        for index, entry in enumerate(document.value.get("tasks", ()))
         if is_tau2_entry(entry)
     ]
 

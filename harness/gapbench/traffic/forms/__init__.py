@@ -15,10 +15,11 @@ from gapbench.traffic.forms.litellm import LiteLLMForm
 from gapbench.traffic.forms.openai import OpenAIForm
 from gapbench.traffic.forms.openrouter import OpenRouterForm
 from gapbench.traffic.forms.opentelemetry import OpenTelemetryForm
+from gapbench.traffic.forms.recording import RecordingForm
 from gapbench.traffic.forms.vllm import VLLMForm
 
 FORMS: tuple[type[Form], ...] = (
-    OpenTelemetryForm, LiteLLMForm, HeliconeForm, BraintrustForm, OpenRouterForm, AttemptsForm, LangfuseForm,
+    RecordingForm, OpenTelemetryForm, LiteLLMForm, HeliconeForm, BraintrustForm, OpenRouterForm, AttemptsForm, LangfuseForm,
     OpenAIForm, AnthropicForm, VLLMForm,
 )  # fmt: skip
 """In the order in which a record is tried: the most particular keys first."""

@@ -52,8 +52,8 @@ class AttemptsForm(Form):
             "time": item["started_at"] + timedelta(seconds=sent),
             # A server may repeat its ids; the key of the row is of this request alone.
             "request_id": "/".join(str(item.get(name)) for name in ("run_id", *_KEY)),
-            "route": item.get("task"),
-            "session": item.get("trajectory_id"),
+            "route": item.get("route") or item.get("task"),
+            "session": item.get("trajectory_id") or _replayed_session(item),
             "simulated": item.get("simulated"),
             "provider": item.get("runner"),
             "model_asked": item.get("model_asked"),
@@ -108,3 +108,9 @@ def _messages(stored: Any) -> list[Any] | None:
 
 def _since(instant: Any, sent: float) -> float | None:
     return None if instant is None else instant - sent
+
+
+def _replayed_session(item: dict[str, Any]) -> Any:
+    """Return the session of a replayed request. None: it has none, or is no replay."""
+    cluster = item.get("cluster_id")
+    return cluster if item.get("load_kind") == "replay" and cluster != item.get("sample_id") else None

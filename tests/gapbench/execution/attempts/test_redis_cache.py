@@ -12,6 +12,8 @@ import pytest
 from gapbench.errors import SetupError
 from gapbench.execution.attempts import redis_cache
 from gapbench.execution.attempts.redis_cache import PREFIX, RedisCache, check_reachable
+from gapbench.execution.attempts.response_cache import StoppedWaitError
+from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.run import RunSettings
 from gapbench.values import Call, Chunk, Failure, Response, Text, Timing, Usage, sha256
 from gapbench.values.cache_place import MIB, RedisPlace, parse_cache_place
@@ -55,11 +57,12 @@ def with_caches(
     *,
     lock_s: float = 15.0,
     notify: Callable[[str], None] = lambda _: None,
+    stop: StopSignal | None = None,
 ) -> Any:
     """Run ``use`` with caches that each have connections of their own, as different runs have."""
 
     async def main() -> Any:
-        caches = [RedisCache.open(place, notify, lock_s=lock_s) for _ in range(count)]
+        caches = [RedisCache.open(place, notify, stop or StopSignal(), lock_s=lock_s) for _ in range(count)]
         try:
             return await use(caches)
         finally:
@@ -103,6 +106,22 @@ def test_the_next_takes_over_when_the_holder_dies(place: RedisPlace) -> None:
         return await living.find(KEY)
 
     assert with_caches(2, place, use, lock_s=0.05) is None
+
+
+def test_who_waits_leaves_when_its_run_stops(place: RedisPlace) -> None:
+    """Another run asks, and does not end; the lock stays with it."""
+    stop = StopSignal()
+
+    async def use(caches: list[RedisCache]) -> bool:
+        holder, waiting = caches
+        assert await holder.find(KEY) is None
+        find = asyncio.create_task(waiting.find(KEY))
+        stop.set("interrupted")
+        with pytest.raises(StoppedWaitError, match="interrupted"):
+            await asyncio.wait_for(find, 5)
+        return KEY in waiting._claims
+
+    assert with_caches(2, place, use, stop=stop) is False
 
 
 def test_only_the_holder_renews_its_lock(place: RedisPlace) -> None:
@@ -245,6 +264,22 @@ def test_the_second_run_asks_nobody(tmp_path: Path, place: RedisPlace) -> None:
 
     assert (4, 0) == (len(first.calls), len(second.calls))
     assert frame(tmp_path / "b")["from_cache"].all()
+
+
+def test_a_run_that_stops_does_not_wait_for_another_run(tmp_path: Path, place: RedisPlace) -> None:
+    """Three answers are known, another run holds the lock of the fourth, and the user stops: nothing is sent."""
+    import redis
+
+    go(tmp_path / "a", plan(), {"m": ScriptedRunner(model(), ANSWERS)}, settings(place))
+    with redis.Redis(port=place.port, decode_responses=True) as client:
+        pointer = str(next(iter(client.scan_iter(f"{PREFIX}key:*"))))
+        client.delete(pointer)
+        client.set(pointer.replace("key:", "lock:"), "another run's", px=20_000)
+    runner = ScriptedRunner(model(), ANSWERS)
+    manifest, _ = go(tmp_path / "b", plan(), {"m": runner}, settings(place), halt_after=3)
+
+    assert "interrupted" == manifest.state
+    assert (3, 0) == (len(frame(tmp_path / "b")), len(runner.calls))
 
 
 class RunnerThatEndsTheServer(ScriptedRunner):

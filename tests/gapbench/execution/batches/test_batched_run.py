@@ -12,10 +12,12 @@ import pytest
 
 from gapbench.errors import RunnerError
 from gapbench.execution.batches.settings import BatchSettings
+from gapbench.execution.recording.cell_scorer import CellScorer
 from gapbench.execution.run import RunSettings
 from gapbench.store import RunManifest, read_attempts
 from gapbench.store.batch_journal import batches_out, read_batches
 from gapbench.suite.plan import Plan
+from gapbench.values import Score
 from gapbench.values.batches import BatchLimits
 from gapbench.values.policies import RetryPolicy, RunPolicies
 from tests.batch_provider import BatchProvider, BatchRunner, Killed, StoredBatch, answer, fail, lost
@@ -354,3 +356,92 @@ def test_what_failed_in_a_cancelled_batch_is_not_sent_again_by_itself(tmp_path: 
 
     manifest, _ = run_batched(tmp_path, provider, resume=True)
     assert ("complete", [4, 4]) == (manifest.state, [len(batch.requests) for batch in provider.batches])
+
+
+def test_a_download_that_breaks_off_keeps_what_was_delivered(tmp_path: Path) -> None:
+    """One of four lines came, and its slow score was not there yet: the rest is read later, and every row is there."""
+    provider = BatchProvider()
+
+    def cut(step: str) -> None:
+        if step == "results:line" and provider.calls.count(step) == 2:
+            raise lost()
+
+    provider.fault = cut
+    scorer = CellScorer(lambda *_: Score(1.0, "correct"), is_slow=True)
+    manifest, _ = run_batched(tmp_path, provider, replace(FAST, make_scorer=lambda *_: scorer))
+
+    assert ("complete", None) == (manifest.state, manifest.reason)
+    assert ["correct"] * 4 == list(finals(tmp_path)["outcome"])
+    assert 1 == len(provider.batches)
+
+
+def test_batches_on_this_machine_wait_for_live_models_and_for_each_other(tmp_path: Path) -> None:
+    """Both models share its GPUs: each is submitted when what came before has ended."""
+    steps: list[str] = []
+    providers = {name: BatchProvider(reads=2, runs_here=True) for name in ("m", "n")}
+    for name, provider in providers.items():
+
+        def note(step: str, name: str = name) -> None:
+            steps.append(f"{name} {step}")
+
+        provider.fault = note
+
+    class Live(BatchRunner):
+        async def stream(self, call: Any) -> Any:
+            steps.append("live")
+            async for chunk in super().stream(call):
+                yield chunk
+
+    models = [model(name, batch=True) for name in providers]
+    runners: Any = {one.id: BatchRunner(one, providers[one.id], ANSWERS) for one in models}
+    runners["live"] = Live(model("live"), BatchProvider(), ANSWERS)
+    manifest, _ = go(tmp_path, plan(*models, model("live")), runners, FAST)
+    last_live = len(steps) - 1 - steps[::-1].index("live")
+
+    assert "complete" == manifest.state
+    assert last_live < steps.index("m create:before")
+    assert steps.index("m results:line") < steps.index("n create:before")
+
+
+def test_a_busy_machine_is_waited_for_as_long_as_it_takes(tmp_path: Path) -> None:
+    """It is busy 20 times, more often than a vendor may refuse: then one batch is submitted, and nothing was refused."""
+    looks = iter(range(100))
+    provider = BatchProvider(runs_here=True, busy=lambda: "it is busy" if next(looks) < 20 else None)
+    manifest, watch = run_batched(tmp_path, provider)
+
+    assert ("complete", 1) == (manifest.state, len(provider.batches))
+    assert ["collected"] == [record.closed_by for record in read_batches(tmp_path).values()]
+    assert ["m: it is busy; waiting for its end"] == [line for line in watch.lines if "busy" in line]
+
+
+def test_submitting_only_does_not_wait_for_a_busy_machine(tmp_path: Path) -> None:
+    provider = BatchProvider(runs_here=True, busy=lambda: "it is busy")
+    manifest, watch = run_batched(tmp_path, provider, settings(until="submitted"))
+
+    assert ("stopped", "4 requests of batched models not sent") == (manifest.state, manifest.reason)
+    assert "m: it is busy; `bench run --resume` submits the rest" in watch.lines
+
+
+def test_live_models_wait_for_a_batch_that_still_runs_on_their_machine(tmp_path: Path) -> None:
+    """An earlier session left it running: the first live request goes out when the batch has ended."""
+    provider = BatchProvider(reads=3, runs_here=True)
+    ended: list[bool] = []
+
+    class Live(BatchRunner):
+        async def stream(self, call: Any) -> Any:
+            ended.append(provider.batches[0].is_ended)
+            async for chunk in super().stream(call):
+                yield chunk
+
+    runners: Any = {
+        "m": BatchRunner(BATCHED, provider, ANSWERS),
+        "live": Live(model("live"), BatchProvider(), ANSWERS),
+    }
+    made = plan(BATCHED, model("live"))
+    go(tmp_path, made, runners, settings(until="submitted", sends_live=False))
+    assert [] == ended
+    manifest, watch = go(tmp_path, made, runners, FAST, resume=True)
+
+    assert "complete" == manifest.state
+    assert [True] * 4 == ended
+    assert 1 == sum("live models wait for its end" in line for line in watch.lines)

@@ -108,3 +108,39 @@ def test_without_a_bound_every_retry_is_granted() -> None:
 def test_who_shares_an_account(one: Model, other: Model, *, shared: bool) -> None:
     """One runner, one address, one key; a server of our own is nobody's account."""
     assert shared == (account_of(one) == account_of(other))
+
+
+@pytest.mark.parametrize(
+    ("kind", "http_status"),
+    [(None, None), ("garbage", None), ("cut_stream", None), (None, 200), ("garbage", 200)],
+)
+def test_a_line_of_a_batch_without_a_price_counts_as_the_dearest_so_far(
+    kind: str | None, http_status: int | None
+) -> None:
+    """Anthropic, Google and broken lines tell no HTTP status, and the answer is billed all the same: 1 + 1 cents."""
+    spending = SpendBudget(2 * CENT)
+    spending.charge(attempt(transport="batch"), CENT)
+    line = attempt(transport="batch", failure_kind=kind, http_status=http_status)
+
+    assert "$0.0200 spent, $0.0100 of it assumed" in str(spending.charge(line, None))
+
+
+@pytest.mark.parametrize(
+    ("kind", "http_status"), [("timeout", None), ("cancelled", None), ("server", None), ("garbage", 500)]
+)
+def test_a_line_of_a_batch_that_was_not_answered_costs_nothing(kind: str, http_status: int | None) -> None:
+    """It expired, was cancelled or failed at the vendor."""
+    spending = SpendBudget(2 * CENT)
+    spending.charge(attempt(transport="batch"), CENT)
+    line = attempt(transport="batch", outcome="infra", failure_kind=kind, http_status=http_status)
+
+    assert spending.charge(line, None) is None
+
+
+def test_what_was_paid_for_lost_answers_counts() -> None:
+    """One cent is known, one assumed."""
+    spending = SpendBudget(2 * CENT)
+    spending.assume(CENT)
+    spending.assume(None)
+
+    assert "--max-usd 0.02 reached" in str(spending.charge(attempt(), CENT))

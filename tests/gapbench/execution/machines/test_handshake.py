@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 
@@ -10,7 +11,7 @@ import pytest
 
 from gapbench.errors import BenchError, InputError, SetupError
 from gapbench.execution.limits.stop_signal import StopSignal
-from gapbench.execution.machines import messages
+from gapbench.execution.machines import messages, peer_listener
 from gapbench.execution.machines.address import MachinesAddress
 from gapbench.execution.machines.certificate import joining_context, make_run_certificate
 from gapbench.execution.machines.frames import FrameChannel
@@ -145,15 +146,15 @@ def test_someone_in_between_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_machine_works_for_no_one_who_does_not_know_the_token() -> None:
-    """A conductor that welcomes everyone with its own proof, and one that sends back the machine's."""
+    """A conductor that welcomes everyone with its own proof, or in other letters, and one that sends back the machine's."""
 
-    async def main(answer: str) -> str:
+    async def main(answer: str, nonce: str) -> str:
         certificate = make_run_certificate()
 
         async def pretend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             channel = FrameChannel(reader, writer, messages.TO_CONDUCTOR_FIRST, messages.TO_MACHINE_FIRST)
             await channel.read()
-            channel.send(messages.Challenge(GAPBENCH, "n" * 64))
+            channel.send(messages.Challenge(GAPBENCH, nonce))
             proof = await channel.read()
             channel.send(messages.Welcome(answer or proof.proof, "id", "suite", "hash"))
             channel.close()
@@ -163,8 +164,9 @@ def test_a_machine_works_for_no_one_who_does_not_know_the_token() -> None:
                 await come(server.sockets[0].getsockname()[1])
         return str(caught.value)
 
-    for answer in (prove(b"guess", "conductor", "f", "a", "b"), ""):
-        assert "does not know the token in $GAPBENCH_TOKEN" in asyncio.run(main(answer))
+    for answer in (prove(b"guess", "conductor", "f", "a", "b"), "é", "\ud800", ""):
+        for nonce in ("n" * 64, "\ud800"):
+            assert "does not know the token in $GAPBENCH_TOKEN" in asyncio.run(main(answer, nonce))
 
 
 @pytest.mark.parametrize(
@@ -183,6 +185,110 @@ def test_a_stranger_takes_nothing(monkeypatch: pytest.MonkeyPatch, data: bytes) 
 
     assert "" == words
     assert lines[0].endswith("it does not speak gapbench's protocol")
+
+
+def framed(body: bytes) -> bytes:
+    return len(body).to_bytes(4) + body
+
+
+HELLO = framed(f'o{{"@": "Hello", "version": "{GAPBENCH}", "role": "machine", "nonce": "n"}}'.encode())
+PROOF = 'j{{"@": "Proof", "proof": {}, "name": "m1", "cores": 2, "facts": {{}}, "suite_sha256": {}, "machine": "", "pool": 0, "number": 0}}'
+
+
+@pytest.mark.parametrize(
+    ("frames", "words"),
+    [
+        (HELLO + framed(PROOF.format('"é"', "null").encode()), "it has another token"),
+        (HELLO + framed(PROOF.format(r'"\ud800"', "null").encode()), "it has another token"),
+        (HELLO + framed(PROOF.format('"a"', '{"@": []}').encode()), "it does not speak gapbench's protocol"),
+        (framed(HELLO[4:].replace(b'"n"', rb'"\ud800"').replace(b"o{", b"j{")) + framed(PROOF.format('"a"', "null").encode()), "it has another token"),
+    ],
+    ids=["a proof in other letters", "a proof that is no text", "a class without a name", "a nonce that is no text"],
+)  # fmt: skip
+def test_a_strange_proof_is_refused_and_its_connection_ended(
+    monkeypatch: pytest.MonkeyPatch, frames: bytes, words: str
+) -> None:
+    """Without the token no one keeps a connection, whatever it sends."""
+
+    async def scenario(group: MachineGroup, port: int) -> None:
+        reader, writer = await asyncio.open_connection(HOST, port, ssl=joining_context())
+        writer.write(frames)
+        await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+        await until(lambda: taken(group) == 0)
+
+    said, lines = joined(monkeypatch, scenario)
+
+    assert ("", [words]) == (said, [line.partition(": ")[2] for line in lines])
+
+
+def test_an_error_in_a_handshake_ends_that_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever fails here, the peer is sent away, and the next one can join."""
+
+    async def scenario(group: MachineGroup, port: int) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr("gapbench.execution.machines.machine_group.receive", broken)
+            reader, writer = await asyncio.open_connection(HOST, port, ssl=joining_context())
+            with contextlib.suppress(ConnectionError):
+                assert b"" == await asyncio.wait_for(reader.read(), 5)
+            writer.close()
+        channel, _ = await come(port)
+        channel.close()
+
+    async def broken(*_: object) -> None:
+        raise KeyError
+
+    words, lines = joined(monkeypatch, scenario)
+
+    assert "" == words
+    assert lines[0].endswith("its handshake ended with KeyError")
+
+
+def taken(group: MachineGroup) -> int:
+    assert group._listener is not None
+    return group._listener.unknown_peers
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    ends_s = asyncio.get_running_loop().time() + 5
+    while not is_so():
+        assert asyncio.get_running_loop().time() < ends_s
+        await asyncio.sleep(0)
+
+
+def test_strangers_take_only_so_many_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two places; two strangers do not even begin with TLS. A third connection waits until one of them goes."""
+    monkeypatch.setattr(peer_listener, "MAX_UNKNOWN_PEERS", 2)
+
+    async def scenario(group: MachineGroup, port: int) -> None:
+        strangers = [await asyncio.open_connection(HOST, port) for _ in range(2)]
+        machine = asyncio.create_task(come(port))
+        await until(lambda: taken(group) == 2)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not machine.done()
+        strangers[0][1].close()
+        channel, _ = await machine
+        await until(lambda: taken(group) == 1)
+        channel.close()
+        strangers[1][1].close()
+
+    assert "" == joined(monkeypatch, scenario)[0]
+
+
+def test_who_is_refused_and_does_not_go_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It reads nothing, so it never sees that its connection is closed; its place is free all the same."""
+    monkeypatch.setattr(peer_listener, "CLOSE_S", 0.01)
+
+    async def scenario(group: MachineGroup, port: int) -> None:
+        _, writer = await asyncio.open_connection(HOST, port, ssl=joining_context())
+        writer.transport.pause_reading()  # type: ignore[attr-defined]  # a transport of a stream can
+        writer.write(HELLO + framed(PROOF.format('"a"', "null").encode()))
+        await until(lambda: taken(group) == 1)
+        await until(lambda: taken(group) == 0)
+        writer.transport.abort()
+
+    assert "" == joined(monkeypatch, scenario)[0]
 
 
 def test_a_port_in_use_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 import pytest
@@ -95,6 +96,27 @@ def test_times_that_cannot_be_are_left_out() -> None:
     clock = MachineClock()
     clock.add(1.0, 5.0, 9.0, 1.1)
     clock.add(2.0, 5.0, 5.0, 1.9)
+
+    assert [] == clock.exchanges
+
+
+@pytest.mark.parametrize("place", range(3))
+@pytest.mark.parametrize("instant", [math.nan, math.inf, -math.inf])
+def test_an_instant_that_is_not_finite_is_left_out(place: int, instant: float) -> None:
+    """As any of the three instants that a machine sends: question, arrival, answer."""
+    clock = MachineClock()
+    sent_s, received_s, answered_s = (
+        instant if k == place else sound for k, sound in enumerate((1.0, 5.0, 5.0))
+    )
+    clock.add(sent_s, received_s, answered_s, 1.1)
+
+    assert [] == clock.exchanges
+
+
+def test_instants_too_far_apart_to_subtract_are_left_out() -> None:
+    """1e308 and -1e308: a round trip without end."""
+    clock = MachineClock()
+    clock.add(1.0, 1e308, -1e308, 1.1)
 
     assert [] == clock.exchanges
 

@@ -11,8 +11,8 @@ import pytest
 from gapbench.execution.machines.machine_group import MachineGroup
 from gapbench.execution.run import RunSettings
 from gapbench.store import read_attempts
-from gapbench.suite.plan import Load
-from gapbench.values import Model
+from gapbench.suite.plan import Load, build_plan
+from gapbench.values import Model, Params
 from gapbench.values.policies import RetryPolicy, RunPolicies
 from tests.gapbench.execution.machines.joined import joined_workers, run_on_machines
 from tests.gapbench.execution.workers.test_pool import SIM, Watch, one_of_each, plan
@@ -66,6 +66,27 @@ def test_a_lost_worker_s_share_is_sent_by_others(tmp_path: Path, monkeypatch: py
     assert one_of_each(rows, 60)
     assert 20 <= moved <= 30
     assert {0: 30 - moved, 1: 30 + moved} == rows.groupby("worker").size().to_dict()
+
+
+def test_a_machine_without_a_part_in_a_cell_sends_a_lost_one_s_share(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three machines, then two requests in flight on two of them: one dies four rows later, and the third takes over."""
+    loads = [Load("concurrency", 3, timed=False), Load("concurrency", 2, timed=False)]
+    one = plan(loads[0], 24, model=SLOW)
+    made = build_plan(
+        suite="s", suite_sha256="h", seed=7, repeats=1, margin_points=1.7, defaults=Params(max_tokens=32),
+        models=one.models, tasks=one.tasks, loads=loads,
+    )  # fmt: skip
+    manifest = run_on_machines(
+        tmp_path, made, Watch(24 + 4, kill_a_worker), FAST, monkeypatch, ("a", "b", "c")
+    )
+    moved = [machine.moved for machine in manifest.cells[1].machines if machine.lost]
+
+    assert "complete" == manifest.state, manifest.failures
+    assert 48 == len(read_attempts([tmp_path]))
+    assert 1 == len(moved)
+    assert moved[0] > 0
 
 
 def test_a_lost_machine_s_share_of_a_timed_cell_is_reported(

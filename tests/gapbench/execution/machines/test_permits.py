@@ -9,15 +9,18 @@ from typing import Any
 
 import pytest
 
-from gapbench.execution.limits.admission import AdmissionControl, Permit
+from gapbench.execution.limits.admission import UNRESTRICTED_PERMIT, AdmissionControl, Permit
 from gapbench.execution.limits.budgets import SpendBudget
 from gapbench.execution.limits.rate_limiter import RateLimiter
 from gapbench.execution.limits.retry import RetryBudget
 from gapbench.execution.limits.spend_leases import SpendLeases
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.machines.leased_admission import LeasedAdmission
+from gapbench.execution.machines.messages import PermitGrant, PermitReturn
 from gapbench.execution.machines.permit_desk import PermitDesk
-from gapbench.values.policies import RateLimits, RetryPolicy, RunPolicies
+from gapbench.execution.workers import protocol
+from gapbench.values import Failure, Usage
+from gapbench.values.policies import BreakerPolicy, RateLimits, RetryPolicy, RunPolicies
 from tests.gapbench.execution.limits.test_rate_limiter import Clock, most_in_a_minute
 from tests.makers import attempt, model
 
@@ -35,9 +38,9 @@ class Ends:
         self.budget = SpendBudget(None if max_usd is None else Decimal(max_usd))
         self.leases = None if max_usd is None else SpendLeases(self.budget, ONE, "m", self.stop)
         limiter = RateLimiter(limits, clock.sleep, clock) if limits and clock else None
-        admission = AdmissionControl(
+        self.admission = admission = AdmissionControl(
             model(),
-            RunPolicies(RetryPolicy(max_attempts=1)),
+            RunPolicies(RetryPolicy(max_attempts=1), breaker=BreakerPolicy(2, 3, 0.0)),
             RetryBudget(RetryPolicy()),
             limiter,
             self.stop,
@@ -160,6 +163,72 @@ def test_a_cut_link_costs_at_most_what_was_handed_out() -> None:
     go(scenario())
 
 
+def test_a_desk_that_closes_early_leaves_nothing_set_aside() -> None:
+    """Three of five dollars are with a worker whose cell ends here by an error: they count as spent, as if it were lost."""
+
+    async def scenario() -> None:
+        ends = Ends(2, max_usd=5)
+        waiting(ends.workers[0], 3)
+        await settled()
+        ends.desk.close_account(1, is_lost=False)
+        ends.desk.close()
+        assert [3, 0] == [ends.budget.assumed_usd, ends.budget.leased_usd]
+        ends.desk.close()
+        assert [3, 0] == [ends.budget.assumed_usd, ends.budget.leased_usd]
+
+    go(scenario())
+
+
+def open_circuit(ends: Ends) -> None:
+    """Two failures in a row open it; one request at a time probes it."""
+    for _ in range(2):
+        ends.admission.record_result(UNRESTRICTED_PERMIT, Failure("server", "oops"), Usage())
+
+
+def test_a_lost_probe_is_another_workers() -> None:
+    """The circuit is open, and the only probe is with a worker that is lost: another worker gets the next one."""
+
+    async def scenario() -> None:
+        ends = Ends(2)
+        open_circuit(ends)
+        for worker in ends.workers:
+            worker.is_unrestricted = False
+        first = waiting(ends.workers[0], 1)
+        await settled()
+        others = waiting(ends.workers[1], 1)
+        await settled()
+        assert [1, 0] == [sent(first), sent(others)]
+        ends.cut.add(0)
+        ends.desk.close_account(0, is_lost=True)
+        await settled()
+        assert 1 == sent(others)
+
+    go(scenario())
+
+
+PROBE = Permit("probe", 0.0, is_rate_limited=False)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        PermitReturn((PROBE,)),
+        protocol.FinishRequest(None, PROBE, None, Usage(), 1, 0.0),
+        protocol.FinishRequest(1, Permit("go", 5.0, is_rate_limited=True), None, Usage(), 1, 0.0),
+    ],
+)
+def test_a_permit_that_the_worker_does_not_have_is_refused(message: object) -> None:
+    """It has one of dollars; what it returns or used is another one. The caller ends its connection."""
+
+    async def scenario() -> bool:
+        ends = Ends(1, max_usd=5)
+        waiting(ends.workers[0], 1)
+        await settled()
+        return ends.desk.receive(0, message)
+
+    assert go(scenario()) is False
+
+
 def test_lost_dollars_can_end_a_run() -> None:
     """Three of three dollars were with a lost worker: the run stops, and who waits is sent away."""
 
@@ -207,6 +276,21 @@ def test_what_a_cell_leaves_is_given_back() -> None:
         ends.workers[0].close()
         ends.desk.close_account(0, is_lost=False)
         assert [1, 0] == [ends.budget.known_usd, ends.budget.leased_usd]
+
+    go(scenario())
+
+
+def test_permits_that_come_after_the_end_of_a_cell_are_not_sent_back() -> None:
+    """The conductor settles them with the cell; what comes later would be taken for a message of the next cell."""
+
+    async def scenario() -> None:
+        ends = Ends(1, max_usd=5, prefetch=2)
+        worker = ends.workers[0]
+        worker.close()
+        messages = ends.messages
+        worker.receive(PermitGrant((UNRESTRICTED_PERMIT,), 0.0))
+        await settled()
+        assert messages == ends.messages
 
     go(scenario())
 

@@ -1,0 +1,213 @@
+"""Rules that send some tasks to the open model and the rest to the closed one, and the paths of rules that are tried.
+
+A path goes from few tasks for the open model to all of them. Its order and its thresholds come from one part of the tasks,
+so that the other part can test them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gapbench.analysis.economics.routing import Bools, Kind, RoutedTasks, routing_outcome
+from gapbench.stats import Floats, Ints
+
+THRESHOLDS = 20
+"""Thresholds of a score that are tried."""
+MAX_GROUPS = 60
+"""Groups of a grouping that are tried; those with the fewest dollars to save stay with the closed model."""
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """Tasks grouped by something that is known before a model is called.
+
+    Attributes:
+        name: What groups them, in the singular: ``category``, ``task``.
+        code: Code of each task's group.
+        names: Name of each group, by code.
+    """
+
+    name: str
+    code: Ints
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Score:
+    """A number for each task. Low ones go to, or stay with, the open model.
+
+    Attributes:
+        policy: Name of the policy in tables.
+        kind: ``router`` if the score is known before the open model is called, else ``cascade``.
+        value: The score of each task. NaN: unknown, so the closed model answers.
+        below: The rule in words, with ``{threshold}``: "prompts of at most {threshold} tokens".
+        open_below: Whether tasks with low scores go to the open model; otherwise those with high scores.
+    """
+
+    policy: str
+    kind: Kind
+    value: Floats
+    below: str
+    open_below: bool = True
+
+
+@dataclass(frozen=True)
+class RoutingRule:
+    """Which tasks the closed model answers.
+
+    Attributes:
+        policy: ``all open``, ``by category``, ``by task``, or the name of a score.
+        kind: A cascade calls the open model first.
+        grouping: What ``groups`` are. None: the rule does not group tasks.
+        groups: Groups that go to the open model.
+        rest: Groups that stay with the closed model.
+        condition: What decides within these tasks, in words. None: nothing.
+        threshold: Largest, or smallest, score with which the open model's answer is used. None: there is no score.
+        closed: Whether the closed model answers, for each task.
+    """
+
+    policy: str
+    kind: Kind
+    grouping: str | None
+    groups: tuple[str, ...]
+    rest: tuple[str, ...]
+    condition: str | None
+    threshold: float | None
+    closed: Bools
+
+
+def group_rules(
+    items: RoutedTasks, weight: Floats, grouping: Grouping, learn: Bools, bad_form: Bools | None = None
+) -> list[RoutingRule]:
+    """Return the path of a grouping: groups are added in the order of dollars saved for each point that may be lost.
+
+    Args:
+        items: The tasks.
+        weight: Weight of each task.
+        grouping: The groups.
+        learn: Tasks that the order is learned from.
+        bad_form: Whether the open model's answer is unreadable, cut or refused. None: the open answer is always used.
+            Otherwise each rule is a cascade, in which such answers are replaced.
+    """
+    kind: Kind = "router" if bad_form is None else "cascade"
+    loss, saved = losses_and_savings(
+        items, np.zeros(len(items), dtype=bool) if bad_form is None else bad_form, kind
+    )
+    order = _order_of_groups(loss, saved, weight, grouping, items.cluster, learn)
+    found: list[RoutingRule] = []
+    for last in range(1, len(order) + 1):
+        taken = order[:last]
+        closed = ~np.isin(grouping.code, taken)
+        if bad_form is not None:
+            closed = closed | bad_form
+        whole = last == len(grouping.names)
+        rest = tuple(name for code, name in enumerate(grouping.names) if code not in taken)
+        found.append(RoutingRule(
+            ("all open" if whole else f"by {grouping.name}") + ("" if bad_form is None else ", bad form to closed"),
+            kind, grouping.name, tuple(grouping.names[code] for code in sorted(taken)), rest,
+            None if bad_form is None else "answers that are not unreadable, cut or refused", None, closed,
+        ))  # fmt: skip
+    return found
+
+
+def score_rules(score: Score, learn: Bools) -> list[RoutingRule]:
+    """Return the path of a score: thresholds are quantiles of the learning part, the one that loses least first.
+
+    Tasks with an unknown score go to the closed model.
+    """
+    sign = 1.0 if score.open_below else -1.0
+    value = sign * score.value
+    known = value[learn & np.isfinite(value)]
+    if not len(known):
+        return []
+    cuts = np.unique(np.quantile(known, np.linspace(0, 1, THRESHOLDS + 1)[1:], method="lower"))
+    # The largest threshold sends everything to the open model, which is a rule of its own.
+    return [
+        RoutingRule(score.policy, score.kind, None, (), (), score.below.format(threshold=f"{sign * cut:,.6g}"),
+                    float(sign * cut), ~(np.nan_to_num(value, nan=np.inf) <= cut))
+        for cut in cuts[:-1]
+    ]  # fmt: skip
+
+
+def losses_and_savings(
+    items: RoutedTasks, closed: Bools, kind: Kind, verifier_usd: float = 0.0
+) -> tuple[Floats, Floats]:
+    """Return the loss (closed minus policy, -1 to 1) and the dollars saved against the closed model alone, of each task.
+
+    Dollars are NaN where a price is unknown.
+    """
+    outcome = routing_outcome(items, closed[:, np.newaxis], kind, verifier_usd)
+    return items.closed_quality - outcome.quality[:, 0], items.closed_usd - outcome.usd[:, 0]
+
+
+def _order_of_groups(
+    loss: Floats, saved: Floats, weight: Floats, grouping: Grouping, cluster: Ints, learn: Bools
+) -> list[int]:
+    """Return the codes of groups that save something, best first.
+
+    The mean loss of a group is shrunk towards that of all groups (James and Stein, by method of moments) and increased by its
+    standard error, so that a group with few tasks is not taken for a good one.
+    """
+    if not np.isfinite(saved).all():
+        saved = np.ones(len(loss))
+    kinds = len(grouping.names)
+    code, part = grouping.code[learn], weight[learn]
+    total = np.bincount(code, part, minlength=kinds)
+    known = np.flatnonzero(total > 0)
+    if not len(known):
+        return []
+    counts = np.array([len(np.unique(cluster[learn][code == one])) for one in known], dtype=np.float64)
+    losses = np.bincount(code, part * loss[learn], minlength=kinds)[known] / total[known]
+    savings = np.bincount(code, part * saved[learn], minlength=kinds)[known] / total[known]
+    mean = float(np.average(losses, weights=total[known]))
+    spread = float(np.average((loss[learn] - mean) ** 2, weights=part)) + 1e-6
+    noise = spread / counts
+    between = max(0.0, float(np.mean((losses - mean) ** 2 - noise)))
+    trust = between / (between + noise)
+    likely = mean + trust * (losses - mean) + np.sqrt(trust * noise)
+    worth = savings / np.maximum(likely, 1e-3)
+    useful = np.flatnonzero(savings > 0)
+    order = useful[np.argsort(-worth[useful], kind="stable")]
+    if len(order) > MAX_GROUPS:
+        dollars = (savings * total[known])[order]
+        order = order[np.isin(order, order[np.argsort(-dollars, kind="stable")[:MAX_GROUPS]])]
+    return [int(known[at]) for at in order]
+
+
+def order_of_tests(chance: Floats, saved: Floats, *, limit: int) -> list[int]:
+    """Return the rules to test, in order, so that the expected savings of the last one that passes are largest.
+
+    Each test is made only if all before it passed, so a rule that saves little is worth its place only if it passes far more
+    surely than the next. Found by dynamic programming from the rule that saves most: with rule i passed, the value is
+    ``max(saved_i, max_j c_ij value_j + (1 - c_ij) saved_i)`` over the rules j that save more. Tests of rules that share tasks are
+    alike: c_ij, the chance of j after i, is the geometric mean of that for independent tests, ``chance_j``, and that for
+    tests of which one implies the other, ``min(1, chance_j / chance_i)``. Any order is valid.
+
+    Args:
+        chance: Predicted chance that each rule passes its test.
+        saved: Predicted savings of each rule; rules that save nothing are left out.
+        limit: Largest number of rules to test.
+    """
+    order = [int(at) for at in np.argsort(saved, kind="stable") if saved[at] > 0]
+    values, following = np.zeros(len(order) + 1), np.full(len(order) + 1, -1)
+    savings, chances = np.append(saved[order], 0.0), chance[order]
+    # The last entry is the start, where nothing is saved yet.
+    for place in [*range(len(order) - 1, -1, -1), len(order)]:
+        later = np.arange(0 if place == len(order) else place + 1, len(order))
+        values[place] = savings[place]
+        if len(later):
+            passes = chances[later]
+            if place < len(order):
+                passes = np.sqrt(passes * np.minimum(1.0, passes / max(chances[place], 1e-9)))
+            gained = passes * values[later] + (1 - passes) * savings[place]
+            if gained.max() > savings[place]:
+                following[place] = int(later[gained.argmax()])
+                values[place] = gained.max()
+    found: list[int] = []
+    place = int(following[len(order)])
+    while place >= 0 and len(found) < limit:
+        found.append(order[place])
+        place = int(following[place])
+    return found

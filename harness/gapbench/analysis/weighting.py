@@ -1,0 +1,115 @@
+"""What figures count: a team's traffic, by the weights of its items, or each request of the file once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from gapbench import formatting
+from gapbench.errors import ResultsError
+from gapbench.store.attempt_relation import AttemptRelation
+
+Weighting = Literal["traffic", "equal"]
+"""What counts: requests of the traffic, or requests of the file."""
+DESIGN_COLUMNS = ("weight", "stratum")
+"""Columns of the attempt row that say how an item was drawn."""
+_BY_TASK = """
+SELECT task, min(ord) AS first, count_if(weight IS NULL) AS without, count(weight) AS with_weight,
+  count_if(weight <= 0 OR NOT isfinite(weight)) AS impossible
+FROM attempts WHERE phase = 'measure' AND final GROUP BY task ORDER BY first
+"""
+_UNLIKE = """
+SELECT task, sample_id, min(weight) AS low, max(weight) AS high FROM attempts
+WHERE phase = 'measure' AND final GROUP BY task, sample_id
+HAVING min(weight) < max(weight) OR count(DISTINCT stratum) > 1 ORDER BY min(ord) LIMIT 1
+"""
+_TOTAL = """
+SELECT count(*) AS items, sum(weight) AS requests
+FROM (SELECT task, sample_id, max(weight) AS weight FROM attempts WHERE phase = 'measure' AND final GROUP BY task, sample_id)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedWeights:
+    """What the figures of some runs count.
+
+    Attributes:
+        is_traffic: Whether the items' weights are used.
+        items: Items with a weight. 0 without weights.
+        requests: Requests of the traffic that they stand for.
+        note: What a reader must know about the choice; "" if nothing.
+    """
+
+    is_traffic: bool = False
+    items: int = 0
+    requests: float = 0.0
+    note: str = ""
+
+    @property
+    def name(self) -> Weighting:
+        """``traffic`` or ``equal``, as ``--weights`` has it."""
+        return "traffic" if self.is_traffic else "equal"
+
+    def describe(self) -> str:
+        """Return in a sentence which weights are used, and what *overall* counts."""
+        if not self.is_traffic:
+            return "Weights: equal. Overall counts our file: each request once."
+        counted = f"{formatting.format_count(self.items)} items stand for {formatting.format_count(round(self.requests))} requests"
+        return f"Weights: traffic. Overall counts our traffic: {counted}."
+
+
+def apply_weights(attempts: AttemptRelation, asked: Weighting | None) -> AppliedWeights:
+    """Return what figures count.
+
+    Args:
+        attempts: The attempts of the runs.
+        asked: What was asked for. None: the traffic if every item has a weight.
+
+    Raises:
+        ResultsError: The traffic is asked for and an item has no weight, or a weight is none, or differs between runs.
+    """
+    if asked == "equal":
+        return AppliedWeights()
+    tasks = attempts.table(_BY_TASK, ["task", "phase", "final", "weight"]).to_pylist()
+    weighted = [row for row in tasks if row["with_weight"]]
+    missing = [str(row["task"]) for row in tasks if row["without"]]
+    if not weighted and asked is None:
+        return AppliedWeights()
+    if not weighted:
+        raise ResultsError(
+            "--weights traffic: no item of these runs has a weight; draw the suite with `bench traffic sample`, "
+            "name the column of weights under `weight` in its tasks, or use --weights equal"
+        )
+    if missing and asked == "traffic":
+        raise ResultsError(
+            f"--weights traffic: {_listed(missing)} has items without a weight, so how much of the traffic they are is not "
+            "known; name runs without them, give them weights, or use --weights equal"
+        )
+    if missing:
+        note = (
+            f"{_listed([str(row['task']) for row in weighted])} has weights and {_listed(missing)} has none, so each request "
+            "counts once; to count the traffic, give all tasks weights"
+        )
+        return AppliedWeights(note=note)
+    _refuse_impossible(attempts, weighted)
+    total = attempts.table(_TOTAL, ["task", "sample_id", "phase", "final", "weight"]).to_pylist()[0]
+    return AppliedWeights(is_traffic=True, items=int(total["items"]), requests=float(total["requests"]))
+
+
+def _refuse_impossible(attempts: AttemptRelation, tasks: Sequence[dict[str, Any]]) -> None:
+    bad = next((str(row["task"]) for row in tasks if row["impossible"]), None)
+    if bad is not None:
+        raise ResultsError(f"{bad}: a weight is not a number above 0; use --weights equal, or run it again")
+    unlike = attempts.table(_UNLIKE, ["task", "sample_id", "phase", "final", "weight", "stratum"]).to_pylist()
+    if unlike:
+        row = unlike[0]
+        raise ResultsError(
+            f"sample {row['sample_id']} of {row['task']} has the weights {row['low']:g} and {row['high']:g}, or two strata, in "
+            "these runs; compare runs of one sample, or use --weights equal"
+        )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more

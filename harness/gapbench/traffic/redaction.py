@@ -1,0 +1,118 @@
+"""Rules that take personal data and secrets out of texts, and what they changed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from gapbench.suite.documents import StrictModel, read_document, validate_document
+from gapbench.traffic.secrets import remove_secrets
+
+MOST_CHANGES = 10_000
+"""Changes of texts that are kept to be shown."""
+_AROUND = 30
+
+
+class RuleDocument(StrictModel):
+    """One rule."""
+
+    name: str = Field(min_length=1, max_length=60, description="what it takes out")
+    pattern: str = Field(
+        min_length=1, max_length=1_000, description="regular expression, as Python's re has it"
+    )
+    replace: str = Field("[redacted]", description="text in its place; \\1 is a group")
+
+
+class RulesDocument(StrictModel):
+    """The file of ``--redact``."""
+
+    rules: list[RuleDocument] = Field(min_length=1, max_length=200, description="applied in this order")
+
+
+@dataclass(frozen=True, slots=True)
+class TextChange:
+    """One place at which a rule changed a text.
+
+    Attributes:
+        rule: Name of the rule.
+        before: The text there, with a few characters around it.
+        after: The same with the rule applied.
+    """
+
+    rule: str
+    before: str
+    after: str
+
+
+@dataclass(slots=True)
+class Redaction:
+    """Applies the rules, and counts what they changed. Secrets are always removed, and never shown.
+
+    Attributes:
+        rules: Name, pattern and replacement of each.
+        changes: The first changes.
+        counts: Places changed, by rule.
+        secrets: Secrets removed.
+    """
+
+    rules: list[tuple[str, re.Pattern[str], str]] = field(default_factory=list)
+    changes: list[TextChange] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    secrets: int = 0
+
+    def apply(self, value: Any) -> Any:
+        """Return a JSON value with every text in it redacted, keys of mappings apart."""
+        if isinstance(value, str):
+            return self._apply_to_text(value)
+        if isinstance(value, dict):
+            return {name: self.apply(inner) for name, inner in value.items()}
+        return [self.apply(inner) for inner in value] if isinstance(value, list) else value
+
+    def _apply_to_text(self, text: str) -> str:
+        # Secrets first, so that no change that is shown has one.
+        text, found = remove_secrets(text)
+        self.secrets += found
+        for name, pattern, replacement in self.rules:
+            changed = pattern.sub(replacement, text)
+            if changed == text:
+                continue
+            for match in pattern.finditer(text):
+                self._note(name, text, match, match.expand(replacement))
+            text = changed
+        return text
+
+    def _note(self, rule: str, text: str, match: re.Match[str], replacement: str) -> None:
+        if match[0] == replacement:
+            return
+        self.counts[rule] = self.counts.get(rule, 0) + 1
+        if len(self.changes) < MOST_CHANGES:
+            head, tail = text[max(0, match.start() - _AROUND) : match.start()], text[match.end() :][:_AROUND]
+            self.changes.append(TextChange(rule, head + match[0] + tail, head + replacement + tail))
+
+
+def read_redaction(file: Path | None) -> Redaction:
+    """Return the rules of a file; without one secrets alone are removed.
+
+    Raises:
+        DocumentError: The file is missing or wrong, or a pattern is no regular expression.
+    """
+    if file is None:
+        return Redaction()
+    document = read_document(file)
+    found = validate_document(document, RulesDocument)
+    rules: list[tuple[str, re.Pattern[str], str]] = []
+    for number, rule in enumerate(found.rules):
+        try:
+            pattern = re.compile(rule.pattern)
+            # A template is checked only where the pattern matches; this one always does.
+            re.compile(f"{rule.pattern}|").sub(rule.replace, "")
+        except (re.error, IndexError) as exc:
+            raise document.error(
+                ("rules", number, "pattern"), f"{rule.pattern[:60]!r} with {rule.replace[:60]!r}: {exc}"
+            ) from exc
+        rules.append((rule.name, pattern, rule.replace))
+    return Redaction(rules)

@@ -1,0 +1,164 @@
+"""Rules that are guaranteed to lose less than a margin: their paths, the order of tests, and what is chosen."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from gapbench.analysis.economics.guarantee import RoutingGuarantee, guarantee_routing
+from gapbench.analysis.economics.routing import RoutedTasks
+from gapbench.analysis.economics.routing_rules import (
+    Grouping,
+    Score,
+    group_rules,
+    order_of_tests,
+    score_rules,
+)
+from gapbench.stats import Floats
+
+NAMES = ("easy", "hard")
+
+
+def tasks(count: int = 2_000, *, lost: float = 0.3, seed: int = 1) -> RoutedTasks:
+    """Return tasks of two categories, half each: the open model loses nothing of the first and a share of the second."""
+    rng = np.random.default_rng(seed)
+    category = np.arange(count) % 2
+    open_quality = ((category == 0) | (rng.random(count) >= lost)).astype(float)
+    ones = np.ones(count)
+    return RoutedTasks(open_quality, ones, ones * 0.001, ones * 0.01, ones, ones, category, np.arange(count))
+
+
+def find(items: RoutedTasks, *, margin: float = 0.01, weight: Floats | None = None, heaviest: float | None = None,
+         scores: list[Score] | None = None) -> RoutingGuarantee:  # fmt: skip
+    """Return what is guaranteed at 95 %."""
+    return guarantee_routing(
+        items, margin=margin, confidence=0.95, groupings=[Grouping("category", items.category, NAMES)],
+        scores=scores or [], weight=weight, heaviest=heaviest,
+    )  # fmt: skip
+
+
+def test_the_category_without_a_loss_goes_to_the_open_model() -> None:
+    """Half of the tasks save 0.01 - 0.001 dollars; the other category alone loses 15 points."""
+    found = find(tasks())
+    chosen = found.chosen
+
+    assert chosen is not None
+    assert (("easy",), ("hard",), "by category") == (chosen.rule.groups, chosen.rule.rest, chosen.rule.policy)
+    assert 0.5 * 0.009 == pytest.approx(chosen.saved_usd)
+    assert 0.5 * 0.01 + 0.5 * 0.001 == pytest.approx(chosen.usd)
+    assert (0.0, 0.5) == (chosen.loss, chosen.calls_saved)
+
+
+def test_the_error_is_spent_in_order() -> None:
+    """A rule after one that failed is not guaranteed, whatever its own test says."""
+    flags = [one.is_guaranteed for one in find(tasks(lost=0.02)).tested]
+
+    assert sorted(flags, reverse=True) == flags
+
+
+def test_with_few_tasks_nothing_is_guaranteed_and_the_number_needed_is_said() -> None:
+    """100 tasks: without any loss 299 tested tasks are the least, 299 / 0.75 = 399 in all."""
+    found = find(tasks(100))
+
+    assert found.chosen is None
+    assert found.wanted is not None
+    assert found.wanted.tasks_needed is not None
+    assert 399 <= found.wanted.tasks_needed < 1_000
+
+
+def test_a_rule_that_loses_the_margin_needs_no_number() -> None:
+    """Both categories lose 15 points and more."""
+    items = tasks()
+    worse = dataclasses.replace(items, open_quality=np.where(np.arange(2_000) % 3 == 0, 0.0, 1.0))
+    found = find(worse)
+
+    assert found.chosen is None
+    assert found.wanted is None
+    assert all(one.tasks_needed is None for one in found.tested)
+
+
+def test_weights_decide_what_a_loss_counts() -> None:
+    """The open model loses 4 % of the easy category. With a weight of 20 for the hard one that is 0.2 points; without, 2."""
+    items = tasks(4_000, lost=0.3)
+    rng = np.random.default_rng(2)
+    some = dataclasses.replace(
+        items,
+        open_quality=np.where((items.category == 0) & (rng.random(4_000) < 0.04), 0.0, items.open_quality),
+    )
+    weight = np.where(some.category == 0, 1.0, 20.0)
+
+    assert find(some).chosen is None
+    assert find(some, weight=weight).chosen is not None
+    assert 0.009 / 21 == pytest.approx(find(some, weight=weight).chosen.saved_usd)  # type: ignore[union-attr]
+
+
+def test_tasks_of_one_cluster_count_once() -> None:
+    """2,000 tasks in 100 clusters are 75 tested clusters, fewer than 299."""
+    items = tasks()
+
+    assert find(dataclasses.replace(items, cluster=np.arange(2_000) // 20)).chosen is None
+
+
+def test_a_heavier_cluster_in_the_traffic_costs_power() -> None:
+    """If a cluster of 50 tasks could come, no 1,500 tested tasks exclude that one in 5,000 of them loses everything."""
+    assert find(tasks(), heaviest=50.0).chosen is None
+
+
+def test_an_open_model_that_costs_more_is_no_rule() -> None:
+    """There is nothing to save."""
+    items = tasks()
+    dear = dataclasses.replace(items, open_usd=items.closed_usd * 2)
+
+    assert () == find(dear).tested
+
+
+def test_without_prices_calls_are_saved() -> None:
+    """Dollars are unknown, and half of the closed calls is saved."""
+    items = tasks()
+    found = find(dataclasses.replace(items, open_usd=np.full(2_000, np.nan)))
+
+    assert found.chosen is not None
+    assert (None, None, 0.5) == (found.chosen.saved_usd, found.closed_usd, found.chosen.calls_saved)
+
+
+@pytest.mark.parametrize("weight", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_weight_that_is_none_is_refused(weight: float) -> None:
+    """A weight is a number of requests."""
+    with pytest.raises(ValueError, match="positive"):
+        find(tasks(100), weight=np.full(100, weight))
+
+
+def test_a_path_adds_groups_by_dollars_for_each_point_lost() -> None:
+    """The category that loses nothing comes first; the last rule is all open."""
+    items = tasks()
+    path = group_rules(
+        items, np.ones(2_000), Grouping("category", items.category, NAMES), np.arange(2_000) < 500
+    )
+
+    assert [("easy",), ("easy", "hard")] == [rule.groups for rule in path]
+    assert ["by category", "all open"] == [rule.policy for rule in path]
+    assert [1_000, 0] == [int(rule.closed.sum()) for rule in path]
+
+
+def test_thresholds_come_from_the_learning_part_and_an_unknown_score_stays_closed() -> None:
+    """Scores of the learning part are 1 and 2, so 1 is the only threshold; the others are 50 and unknown."""
+    score = Score(
+        "by length", "router", np.array([1.0, 2.0, 50.0, np.nan]), "prompts of at most {threshold} tokens"
+    )
+    rules = score_rules(score, np.array([True, True, False, False]))
+
+    assert [1.0] == [rule.threshold for rule in rules]
+    assert [False, True, True, True] == list(rules[0].closed)
+    assert "prompts of at most 1 tokens" == rules[0].condition
+
+
+def test_a_step_is_tested_first_if_it_passes_far_more_surely() -> None:
+    """99 % for half of the savings, 50 % for all; a rule that saves nothing is left out."""
+    assert [1, 2] == order_of_tests(np.array([1.0, 0.99, 0.5]), np.array([0.0, 1.0, 2.0]), limit=10)
+
+
+def test_a_step_that_passes_no_more_surely_is_left_out() -> None:
+    """A tenth of the savings with the same chance only adds a test that may fail."""
+    assert [1] == order_of_tests(np.array([0.5, 0.5]), np.array([0.1, 1.0]), limit=10)

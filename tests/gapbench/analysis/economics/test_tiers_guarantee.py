@@ -1,0 +1,155 @@
+"""`bench tiers --guarantee` on runs: the promise, the rule in words and dollars, weights, and runs that do not qualify."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from gapbench.analysis.economics.tiers_guarantee import Promise, TiersGuarantee, guarantee_tiers
+from gapbench.analysis.frames import load_runs
+from gapbench.errors import InputError, ResultsError
+from gapbench.values import Attempt
+
+Make = Callable[..., Path]
+Answers = Callable[..., list[Attempt]]
+POINT = Promise(1, 95)
+COSTS = {
+    name: {"cost": {"input_usd_per_mtok": price, "output_usd_per_mtok": price}}
+    for name, price in (("open_a", 1), ("closed_a", 10))
+}
+
+
+def two_categories(make_run: Make, answers: Answers, *, count: int = 500) -> Path:
+    """Return a run in which the open model is as good in coding, and right in half of reasoning, at a tenth of the price."""
+    rows = [
+        *answers("open-a", count, count, task="coding/f"),
+        *answers("closed-a", count, count, task="coding/f"),
+        *answers("open-a", count // 2, count),
+        *answers("closed-a", count, count),
+    ]
+    return make_run(rows, **COSTS)
+
+
+@pytest.mark.parametrize(
+    ("text", "margin", "confidence"),
+    [("1pp@95%", 1, 95), ("0.5 pp @ 99 %", 0.5, 99), ("2points@90%", 2, 90), ("1POINT@97.5%", 1, 97.5)],
+)
+def test_a_promise(text: str, margin: float, confidence: float) -> None:
+    """Points and percent."""
+    assert Promise(margin, confidence) == Promise.parse(text)
+
+
+@pytest.mark.parametrize("text", ["", "1", "1pp", "1@95%", "1%@95%", "1pp@0.95", "0pp@95%", "100pp@95%", "1pp@100%", "1pp@5%", "-1pp@95%"])  # fmt: skip
+def test_no_promise(text: str) -> None:
+    """The message shows how it is written."""
+    with pytest.raises(InputError, match="1pp@95%"):
+        Promise.parse(text)
+
+
+def test_the_rule_in_words_and_dollars(make_run: Make, answers: Answers) -> None:
+    """Half of the tasks cost 0.0011 in place of 0.011 dollars: 45 % of 0.011 is 0.00495 a task, $9,900 for 2 million."""
+    found = guarantee_tiers([two_categories(make_run, answers)], POINT, tasks_per_month=2e6)
+    rule = found.to_json()["rule"]
+
+    assert found.headline().startswith(
+        "Send category coding to open-a and the rest to closed-a: saves $9.90K a month (45%), loses at most 1 point with 95 % "
+        "confidence (n=1,000 tasks"
+    )
+    assert (["coding"], ["reasoning"]) == (rule["open_groups"], rule["closed_groups"])
+    assert 0.5 * (0.011 - 0.0011) == pytest.approx(rule["saved_usd_per_task"])
+    assert 2e6 * rule["saved_usd_per_task"] == pytest.approx(rule["saved_usd_per_month"])
+    assert 0.011 == pytest.approx(found.to_json()["closed_usd_per_task"])
+
+
+def test_the_same_dollars_as_the_table_of_tiers(make_run: Make, answers: Answers) -> None:
+    """All closed costs the same in both."""
+    from gapbench.analysis.economics.tiers import evaluate_tiers
+
+    run = two_categories(make_run, answers, count=100)
+    tiers = evaluate_tiers([run], draws=100).frame.set_index("policy")
+
+    assert tiers.loc["all closed", "usd_per_task"] == pytest.approx(
+        guarantee_tiers([run], POINT).found.closed_usd
+    )
+
+
+def test_the_order_of_the_rows_changes_nothing(make_run: Make, answers: Answers, tmp_path: Path) -> None:
+    """Which clusters are tested depends on their names."""
+    rows = [
+        *answers("open-a", 450, 500), *answers("closed-a", 460, 500),
+    ]  # fmt: skip
+    first, second = (
+        guarantee_tiers([make_run(order, **COSTS)], Promise(5, 95)) for order in (rows, rows[::-1])
+    )
+
+    assert [one.p_value for one in first.found.tested] == [one.p_value for one in second.found.tested]
+
+
+def test_few_tasks_are_told_how_many_more(make_run: Make, answers: Answers) -> None:
+    """100 tasks: nothing, and a number."""
+    found = guarantee_tiers([two_categories(make_run, answers, count=50)], POINT)
+
+    assert found.headline().startswith("Nothing can be guaranteed")
+    assert "more tasks would guarantee: send category coding to open-a" in found.advice()
+    assert json.loads(json.dumps(found.to_json(), allow_nan=False))["rule"] is None
+
+
+def test_a_model_that_loses_everywhere_is_not_helped_by_tasks(make_run: Make, answers: Answers) -> None:
+    """Half of all answers are wrong."""
+    rows = [*answers("open-a", 100, 200), *answers("closed-a", 200, 200)]
+
+    assert "More tasks would not help" in guarantee_tiers([make_run(rows, **COSTS)], POINT).advice()
+
+
+def weighted(run: Path, weight: Callable[[pd.DataFrame], pd.Series[float] | float]) -> TiersGuarantee:
+    """Return what is guaranteed for a run whose rows have a weight."""
+    runs = load_runs([run])
+    vars(runs)["frame"] = runs.frame.assign(weight=weight(runs.frame))
+    return guarantee_tiers(runs, POINT)
+
+
+def test_the_weight_of_a_row_counts(make_run: Make, answers: Answers) -> None:
+    """Coding stands for nine of ten requests, reasoning for one (null): 0.9 x 0.9 of the dollars are saved."""
+    run = two_categories(make_run, answers)
+    found = weighted(run, lambda frame: frame["category"].map({"coding": 9.0}).astype(float))
+    chosen = found.found.chosen
+
+    assert found.found.is_weighted
+    assert chosen is not None
+    assert chosen.saved_usd is not None
+    assert 0.9 * (0.011 - 0.0011) == pytest.approx(chosen.saved_usd)
+
+
+def test_a_weight_of_nothing_is_refused(make_run: Make, answers: Answers) -> None:
+    """The message names the column."""
+    with pytest.raises(ResultsError, match="column weight has 0"):
+        weighted(two_categories(make_run, answers, count=50), lambda _frame: 0.0)
+
+
+def test_a_cluster_that_dominates_is_named(make_run: Make, answers: Answers) -> None:
+    """40 of 1,000 tasks share a document: 4 % of the weight."""
+    rows = answers("open-a", 960, 960) + answers("closed-a", 960, 960)
+    rows += answers("open-a", 40, 40, start=960, cluster_id="book")
+    rows += answers("closed-a", 40, 40, start=960, cluster_id="book")
+    found = guarantee_tiers([make_run(rows, **COSTS)], POINT)
+
+    assert (1_000, 961) == (found.found.n, found.found.clusters)
+    assert any("one cluster holds 4% of the weight" in line for line in found.warnings)
+
+
+def test_a_run_that_may_have_stopped_by_its_scores_is_refused(make_run: Make, answers: Answers) -> None:
+    """The number of samples must be fixed before."""
+    run = two_categories(make_run, answers, count=50)
+    written = json.loads((run / "run.json").read_text())
+    written["sequential"] = {
+        "rule": "always-valid e-process", "alpha": 0.05, "margin_points": 1.7, "comparisons": 1, "largest_cluster": 1,
+        "planned_pairs": 100, "information": [], "looks": [], "decision": None,
+    }  # fmt: skip
+    (run / "run.json").write_text(json.dumps(written))
+
+    with pytest.raises(ResultsError, match="without --until-sure"):
+        guarantee_tiers([run], POINT)

@@ -1,0 +1,223 @@
+"""Runs whose items have weights: every table counts the traffic or the file, as asked, and says which."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gapbench.analysis.cost.cost import cost
+from gapbench.analysis.frames import Runs, load_runs
+from gapbench.analysis.quality.gap import gap
+from gapbench.analysis.quality.summary import summarize
+from gapbench.analysis.regression.compare import compare_runs
+from gapbench.analysis.regression.threshold import RegressionRule
+from gapbench.analysis.weighting import Weighting
+from gapbench.errors import ResultsError
+from gapbench.stats import Design, paired_difference
+from gapbench.values import Attempt
+from tests.run_folders import make_answers, write_run
+
+PRICE = {"cost": {"input_usd_per_mtok": 10.0, "output_usd_per_mtok": 0.0, "source": "a test"}}
+COMMON, RARE = "reasoning/sums", "coding/patches"
+
+
+def traffic_rows(open_right: int = 20, **given: Any) -> list[Attempt]:
+    """Return 20 items of a common route of weight 9, and 20 of a rare one of weight 1.
+
+    The closed model is always right. The open one is right on the rare route never, on the common one ``open_right`` times.
+    A request of the rare route has ten times the tokens.
+    """
+    rows: list[Attempt] = []
+    for model, right in (("closed-a", (20, 20)), ("open-b", (open_right, 0))):
+        rows += make_answers(model, right[0], 20, task=COMMON, weight=9.0, stratum="common", **given)
+        rows += make_answers(
+            model, right[1], 20, task=RARE, weight=1.0, stratum="rare", **{"input_tokens": 10_000, **given}
+        )
+    return rows
+
+
+def read(folder: Path, rows: list[Attempt], weighting: Weighting | None = None) -> Runs:
+    """Return a run of rows."""
+    runs = load_runs([write_run(folder, rows, closed_a=PRICE, open_b=PRICE)])
+    return dataclasses.replace(runs, weighting=weighting)
+
+
+def overall(frame: Any, metric: str) -> dict[str, Any]:
+    """Return the row of a gap table over all requests."""
+    row = frame[(frame["category"] == "overall") & (frame["metric"] == metric)]
+    return {str(name): value for name, value in row.iloc[0].items()}
+
+
+def test_the_gap_is_that_of_the_traffic(tmp_path: Path) -> None:
+    """Nine tenths of the requests have no gap and one tenth has one of 100 points: 10 points."""
+    table = gap(read(tmp_path / "run", traffic_rows()))
+
+    assert overall(table.frame, "accuracy")["gap_points"] == pytest.approx(10)
+    assert (
+        table.weights.describe()
+        == "Weights: traffic. Overall counts our traffic: 40 items stand for 200 requests."
+    )
+
+
+def test_equal_weights_give_the_gap_of_the_file(tmp_path: Path) -> None:
+    """Half of the items have a gap of 100 points: 50 points."""
+    table = gap(read(tmp_path / "run", traffic_rows(), "equal"))
+
+    assert overall(table.frame, "accuracy")["gap_points"] == pytest.approx(50)
+    assert table.weights.describe() == "Weights: equal. Overall counts our file: each request once."
+
+
+def test_equal_weights_change_nothing_else(tmp_path: Path) -> None:
+    """The table of a run with weights, counted equally, is that of the same run without them."""
+    plain = [dataclasses.replace(row, weight=None, stratum=None) for row in traffic_rows(15)]
+
+    weighted = gap(read(tmp_path / "a", traffic_rows(15), "equal")).frame
+    unweighted = gap(read(tmp_path / "b", plain)).frame
+
+    assert weighted.equals(unweighted)
+
+
+def test_the_gaps_interval_is_that_of_the_design(tmp_path: Path) -> None:
+    """The table's interval is that of `paired_difference` with the items' weights and strata."""
+    first, second = np.ones(40), np.concatenate([np.ones(15), np.zeros(25)])
+    design = Design(np.repeat([9.0, 1.0], 20), np.repeat([0, 1], 20))
+    low, high = paired_difference(first, second, np.arange(40), design).interval()
+
+    row = overall(gap(read(tmp_path / "run", traffic_rows(15))).frame, "accuracy")
+
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx((low * 100, high * 100))
+
+
+def test_the_summarys_accuracy_is_that_of_the_gap(tmp_path: Path) -> None:
+    """(9 · 15 + 1 · 0) / (9 · 20 + 1 · 20) = 67.5 % in both."""
+    runs = read(tmp_path / "run", traffic_rows(15))
+
+    models = summarize(runs).level("model").set_index("model_id")
+
+    assert models.loc["open-b", "accuracy"] == pytest.approx(0.675)
+    assert overall(gap(runs).frame, "accuracy")["open_value"] == pytest.approx(0.675)
+
+
+def test_dollars_per_task_are_those_of_the_traffic_in_cost_and_gap(tmp_path: Path) -> None:
+    """(9 · $0.01 + 1 · $0.10) / 10 = $0.019 in both, and the total is what the run cost: 20 · $0.01 + 20 · $0.10."""
+    runs = read(tmp_path / "run", traffic_rows())
+
+    table = cost(runs).frame.set_index(["model_id", "category"])
+
+    assert table.loc[("open-b", "all"), "usd_per_task"] == pytest.approx(0.019)
+    assert table.loc[("open-b", "all"), "usd"] == pytest.approx(2.2)
+    assert overall(gap(runs).frame, "usd_per_task")["open_value"] == pytest.approx(0.019)
+
+
+def test_dollars_per_right_answer_divide_by_the_traffics_right_answers(tmp_path: Path) -> None:
+    """$0.019 for a request, of which nine tenths are right: $0.0211."""
+    runs = read(tmp_path / "run", traffic_rows())
+
+    table = cost(runs).frame.set_index(["model_id", "category"])
+
+    assert table.loc[("open-b", "all"), "usd_per_correct"] == pytest.approx(0.019 / 0.9)
+    assert overall(gap(runs).frame, "usd_per_correct")["open_value"] == pytest.approx(0.019 / 0.9)
+
+
+def test_tokens_per_task_are_the_traffics(tmp_path: Path) -> None:
+    """(9 · 1100 + 1 · 10100) / 10 = 2,000 tokens in cost, and 1,900 of them input in the summary."""
+    runs = read(tmp_path / "run", traffic_rows())
+
+    table = cost(runs).frame.set_index(["model_id", "category"])
+    models = summarize(runs).level("model").set_index("model_id")
+
+    assert table.loc[("open-b", "all"), "tokens_per_task"] == pytest.approx(2_000)
+    assert table.loc[("open-b", "all"), "usd_per_mtok"] == pytest.approx(0.019 / 2_000 * 1e6)
+    assert models.loc["open-b", "input_tokens"] == pytest.approx(1_900)
+
+
+def test_repeats_share_the_weight_of_an_item(tmp_path: Path) -> None:
+    """Three answers to each item of the rare route count as much as one: the gap stays 10 points."""
+    rows = traffic_rows()
+    rows += [dataclasses.replace(row, repeat=number) for row in rows if row.task == RARE for number in (1, 2)]
+
+    table = gap(read(tmp_path / "run", rows))
+
+    assert overall(table.frame, "accuracy")["gap_points"] == pytest.approx(10)
+
+
+def test_a_run_compared_with_its_baseline_counts_the_traffic(tmp_path: Path) -> None:
+    """The new run loses all 20 rare items, a tenth of the traffic: 10 points."""
+    new = [
+        dataclasses.replace(row, outcome="wrong", score=0.0) if row.task == RARE else row
+        for row in traffic_rows()
+    ]
+    before, after = read(tmp_path / "a", traffic_rows()), read(tmp_path / "b", new)
+
+    found = compare_runs(before, after, [RegressionRule.parse("accuracy<-2pp")])
+    row = found.frame[found.frame["model_id"] == "closed-a"].iloc[0]
+
+    assert row["change"] == pytest.approx(-10)
+    assert found.to_json()["weights"] == "traffic"
+
+
+def test_a_baseline_without_weights_is_compared_by_the_file(tmp_path: Path) -> None:
+    """Only one of the runs has weights: each request counts once, and a warning says so."""
+    plain = [dataclasses.replace(row, weight=None, stratum=None) for row in traffic_rows()]
+    before, after = read(tmp_path / "a", plain), read(tmp_path / "b", traffic_rows())
+
+    found = compare_runs(before, after, [RegressionRule.parse("accuracy<-2pp")])
+
+    assert found.weights.name == "equal"
+    assert "only one of the runs has weights, so each request counts once" in found.warnings
+
+
+def test_tasks_without_weights_beside_others_count_by_the_file(tmp_path: Path) -> None:
+    """One of two tasks has no weights: each request counts once, and a warning names it."""
+    rows = [
+        dataclasses.replace(row, weight=None, stratum=None) if row.task == RARE else row
+        for row in traffic_rows()
+    ]
+
+    table = gap(read(tmp_path / "run", rows))
+
+    assert overall(table.frame, "accuracy")["gap_points"] == pytest.approx(50)
+    assert any(f"{RARE} has none" in line for line in table.warnings)
+
+
+def test_traffic_is_refused_where_an_item_has_no_weight(tmp_path: Path) -> None:
+    """What part of the traffic it is cannot be known."""
+    rows = [
+        dataclasses.replace(row, weight=None, stratum=None) if row.task == RARE else row
+        for row in traffic_rows()
+    ]
+
+    with pytest.raises(ResultsError, match=f"{RARE} has items without a weight"):
+        gap(read(tmp_path / "run", rows, "traffic"))
+
+
+def test_traffic_is_refused_without_any_weight(tmp_path: Path) -> None:
+    """The message names the command that draws a weighted suite."""
+    rows = [dataclasses.replace(row, weight=None, stratum=None) for row in traffic_rows()]
+
+    with pytest.raises(ResultsError, match="bench traffic sample"):
+        gap(read(tmp_path / "run", rows, "traffic"))
+
+
+def test_an_item_with_two_weights_is_refused(tmp_path: Path) -> None:
+    """Two runs of different samples must not be pooled."""
+    rows = traffic_rows()
+    rows[0] = dataclasses.replace(rows[0], weight=5.0)
+
+    with pytest.raises(ResultsError, match="has the weights 5 and 9"):
+        gap(read(tmp_path / "run", rows))
+
+
+def test_the_lone_models_figures_are_the_traffics(tmp_path: Path) -> None:
+    """Without a closed model: (9 · 20 + 1 · 0) / 200 = 90 % right."""
+    rows = [row for row in traffic_rows() if row.model_id == "open-b"]
+
+    alone = gap(read(tmp_path / "run", rows)).alone
+
+    assert alone is not None
+    assert alone.accuracy == pytest.approx(0.9)
+    assert alone.usd_per_correct == pytest.approx(0.019 / 0.9)

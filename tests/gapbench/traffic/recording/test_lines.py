@@ -1,0 +1,341 @@
+"""The line of an exchange: without texts no word of a prompt or a reply; with them, what the table's columns mean."""
+
+from __future__ import annotations
+
+import gzip
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pytest
+
+from gapbench.traffic.identities import IdentityHasher
+from gapbench.traffic.recording.exchange import MAX_KEPT_BYTES, Body, Exchange
+from gapbench.traffic.recording.line_builder import LineBuilder
+from gapbench.traffic.recording.protocols import Call, Protocol, find_call, parse_upstream
+from gapbench.traffic.recording.text_shape import BLOCK_CHARS
+from gapbench_runners.sim_server.server import route_of
+from tests.gapbench_runners.simulated import mind, truth
+
+WORDS = [
+    f"{first}{second}"
+    for first in ("qua", "bro", "vel", "zim")
+    for second in ("rk", "nto", "sh", "lop", "dra", "xi")
+]
+PATHS = {
+    Protocol.CHAT: "/v1/chat/completions",
+    Protocol.RESPONSES: "/v1/responses",
+    Protocol.MESSAGES: "/v1/messages",
+    Protocol.GOOGLE: "/v1beta/models/m:streamGenerateContent",
+}
+HASHER = IdentityHasher()
+
+
+def body(data: bytes, encoding: str = "", *, piece_bytes: int = 0) -> Body:
+    found = Body(encoding=encoding)
+    size = piece_bytes or len(data) or 1
+    for number, at in enumerate(range(0, len(data), size)):
+        found.add(11.0 + number, data[at : at + size])
+    return found
+
+
+def exchange(protocol: Protocol, request: Any, reply: bytes, **more: Any) -> Exchange:
+    call = find_call("POST", PATHS[protocol])
+    assert call is not None
+    given = {"content_type": "text/event-stream", "status": 200, "ended_s": 20.0, **more}
+    encoding = given.pop("encoding", "")
+    return Exchange(
+        call, "openai", datetime(2026, 11, 30, tzinfo=UTC), 10.0, given.pop("labels", {}),
+        request=body(orjson.dumps(request)), reply=body(reply, encoding), **given,
+    )  # fmt: skip
+
+
+def line_of(one: Exchange, *, keep_texts: bool = True) -> dict[str, Any]:
+    line: dict[str, Any] = orjson.loads(LineBuilder(HASHER, keep_texts=keep_texts).build(one))
+    return line
+
+
+def events(*given: Any) -> bytes:
+    return b"".join(b"data: %s\n\n" % orjson.dumps(one) for one in given)
+
+
+class Phrases:
+    """Draws phrases of six words, and remembers each."""
+
+    def __init__(self, seed: int) -> None:
+        self._draw = random.Random(seed)
+        self.drawn: list[str] = []
+
+    def __call__(self) -> str:
+        self.drawn.append(" ".join(self._draw.choices(WORDS, k=6)) + f" SECRET{self._draw.randrange(10**9)}")
+        return self.drawn[-1]
+
+
+def requests(p: Phrases) -> Iterator[tuple[Protocol, dict[str, Any]]]:
+    """Yield a request of each protocol with a phrase wherever it takes a text."""
+    schema = {"type": "object", "description": p(), "properties": {p(): {"enum": [p()]}}}
+    tool = {"name": p(), "description": p(), "parameters": schema}
+    yield Protocol.CHAT, {
+        "model": "gpt-5.2", "stream": True, "user": p(), "metadata": {"feature": p(), "session_id": p()}, "stop": [p(), p()],
+        "temperature": 0.5, "reasoning_effort": "high", "logit_bias": {p(): 1},
+        "response_format": {"type": "json_schema", "json_schema": {"name": p(), "schema": schema}},
+        "tool_choice": {"type": "function", "function": {"name": p()}}, "tools": [{"type": "function", "function": tool}],
+        "messages": [
+            {"role": "system", "content": p()}, {"role": p(), "name": p(), "content": [{"type": "text", "text": p()}]},
+            {"role": "assistant", "tool_calls": [{"id": p(), "function": {"name": p(), "arguments": p()}}]},
+            {"role": "user", "content": [{"type": "image_url", "image_url": {"url": p()}}]},
+        ],
+    }  # fmt: skip
+    yield Protocol.RESPONSES, {
+        "model": "gpt-5.2", "stream": True, "instructions": p(), "input": [{"role": "user", "content": p()}], "tools": [tool],
+        "text": {"format": {"type": "json_schema", "name": p(), "schema": schema}}, "safety_identifier": p(),
+        "prompt_cache_key": p(), "include": [p()], "truncation": p(), "previous_response_id": p(),
+    }  # fmt: skip
+    yield Protocol.MESSAGES, {
+        "model": "claude-sonnet-4-5", "max_tokens": 9, "stream": True, "system": [{"type": "text", "text": p()}],
+        "messages": [{"role": "user", "content": p()}], "stop_sequences": [p()], "tools": [tool],
+        "thinking": {"type": "enabled", "budget_tokens": 1024}, "metadata": {"user_id": p()},
+    }  # fmt: skip
+    yield Protocol.GOOGLE, {
+        "systemInstruction": {"parts": [{"text": p()}]}, "tools": [{"functionDeclarations": [tool]}],
+        "contents": [{"role": "user", "parts": [{"text": p()}, {"inlineData": {"mimeType": "image/png", "data": p()}}]}],
+        "generationConfig": {"maxOutputTokens": 9, "stopSequences": [p()], "responseSchema": schema, "responseMimeType": p()},
+    }  # fmt: skip
+
+
+def replies(p: Phrases, protocol: Protocol) -> Iterator[tuple[bytes, dict[str, Any]]]:
+    """Yield answers with a phrase wherever they may have a text: a stream, an error, and what is no answer at all."""
+    if protocol is Protocol.CHAT:
+        call = {"index": 0, "id": p(), "function": {"name": p(), "arguments": p()}}
+        delta = {"content": p(), "reasoning_content": p(), "refusal": p(), "tool_calls": [call]}
+        yield events({"id": p(), "model": p(), "choices": [{"delta": delta, "finish_reason": p()}]}), {}
+    elif protocol is Protocol.RESPONSES:
+        item = {"type": "message", "content": [{"type": "output_text", "text": p()}]}
+        done = {
+            "status": "incomplete",
+            "incomplete_details": {"reason": p()},
+            "output": [item],
+            "instructions": p(),
+        }
+        yield (
+            events(
+                {"type": "response.output_text.delta", "delta": p()},
+                {"type": "response.incomplete", "response": done},
+            ),
+            {},
+        )
+    elif protocol is Protocol.MESSAGES:
+        yield (
+            events(
+                {"type": "message_start", "message": {"id": p(), "model": p()}},
+                {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+                {"type": "content_block_delta", "index": 0, "delta": {"text": p()}},
+                {"type": "message_delta", "delta": {"stop_reason": p()}},
+            ),
+            {},
+        )
+    else:
+        part = {"functionCall": {"name": p(), "args": {p(): p()}}}
+        yield (
+            events(
+                {
+                    "candidates": [{"content": {"parts": [{"text": p()}, part]}, "finishReason": p()}],
+                    "modelVersion": p(),
+                }
+            ),
+            {},
+        )
+    error = {"error": {"type": p(), "code": p(), "status": p(), "message": p()}}
+    yield orjson.dumps(error), {"status": 400, "content_type": "application/json"}
+    yield orjson.dumps({"detail": [p()]}), {"status": 422, "content_type": "application/json"}
+    yield events(error, {"type": "error", **error}), {"is_cancelled": True}
+    yield p().encode(), {"content_type": p(), "status": 502}
+    yield b"data: " + p().encode() + b"\n\n", {"error": f"connection: {p()}"}
+    yield p().encode(), {"encoding": "gzip"}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_without_texts_no_phrase_is_written(seed: int) -> None:
+    """About 900 phrases a seed, in every place that takes a text; no four words of one, and no planted secret."""
+    phrases = Phrases(seed)
+    content = b""
+    builder = LineBuilder(HASHER, keep_texts=False)
+    for protocol, request in requests(phrases):
+        for reply, more in replies(phrases, protocol):
+            content += builder.build(exchange(protocol, request, reply, **more))
+    text = content.decode()
+
+    assert len(content.splitlines()) == 28
+    assert "SECRET" not in text
+    for phrase in phrases.drawn:
+        words = phrase.split()
+        assert not [at for at in range(4) if " ".join(words[at : at + 4]) in text]
+    assert not [word for word in WORDS if word in text]
+    with_texts = LineBuilder(HASHER).build(exchange(protocol, request, reply)).decode()
+    assert "SECRET" in with_texts
+
+
+def test_equal_starts_have_equal_hashes_and_nothing_else_has() -> None:
+    """Prompts of 320 characters that differ at character 200 of the whole share three blocks of 64."""
+    head = "\nuser\n"  # how a message starts
+    first = "x" * (320 - len(head))
+    at = 200 - len(head)
+    second = first[:at] + "y" + first[at + 1 :]
+    lines = [
+        line_of(
+            exchange(Protocol.CHAT, {"model": "m", "messages": [{"role": "user", "content": text}]}, b""),
+            keep_texts=False,
+        )
+        for text in (first, second, first)
+    ]
+    blocks = [line["text_shape"]["blocks"] for line in lines]
+
+    assert (64, 5, 320) == (BLOCK_CHARS, len(blocks[0]), lines[0]["text_shape"]["prompt_chars"])
+    assert blocks[0] == blocks[2]
+    assert [True] * 3 + [False] * 2 == [a == b for a, b in zip(blocks[0], blocks[1], strict=True)]
+    assert len(set(blocks[0])) == 5
+
+
+def test_lengths_times_and_tokens_are_written_without_texts() -> None:
+    """Two messages of 2 and 3 words, a reply of 2."""
+    request = {
+        "model": "m", "stream": True, "temperature": 0,
+        "messages": [{"role": "system", "content": "be brief"}, {"role": "user", "content": "one two three"}],
+    }  # fmt: skip
+    reply = events(
+        {"choices": [{"delta": {"content": "yes "}}]}, {"choices": [{"delta": {"content": "sir"}, "finish_reason": "stop"}]},
+        {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 2}},
+    )  # fmt: skip
+    line = line_of(exchange(Protocol.CHAT, request, reply), keep_texts=False)
+    shape = line["text_shape"]
+
+    assert [("system", 8, 2), ("user", 13, 3)] == [
+        (m["role"], m["chars"], m["words"]) for m in shape["messages"]
+    ]
+    assert (7, 2, 9, 2) == (
+        shape["reply_chars"],
+        shape["reply_words"],
+        line["input_tokens"],
+        line["output_tokens"],
+    )
+    assert (1.0, 10.0, {"temperature": 0}) == (line["first_token_s"], line["response_s"], line["parameters"])
+    assert not {"messages", "reply", "tools"} & line.keys()
+
+
+@pytest.mark.parametrize("protocol", list(Protocol))
+def test_a_stream_is_put_together(protocol: Protocol) -> None:
+    """As the simulated provider writes it; read in pieces of 7 bytes."""
+    route = route_of(PATHS[protocol])
+    assert route is not None
+    request: dict[str, Any] = {"messages": [{"role": "user", "content": "What is 6 x 7?"}]}
+    if protocol is Protocol.RESPONSES:
+        request = {"input": "What is 6 x 7?"}
+    if protocol is Protocol.GOOGLE:
+        request = {"contents": [{"role": "user", "parts": [{"text": "What is 6 x 7?"}]}]}
+    if protocol is Protocol.CHAT:
+        request["stream_options"] = {"include_usage": True}
+    given = {"model": "m", "max_tokens": 99, "stream": True, **request}
+    asked = route.protocol.parse_request({**given, **route.in_path})
+    reply = mind(truth()).reply_to(asked)
+    head, chunks, tail = route.protocol.render_stream(reply, asked)
+    one = exchange(protocol, given, b"")
+    one.reply = body(b"".join((head, *chunks, tail)), piece_bytes=7)
+    line = line_of(one)
+
+    assert ("The answer is 42.", 5) == (line["reply"], line["output_tokens"])
+    assert "error" not in line
+
+
+def test_a_google_stream_without_events_is_an_array() -> None:
+    """`alt=sse` is optional there."""
+    pieces = [
+        {"candidates": [{"content": {"parts": [{"text": "a"}]}}]},
+        {
+            "candidates": [{"content": {"parts": [{"text": "b"}]}, "finishReason": "STOP"}],
+            "usageMetadata": {"promptTokenCount": 4, "toolUsePromptTokenCount": 6, "candidatesTokenCount": 2, "thoughtsTokenCount": 3},
+        },
+    ]  # fmt: skip
+    line = line_of(exchange(Protocol.GOOGLE, {}, orjson.dumps(pieces), content_type="application/json"))
+
+    assert ("ab", "STOP") == (line["reply"], line["finish_reason"])
+    assert (10, 5, 3) == (line["input_tokens"], line["output_tokens"], line["reasoning_tokens"])
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "zstd"])
+def test_a_packed_reply_is_read(encoding: str) -> None:
+    """With the standard library, or with Arrow's codecs."""
+    content = orjson.dumps({"choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}]})
+    sink = pa.BufferOutputStream()
+    if encoding != "gzip":
+        with pa.CompressedOutputStream(sink, {"br": "brotli"}.get(encoding, encoding)) as stream:
+            stream.write(content)
+    packed = gzip.compress(content) if encoding == "gzip" else sink.getvalue().to_pybytes()
+    line = line_of(exchange(Protocol.CHAT, {}, packed, encoding=encoding, content_type="application/json"))
+
+    assert "hi" == line["reply"]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"reply": b"not json"}, "reply: is no JSON"),
+        ({"reply": gzip.compress(b"0" * (MAX_KEPT_BYTES + 1)), "encoding": "gzip"}, "larger than"),
+        ({"reply": b"x", "encoding": "br"}, "cannot be unpacked"),
+        ({"reply": b"x", "encoding": "odd"}, "content-encoding 'odd'"),
+        ({"reply": b'{"choices": [7]}'}, ""),
+        ({"reply": b'{"usage": {"prompt_tokens_details": 3, "prompt_tokens": "x"}}'}, ""),
+    ],
+)
+def test_what_cannot_be_read_is_said_and_the_times_stay(more: dict[str, Any], said: str) -> None:
+    """A bomb, a broken body, an unknown encoding, another shape."""
+    line = line_of(
+        exchange(Protocol.CHAT, {"model": "m", "messages": []}, content_type="application/json", **more)
+    )
+
+    assert (10.0, 200) == (line["response_s"], line["http_status"])
+    assert said in " ".join(line.get("not_read", []))
+
+
+def test_a_body_over_the_bound_is_counted_and_not_kept() -> None:
+    """Of 40 MiB only the size is known."""
+    one = Body()
+    for _ in range(5):
+        one.add(0.0, bytes(2**23))
+
+    assert (False, [], 5 * 2**23) == (one.is_whole, one.pieces, one.size_bytes)
+
+
+@pytest.mark.parametrize(
+    ("upstream", "target", "expected"),
+    [
+        ("https://api.openai.com", "/v1/responses", "https://api.openai.com/v1/responses"),
+        ("http://h:8000/v1", "/v1/models?a=b", "http://h:8000/v1/models?a=b"),
+        ("http://h:8000/v1/", "/chat/completions", "http://h:8000/v1/chat/completions"),
+        ("https://openrouter.ai/api", "/v1/models", "https://openrouter.ai/api/v1/models"),
+        ("https://openrouter.ai/api/v1", "/v1/models", "https://openrouter.ai/api/v1/models"),
+    ],
+)
+def test_a_version_in_the_address_is_not_repeated(upstream: str, target: str, expected: str) -> None:
+    """Users give an address with or without it."""
+    assert expected == parse_upstream(upstream).url_of(target)
+
+
+def test_what_is_recorded_is_found_by_its_path() -> None:
+    """Prefixes of gateways are allowed; other paths are not recorded."""
+    found = [
+        find_call("POST", path)
+        for path in (
+            "/v1/embeddings",
+            "/v1/messages/count_tokens",
+            "/v1/responses/r/cancel",
+            "/v1/threads/t/messages",
+        )
+    ]
+
+    assert [None] * 4 == found
+    assert Call(Protocol.CHAT) == find_call("POST", "/openai/deployments/d/chat/completions")
+    assert Call(Protocol.GOOGLE, "a b", False) == find_call("POST", "/v1beta/models/a%20b:generateContent")
+    assert find_call("GET", "/v1/responses") is None

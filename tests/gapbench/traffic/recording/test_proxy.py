@@ -1,0 +1,301 @@
+"""What passes through the proxy is what was sent, byte for byte; and no key is in the file."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import httpx2
+import orjson
+import pytest
+
+from gapbench.cli import invoke
+from tests.recording import chunked, plain, recording, scripted
+from tests.traffic_logs import import_files
+
+CHAT = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
+REPLY = {
+    "id": "c-1", "model": "m-1", "choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 3, "completion_tokens": 2},
+}  # fmt: skip
+KEY = "sk-proj-0123456789abcdefghijKLMN"
+
+
+async def raw_exchange(url: str, sent: bytes) -> bytes:
+    """Return all bytes of an answer over a plain socket, until the server closes."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(sent)
+    found = await reader.read()
+    writer.close()
+    return found
+
+
+def post(path: str, body: bytes, *headers: str) -> bytes:
+    lines = [f"POST {path} HTTP/1.1", "Host: here", "Connection: close", *headers]
+    return "\r\n".join([*lines, f"Content-Length: {len(body)}"]).encode() + b"\r\n\r\n" + body
+
+
+def test_the_bytes_of_a_stream_are_unchanged(tmp_path: Path) -> None:
+    """Odd pieces, comments, other line ends and bytes that are no text."""
+    pieces = [b": ping\r\n\r\n", b"da", b'ta: {"x":"\xff"}\n\n', b"data: [DONE]\n\n", b": after\n\n"]
+
+    async def run() -> bytes:
+        async with (
+            scripted(*chunked(*pieces)) as server,
+            recording(tmp_path, server.url) as recorder,
+            httpx2.AsyncClient() as client,
+        ):
+            found = await client.post(f"{recorder.url}/v1/chat/completions", json=CHAT)
+            return found.content
+
+    assert b"".join(pieces) == asyncio.run(run())
+
+
+@pytest.mark.parametrize(("encoding", "level"), [("gzip", 6), ("gzip", 0)])
+def test_a_packed_answer_stays_packed_and_is_read(tmp_path: Path, encoding: str, level: int) -> None:
+    """The same bytes and headers; the line has the text."""
+    packed = gzip.compress(json.dumps(REPLY).encode(), level)
+    answer = plain("200 OK", packed, "Content-Encoding: gzip", "X-Odd: 1", "X-Odd: 2")
+
+    async def run() -> tuple[bytes, dict[str, Any]]:
+        async with scripted(answer) as server, recording(tmp_path, server.url) as recorder:
+            found = await raw_exchange(recorder.url, post("/v1/chat/completions", json.dumps(CHAT).encode()))
+            return found, await recorder.line()
+
+    found, line = asyncio.run(run())
+    head, _, body = found.partition(b"\r\n\r\n")
+
+    assert (packed, "hi", 3) == (body, line["reply"], line["input_tokens"])
+    assert {b"Content-Encoding: gzip", b"X-Odd: 1", b"X-Odd: 2"} <= set(head.split(b"\r\n"))
+    assert {b"http/1.1 200 ok", b"x-odd", b"content-encoding", b"content-length", b"connection"} == {
+        line.partition(b":")[0].lower() for line in head.split(b"\r\n")
+    }
+
+
+def test_the_request_arrives_as_it_was_sent_without_our_labels(tmp_path: Path) -> None:
+    """Method, path, query, headers and body; not the headers of one connection."""
+    body = b'{"model":"m", "messages":[ ]}'
+    sent = post(
+        "/v1/chat/completions?a=%2F&key=k", body, "X-Gapbench-Route: faq", "Authorization: Bearer k", "X-A: 1"
+    )
+
+    async def run() -> bytes:
+        async with scripted(plain("200 OK", b"{}")) as server, recording(tmp_path, server.url) as recorder:
+            await raw_exchange(recorder.url, sent)
+            return server.received[0]
+
+    head, _, received = asyncio.run(run()).partition(b"\r\n\r\n")
+    lines = head.split(b"\r\n")
+
+    assert (b"POST /v1/chat/completions?a=%2F&key=k HTTP/1.1", body) == (lines[0], received)
+    assert {b"Authorization: Bearer k", b"X-A: 1", b"Content-Length: %d" % len(body)} == {
+        line for line in lines[1:] if not line.startswith(b"Host:")
+    }
+
+
+def test_a_chunked_upload_and_a_large_one_arrive_whole(tmp_path: Path) -> None:
+    """Two MiB in pieces of unknown number, and the same with a length."""
+    text = json.dumps({**CHAT, "pad": "x" * 2**21}).encode()
+
+    async def pieces() -> Any:
+        yield text[:1000]
+        yield text[1000:]
+
+    async def run() -> list[bytes]:
+        async with (
+            scripted(plain("200 OK", b"{}")) as server,
+            recording(tmp_path, server.url) as recorder,
+            aiohttp.ClientSession() as client,
+        ):
+            for data in (pieces(), io.BytesIO(text)):
+                async with client.post(f"{recorder.url}/v1/chat/completions", data=data) as reply:
+                    await reply.read()
+            assert [len(text)] * 2 == [line["request_bytes"] for line in await recorder.lines(2)]
+            return server.received
+
+    first, second = asyncio.run(run())
+
+    assert b"transfer-encoding: chunked" in first.partition(b"\r\n\r\n")[0].lower()
+    assert text == second.partition(b"\r\n\r\n")[2]
+
+
+def test_many_requests_use_one_connection(tmp_path: Path) -> None:
+    """Keep-alive on both sides; a redirect is the client's business, and other paths are not recorded."""
+
+    async def run() -> tuple[list[int], int]:
+        answer = plain("307 Temporary Redirect", b"", "Location: http://elsewhere.invalid/")
+        async with scripted(answer) as server, recording(tmp_path, server.url) as recorder:
+            async with httpx2.AsyncClient() as client:
+                found = [await client.get(f"{recorder.url}/v1/models") for _ in range(3)]
+            return [one.status_code for one in found], len(recorder.path.read_bytes())
+
+    assert ([307] * 3, 0) == asyncio.run(run())
+
+
+@pytest.mark.parametrize("keep_texts", [True, False])
+def test_no_key_is_in_the_file_wherever_it_is(tmp_path: Path, keep_texts: bool) -> None:
+    """In headers, in the query, in the prompt and in the error that repeats it."""
+    body = {**CHAT, "messages": [{"role": "user", "content": f"my key is {KEY} or plain-key-12345"}]}
+    error = json.dumps({"error": {"message": f"wrong key {KEY} plain-key-12345", "type": "auth"}}).encode()
+    sent = [
+        post("/v1/chat/completions?key=plain-key-12345", json.dumps(body).encode(), header)
+        for header in (f"Authorization: Bearer {KEY}", f"x-api-key: {KEY}", f"x-goog-api-key: {KEY}")
+    ]
+
+    async def run() -> bytes:
+        async with (
+            scripted(plain("401 Unauthorized", error)) as server,
+            recording(tmp_path, server.url, keep_texts=keep_texts) as recorder,
+        ):
+            for one in sent:
+                await raw_exchange(recorder.url, one)
+            await recorder.lines(3)
+            return recorder.path.read_bytes()
+
+    found = asyncio.run(run())
+
+    assert (0, 0, 3) == (found.count(KEY.encode()), found.count(b"plain-key"), found.count(b"\n"))
+
+
+def test_ids_are_hashed_at_once_and_the_route_is_kept(tmp_path: Path) -> None:
+    """By headers; the same user has the same hash."""
+    sent = post(
+        "/v1/chat/completions", json.dumps(CHAT).encode(),
+        "x-gapbench-route: faq", "x-gapbench-user: ada", "x-gapbench-session: s-77",
+    )  # fmt: skip
+
+    async def run() -> tuple[list[dict[str, Any]], bytes]:
+        answer = plain("200 OK", json.dumps(REPLY).encode())
+        async with scripted(answer) as server, recording(tmp_path, server.url) as recorder:
+            for _ in range(2):
+                await raw_exchange(recorder.url, sent)
+            return await recorder.lines(2), recorder.path.read_bytes()
+
+    (first, second), content = asyncio.run(run())
+
+    assert (False, False) == (b"ada" in content, b"s-77" in content)
+    assert ("faq", first["user_hash"]) == (second["route"], second["user_hash"])
+    (row, _), report = import_files(tmp_path, {"traffic.jsonl": content})
+    assert (first["user_hash"], first["session_hash"]) == (row["user_hash"], row["session_hash"])
+    assert {"record": 1} == report.files
+
+
+@pytest.mark.parametrize("target", ["http://evil.invalid/v1/models", "/elsewhere"])
+def test_a_path_of_no_vendor_goes_nowhere(tmp_path: Path, target: str) -> None:
+    """Without --upstream there is no address for it; a whole address as the path is refused in any case."""
+    from gapbench.traffic.recording.protocols import default_upstream
+
+    if target.startswith("/"):
+        assert default_upstream(target, {}) is None
+        return
+
+    async def run() -> bytes:
+        async with scripted(plain("200 OK", b"")) as server, recording(tmp_path, server.url) as recorder:
+            sent = f"GET {target} HTTP/1.1\r\nHost: evil.invalid\r\nConnection: close\r\n\r\n"
+            found = await raw_exchange(recorder.url, sent.encode())
+            assert [] == server.received
+            return found
+
+    assert asyncio.run(run()).startswith(b"HTTP/1.1 501 ")
+
+
+def test_a_full_recording_goes_on_serving(tmp_path: Path) -> None:
+    """The second request is passed on; the user is told once."""
+
+    async def run() -> tuple[int, int, list[str]]:
+        answer = plain("200 OK", json.dumps(REPLY).encode())
+        async with (
+            scripted(answer) as server,
+            recording(tmp_path, server.url, max_bytes=1) as recorder,
+            httpx2.AsyncClient() as client,
+        ):
+            for _ in range(3):
+                found = await client.post(f"{recorder.url}/v1/chat/completions", json=CHAT)
+                assert REPLY == found.json()
+            return recorder.writer.written, recorder.writer.lost, recorder.reports
+
+    written, lost, reports = asyncio.run(run())
+
+    assert (1, 2, 1) == (written, lost, len(reports))
+    assert "--max-gib" in reports[0]
+
+
+def test_a_killed_recorder_has_every_answer_that_was_received(tmp_path: Path) -> None:
+    """SIGKILL in the middle of the traffic of eight clients: no whole answer lacks its line."""
+    path = tmp_path / "traffic.jsonl"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+
+    async def run() -> list[str]:
+        received: list[str] = []
+        answer = plain("200 OK", json.dumps(REPLY).encode())
+        async with scripted(answer) as server:
+            command = [
+                sys.executable, "-m", "gapbench.cli", "record", "--to", str(path), "--listen", f"127.0.0.1:{port}",
+                "--upstream", server.url,
+            ]  # fmt: skip
+            process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
+            assert process.stdout is not None
+            assert b"recording http://127.0.0.1:" in await process.stdout.readline()
+
+            async def ask(client: httpx2.AsyncClient, name: int) -> None:
+                for number in range(10_000):
+                    label = f"{name}-{number}"
+                    try:
+                        await client.post(
+                            f"http://127.0.0.1:{port}/v1/chat/completions", json=CHAT,
+                            headers={"x-gapbench-route": label},
+                        )  # fmt: skip
+                    except httpx2.TransportError:
+                        return
+                    received.append(label)
+                    if len(received) == 200:
+                        os.kill(process.pid, signal.SIGKILL)
+
+            async with httpx2.AsyncClient() as client:
+                await asyncio.gather(*(ask(client, name) for name in range(8)))
+            assert -signal.SIGKILL == await process.wait()
+        return received
+
+    received = asyncio.run(run())
+    written = [orjson.loads(line)["route"] for line in path.read_bytes().splitlines()]
+
+    assert len(received) >= 200
+    assert set(received) <= set(written)
+    assert len(written) <= len(received) + 8
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--listen", "0.0.0.0:0"], "--allow-remote"),
+        (["--listen", "10.1.2.3:8400"], "other machines reach this address"),
+        (["--listen", "8400"], "expected HOST:PORT"),
+        (["--upstream", "ftp://x"], "is no address"),
+        (["--upstream", "https://user:pass@x"], "Keys stay in the clients"),
+        (["--hash-key-env", "NO_SUCH_VARIABLE"], "which is not set"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_is_served(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    """Exit code 2, one line, and no file."""
+    path = tmp_path / "t.jsonl"
+
+    assert 2 == invoke(["record", "--to", str(path), *arguments])
+    error = capsys.readouterr().err
+    assert said in error
+    assert "pass@" not in error
+    assert not path.exists()
