@@ -129,7 +129,7 @@ def fleet_command(
         "hosted": leg_prices("hosted", requests.frame, scenario, block, legs, notes),
     }
     notes += [
-        f"all {name} is not compared: no price is known; --{name} PROVIDER/MODEL names it"
+        f"all {'closed' if name == 'closed' else 'hosted open'} is not compared: no price is known; --{name} PROVIDER/MODEL names it"
         for name, one in known.items()
         if one is None
     ]

@@ -124,7 +124,7 @@ def _parse_listen(listen: str, *, allow_remote: bool) -> tuple[str, int]:
     """Return host and port.
 
     Raises:
-        InputError: It is no address, or other machines reach it and the user did not say so.
+        InputError: It is not an address, or other machines reach it and the user did not say so.
     """
     import ipaddress
 
@@ -133,7 +133,7 @@ def _parse_listen(listen: str, *, allow_remote: bool) -> tuple[str, int]:
     host, colon, port = listen.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not colon or not host or not port.isdecimal() or int(port) > 65_535:
-        raise InputError(f"--listen {listen!r} is no address; expected HOST:PORT, such as 127.0.0.1:8400")
+        raise InputError(f"--listen {listen!r} is not an address; expected HOST:PORT, such as 127.0.0.1:8400")
     try:
         is_local = ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -93,7 +93,7 @@ def parse_upstream(url: str) -> Upstream:
     """Return the upstream at an address.
 
     Raises:
-        InputError: It is no address of a server, or has more than scheme, host, port and path.
+        InputError: It is not the address of a server, or has more than scheme, host, port and path.
     """
     parts = urlsplit(url)
     try:
@@ -101,7 +101,7 @@ def parse_upstream(url: str) -> Upstream:
     except ValueError:
         port_is_valid = False
     if parts.scheme not in {"http", "https"} or not parts.hostname or not port_is_valid:
-        raise InputError(f"--upstream {url!r} is no address; expected one such as http://127.0.0.1:8000")
+        raise InputError(f"--upstream {url!r} is not an address; expected one such as http://127.0.0.1:8000")
     if parts.username is not None or parts.query or parts.fragment:
         raise InputError(
             "--upstream has a user, a query or a fragment; give scheme, host, port and path only. "

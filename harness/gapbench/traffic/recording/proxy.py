@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import UTC, datetime
@@ -109,7 +110,7 @@ class RecordingProxy:
         except OSError as exc:
             await self.stop()
             raise SetupError(
-                f"cannot listen on {host}:{port}: {exc.strerror or exc}; choose another with --listen"
+                f"cannot listen on {host}:{port}: {os.strerror(exc.errno) if exc.errno else exc}; choose another with --listen"
             ) from exc
         bound = self._runner.addresses[0][1]
         return f"http://{f'[{host}]' if ':' in host else host}:{bound}"

@@ -40,7 +40,7 @@ def read_exchange(exchange: Exchange) -> tuple[Draft, list[str]]:
         except (LineError, RunnerError) as exc:
             problems.append(f"{name}: {exc}")
         except orjson.JSONDecodeError:
-            problems.append(f"{name}: is no JSON")
+            problems.append(f"{name}: is not JSON")
         except SHAPE_ERRORS as exc:
             problems.append(f"{name}: has another shape than documented: {type(exc).__name__}")
     draft.update({name: value for name, value in exchange.labels.items() if value})
@@ -56,7 +56,7 @@ def read_exchange(exchange: Exchange) -> tuple[Draft, list[str]]:
 def _read_request(exchange: Exchange, draft: Draft) -> None:
     body = orjson.loads(unpack_whole(exchange.request))
     if not isinstance(body, dict):
-        raise LineError("is no JSON object")
+        raise LineError("is not a JSON object")
     if exchange.call.protocol is Protocol.GOOGLE:
         read_google_request(body, exchange.call.model or "", draft)
         return
@@ -85,7 +85,7 @@ def _read_reply(exchange: Exchange, draft: Draft) -> None:
             reply.add(event)
         body = reply.finish()
     if not isinstance(body, dict):
-        raise LineError("is no JSON object")
+        raise LineError("is not a JSON object")
     _read_body(exchange, body, draft)
 
 

@@ -30,7 +30,7 @@ class RecordFile:
         cut_bytes: How many bytes of a line that was never finished were cut off.
 
     Raises:
-        ResultsError: It cannot be opened, is no recording, or another process records into it.
+        ResultsError: It cannot be opened, is not a recording, or another process records into it.
     """
 
     def __init__(self, path: Path, max_bytes: int | None = None) -> None:
@@ -105,7 +105,7 @@ class RecordFile:
             return 0
         head = os.pread(self._descriptor, 64, 0)
         if not head.startswith(b'{"%s":' % FORM_KEY.encode()):
-            raise ResultsError(f"{self.path} exists and is no recording; choose another file with --to")
+            raise ResultsError(f"{self.path} exists and is not a recording; choose another file with --to")
         end = self._last_line_end(size)
         if end == size:
             return size

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from gapbench.analysis.economics.fleet.fleet_plan import FleetPlan, plan_fleet
-from gapbench.analysis.economics.fleet.fleet_terms import FleetSettings
+from gapbench.analysis.economics.fleet.fleet_terms import FleetSettings, replica_terms
 from gapbench.analysis.economics.fleet.hourly_traffic import count_by_hour
 from gapbench.analysis.economics.fleet.request_prices import (
     Api,
@@ -28,7 +28,8 @@ from gapbench.analysis.economics.scenario_inputs import build_scenario
 from gapbench.errors import InputError, ResultsError
 from gapbench.pricing import TokenRates, UnitPrices, find_price
 from gapbench.pricing.rates import to_decimal
-from gapbench.suite.tco_fields import LegDocument, TcoDocument
+from gapbench.report.fleet import answer_lines
+from gapbench.suite.tco_fields import CapacityDocument, LegDocument, OwnDocument, TcoDocument
 from tests.fleet_cases import ReplayTerms, Truth, office_week, replay_usd, traffic_frame
 
 HOURS_A_MONTH = 730.5
@@ -207,6 +208,28 @@ def test_a_range_of_the_gpu_price_widens_the_interval() -> None:
     row = plan.options[0]
 
     assert 0.5 * HOURS_A_MONTH < row["low"] < HOURS_A_MONTH < row["high"] < 2 * HOURS_A_MONTH + 100
+
+
+def test_bought_servers_are_paid_in_all_hours_and_none_is_rented() -> None:
+    """$36,000 over 36 months and 1 kW at a PUE of 1 and $0.20 / kWh are 1,000 + 146.1 a month."""
+    block = TcoDocument(
+        own=OwnDocument(capex_usd=36_000, power_kw=1, pue=1, usd_per_kwh=0.2), overhead=0,
+        capacity=CapacityDocument(requests_per_s=1), input_tokens=900, output_tokens=100, headroom=1,
+    )  # fmt: skip
+    owned = build_scenario(block, at=date(2026, 11, 1))
+    terms = replica_terms(owned, owned.point_values, 500.0)
+
+    assert (1000 + 0.2 * HOURS_A_MONTH) / HOURS_A_MONTH == pytest.approx(terms.reserved_usd_per_h)
+    assert terms.rented_usd_per_h is None
+    assert 3600 * 1000 / 500 == pytest.approx(terms.capacity)
+
+
+def test_simulated_traffic_is_marked() -> None:
+    """The plan, its JSON and its first line say so."""
+    plan = plan_of(select_requests(hourly_frame(14, simulated=True)))
+
+    assert plan.to_json()["simulated"]
+    assert answer_lines(plan)[0].startswith("SIMULATED")
 
 
 def test_less_than_a_week_is_refused() -> None:

@@ -281,7 +281,7 @@ def test_a_packed_reply_is_read(encoding: str) -> None:
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ({"reply": b"not json"}, "reply: is no JSON"),
+        ({"reply": b"not json"}, "reply: is not JSON"),
         ({"reply": gzip.compress(b"0" * (MAX_KEPT_BYTES + 1)), "encoding": "gzip"}, "larger than"),
         ({"reply": b"x", "encoding": "br"}, "cannot be unpacked"),
         ({"reply": b"x", "encoding": "odd"}, "content-encoding 'odd'"),

@@ -283,7 +283,7 @@ def test_a_killed_recorder_has_every_answer_that_was_received(tmp_path: Path) ->
         (["--listen", "0.0.0.0:0"], "--allow-remote"),
         (["--listen", "10.1.2.3:8400"], "other machines reach this address"),
         (["--listen", "8400"], "expected HOST:PORT"),
-        (["--upstream", "ftp://x"], "is no address"),
+        (["--upstream", "ftp://x"], "is not an address"),
         (["--upstream", "https://user:pass@x"], "Keys stay in the clients"),
         (["--hash-key-env", "NO_SUCH_VARIABLE"], "which is not set"),
     ],

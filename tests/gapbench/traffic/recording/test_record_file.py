@@ -40,7 +40,7 @@ def test_a_file_of_something_else_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     path.write_bytes(b'{"mine": 1}')
 
-    with pytest.raises(ResultsError, match="is no recording"):
+    with pytest.raises(ResultsError, match="is not a recording"):
         RecordFile(path)
     assert b'{"mine": 1}' == path.read_bytes()
 

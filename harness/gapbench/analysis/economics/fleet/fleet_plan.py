@@ -46,7 +46,14 @@ _USED = (
     "storage_usd_per_month", "licence_usd_per_month", "egress_usd_per_mtok", "open_input_ratio", "open_output_ratio",
 )  # fmt: skip
 """Inputs of ``bench tco`` that a plan uses; the traffic tables replace volume, sizes, cache and demand."""
+_TIMES = {
+    "usd_per_engineer_year": "engineers",
+    "days_per_update": "updates_per_year",
+    "usd_per_day": "updates_per_year",
+}
+"""Inputs that are multiplied with another."""
 _OTHER_SIZE = 0.1
+"""Relative difference of sizes from which on the scaling of capacity is worth a note."""
 
 
 @dataclass(frozen=True)
@@ -314,6 +321,12 @@ def _own_share(work: Floats, found: FleetOptimum) -> float:
     return float(((found.share - found.overflow) * work).sum()) / total if total else 0.0
 
 
+def _counts(name: str, scenario: Scenario) -> bool:
+    """Return whether an input changes the dollars: it is not 0, and nor is what it is multiplied with."""
+    point = scenario.point_values
+    return all(point[one] > 0 for one in (name, _TIMES.get(name, name)))
+
+
 def _notes(
     requests: RequestsToPlan,
     scenario: Scenario,
@@ -332,7 +345,7 @@ def _notes(
     size = tokens_per_request(scenario)
     if abs(size / tokens - 1) > _OTHER_SIZE:
         found.append(
-            f"capacity is of requests with {size:,.0f} tokens and scaled by tokens to the {tokens:,.0f} of yours; a sweep of "
+            f"capacity is of requests with {size:,.0f} tokens and scaled by tokens to your {tokens:,.0f}; a sweep of "
             "your own requests would be more accurate"
         )
     hourly = scenario.inputs.get("usd_per_gpu_hour")
@@ -347,7 +360,7 @@ def _notes(
     assumed = [
         f"{name} {given.value:g}" + (f" ({given.low:g} to {given.high:g})" if given.has_range else "")
         for name, given in scenario.inputs.items()
-        if name in _USED and given.source.startswith("assumed")
+        if name in _USED and given.source.startswith("assumed") and _counts(name, scenario)
     ]
     if assumed:
         found.append(f"assumed, not given (set with --set NAME=VALUE): {', '.join(assumed)}")
