@@ -104,7 +104,7 @@ def sample_command(
     features = [name.strip() for name in by.split(",") if name.strip()]
     unknown = next((name for name in features if name not in _FEATURES), None)
     if unknown is not None:
-        raise InputError(f"--by {unknown!r} is no feature; expected some of {', '.join(_FEATURES)}")
+        raise InputError(f"--by {unknown!r} is not a feature; expected some of {', '.join(_FEATURES)}")
     if out.suffix not in {".yaml", ".yml"}:
         raise InputError(f"--out {out}: a suite ends in .yaml")
     redaction = read_redaction(rules)

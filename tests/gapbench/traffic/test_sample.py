@@ -320,7 +320,7 @@ def test_an_unknown_feature_is_refused(sample: Sample) -> None:
     result = sample([support(1)], "--by", "colour")
 
     assert result.exit_code == 2
-    assert "'colour' is no feature; expected some of route, length, tools, model" in result.output
+    assert "'colour' is not a feature; expected some of route, length, tools, model" in result.output
 
 
 def test_a_proportional_allocation_follows_the_requests() -> None:
