@@ -104,7 +104,7 @@ def sample_command(
     features = [name.strip() for name in by.split(",") if name.strip()]
     unknown = next((name for name in features if name not in _FEATURES), None)
     if unknown is not None:
-        raise InputError(f"--by {unknown!r} is no feature; expected some of {', '.join(_FEATURES)}")
+        raise InputError(f"--by {unknown!r} is not a feature; expected some of {', '.join(_FEATURES)}")
     if out.suffix not in {".yaml", ".yml"}:
         raise InputError(f"--out {out}: a suite ends in .yaml")
     redaction = read_redaction(rules)
@@ -150,7 +150,7 @@ def _describe(
     covered = frame.covered
     yield f"{suites[0]}: {len(sample.items):,} items stand for {covered:,} requests, {covered / frame.rows:.1%} of {frame.rows:,}"
     if len(suites) > 1:
-        yield f"{suites[1]}: {len(sample.holdout):,} items kept apart, by whole sessions"
+        yield f"{suites[1]}: {len(sample.holdout):,} items kept apart, by whole sessions and templates"
     for reason, count in frame.left_out.most_common():
         yield f"  not covered  {count:,} requests ({count / frame.rows:.1%}) {reason}"
     yield f"  prompts      {len(frame.prompts):,} are distinct, in {len(sample.strata):,} strata"
@@ -163,7 +163,9 @@ def _describe(
     if redaction.secrets:
         yield f"  secrets      {redaction.secrets:,} removed"
     yield from (f"  redacted     {count:,} by the rule {name}" for name, count in redaction.counts.items())
-    if sample.empty_holdout:
+    if sample.empty_holdout and not sample.holdout:
+        yield "  holdout      none: no session or template is small enough to be kept apart as a whole; give a larger -n or --holdout"
+    elif sample.empty_holdout:
         yield f"  holdout      {len(sample.empty_holdout):,} small strata have no item in it: use it for the whole traffic only"
     if frame.simulated:
         yield "  simulated    a simulated provider answered some of these requests"

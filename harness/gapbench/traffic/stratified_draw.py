@@ -57,18 +57,26 @@ def allocate(requests: Ints, prompts: Ints, size: int, allocation: Allocation) -
     size = min(size, int(prompts.sum()))
     shares = requests.astype(np.float64) if allocation == "proportional" else np.ones(strata)
     least = min(LEAST_PER_STRATUM, size // strata) if allocation == "proportional" else 1
-    found = np.minimum(prompts, least).astype(np.int64)
-    while (rest := size - int(found.sum())) > 0:
-        room = prompts - found
-        # What a stratum should have by its share, of which it may have some already.
-        wanted = np.where(room > 0, np.maximum(size * shares / shares.sum() - found, 1e-9), 0.0)
-        exact = np.minimum(rest * wanted / wanted.sum(), room)
-        added = np.floor(exact).astype(np.int64)
-        if not added.any():
-            # Largest remainders; the order of the strata breaks ties.
-            first = np.argsort(-(exact - added), kind="stable")[:rest]
-            added[first] = np.minimum(1, room[first])
-        found += added
+    low = np.minimum(prompts, least).astype(np.float64)
+    fixed = np.zeros(strata, dtype=bool)
+    exact = np.zeros(strata)
+    while not fixed.all():
+        left = size - exact[fixed].sum()
+        exact[~fixed] = left * shares[~fixed] / shares[~fixed].sum()
+        few, many = ~fixed & (exact <= low), ~fixed & (exact >= prompts)
+        if not few.any() and not many.any():
+            break
+        # The bounds that are missed by more in total are binding, whatever the other strata get then.
+        if few.any() and (low - exact)[few].sum() >= (exact - prompts)[many].sum():
+            exact[few] = low[few]
+            fixed |= few
+        else:
+            exact[many] = prompts[many]
+            fixed |= many
+    found = np.floor(exact + 1e-9).astype(np.int64)
+    # Largest remainders; the order of the strata breaks ties.
+    first = np.argsort(-(exact - found), kind="stable")[: size - int(found.sum())]
+    found[first] += 1
     return found
 
 
