@@ -42,8 +42,7 @@ def tasks_answered_by_both(
 
     The second value is the number of tasks that were judged by another version of the task, scorer or target and are left
     out. Columns, one row for each task: ``category``, ``cluster`` (code), ``row`` (index of the open model's attempt in the runs' frame), and for
-    each side (``open_``, ``closed_``) ``score``, ``usd`` (see :func:`usd_per_answer`), ``response_s``. ``weight``, if the runs'
-    frame has it: requests of the traffic that the task stands for; null is 1.
+    each side (``open_``, ``closed_``) ``score``, ``usd`` (see :func:`usd_per_answer`), ``response_s``.
 
     Args:
         runs: The runs.
@@ -106,10 +105,7 @@ def _answers(runs: Runs, usd: Floats, model_id: str) -> pd.DataFrame:
     scored = frame["scored"].to_numpy()
     keys = answer_keys(runs, np.flatnonzero(scored).astype(np.int32))
     part = part.assign(**{f"{_JUDGED_BY}{name}": codes[mask[scored]] for name, codes in keys.items()})
-    weight = ["weight"] if "weight" in part.columns else []
-    return part[
-        [*_KEYS, "category", "cluster", "row", *weight, "score", "usd", "response_s", *_judged_by(part)]
-    ]
+    return part[[*_KEYS, "category", "cluster", "row", "score", "usd", "response_s", *_judged_by(part)]]
 
 
 def _judged_by(table: pd.DataFrame) -> list[str]:

@@ -22,7 +22,7 @@ from gapbench.analysis.economics.routed_tasks import RoutedRuns, read_routed_tas
 from gapbench.analysis.economics.routing import Bools, RoutedTasks
 from gapbench.analysis.economics.routing_rules import Grouping, RoutingRule, Score
 from gapbench.analysis.economics.routing_signals import routing_signals
-from gapbench.analysis.frames import Folders, Runs, as_floats, load_runs
+from gapbench.analysis.frames import Folders, Runs, as_floats, load_runs, read_columns
 from gapbench.errors import InputError, ResultsError
 from gapbench.formatting import count_of, format_count, format_short_usd, format_usd
 from gapbench.stats import SEED, Floats
@@ -223,7 +223,7 @@ def guarantee_tiers(
     """Return the rule that saves most among those that keep a promise.
 
     Args:
-        runs: Run folders, or runs already loaded. A column ``weight`` of their rows counts (null is 1).
+        runs: Run folders, or runs already loaded. Weights count if the figures of these runs count the traffic.
         promise: What a rule must keep.
         open_model: The open model. None means the one with the highest accuracy.
         closed_model: The closed model. None means the one with the highest accuracy.
@@ -242,7 +242,13 @@ def guarantee_tiers(
     account = bill(read_runs) if account is None else account
     routed = read_routed_tasks(read_runs, account, open_model=open_model, closed_model=closed_model)
     rows = read_runs.frame.iloc[routed.table["row"].to_numpy(np.int64)]
-    weight = _weights(routed.table)
+    table = routed.table
+    is_stratified = False
+    if read_runs.applied_weights.is_traffic:
+        design = read_columns(read_runs, ["weight", "stratum"]).iloc[table["row"].to_numpy(np.int64)]
+        table = table.assign(weight=design["weight"].to_numpy())
+        is_stratified = bool(design["stratum"].notna().any())
+    weight = _weights(table)
     items = _in_stable_order(routed.items, rows)
     scores: list[Score] = []
     bad_form = None
@@ -263,6 +269,12 @@ def guarantee_tiers(
     warnings = [line for line in account.warnings if line.startswith(tuple(f"{name}:" for name in names))]
     if routed.left_out:
         warnings.append(routed.left_out)
+    if read_runs.applied_weights.note:
+        warnings.append(read_runs.applied_weights.note)
+    if is_stratified:
+        warnings.append(
+            "the samples were drawn by strata; the proof is for samples drawn independently, and strata kept to it when simulated"
+        )
     if found.heaviest_share > _HEAVY:
         warnings.append(
             f"one cluster holds {found.heaviest_share:.0%} of the weight of all tasks; that costs many samples, since such "

@@ -6,11 +6,9 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
-from gapbench.analysis.economics.tiers_guarantee import Promise, TiersGuarantee, guarantee_tiers
-from gapbench.analysis.frames import load_runs
+from gapbench.analysis.economics.tiers_guarantee import Promise, guarantee_tiers
 from gapbench.errors import InputError, ResultsError
 from gapbench.values import Attempt
 
@@ -105,29 +103,21 @@ def test_a_model_that_loses_everywhere_is_not_helped_by_tasks(make_run: Make, an
     assert "More tasks would not help" in guarantee_tiers([make_run(rows, **COSTS)], POINT).advice()
 
 
-def weighted(run: Path, weight: Callable[[pd.DataFrame], pd.Series[float] | float]) -> TiersGuarantee:
-    """Return what is guaranteed for a run whose rows have a weight."""
-    runs = load_runs([run])
-    vars(runs)["frame"] = runs.frame.assign(weight=weight(runs.frame))
-    return guarantee_tiers(runs, POINT)
-
-
 def test_the_weight_of_a_row_counts(make_run: Make, answers: Answers) -> None:
-    """Coding stands for nine of ten requests, reasoning for one (null): 0.9 x 0.9 of the dollars are saved."""
-    run = two_categories(make_run, answers)
-    found = weighted(run, lambda frame: frame["category"].map({"coding": 9.0}).astype(float))
+    """Coding stands for nine of ten requests, reasoning for one: 0.9 x 0.9 of the dollars are saved."""
+    rows = [
+        *answers("open-a", 500, 500, task="coding/f", weight=9.0, stratum="code"),
+        *answers("closed-a", 500, 500, task="coding/f", weight=9.0, stratum="code"),
+        *answers("open-a", 250, 500, weight=1.0, stratum="think"),
+        *answers("closed-a", 500, 500, weight=1.0, stratum="think"),
+    ]
+    found = guarantee_tiers([make_run(rows, **COSTS)], POINT)
     chosen = found.found.chosen
 
     assert found.found.is_weighted
     assert chosen is not None
-    assert chosen.saved_usd is not None
     assert 0.9 * (0.011 - 0.0011) == pytest.approx(chosen.saved_usd)
-
-
-def test_a_weight_of_nothing_is_refused(make_run: Make, answers: Answers) -> None:
-    """The message names the column."""
-    with pytest.raises(ResultsError, match="column weight has 0"):
-        weighted(two_categories(make_run, answers, count=50), lambda _frame: 0.0)
+    assert any("drawn by strata" in line for line in found.warnings)
 
 
 def test_a_cluster_that_dominates_is_named(make_run: Make, answers: Answers) -> None:
