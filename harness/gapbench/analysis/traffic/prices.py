@@ -29,7 +29,7 @@ _NAMES = {"azure": "openai", "azure_openai": "openai", "vertex_ai": "google", "g
 """What logs call a provider, by its name in the price book."""
 
 
-def price_requests(frame: pd.DataFrame, cacheable: pd.Series[Any]) -> pd.DataFrame:
+def price_requests(frame: pd.DataFrame, cacheable: pd.Series[Any] | None = None) -> pd.DataFrame:
     """Return for each request its dollars by the price book, and the reason if there is no price.
 
     Columns: ``usd`` (Decimal), ``usd_uncached`` (as if nothing had come from a cache), ``usd_cache_saving`` (what it would
@@ -38,8 +38,10 @@ def price_requests(frame: pd.DataFrame, cacheable: pd.Series[Any]) -> pd.DataFra
 
     Args:
         frame: Requests.
-        cacheable: Input tokens of each that a cache could have read at most; NA where unknown.
+        cacheable: Input tokens of each that a cache could have read at most; NA where unknown. None: unknown for all.
     """
+    if cacheable is None:
+        cacheable = pd.Series(pd.NA, index=frame.index, dtype="Int64")
     quotes: dict[Hashable, UnitPrices | Unpriced] = {}
     days = frame["time"].dt.date.where(frame["time"].notna(), None)
     rows = zip(
