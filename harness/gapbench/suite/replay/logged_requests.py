@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+import orjson
 
 from gapbench.errors import DocumentError
 from gapbench.suite.loads.period import parse_period
@@ -36,6 +37,7 @@ _COLUMNS = (
 )
 _TEXT_COLUMNS = ("messages", "tools")
 _BLOCK_COLUMNS = ("prefix_blocks", "prefix_block_tokens")
+_SHAPE_COLUMN = "text_shape"
 _OTHER_ENDPOINTS = frozenset(
     {"embeddings", "embedding", "rerank", "moderation", "moderations", "images", "audio"}
 )
@@ -272,14 +274,47 @@ def read_texts(table: TrafficTable) -> Any:
         yield from zip(*columns, strict=True)
 
 
-def read_blocks(table: TrafficTable, rows: Ints) -> tuple[Any, Ints] | None:
-    """Return the hashes of the prompts' blocks as one Arrow array, and the tokens of a block. None: the table has none."""
+def read_blocks(table: TrafficTable, requests: LoggedRequests) -> tuple[Any, Floats] | None:
+    """Return the hashes of the prompts' blocks as one Arrow array, and the tokens of a block. None: the table has none.
+
+    They are in ``prefix_blocks`` with ``prefix_block_tokens``, or in the ``text_shape`` of a recording without texts.
+    There a block is of characters; its tokens are the median over the requests, because equal blocks must be equally long.
+    """
     import pyarrow as pa  # noqa: PLC0415 - loaded by now
     import pyarrow.compute as pc  # noqa: PLC0415 - as above
 
-    if any(name not in table.schema_arrow.names for name in _BLOCK_COLUMNS):
+    names = table.schema_arrow.names
+    rows = pa.array(requests.rows)
+    if all(name in names for name in _BLOCK_COLUMNS):
+        columns = table.read(columns=list(_BLOCK_COLUMNS)).take(rows)
+        hashes = columns["prefix_blocks"].combine_chunks()
+        tokens: Floats = pc.fill_null(pc.cast(columns["prefix_block_tokens"], pa.float64()), 0.0).to_numpy()
+        return hashes, tokens
+    if _SHAPE_COLUMN not in names:
         return None
-    columns = table.read(columns=list(_BLOCK_COLUMNS)).take(pa.array(rows))
-    hashes = columns["prefix_blocks"].combine_chunks()
-    tokens: Ints = pc.fill_null(pc.cast(columns["prefix_block_tokens"], pa.int64()), 0).to_numpy()
-    return hashes, tokens
+    blocks: list[list[str] | None] = []
+    sizes: list[float] = []
+    shapes = table.read(columns=[_SHAPE_COLUMN]).take(rows)[_SHAPE_COLUMN]
+    for shape, tokens_in in zip(shapes, requests.input_tokens.tolist(), strict=True):
+        found, size = _blocks_of_shape(shape.as_py(), tokens_in)
+        blocks.append(found)
+        if size is not None:
+            sizes.append(size)
+    if not sizes:
+        return None
+    return pa.array(blocks, pa.list_(pa.string())), np.full(len(blocks), float(np.median(sizes)))
+
+
+def _blocks_of_shape(text: str | None, input_tokens: int) -> tuple[list[str] | None, float | None]:
+    """Return the hashes of a prompt's blocks and the tokens of one block; None where the shape does not tell."""
+    try:
+        shape = orjson.loads(text or "null")
+    except orjson.JSONDecodeError:
+        return None, None
+    if not isinstance(shape, dict) or not isinstance(shape.get("blocks"), list):
+        return None, None
+    chars, block = shape.get("prompt_chars"), shape.get("block_chars")
+    hashes = [str(one) for one in shape["blocks"]]
+    if type(chars) is not int or type(block) is not int or chars <= 0 or block <= 0 or input_tokens <= 0:
+        return hashes, None
+    return hashes, block * input_tokens / chars

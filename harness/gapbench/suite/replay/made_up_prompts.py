@@ -2,7 +2,7 @@
 
 What two prompts share is taken from, in this order:
 
-1. **block hashes**: where the table has ``prefix_blocks``, equal leading hashes are equal text;
+1. **block hashes**: where the table has ``prefix_blocks`` or ``text_shape``, equal leading hashes are equal text;
 2. **the session**: a request repeats the prompt before it in its session as far as the provider's cache answered it, or,
    where that is unknown or nothing, all of it if it is at least as long, as a conversation that goes on;
 3. **the route**: the first request of a session starts with as much of the route's own text as the cache answered, or
@@ -42,7 +42,7 @@ class PromptFit:
         """Return the words of a prompt of ``tokens`` tokens; at least 1."""
         return max(1, round((tokens - self.template_tokens) * self.words_per_token))
 
-    def shared_words(self, tokens: int) -> int:
+    def shared_words(self, tokens: float) -> int:
         """Return the words that make up the first ``tokens`` tokens of a prompt, the last one whole; 0 within the template."""
         return max(0, math.ceil((tokens - self.template_tokens) * self.words_per_token - 1e-9))
 
@@ -73,7 +73,7 @@ class MadeUpPrompts:
     route: Ints
     routes: list[str]
     blocks: Any
-    block_tokens: Ints
+    block_tokens: Floats
 
     def segments(self, number: int) -> list[tuple[str, int]]:
         """Return the streams that a prompt is made of, in order, each with its number of words."""
@@ -103,7 +103,7 @@ class MadeUpPrompts:
         return "route" if route == UNKNOWN else f"route:{self.routes[route]}"
 
     def _block_segments(self, number: int) -> list[tuple[str, int]]:
-        tokens, size = int(self.input_tokens[number]), int(self.block_tokens[number])
+        tokens, size = int(self.input_tokens[number]), float(self.block_tokens[number])
         words = self.fit.words(tokens)
         found: list[tuple[str, int]] = []
         done = 0
@@ -121,7 +121,7 @@ class MadeUpPrompts:
 def plan_prompts(
     requests: LoggedRequests,
     has_text: Any,
-    blocks: tuple[Any, Ints] | None,
+    blocks: tuple[Any, Floats] | None,
     streams: WordStreams,
     fit: PromptFit,
 ) -> tuple[MadeUpPrompts, Counter[str]]:
@@ -161,7 +161,7 @@ def plan_prompts(
             shared[number] = max(0, min(wanted, length - 1))
             kind = "cached tokens" if known > 0 else "the route's cached tokens"
             by[kind if shared[number] else "nothing"] += 1
-    block_tokens = np.zeros(count, dtype=np.int64) if blocks is None else blocks[1]
+    block_tokens = np.zeros(count, dtype=np.float64) if blocks is None else blocks[1]
     made_up = MadeUpPrompts(
         streams, fit, tokens, requests.rows, parent, shared, requests.route, requests.routes,
         None if blocks is None else blocks[0], block_tokens,

@@ -75,7 +75,7 @@ def open_replay(document: LoadDocument, folder: Path, seed: int, limit: int | No
             reasons = "; ".join(f"{count:,} {reason}" for reason, count in requests.left_out.items())
             raise DocumentError(f"holds nothing that can be sent again: {reasons or 'no request'}", file=file)
         has_text = np.array([logged.has_text(number) for number in range(len(requests))], dtype=bool)
-        blocks = read_blocks(table, requests.rows) if not has_text.all() else None
+        blocks = read_blocks(table, requests) if not has_text.all() else None
     fit = PromptFit(asked.words_per_token, asked.template_tokens)
     made_up, shared_by = plan_prompts(requests, has_text, blocks, WordStreams(seed), fit)
     arrivals, overlapping, unknown_gaps = _arrivals(requests)

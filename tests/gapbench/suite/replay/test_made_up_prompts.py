@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from pathlib import Path
 from typing import Any
 
@@ -151,3 +152,15 @@ def test_words_are_four_letters_each() -> None:
     """The docstring's promise to tokenizers of letters."""
     assert {4} == {len(word) for word in WORDS}
     assert 32 == len(set(WORDS))
+
+
+def test_a_recording_without_texts_shares_its_blocks(tmp_path: Path) -> None:
+    """Blocks of 64 characters at 4 a token are 16 tokens: three in common are 48, less the template's 8 are 40 words."""
+    chains = [["a", "ab", "abc", "abcd"], ["a", "ab", "abc", "abcx"]]
+    rows = [
+        logged(at, text_shape=json.dumps({"prompt_chars": 400, "block_chars": 64, "blocks": chain}))
+        for at, chain in enumerate(chains)
+    ]
+    one, other = words_of(replay_of(tmp_path, rows))
+
+    assert 40 == shared(one, other)
