@@ -11,6 +11,7 @@ import pytest
 
 from gapbench.analysis.cost.cost import cost
 from gapbench.analysis.frames import Runs, load_runs
+from gapbench.analysis.performance.distributions import latency_quantiles
 from gapbench.analysis.quality.gap import gap
 from gapbench.analysis.quality.summary import summarize
 from gapbench.analysis.regression.compare import compare_runs
@@ -182,6 +183,24 @@ def test_tasks_without_weights_beside_others_count_by_the_file(tmp_path: Path) -
 
     assert overall(table.frame, "accuracy")["gap_points"] == pytest.approx(50)
     assert any(f"{RARE} has none" in line for line in table.warnings)
+
+
+def test_the_quantiles_of_the_charts_are_those_of_the_summary(tmp_path: Path) -> None:
+    """The page shows both: 9 of 10 requests of the traffic take 1 s, and of the file 1 of 2."""
+    rows = [
+        dataclasses.replace(row, scheduled_s=0.0, sent_s=0.0, done_s=1.0 if row.task == COMMON else 9.0)
+        for row in traffic_rows()
+    ]
+    runs = read(tmp_path / "run", rows)
+
+    models = summarize(runs).level("model").set_index("model_id")
+    charts = latency_quantiles(runs, [0.5, 0.95]).query("metric == 'response_s' and model_id == 'open-b'")
+
+    assert list(charts["value_s"]) == [
+        models.loc["open-b", "response_p50_s"],
+        models.loc["open-b", "response_p95_s"],
+    ]
+    assert charts["value_s"].iloc[0] == 1.0
 
 
 def test_traffic_is_refused_where_an_item_has_no_weight(tmp_path: Path) -> None:
