@@ -185,6 +185,23 @@ def test_tasks_without_weights_beside_others_count_by_the_file(tmp_path: Path) -
     assert any(f"{RARE} has none" in line for line in table.warnings)
 
 
+def test_a_run_of_a_limit_says_that_its_tasks_are_not_in_the_traffics_proportions(tmp_path: Path) -> None:
+    """A limit of 20 takes as many items of a small task as of a large one; of 21 both were run whole."""
+    warned = {}
+    for limit in (20, 21):
+        runs = read(tmp_path / f"run{limit}", traffic_rows())
+        (manifest,) = runs.manifests
+        tasks = [task.model_copy(update={"samples": 20}) for task in manifest.tasks]
+        limited = manifest.model_copy(update={"selection": {"limit": limit}, "tasks": tasks})
+        table = gap(dataclasses.replace(runs, manifests=(limited,)))
+        warned[limit] = [line for line in table.warnings if "not in the proportions" in line]
+
+    assert len(warned[20]) == 1
+    assert COMMON in warned[20][0]
+    assert RARE in warned[20][0]
+    assert not warned[21]
+
+
 def test_the_quantiles_of_the_charts_are_those_of_the_summary(tmp_path: Path) -> None:
     """The page shows both: 9 of 10 requests of the traffic take 1 s, and of the file 1 of 2."""
     rows = [
