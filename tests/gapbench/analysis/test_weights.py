@@ -9,15 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+import gapbench
 from gapbench.analysis.cost.cost import cost
 from gapbench.analysis.frames import Runs, load_runs
 from gapbench.analysis.performance.distributions import latency_quantiles
+from gapbench.analysis.quality.answer import answer_of
 from gapbench.analysis.quality.gap import gap
 from gapbench.analysis.quality.summary import summarize
 from gapbench.analysis.regression.compare import compare_runs
 from gapbench.analysis.regression.threshold import RegressionRule
 from gapbench.analysis.weighting import Weighting
 from gapbench.errors import ResultsError
+from gapbench.report.answer import answer_text
 from gapbench.stats import Design, paired_difference
 from gapbench.values import Attempt
 from tests.run_folders import make_answers, write_run
@@ -257,3 +260,25 @@ def test_the_lone_models_figures_are_the_traffics(tmp_path: Path) -> None:
     assert alone is not None
     assert alone.accuracy == pytest.approx(0.9)
     assert alone.usd_per_correct == pytest.approx(0.019 / 0.9)
+
+
+def test_the_answer_says_that_it_counts_the_traffic_with_one_category_or_one_side(tmp_path: Path) -> None:
+    """Where nothing else says what is counted; to_json has the same."""
+    one_category = [row for row in traffic_rows() if row.task == COMMON]
+    one_side = [row for row in traffic_rows() if row.model_id == "open-b"]
+
+    for name, rows in (("category", one_category), ("side", one_side)):
+        table = gap(read(tmp_path / name, rows))
+        assert answer_of(table).to_json()["weights"] == "traffic"
+        assert "weighted as in your traffic" in answer_text(table).models
+
+
+def test_python_counts_what_the_command_line_counts(tmp_path: Path) -> None:
+    """The traffic by default, the file when it is told so: 50 of 100 and 10 of 100 points of gap."""
+    results = gapbench.read(write_run(tmp_path / "run", traffic_rows(), closed_a=PRICE, open_b=PRICE))
+
+    by_file = results.with_weights("equal")
+
+    assert overall(results.gap().frame, "accuracy")["gap_points"] == pytest.approx(10.0)
+    assert overall(by_file.gap().frame, "accuracy")["gap_points"] == pytest.approx(50.0)
+    assert by_file.with_prices({}).cost().weights.name == "equal"
