@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -25,6 +26,7 @@ from gapbench.analysis.quality.gap import GapTable, gap
 from gapbench.analysis.quality.ladders import Ladder
 from gapbench.analysis.quality.summary import Summary
 from gapbench.analysis.samples import collect_samples
+from gapbench.analysis.weighting import Weighting
 from gapbench.errors import InputError
 from gapbench.report import plots
 from gapbench.report.answer import answer_text
@@ -47,10 +49,15 @@ class Results:
     """
 
     def __init__(
-        self, counted: CountedRuns, prices: Sequence[PriceSetting] = (), suite: Path | None = None
+        self,
+        counted: CountedRuns,
+        prices: Sequence[PriceSetting] = (),
+        suite: Path | None = None,
+        weighting: Weighting | None = None,
     ) -> None:
         self._prices = tuple(prices)
         self._suite = suite
+        self._weighting = weighting
         self.folders: tuple[Path, ...] = counted.folders
         self.notes: tuple[str, ...] = counted.notes
         self._counted = counted
@@ -101,8 +108,25 @@ class Results:
         """
         settings = [PriceSetting.from_entry(key, value) for key, value in (prices or {}).items()]
         return Results(
-            self._counted, [*self._prices, *settings], self._suite if suite is None else Path(suite)
+            self._counted,
+            [*self._prices, *settings],
+            self._suite if suite is None else Path(suite),
+            self._weighting,
         )
+
+    def with_weights(self, weights: Literal["traffic", "equal"]) -> Results:
+        """Return the same results with other weights, as ``--weights`` of the command line has them.
+
+        Args:
+            weights: ``traffic``: figures count the requests that the items stand for, as they do by default if all items
+                have weights. ``equal``: each item once.
+
+        Raises:
+            InputError: ``weights`` is neither. That an item has no weight is found when a table is asked for.
+        """
+        if weights not in {"traffic", "equal"}:
+            raise InputError(f'found with_weights({weights!r}); write "traffic" or "equal"')
+        return Results(self._counted, self._prices, self._suite, weights)
 
     def answer(self) -> str:
         """Return the answer in words, as ``bench run`` prints it: lines on quality, speed and cost, and what limits them."""
@@ -307,7 +331,8 @@ class Results:
 
     @cached_property
     def _runs(self) -> Runs:
-        return change_prices(load_runs(self._counted), self._prices, self._suite)
+        runs = change_prices(load_runs(self._counted), self._prices, self._suite)
+        return replace(runs, weighting=self._weighting)
 
     @cached_property
     def _tables(self) -> ResultTables:

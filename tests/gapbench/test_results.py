@@ -41,6 +41,7 @@ SIGNATURES = {
         "(self, prices: 'Mapping[str, float | str] | None' = None, *, "
         "suite: 'str | os.PathLike[str] | None' = None) -> 'Results'"
     ),
+    "Results.with_weights": "(self, weights: \"Literal['traffic', 'equal']\") -> 'Results'",
     "Results.plot_accuracy": "(self, *, title: 'str' = '', size_in: 'tuple[float, float] | None' = None) -> 'Chart'",
     "Results.plot_cost": "(self, *, title: 'str' = '', size_in: 'tuple[float, float] | None' = None) -> 'Chart'",
     "Results.ladders": "(self) -> 'list[Ladder]'",

@@ -38,7 +38,13 @@ from gapbench.analysis.continued_runs import CountedRuns, find_runs
 from gapbench.analysis.notebook_html import count_noun
 from gapbench.analysis.run_folders import judging_runs
 from gapbench.analysis.tally import count_attempts, score_outside
-from gapbench.analysis.weighting import DESIGN_COLUMNS, AppliedWeights, Weighting, apply_weights
+from gapbench.analysis.weighting import (
+    DESIGN_COLUMNS,
+    AppliedWeights,
+    Weighting,
+    apply_weights,
+    limited_tasks,
+)
 from gapbench.errors import ResultsError
 from gapbench.stats import Floats, Ints, dense_codes
 from gapbench.store import read_manifest
@@ -173,7 +179,7 @@ class Runs:
         Raises:
             ResultsError: The traffic is asked for and is not known; see :func:`apply_weights`.
         """
-        return apply_weights(self.attempts, self.weighting)
+        return apply_weights(self.attempts, self.weighting, limited_tasks(self.manifests))
 
     @property
     def _design_columns(self) -> tuple[str, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from gapbench import formatting
 from gapbench.errors import ResultsError
 from gapbench.store.attempt_relation import AttemptRelation
+from gapbench.store.manifest import RunManifest
 
 Weighting = Literal["traffic", "equal"]
 """What counts: requests of the traffic, or requests of the file."""
@@ -59,12 +60,15 @@ class AppliedWeights:
         return f"Weights: traffic. Overall counts our traffic: {counted}."
 
 
-def apply_weights(attempts: AttemptRelation, asked: Weighting | None) -> AppliedWeights:
+def apply_weights(
+    attempts: AttemptRelation, asked: Weighting | None, limited: Sequence[str] = ()
+) -> AppliedWeights:
     """Return what figures count.
 
     Args:
         attempts: The attempts of the runs.
         asked: What was asked for. None: the traffic if every item has a weight.
+        limited: Tasks of which a run took the first items only.
 
     Raises:
         ResultsError: The traffic is asked for and an item has no weight, or a weight is none, or differs between runs.
@@ -94,7 +98,31 @@ def apply_weights(attempts: AttemptRelation, asked: Weighting | None) -> Applied
         return AppliedWeights(note=note)
     _refuse_impossible(attempts, weighted)
     total = attempts.table(_TOTAL, ["task", "sample_id", "phase", "final", "weight"]).to_pylist()[0]
-    return AppliedWeights(is_traffic=True, items=int(total["items"]), requests=float(total["requests"]))
+    note = ""
+    if limited and len(tasks) > 1:
+        note = (
+            f"only the first items of {_listed(limited)} were run (limit), so the tasks are not in the proportions of your "
+            "traffic; run all items to count it"
+        )
+    return AppliedWeights(True, int(total["items"]), float(total["requests"]), note)
+
+
+def limited_tasks(manifests: Iterable[RunManifest]) -> list[str]:
+    """Return the tasks of which a run took the first items only, by ``--limit`` or ``limit`` in the suite."""
+    found: list[str] = []
+    for manifest in manifests:
+        entries = manifest.suite_content.get("tasks")
+        own = {
+            entry.get("task") or entry.get("name"): entry.get("limit")
+            for entry in (entries if isinstance(entries, list) else [])
+            if isinstance(entry, dict) and isinstance(entry.get("task") or entry.get("name"), str)
+        }
+        for task in manifest.tasks:
+            limits = [manifest.selection.get("limit"), own.get(task.name), own.get(task.name.split("/")[-1])]
+            # With fewer items than the limit the task was run whole.
+            if any(isinstance(limit, int) and task.samples >= limit for limit in limits):
+                found.append(task.name)
+    return list(dict.fromkeys(found))
 
 
 def _refuse_impossible(attempts: AttemptRelation, tasks: Sequence[dict[str, Any]]) -> None:

@@ -22,6 +22,7 @@ from gapbench.report.tables.ladders import describe_rung_gap
 WIDTH = 80
 """Columns that each of the first three lines fits."""
 LABELS = ("Quality", "Speed", "Cost", "Models", "Caveats", "Next")
+_WEIGHTED = "weighted as in your traffic"
 _MARGIN = max(map(len, LABELS)) + 1
 
 
@@ -215,13 +216,16 @@ def _ratio(sides: TwoSides) -> str:
 def _models(answer: Answer) -> str:
     if not answer.closed_model or not answer.open_model:
         model = answer.closed_model or answer.open_model
-        return f"{model} is the best of its side" if model else ""
+        weighted = f", {_WEIGHTED}" if answer.weights == "traffic" else ""
+        return f"{model} is the best of its side{weighted}" if model else ""
     counts = answer.pairs_by_category
     if not answer.n_pairs and answer.ladders:
         return f"{answer.closed_model} (closed) against {answer.open_model} (open), questions picked by their answers"
     shares = ", ".join(f"{formatting.format_count(count)} {name}" for name, count in counts.items())
-    counted = "weighted as in your traffic" if answer.weights == "traffic" else "each request counts once"
+    counted = _WEIGHTED if answer.weights == "traffic" else "each request counts once"
     weights = f" ({shares}; {counted})" if len(counts) > 1 else ""
+    if not weights and answer.weights == "traffic":
+        weights = f" ({_WEIGHTED})"
     requests = f"{formatting.format_count(answer.n_pairs)} shared requests{weights}"
     return f"{answer.closed_model} (closed) against {answer.open_model} (open), {requests}"
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import orjson
 from pydantic import Field
 
 from gapbench.suite.documents import StrictModel, read_document, validate_document
@@ -65,12 +67,43 @@ class Redaction:
     secrets: int = 0
 
     def apply(self, value: Any) -> Any:
-        """Return a JSON value with every text in it redacted, keys of mappings apart."""
+        """Return a JSON value with every text, key and number in it redacted.
+
+        A number that a rule changes becomes a text, as do the arguments of a call, which stay JSON.
+        """
         if isinstance(value, str):
             return self._apply_to_text(value)
         if isinstance(value, dict):
-            return {name: self.apply(inner) for name, inner in value.items()}
-        return [self.apply(inner) for inner in value] if isinstance(value, list) else value
+            return self._apply_to_mapping(value)
+        if isinstance(value, list):
+            return [self.apply(inner) for inner in value]
+        if self.rules and isinstance(value, (int, float)) and not isinstance(value, bool):
+            text = str(value)
+            changed = self._apply_to_text(text)
+            return value if changed == text else changed
+        return value
+
+    def apply_to_schema(self, value: Any) -> Any:
+        """Return a JSON Schema, or tools with theirs, redacted; their numbers are limits and stay."""
+        if isinstance(value, dict):
+            return _unique_keys(
+                (self._apply_to_text(name), self.apply_to_schema(inner)) for name, inner in value.items()
+            )
+        if isinstance(value, list):
+            return [self.apply_to_schema(inner) for inner in value]
+        return self._apply_to_text(value) if isinstance(value, str) else value
+
+    def _apply_to_mapping(self, value: dict[str, Any]) -> dict[str, Any]:
+        found: list[tuple[str, Any]] = []
+        for name, inner in value.items():
+            clean = self._apply_to_text(name)
+            arguments = _read_object(inner) if name == "arguments" else None
+            if arguments is None:
+                found.append((clean, self.apply(inner)))
+                continue
+            changed = self.apply(arguments)
+            found.append((clean, inner if changed == arguments else orjson.dumps(changed).decode()))
+        return _unique_keys(found)
 
     def _apply_to_text(self, text: str) -> str:
         # Secrets first, so that no change that is shown has one.
@@ -92,6 +125,26 @@ class Redaction:
         if len(self.changes) < MOST_CHANGES:
             head, tail = text[max(0, match.start() - _AROUND) : match.start()], text[match.end() :][:_AROUND]
             self.changes.append(TextChange(rule, head + match[0] + tail, head + replacement + tail))
+
+
+def _read_object(value: Any) -> dict[str, Any] | None:
+    """Return a text that is a JSON object as a mapping. None: it is something else."""
+    try:
+        found = orjson.loads(value) if isinstance(value, str) else None
+    except orjson.JSONDecodeError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _unique_keys(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a mapping in which keys that were made equal have numbers, so that none is lost."""
+    found: dict[str, Any] = {}
+    for name, inner in items:
+        free, number = name, 2
+        while free in found:
+            free, number = f"{name}-{number}", number + 1
+        found[free] = inner
+    return found
 
 
 def read_redaction(file: Path | None) -> Redaction:

@@ -24,6 +24,8 @@ from gapbench.traffic.sampling_frame import (
     calls_of,
     iterate_requests,
     schema_of,
+    template_of,
+    text_of,
 )
 from gapbench.traffic.stratified_draw import Allocation, draw_prompts
 
@@ -99,6 +101,7 @@ def draw_sample(
         InputError: There are more strata than prompts to draw.
         ResultsError: A table cannot be read.
     """
+    _redact_names(frame.prompts, redaction)
     labels = _strata(frame.prompts, options.by)
     names = sorted(set(labels))
     if len(names) > options.size:
@@ -120,10 +123,15 @@ def draw_sample(
         for prompt, stratum, weight, kept in zip(chosen, strata, weights, apart, strict=True)
     }
     parts: tuple[list[SampleItem], list[SampleItem]] = ([], [])
+    clusters: dict[str, str] = {}
     for row in iterate_requests(tables, by_place.keys()):
         prompt, stratum, weight, kept = by_place[row["place"]]
         item = {**_item(row, prompt.check, redaction), "stratum": stratum, "weight": round(float(weight), 6)}
-        item = {"id": f"r{prompt.place + 1}", **item, "cluster": prompt.cluster}
+        # The hash of a text would confirm a guess of what was taken out of it.
+        named = prompt.cluster
+        if named.startswith("template-"):
+            named = clusters.setdefault(named, template_of(prompt.route, text_of(item["messages"])))
+        item = {"id": f"r{prompt.place + 1}", **item, "cluster": named}
         parts[kept].append(SampleItem(tasks[prompt.route, prompt.check], prompt.check, item))
     ends = Counter(strata)
     sizes = Counter(labels)
@@ -138,6 +146,15 @@ def draw_sample(
         {name: (by_stratum[name], sizes[name], ends[name]) for name in names},
         [name for name in names if name not in held] if options.holdout else [],
     )
+
+
+def _redact_names(prompts: Sequence[LoggedPrompt], redaction: Redaction) -> None:
+    """Redact routes and models, which name strata, tasks and files."""
+    names = {name for prompt in prompts for name in (prompt.route, prompt.model) if name is not None}
+    clean = {name: str(redaction.apply(name)) for name in sorted(names)}
+    for prompt in prompts:
+        prompt.route = clean[prompt.route]
+        prompt.model = None if prompt.model is None else clean[prompt.model]
 
 
 def _strata(prompts: Sequence[LoggedPrompt], by: Sequence[Feature]) -> list[str]:
@@ -223,10 +240,10 @@ def _item(row: Mapping[str, Any], check: Check, redaction: Redaction) -> dict[st
     """Return the columns of an item: what is asked, and what its reply is compared with."""
     item: dict[str, Any] = {"messages": redaction.apply(orjson.loads(row["messages"]))}
     if row["tools"] is not None:
-        item["tools"] = redaction.apply(orjson.loads(row["tools"]))
+        item["tools"] = redaction.apply_to_schema(orjson.loads(row["tools"]))
     schema = schema_of(row["parameters"])
     if schema is not None:
-        item["schema"] = redaction.apply(schema)
+        item["schema"] = redaction.apply_to_schema(schema)
     if check == "calls":
         item["target"] = redaction.apply(calls_of(row["reply_tool_calls"]))
     elif check in ("label", "judge"):

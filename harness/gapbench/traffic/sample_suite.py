@@ -70,7 +70,7 @@ def write_sample(
         overwrite: Whether existing files may be replaced.
 
     Raises:
-        ResultsError: A file exists, or cannot be written.
+        ResultsError: A file exists, or cannot be written; or an earlier draw left a holdout, which this one has not.
     """
     parts = [(suite, sample.items)] + ([(holdout_path(suite), sample.holdout)] if sample.holdout else [])
     for file, _ in parts:
@@ -79,6 +79,12 @@ def write_sample(
                 raise ResultsError(
                     f"{path} already exists; choose another name with --out, or overwrite it with --force"
                 )
+    old = holdout_path(suite)
+    if not sample.holdout and (stale := next((p for p in (old, _data_folder(old)) if p.exists()), None)):
+        raise ResultsError(
+            f"{stale} is of an earlier draw and may share items with this one, which has no holdout; delete it, give --holdout, "
+            "or choose another name with --out"
+        )
     try:
         for file, items in parts:
             _write_suite(file, items, sample.categories, max_tokens, simulated=simulated)
@@ -108,6 +114,10 @@ def _write_suite(
         with replace_atomically(folder / f"{task}.jsonl") as opened:
             opened.writelines(orjson.dumps(row.row) + b"\n" for row in rows)
     blocks = [_task_block(task, rows, categories[task], folder.name) for task, rows in by_task.items()]
+    # Of an earlier draw; its texts may not have been redacted.
+    for path in folder.glob("*.jsonl"):
+        if path.stem not in by_task:
+            path.unlink()
     has_judge = any(item.check == "judge" for item in items)
     marked = "# Some of this traffic was answered by a simulated provider of gapbench.\n" if simulated else ""
     footer = FOOTER.replace("max_tokens: 1024", f"max_tokens: {max_tokens}")

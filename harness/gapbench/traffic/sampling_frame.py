@@ -199,7 +199,7 @@ class _FrameReader:
             messages = orjson.loads(row["messages"])
         except orjson.JSONDecodeError:
             return "have a prompt that is not JSON"
-        text = _BLANKS.sub(" ", "\n".join(_texts(messages))).strip()
+        text = text_of(messages)
         schema = schema_of(row["parameters"])
         route = str(row["route"] or NO_ROUTE)
         key = _hash(route, text, row["tools"] or "", "" if schema is None else orjson.dumps(schema).decode())
@@ -256,9 +256,7 @@ class _FrameReader:
             chars=len(text),
             has_tools=row["tools"] is not None,
             model=row["model_asked"],
-            cluster=f"session-{session}"
-            if session
-            else f"template-{_hash(route, _VARYING.sub('#', text)).hex()}",
+            cluster=f"session-{session}" if session else template_of(route, text),
             has_reply=True,
         )
 
@@ -290,6 +288,16 @@ class _FrameReader:
                 if prompt.route in small:
                     prompt.route = OTHER_ROUTES
         return frame
+
+
+def text_of(messages: Any) -> str:
+    """Return all texts of a conversation, with single blanks."""
+    return _BLANKS.sub(" ", "\n".join(_texts(messages))).strip()
+
+
+def template_of(route: str, text: str) -> str:
+    """Return a name for the template of a text on a route: the same if only addresses, ids, dates and numbers differ."""
+    return f"template-{_hash(route, _VARYING.sub('#', text)).hex()}"
 
 
 def schema_of(parameters: str | None) -> Any:

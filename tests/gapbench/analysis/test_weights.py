@@ -9,14 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+import gapbench
 from gapbench.analysis.cost.cost import cost
 from gapbench.analysis.frames import Runs, load_runs
+from gapbench.analysis.performance.distributions import latency_quantiles
+from gapbench.analysis.quality.answer import answer_of
 from gapbench.analysis.quality.gap import gap
 from gapbench.analysis.quality.summary import summarize
 from gapbench.analysis.regression.compare import compare_runs
 from gapbench.analysis.regression.threshold import RegressionRule
 from gapbench.analysis.weighting import Weighting
 from gapbench.errors import ResultsError
+from gapbench.report.answer import answer_text
 from gapbench.stats import Design, paired_difference
 from gapbench.values import Attempt
 from tests.run_folders import make_answers, write_run
@@ -184,6 +188,41 @@ def test_tasks_without_weights_beside_others_count_by_the_file(tmp_path: Path) -
     assert any(f"{RARE} has none" in line for line in table.warnings)
 
 
+def test_a_run_of_a_limit_says_that_its_tasks_are_not_in_the_traffics_proportions(tmp_path: Path) -> None:
+    """A limit of 20 takes as many items of a small task as of a large one; of 21 both were run whole."""
+    warned = {}
+    for limit in (20, 21):
+        runs = read(tmp_path / f"run{limit}", traffic_rows())
+        (manifest,) = runs.manifests
+        tasks = [task.model_copy(update={"samples": 20}) for task in manifest.tasks]
+        limited = manifest.model_copy(update={"selection": {"limit": limit}, "tasks": tasks})
+        table = gap(dataclasses.replace(runs, manifests=(limited,)))
+        warned[limit] = [line for line in table.warnings if "not in the proportions" in line]
+
+    assert len(warned[20]) == 1
+    assert COMMON in warned[20][0]
+    assert RARE in warned[20][0]
+    assert not warned[21]
+
+
+def test_the_quantiles_of_the_charts_are_those_of_the_summary(tmp_path: Path) -> None:
+    """The page shows both: 9 of 10 requests of the traffic take 1 s, and of the file 1 of 2."""
+    rows = [
+        dataclasses.replace(row, scheduled_s=0.0, sent_s=0.0, done_s=1.0 if row.task == COMMON else 9.0)
+        for row in traffic_rows()
+    ]
+    runs = read(tmp_path / "run", rows)
+
+    models = summarize(runs).level("model").set_index("model_id")
+    charts = latency_quantiles(runs, [0.5, 0.95]).query("metric == 'response_s' and model_id == 'open-b'")
+
+    assert list(charts["value_s"]) == [
+        models.loc["open-b", "response_p50_s"],
+        models.loc["open-b", "response_p95_s"],
+    ]
+    assert charts["value_s"].iloc[0] == 1.0
+
+
 def test_traffic_is_refused_where_an_item_has_no_weight(tmp_path: Path) -> None:
     """What part of the traffic it is cannot be known."""
     rows = [
@@ -221,3 +260,25 @@ def test_the_lone_models_figures_are_the_traffics(tmp_path: Path) -> None:
     assert alone is not None
     assert alone.accuracy == pytest.approx(0.9)
     assert alone.usd_per_correct == pytest.approx(0.019 / 0.9)
+
+
+def test_the_answer_says_that_it_counts_the_traffic_with_one_category_or_one_side(tmp_path: Path) -> None:
+    """Where nothing else says what is counted; to_json has the same."""
+    one_category = [row for row in traffic_rows() if row.task == COMMON]
+    one_side = [row for row in traffic_rows() if row.model_id == "open-b"]
+
+    for name, rows in (("category", one_category), ("side", one_side)):
+        table = gap(read(tmp_path / name, rows))
+        assert answer_of(table).to_json()["weights"] == "traffic"
+        assert "weighted as in your traffic" in answer_text(table).models
+
+
+def test_python_counts_what_the_command_line_counts(tmp_path: Path) -> None:
+    """The traffic by default, the file when it is told so: 50 of 100 and 10 of 100 points of gap."""
+    results = gapbench.read(write_run(tmp_path / "run", traffic_rows(), closed_a=PRICE, open_b=PRICE))
+
+    by_file = results.with_weights("equal")
+
+    assert overall(results.gap().frame, "accuracy")["gap_points"] == pytest.approx(10.0)
+    assert overall(by_file.gap().frame, "accuracy")["gap_points"] == pytest.approx(50.0)
+    assert by_file.with_prices({}).cost().weights.name == "equal"

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from gapbench.analysis.frames import Folders, Runs, as_floats, load_runs
+from gapbench.analysis.sample_design import design_of
+from gapbench.stats import weighted_quantile
 
 SHARES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
@@ -18,7 +20,8 @@ def latency_quantiles(runs: Runs | Folders, shares: Sequence[float] = SHARES) ->
 
     Columns: ``model_id``, ``weights``, ``metric`` (``ttft_s``: first text of any channel; ``response_s``: what a user
     waits), ``share`` (0 to 1), ``value_s``, ``n`` (number of requests). A model without a timed request has no row. Of an
-    episode each reply has a first text, and the response is the whole.
+    episode each reply has a first text, and the response is the whole. Where the items' weights are used, they are those of
+    the traffic, as in the summary.
 
     Args:
         runs: Run folders, or runs already loaded.
@@ -31,15 +34,19 @@ def latency_quantiles(runs: Runs | Folders, shares: Sequence[float] = SHARES) ->
     rows: list[dict[str, Any]] = []
     for model_id in read_runs.models:
         frame = read_runs.model_frame(model_id)
-        answered = frame["outcome"] != "infra"
         if read_runs.has_probes_beside_others:
-            answered &= frame["load_kind"] != "search"
+            frame = frame[frame["load_kind"] != "search"]
         finals = frame["final"] & (frame["phase"] == "measure")
         for metric, measured in (("ttft_s", frame["timed"]), ("response_s", finals)):
-            values = as_floats(frame.loc[answered & measured, metric])
-            values = values[~np.isnan(values)]
+            part = frame[measured]
+            values = as_floats(part[metric])
+            is_known = ~np.isnan(values) & (part["outcome"] != "infra").to_numpy()
+            design = design_of(part)
+            design = None if design is None else design.take(is_known)
+            values = values[is_known]
             if not len(values):
                 continue
+            found = [weighted_quantile(values, share, design) for share in shares]
             rows += [
                 {
                     "model_id": model_id,
@@ -49,7 +56,7 @@ def latency_quantiles(runs: Runs | Folders, shares: Sequence[float] = SHARES) ->
                     "value_s": value,
                     "n": len(values),
                 }
-                for share, value in zip(shares, np.quantile(values, shares).tolist(), strict=True)
+                for share, value in zip(shares, found, strict=True)
             ]
     return pd.DataFrame(rows, columns=["model_id", "weights", "metric", "share", "value_s", "n"])
 

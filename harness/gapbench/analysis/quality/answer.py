@@ -289,7 +289,14 @@ def _answer_of_one_side(table: GapTable) -> Answer:
         for name in ("accuracy", "response_p50_s", "response_p95_s", "usd_per_task", "usd_per_correct")
     }
     models: dict[str, Any] = {f"{lone.weights}_model": lone.model}
-    return Answer(**models, **figures, simulated=table.simulated, caveats=table.caveats, missing=missing)
+    return Answer(
+        **models,
+        **figures,
+        weights=table.weights.name,
+        simulated=table.simulated,
+        caveats=table.caveats,
+        missing=missing,
+    )
 
 
 def _sides(row: Mapping[str, Any]) -> TwoSides:
