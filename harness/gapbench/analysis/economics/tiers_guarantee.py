@@ -103,8 +103,11 @@ class TiersGuarantee:
             count_of(self.found.n, "task") if self.found.n < 1_000 else f"{format_count(self.found.n)} tasks"
         )
         if chosen is None:
+            none = (
+                "none that saves anything" if any(one.is_guaranteed for one in self.found.tested) else "none"
+            )
             return (
-                f"Nothing can be guaranteed: of {count_of(len(self.found.tested), 'rule')} that were tested, none is shown to lose "
+                f"Nothing can be guaranteed: of {count_of(len(self.found.tested), 'rule')} that were tested, {none} is shown to lose "
                 f"at most {self.promise} (n={tasks}). Keep {self.closed_model} for everything."
             )
         return (
@@ -138,7 +141,9 @@ class TiersGuarantee:
         if wanted is None or wanted.tasks_needed is None:
             if chosen is not None:
                 return ""
-            if not self.found.tested:
+            if not self.found.clusters_tested:
+                return "All tasks are of one cluster, so none is left to test a rule; give a separate cluster id to each independent task."
+            if not any(one.worth > 0 for one in self.found.tested):
                 return (
                     f"No rule saves anything: {self.open_model} costs as much as {self.closed_model} or more."
                 )

@@ -251,6 +251,18 @@ def test_what_cannot_be_planned_is_left_out_and_counted() -> None:
     assert 4 == sum("left out" in note for note in found.notes)
 
 
+def test_the_requests_of_the_answer_are_those_of_its_dollars() -> None:
+    """Of ten days eight are no weekend, and the first three hours failed: the audit's month is the sum of the plan's flows."""
+    frame = hourly_frame(10)
+    frame = frame[(frame["time"].dt.day_of_week < 5) | (frame["time"].dt.hour % 12 == 0)].reset_index(
+        drop=True
+    )
+    frame.loc[[0, 1, 2], "is_error"] = True
+    plan = plan_of(select_requests(frame))
+
+    assert plan.flows.total == pytest.approx(plan.requests_a_month.value)
+
+
 def test_unknown_tokens_have_the_mean_of_the_others() -> None:
     """One of 336 without counts; the note says so. None known at all is refused."""
     frame = hourly_frame(14)
