@@ -316,6 +316,19 @@ def test_without_a_named_api_the_logs_own_models_are_priced() -> None:
     assert "gpt-5.2, as in the log" == found.label
 
 
+def test_a_named_api_has_the_batch_price_of_each_token_class() -> None:
+    """Half of Gemini's price in a batch, but for tokens from the cache: the same dollars as the log's own models have."""
+    frame = hourly_frame(14).assign(cached_input_tokens=pd.array([800] * 336, dtype="Int64"))
+    block = TcoDocument(closed=LegDocument(provider="google", model="gemini-2.5-pro"))
+    found = leg_prices("closed", frame, build_scenario(block, at=date(2026, 11, 1)), block, None, [])
+    batch = find_price("google", "gemini-2.5-pro", date(2026, 11, 1), "batch")
+
+    assert found is not None
+    assert isinstance(batch, UnitPrices)
+    expected = batch.usd(input_tokens=900, output_tokens=100, cached_input_tokens=800)
+    assert float(expected) == pytest.approx(found.wait_usd[0])
+
+
 def test_a_model_without_a_price_is_refused_unless_it_is_rare() -> None:
     """1 of 336 costs what the others do for a token; a third of them is refused with the reason."""
     frame = hourly_frame(14)
