@@ -272,6 +272,7 @@ def guarantee_tiers(
     )
     names = (routed.open_model, routed.closed_model)
     warnings = [line for line in account.warnings if line.startswith(tuple(f"{name}:" for name in names))]
+    warnings += _unscored(read_runs, names)
     if routed.left_out:
         warnings.append(routed.left_out)
     if read_runs.applied_weights.note:
@@ -293,6 +294,21 @@ def guarantee_tiers(
         any(bool(read_runs.model(name).simulated) for name in names),
         warnings,
     )
+
+
+def _unscored(runs: Runs, names: Sequence[str]) -> list[str]:
+    """Return a sentence for each model with requests that have no score: the guarantee is silent about them."""
+    requests = runs.measured_attempts
+    found = []
+    for name in names:
+        scored = requests.loc[requests["model_id"] == name, "scored"].to_numpy(dtype=bool)
+        lost = int((~scored).sum())
+        if lost:
+            found.append(
+                f"{name}: {lost:,} of {len(scored):,} requests failed or could not be scored; they count as no loss, and the "
+                "guarantee does not speak of them"
+            )
+    return found
 
 
 def _refuse_stopping_rule(runs: Runs) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -125,6 +126,16 @@ def test_the_table_of_tiers_says_that_it_counts_no_weights(make_run: Make, answe
     folder = make_run(rows, **COSTS)
 
     assert any("counts each task once" in line for line in evaluate_tiers([folder], draws=100).warnings)
+
+
+def test_requests_without_a_score_are_counted(make_run: Make, answers: Answers) -> None:
+    """The open model fails on 1 of 60, of which the guarantee knows nothing."""
+    rows = [*answers("open-a", 60, 60), *answers("closed-a", 60, 60)]
+    rows[0] = dataclasses.replace(rows[0], outcome="infra", score=None)
+    found = guarantee_tiers([make_run(rows, **COSTS)], POINT)
+
+    assert 59 == found.found.n
+    assert any(line.startswith("open-a: 1 of 60 requests failed") for line in found.warnings)
 
 
 def test_a_cluster_that_dominates_is_named(make_run: Make, answers: Answers) -> None:
