@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from gapbench.suite.tco_fields import TcoDocument
 
 _CAPACITY = "replica_requests_per_s"
+_OF_TABLES = frozenset({
+    "cached_share", "closed_cached_share", "hosted_cached_share", "batch_share", "attempts", "closed_billed_factor",
+    "hosted_billed_factor", "peak_over_average",
+})  # fmt: skip
+"""Inputs of ``bench tco`` that the requests of the tables replace."""
 
 
 @click.command(
@@ -112,6 +117,16 @@ def fleet_command(
 
     if wait_share is not None and waiting_routes:
         raise InputError("--may-wait and --wait-route are both given; give one of them")
+    of_run = {
+        "--ttft": ttft_s,
+        "--inter-chunk": inter_chunk_s,
+        "--response": response_s,
+        "--model": model_id,
+        "--task": task,
+    }
+    for name, value in of_run.items():
+        if value is not None and not runs:
+            raise InputError(f"{name} is about a run, and none is named; name a sweep of rates with --run")
     slo = None
     if (ttft_s, inter_chunk_s, response_s) != (None, None, None):
         slo = Slo(ttft_s=ttft_s, inter_chunk_s=inter_chunk_s, response_s=response_s, attainment=attainment)
@@ -124,6 +139,9 @@ def fleet_command(
     _require_capacity(block, legs, settings)
     scenario = scenario_from_options(document, run=legs, settings=settings)
     notes: list[str] = []
+    unused = sorted(_OF_TABLES & {setting.partition("=")[0].strip() for setting in settings})
+    if unused:
+        notes.append(f"--set {', '.join(unused)} changes nothing: the tables have it for each request")
     known = {
         "closed": closed_prices(requests.frame, scenario, block, legs, notes),
         "hosted": leg_prices("hosted", requests.frame, scenario, block, legs, notes),

@@ -252,6 +252,16 @@ def test_quiet_sundays_are_no_uncertainty() -> None:
     assert (month, month, month) == pytest.approx((found.value, found.low, found.high))
 
 
+def test_two_weekends_in_nine_days_do_not_make_the_month_quiet() -> None:
+    """Saturday to the Sunday after next: 5 days of 60 and 4 of 5 are 5 x 60 + 2 x 5 = 310 a week, not 320 / 9 x 7."""
+    frame = days_frame([5, 5, 60, 60, 60, 60, 60, 5, 5])
+    frame["time"] += pd.Timedelta(days=5)
+    found = figures.monthly_volume(frame, ones(frame))
+
+    assert found is not None
+    assert 310 / 7 * 365.25 / 12 == pytest.approx(found.value)
+
+
 def test_days_that_a_log_covers_in_part_do_not_count() -> None:
     """From 10:00 on the first day to 12:00 on the last: only the day between is whole."""
     times = [MONDAY + pd.Timedelta(hours=hour) for hour in (10, 25, 30, 60)]

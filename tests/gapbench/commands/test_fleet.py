@@ -122,6 +122,16 @@ def test_capacity_and_prices_of_a_run_are_those_of_tco(
     assert served == pytest.approx(plan["capacity_per_replica_hour"])
 
 
+def test_a_setting_that_the_tables_replace_is_named(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whether a request is cached or waits is known of each."""
+    plan = read_plan(capsys, str(table), *GIVEN, "--set", "batch_share=0.5", "--set", "cached_share=0.5")
+
+    assert (
+        "--set batch_share, cached_share changes nothing: the tables have it for each request"
+        in plan["notes"]
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -131,6 +141,7 @@ def test_capacity_and_prices_of_a_run_are_those_of_tco(
         ((*GIVEN, "--closed", "gpt-5.2"), "--closed 'gpt-5.2'; write PROVIDER/MODEL"),
         ((*GIVEN, "--hosted", "nobody/m"), "provider 'nobody'"),
         ((*GIVEN, "--set", "nothing=1"), "there is no input 'nothing'"),
+        ((*GIVEN, "--ttft", "1"), "--ttft is about a run, and none is named"),
     ],
 )
 def test_wrong_input_is_one_line(

@@ -103,8 +103,8 @@ class RoutingGuarantee:
 
     @property
     def chosen(self) -> RuleOutcome | None:
-        """The rule that saves most among those that are guaranteed. None: there is none."""
-        passed = [one for one in self.tested if one.is_guaranteed]
+        """The rule that saves most among those that are guaranteed. None: there is none that saves anything."""
+        passed = [one for one in self.tested if one.is_guaranteed and one.worth > 0]
         return max(passed, key=lambda one: one.worth, default=None)
 
     @property
@@ -169,7 +169,9 @@ def guarantee_routing(
     rules = _rules(items, weights, groupings, scores, bad_form, learn)
     known = bool(np.isfinite(np.concatenate([items.open_usd, items.closed_usd])).all())
     sums = _ClusterSums(place[cluster], weights, count, margin)
-    outcomes = [losses_and_savings(items, rule.closed, rule.kind, verifier_usd) for rule in rules]
+    outcomes = [
+        losses_and_savings(items, rule.closed, rule.kind, verifier_usd, rule.direct) for rule in rules
+    ]
     worth = [
         saved if known else (~rule.closed).astype(np.float64)
         for rule, (_, saved) in zip(rules, outcomes, strict=True)
@@ -179,9 +181,8 @@ def guarantee_routing(
         for rule, (loss, _) in zip(rules, outcomes, strict=True)
     ]
     expected = [_mean(value[learn], weights[learn]) for value in worth]
+    # Only the learning part decides what is tested, so a rule that turns out to save nothing keeps its place.
     order = order_of_tests(np.array(chance), np.array(expected), limit=MAX_TESTED)
-    # A prediction that saves something there may cost something on all tasks.
-    order = [at for at in order if _mean(worth[at], weights) > 0]
     evidence = np.ones(0)
     if order and learning < count:
         losses = np.stack([sums.of(outcomes[at][0]) for at in order], axis=1)
@@ -190,7 +191,7 @@ def guarantee_routing(
             losses[learning:], sums.weight[learning:], margin,
             heaviest=float(sums.weight.max()) if heaviest is None else heaviest,
             variance=np.mean(gains[:learning] ** 2, axis=0), variance_clusters=learning,
-            least_variance=sums.least_variance, level=1 - confidence,
+            least_variance=sums.least_variance(slice(None, learning)), level=1 - confidence,
         )  # fmt: skip
     tested: list[RuleOutcome] = []
     passing = True
@@ -239,7 +240,7 @@ def _rules(
     found: list[RoutingRule] = []
     for grouping in groupings:
         found += group_rules(items, weights, grouping, learn)
-        if bad_form is not None and bad_form.any():
+        if bad_form is not None and bad_form[learn].any():
             found += group_rules(items, weights, grouping, learn, bad_form)
     for score in scores:
         found += score_rules(score, learn)
@@ -273,9 +274,15 @@ class _ClusterSums:
         self._place, self._weights, self._count, self._margin = place, weights, count, margin
         self.weight: Floats = np.bincount(place, weights, minlength=count).astype(np.float64)
         self._heaviest_to_mean = float(self.weight.max() / self.weight.mean()) if count else 1.0
-        # Losses of 0 and 1 with a mean at the margin have at least this mean square, however the tasks of a cluster agree.
-        squares = np.bincount(place, weights**2, minlength=count)
-        self.least_variance = margin * (1 - margin) * float(squares.mean()) if count else 0.0
+        self._squares: Floats = np.bincount(place, weights**2, minlength=count).astype(np.float64)
+
+    def least_variance(self, part: slice) -> float:
+        """Return the least mean square over some clusters of losses of 0 and 1 with a mean at the margin.
+
+        That is however the tasks of a cluster agree.
+        """
+        squares = self._squares[part]
+        return self._margin * (1 - self._margin) * float(squares.mean()) if len(squares) else 0.0
 
     def of(self, loss: Floats) -> Floats:
         """Return the weighted sum of each cluster."""
@@ -290,7 +297,9 @@ class _ClusterSums:
         square = float(np.mean((sums - mean * weight) ** 2))
         scale = float(weight.mean())
         return _Estimate(
-            mean, math.sqrt(square / len(weight)) / scale, math.sqrt(max(square, self.least_variance)) / scale
+            mean,
+            math.sqrt(square / len(weight)) / scale,
+            math.sqrt(max(square, self.least_variance(part))) / scale,
         )
 
     def chance(self, loss: Floats, part: slice, tested: int, confidence: float, parts: int) -> float:
@@ -300,8 +309,9 @@ class _ClusterSums:
         differ from what was seen by its standard error.
         """
         found = self.estimate(loss, part)
-        seen, scale = len(self.weight[part]), float(self.weight.mean())
-        more = parts / 2 * float(np.mean(self.weight**2)) / scale**2 / seen
+        weight = self.weight[part]
+        seen = len(weight)
+        more = parts / 2 * float(np.mean(weight**2)) / float(weight.mean()) ** 2 / seen
         spread = math.sqrt((found.error**2 * seen + more) * (1 + tested / seen))
         needed = float(special.ndtri(confidence)) * found.spread
         distance = (self._margin - found.mean - parts / 2 / seen) * math.sqrt(max(tested, 1))

@@ -17,6 +17,7 @@ THRESHOLDS = 20
 """Thresholds of a score that are tried."""
 MAX_GROUPS = 60
 """Groups of a grouping that are tried; those with the fewest dollars to save stay with the closed model."""
+_LEAST_CHANCE = 1e-12
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class RoutingRule:
         condition: What decides within these tasks, in words. None: nothing.
         threshold: Largest, or smallest, score with which the open model's answer is used. None: there is no score.
         closed: Whether the closed model answers, for each task.
+        direct: Whether a cascade asks the closed model at once, without the open one, for each task. None: for no task.
     """
 
     policy: str
@@ -76,6 +78,7 @@ class RoutingRule:
     condition: str | None
     threshold: float | None
     closed: Bools
+    direct: Bools | None = None
 
 
 def group_rules(
@@ -99,15 +102,15 @@ def group_rules(
     found: list[RoutingRule] = []
     for last in range(1, len(order) + 1):
         taken = order[:last]
-        closed = ~np.isin(grouping.code, taken)
-        if bad_form is not None:
-            closed = closed | bad_form
+        direct = ~np.isin(grouping.code, taken)
+        closed = direct if bad_form is None else direct | bad_form
         whole = last == len(grouping.names)
         rest = tuple(name for code, name in enumerate(grouping.names) if code not in taken)
         found.append(RoutingRule(
             ("all open" if whole else f"by {grouping.name}") + ("" if bad_form is None else ", bad form to closed"),
             kind, grouping.name, tuple(grouping.names[code] for code in sorted(taken)), rest,
             None if bad_form is None else "answers that are not unreadable, cut or refused", None, closed,
+            None if bad_form is None else direct,
         ))  # fmt: skip
     return found
 
@@ -132,14 +135,18 @@ def score_rules(score: Score, learn: Bools) -> list[RoutingRule]:
 
 
 def losses_and_savings(
-    items: RoutedTasks, closed: Bools, kind: Kind, verifier_usd: float = 0.0
+    items: RoutedTasks, closed: Bools, kind: Kind, verifier_usd: float = 0.0, direct: Bools | None = None
 ) -> tuple[Floats, Floats]:
     """Return the loss (closed minus policy, -1 to 1) and the dollars saved against the closed model alone, of each task.
 
-    Dollars are NaN where a price is unknown.
+    Dollars are NaN where a price is unknown. A task that goes to the closed model at once (``direct``) saves nothing, and
+    costs no open call.
     """
     outcome = routing_outcome(items, closed[:, np.newaxis], kind, verifier_usd)
-    return items.closed_quality - outcome.quality[:, 0], items.closed_usd - outcome.usd[:, 0]
+    saved = items.closed_usd - outcome.usd[:, 0]
+    if direct is not None:
+        saved = np.where(direct & np.isfinite(saved), 0.0, saved)
+    return items.closed_quality - outcome.quality[:, 0], saved
 
 
 def _order_of_groups(
@@ -192,7 +199,8 @@ def order_of_tests(chance: Floats, saved: Floats, *, limit: int) -> list[int]:
     """
     order = [int(at) for at in np.argsort(saved, kind="stable") if saved[at] > 0]
     values, following = np.zeros(len(order) + 1), np.full(len(order) + 1, -1)
-    savings, chances = np.append(saved[order], 0.0), chance[order]
+    # A chance of 0 would leave a rule untested, and its loss unsaid.
+    savings, chances = np.append(saved[order], 0.0), np.maximum(chance[order], _LEAST_CHANCE)
     # The last entry is the start, where nothing is saved yet.
     for place in [*range(len(order) - 1, -1, -1), len(order)]:
         later = np.arange(0 if place == len(order) else place + 1, len(order))

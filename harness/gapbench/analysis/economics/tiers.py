@@ -249,6 +249,11 @@ def evaluate_tiers(
         warnings.append(routed.left_out)
     if gap.high < 0:
         warnings.append(f"{left} scores higher: there is no gap to recover")
+    if read_runs.applied_weights.is_traffic:
+        warnings.append(
+            "the tasks have weights, and this table counts each task once; `bench tiers --guarantee` and `bench cost` count "
+            "your traffic"
+        )
     warnings += _below_both(rows)
     if not known:
         warnings.append("a price is unknown; tiers are compared in calls only")

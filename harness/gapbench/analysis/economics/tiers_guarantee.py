@@ -103,8 +103,11 @@ class TiersGuarantee:
             count_of(self.found.n, "task") if self.found.n < 1_000 else f"{format_count(self.found.n)} tasks"
         )
         if chosen is None:
+            none = (
+                "none that saves anything" if any(one.is_guaranteed for one in self.found.tested) else "none"
+            )
             return (
-                f"Nothing can be guaranteed: of {count_of(len(self.found.tested), 'rule')} that were tested, none is shown to lose "
+                f"Nothing can be guaranteed: of {count_of(len(self.found.tested), 'rule')} that were tested, {none} is shown to lose "
                 f"at most {self.promise} (n={tasks}). Keep {self.closed_model} for everything."
             )
         return (
@@ -138,7 +141,9 @@ class TiersGuarantee:
         if wanted is None or wanted.tasks_needed is None:
             if chosen is not None:
                 return ""
-            if not self.found.tested:
+            if not self.found.clusters_tested:
+                return "All tasks are of one cluster, so none is left to test a rule; give a separate cluster id to each independent task."
+            if not any(one.worth > 0 for one in self.found.tested):
                 return (
                     f"No rule saves anything: {self.open_model} costs as much as {self.closed_model} or more."
                 )
@@ -267,6 +272,7 @@ def guarantee_tiers(
     )
     names = (routed.open_model, routed.closed_model)
     warnings = [line for line in account.warnings if line.startswith(tuple(f"{name}:" for name in names))]
+    warnings += _unscored(read_runs, names)
     if routed.left_out:
         warnings.append(routed.left_out)
     if read_runs.applied_weights.note:
@@ -288,6 +294,21 @@ def guarantee_tiers(
         any(bool(read_runs.model(name).simulated) for name in names),
         warnings,
     )
+
+
+def _unscored(runs: Runs, names: Sequence[str]) -> list[str]:
+    """Return a sentence for each model with requests that have no score: the guarantee is silent about them."""
+    requests = runs.measured_attempts
+    found = []
+    for name in names:
+        scored = requests.loc[requests["model_id"] == name, "scored"].to_numpy(dtype=bool)
+        lost = int((~scored).sum())
+        if lost:
+            found.append(
+                f"{name}: {lost:,} of {len(scored):,} requests failed or could not be scored; they count as no loss, and the "
+                "guarantee does not speak of them"
+            )
+    return found
 
 
 def _refuse_stopping_rule(runs: Runs) -> None:

@@ -6,6 +6,7 @@ A figure over nothing is None. A share has the requests of which it is known as 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -157,7 +158,7 @@ class MonthlyVolume:
 
     Attributes:
         value: The estimate.
-        low: Lower end of its 95 % interval. None: there are fewer than three whole days, or one of a weekday only.
+        low: Lower end of its 95 % interval. None: there are fewer than three whole days.
         high: Upper end.
     """
 
@@ -182,18 +183,33 @@ def whole_days(frame: pd.DataFrame) -> list[pd.Timestamp]:
     return list(pd.date_range(start, end, freq="D"))
 
 
-def monthly_volume(frame: pd.DataFrame, amounts: pd.Series[Any]) -> MonthlyVolume | None:
+def weekday_groups(days: Sequence[pd.Timestamp]) -> list[int]:
+    """Return the group of each weekday from Monday, whose days share a mean.
+
+    With two weeks or more each weekday is one. With a week or more Monday to Friday and the weekend are, so that a log of
+    ten days, with two weekends, does not count four of them as weekend. With fewer days all are.
+    """
+    seen = np.bincount([day.weekday() for day in days], minlength=7)
+    if seen.min() >= 2:
+        return list(range(7))
+    return [0, 0, 0, 0, 0, 1, 1] if seen.min() >= 1 else [0] * 7
+
+
+def monthly_volume(
+    frame: pd.DataFrame, amounts: pd.Series[Any], days: list[pd.Timestamp] | None = None
+) -> MonthlyVolume | None:
     """Return an amount a month, from whole days; None without one.
 
-    With two weeks or more each weekday has its own mean, and the interval (Welch's, by Satterthwaite's degrees of freedom)
-    has only the variation within weekdays: that Sundays are quiet is no uncertainty. With three days or more the interval
-    is Student's over days. It takes days as independent.
+    Each group of weekdays has its own mean, see :func:`weekday_groups`, and the interval (Welch's, by Satterthwaite's degrees
+    of freedom) has only the variation within them: that Sundays are quiet is no uncertainty. With less than a week and three
+    days or more the interval is Student's over days. It takes days as independent.
 
     Args:
         frame: Requests.
         amounts: The amount of each, such as 1, its tokens or its dollars; unknown counts as nothing.
+        days: The whole days of the log that the requests are of. None: those of these requests.
     """
-    days = whole_days(frame)
+    days = whole_days(frame) if days is None else days
     if not days:
         return None
     by_day = (
@@ -203,15 +219,17 @@ def monthly_volume(frame: pd.DataFrame, amounts: pd.Series[Any]) -> MonthlyVolum
         .sum()
         .reindex(days, fill_value=0.0)
     )
-    weekdays = np.array([day.weekday() for day in days])
-    groups = [by_day.to_numpy()[weekdays == day] for day in range(7)]
-    if min(map(len, groups)) < 2:
-        groups = [by_day.to_numpy()]
-    weight = DAYS_A_MONTH / len(groups)
-    value = weight * sum(float(group.mean()) for group in groups)
+    group_of = np.array(weekday_groups(days))
+    group = group_of[[day.weekday() for day in days]]
+    groups = [by_day.to_numpy()[group == one] for one in range(int(group_of.max()) + 1)]
+    weights = [DAYS_A_MONTH / 7 * int((group_of == one).sum()) for one in range(len(groups))]
+    value = sum(weight * float(part.mean()) for weight, part in zip(weights, groups, strict=True))
     if len(groups) == 1 and len(groups[0]) < 3:
         return MonthlyVolume(value, None, None)
-    parts = [(weight**2 * float(group.var(ddof=1)) / len(group), len(group) - 1) for group in groups]
+    parts = [
+        (weight**2 * float(part.var(ddof=1)) / len(part), len(part) - 1)
+        for weight, part in zip(weights, groups, strict=True)
+    ]
     variance = sum(part for part, _ in parts)
     if variance == 0:
         return MonthlyVolume(value, value, value)

@@ -251,6 +251,18 @@ def test_what_cannot_be_planned_is_left_out_and_counted() -> None:
     assert 4 == sum("left out" in note for note in found.notes)
 
 
+def test_the_requests_of_the_answer_are_those_of_its_dollars() -> None:
+    """Of ten days eight are no weekend, and the first three hours failed: the audit's month is the sum of the plan's flows."""
+    frame = hourly_frame(10)
+    frame = frame[(frame["time"].dt.day_of_week < 5) | (frame["time"].dt.hour % 12 == 0)].reset_index(
+        drop=True
+    )
+    frame.loc[[0, 1, 2], "is_error"] = True
+    plan = plan_of(select_requests(frame))
+
+    assert plan.flows.total == pytest.approx(plan.requests_a_month.value)
+
+
 def test_unknown_tokens_have_the_mean_of_the_others() -> None:
     """One of 336 without counts; the note says so. None known at all is refused."""
     frame = hourly_frame(14)
@@ -302,6 +314,19 @@ def test_without_a_named_api_the_logs_own_models_are_priced() -> None:
     assert float(live.usd(input_tokens=900, output_tokens=100)) == pytest.approx(found.live_usd[0])
     assert float(batch.usd(input_tokens=900, output_tokens=100)) == pytest.approx(found.wait_usd[0])
     assert "gpt-5.2, as in the log" == found.label
+
+
+def test_a_named_api_has_the_batch_price_of_each_token_class() -> None:
+    """Half of Gemini's price in a batch, but for tokens from the cache: the same dollars as the log's own models have."""
+    frame = hourly_frame(14).assign(cached_input_tokens=pd.array([800] * 336, dtype="Int64"))
+    block = TcoDocument(closed=LegDocument(provider="google", model="gemini-2.5-pro"))
+    found = leg_prices("closed", frame, build_scenario(block, at=date(2026, 11, 1)), block, None, [])
+    batch = find_price("google", "gemini-2.5-pro", date(2026, 11, 1), "batch")
+
+    assert found is not None
+    assert isinstance(batch, UnitPrices)
+    expected = batch.usd(input_tokens=900, output_tokens=100, cached_input_tokens=800)
+    assert float(expected) == pytest.approx(found.wait_usd[0])
 
 
 def test_a_model_without_a_price_is_refused_unless_it_is_rare() -> None:

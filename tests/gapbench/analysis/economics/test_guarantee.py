@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from gapbench.analysis.economics.guarantee import RoutingGuarantee, guarantee_routing
+from gapbench.analysis.economics.guarantee import RoutingGuarantee, _ClusterSums, guarantee_routing
 from gapbench.analysis.economics.routing import RoutedTasks
 from gapbench.analysis.economics.routing_rules import (
     Grouping,
@@ -16,7 +16,7 @@ from gapbench.analysis.economics.routing_rules import (
     order_of_tests,
     score_rules,
 )
-from gapbench.stats import Floats
+from gapbench.stats import SEED, Floats
 
 NAMES = ("easy", "hard")
 
@@ -128,6 +128,47 @@ def test_a_weight_that_is_none_is_refused(weight: float) -> None:
     """A weight is a number of requests."""
     with pytest.raises(ValueError, match="positive"):
         find(tasks(100), weight=np.full(100, weight))
+
+
+def test_a_cascade_pays_no_open_call_for_what_goes_to_the_closed_model_at_once() -> None:
+    """The hard half goes there directly. Of the easy half every tenth answer is bad: it costs 0.001 more, the others save 0.009."""
+    items = tasks(4_000, lost=0.5)
+    bad = (items.category == 0) & (np.arange(4_000) % 20 == 0)
+    items = dataclasses.replace(items, open_quality=np.where(bad, 0.0, items.open_quality))
+    found = guarantee_routing(
+        items, margin=0.01, confidence=0.95, groupings=[Grouping("category", items.category, NAMES)], bad_form=bad
+    )  # fmt: skip
+    chosen = found.chosen
+
+    assert chosen is not None
+    assert ("cascade", ("hard",)) == (chosen.rule.kind, chosen.rule.rest)
+    assert 0.5 * (0.9 * 0.009 - 0.1 * 0.001) == pytest.approx(chosen.saved_usd)
+
+
+def test_the_tested_part_does_not_decide_what_is_tested() -> None:
+    """The open model becomes dear in the tasks that test: the rule keeps its place, passes, and is not chosen."""
+    items = dataclasses.replace(tasks(2_000), open_quality=np.ones(2_000))
+    before = find(items)
+    place = np.empty(2_000, dtype=np.int64)
+    place[np.random.default_rng(SEED).permutation(2_000)] = np.arange(2_000)
+    dear = dataclasses.replace(items, open_usd=np.where(place < 500, items.open_usd, 1.0))
+    after = find(dear)
+
+    assert [one.rule.groups for one in before.tested] == [one.rule.groups for one in after.tested]
+    assert all(one.is_guaranteed for one in after.tested)
+    assert after.chosen is None
+
+
+def test_the_bets_and_the_order_know_no_weight_of_the_tested_part() -> None:
+    """The least variance of the bets is that of the part that learns, whatever the others weigh."""
+    sums = _ClusterSums(np.arange(4), np.array([1.0, 1.0, 9.0, 9.0]), 4, 0.1)
+
+    assert 0.1 * 0.9 == pytest.approx(sums.least_variance(slice(None, 2)))
+
+
+def test_a_rule_that_cannot_pass_is_tested_all_the_same() -> None:
+    """A chance too small for a float is none: else nothing would say that the open model loses too much."""
+    assert [0] == order_of_tests(np.array([0.0]), np.array([1.0]), limit=10)
 
 
 def test_a_path_adds_groups_by_dollars_for_each_point_lost() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from gapbench.analysis.economics.tiers import evaluate_tiers
 from gapbench.analysis.economics.tiers_guarantee import Promise, guarantee_tiers
 from gapbench.errors import InputError, ResultsError
 from gapbench.values import Attempt
@@ -65,8 +67,6 @@ def test_the_rule_in_words_and_dollars(make_run: Make, answers: Answers) -> None
 
 def test_the_same_dollars_as_the_table_of_tiers(make_run: Make, answers: Answers) -> None:
     """All closed costs the same in both."""
-    from gapbench.analysis.economics.tiers import evaluate_tiers
-
     run = two_categories(make_run, answers, count=100)
     tiers = evaluate_tiers([run], draws=100).frame.set_index("policy")
 
@@ -118,6 +118,24 @@ def test_the_weight_of_a_row_counts(make_run: Make, answers: Answers) -> None:
     assert chosen is not None
     assert 0.9 * (0.011 - 0.0011) == pytest.approx(chosen.saved_usd)
     assert any("drawn by strata" in line for line in found.warnings)
+
+
+def test_the_table_of_tiers_says_that_it_counts_no_weights(make_run: Make, answers: Answers) -> None:
+    """Its savings differ from those of the guarantee, which counts the traffic."""
+    rows = [*answers("open-a", 60, 60, weight=9.0), *answers("closed-a", 60, 60, weight=9.0)]
+    folder = make_run(rows, **COSTS)
+
+    assert any("counts each task once" in line for line in evaluate_tiers([folder], draws=100).warnings)
+
+
+def test_requests_without_a_score_are_counted(make_run: Make, answers: Answers) -> None:
+    """The open model fails on 1 of 60, of which the guarantee knows nothing."""
+    rows = [*answers("open-a", 60, 60), *answers("closed-a", 60, 60)]
+    rows[0] = dataclasses.replace(rows[0], outcome="infra", score=None)
+    found = guarantee_tiers([make_run(rows, **COSTS)], POINT)
+
+    assert 59 == found.found.n
+    assert any(line.startswith("open-a: 1 of 60 requests failed") for line in found.warnings)
 
 
 def test_a_cluster_that_dominates_is_named(make_run: Make, answers: Answers) -> None:

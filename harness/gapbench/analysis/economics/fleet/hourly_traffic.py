@@ -13,6 +13,7 @@ import numpy as np
 
 from gapbench.analysis.economics.fleet.request_prices import Api, ApiPrices
 from gapbench.analysis.economics.fleet.requests_to_plan import RequestsToPlan
+from gapbench.analysis.traffic.figures import weekday_groups
 from gapbench.stats import Floats, Ints
 
 HOURS_A_WEEK = 168
@@ -113,8 +114,7 @@ def count_by_hour(requests: RequestsToPlan, prices: Mapping[Api, ApiPrices]) -> 
         for stream in STREAMS
     }
     weekdays = np.array([day.weekday() for day in requests.days])
-    is_known = np.bincount(weekdays, minlength=7).min() >= 2
-    groups = np.arange(7) if is_known else np.repeat([0, 1], [5, 2])
+    groups = np.array(weekday_groups(requests.days))
     return HourlyTraffic(
         groups,
         groups[weekdays],

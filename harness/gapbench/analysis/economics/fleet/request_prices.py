@@ -90,14 +90,19 @@ def leg_prices(
         point = scenario.point_values
         ratios = (point.get("open_input_ratio", 1.0), point.get("open_output_ratio", 1.0))
     live = quote_requests(frame, quote, *ratios)
-    factors = {
-        tier: factor for tier in ("batch", "flex") if (factor := _tier_factor(leg, tier, scenario, quote))
-    }
-    tier = min(factors, key=lambda name: factors[name], default=None)
-    if tier is None or factors[tier] >= 1:
+    waiting: dict[str, Floats] = {}
+    for name in ("batch", "flex"):
+        tier_quote = _tier_quote(leg, name, scenario, quote)
+        factor = _tier_factor(leg, name, scenario, quote)
+        if tier_quote is not None:
+            waiting[name] = quote_requests(frame, tier_quote, *ratios)
+        elif factor:
+            waiting[name] = live * factor
+    tier = min(waiting, key=lambda name: float(waiting[name].sum()), default=None)
+    if tier is None or waiting[tier].sum() >= live.sum():
         notes.append(f"{leg}: neither a batch nor a flex price is known, so waiting saves nothing there")
         return ApiPrices(scenario.describe_leg(leg), live, live, None)
-    return ApiPrices(scenario.describe_leg(leg), live, live * factors[tier], tier)
+    return ApiPrices(scenario.describe_leg(leg), live, waiting[tier], tier)
 
 
 def quote_requests(
@@ -157,6 +162,21 @@ def _with_settings(leg: Api, scenario: Scenario, quote: UnitPrices | None) -> Un
         return UnitPrices(TokenRates(**changed), (), "given", "given", None, leg) if known else None
     above = tuple((start, replace(step, **changed)) for start, step in quote.above)
     return replace(quote, rates=replace(quote.rates, **changed), above=above)
+
+
+def _tier_quote(leg: Api, tier: str, scenario: Scenario, quote: UnitPrices) -> UnitPrices | None:
+    """Return the listed price of a waiting tier, whose discount may differ by token class.
+
+    None: it has none, or the standard price is not the listed one, so that only a factor on it can be taken.
+    """
+    given = scenario.inputs.get(f"{leg}_batch_factor")
+    if quote.provider is None or (tier == "batch" and given is not None and given.kind != "published"):
+        return None
+    found, standard = (find_price(quote.provider, quote.model, _today(), name) for name in (tier, None))
+    if not isinstance(found, UnitPrices) or not isinstance(standard, UnitPrices) or found.note is not None:
+        return None
+    is_listed = (quote.rates, quote.above) == (standard.rates, standard.above)
+    return found if is_listed else None
 
 
 def _tier_factor(leg: Api, tier: str, scenario: Scenario, quote: UnitPrices) -> float | None:

@@ -78,7 +78,7 @@ def select_requests(
     used = _without(used, used["endpoint"].eq("embeddings"), "for embeddings", notes)
     used = _fill_tokens(used, notes)
     shares, words = _wait_shares(used, wait_share, waiting_routes)
-    volume = monthly_volume(used, pd.Series(1.0, used.index))
+    volume = monthly_volume(used, pd.Series(1.0, used.index), days)
     if volume is None:
         raise ResultsError(
             "no request is left on whole days; import a longer log with `bench traffic import`"
