@@ -394,3 +394,22 @@ def test_a_cached_content_of_google_is_no_session() -> None:
     request = {"contents": [{"parts": [{"text": "a"}]}], "cachedContent": "cachedContents/long-manual-1"}
 
     assert "session_hash" not in line_of(exchange(Protocol.GOOGLE, request, b""))
+
+
+def test_a_length_that_equals_the_id_of_a_user_stays() -> None:
+    """The role and two line ends before the text are 6 characters, which makes 100,000."""
+    request = {"model": "m", "messages": [{"role": "user", "content": "x" * 99_994}]}
+    line = line_of(exchange(Protocol.CHAT, request, b"", labels={"user": "100000"}), keep_texts=False)
+
+    assert 100_000 == line["text_shape"]["prompt_chars"]
+
+
+@pytest.mark.parametrize("piece_bytes", [0, 7])
+def test_all_members_of_a_packed_reply_are_read(piece_bytes: int) -> None:
+    """A gateway may pack each part of a stream by itself."""
+    parts = (events({"choices": [{"delta": {"content": text}}]}) for text in ("a", "b"))
+    packed = body(b"".join(map(gzip.compress, parts)), "gzip", piece_bytes=piece_bytes)
+    one = exchange(Protocol.CHAT, {"model": "m"}, b"")
+    one.reply = packed
+
+    assert "ab" == line_of(one)["reply"]

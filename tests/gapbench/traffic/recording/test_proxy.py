@@ -285,6 +285,8 @@ def test_a_killed_recorder_has_every_answer_that_was_received(tmp_path: Path) ->
         (["--listen", "8400"], "expected HOST:PORT"),
         (["--upstream", "ftp://x"], "is not an address"),
         (["--upstream", "https://user:pass@x"], "Keys stay in the clients"),
+        (["--upstream", "http://127.0.0.1:8400/v1"], "where the recorder itself listens"),
+        (["--upstream", "http://x?"], "a query or a fragment"),
         (["--hash-key-env", "NO_SUCH_VARIABLE"], "which is not set"),
     ],
 )
