@@ -37,7 +37,7 @@ class RecordingForm(Form):
         """Return the request of a line."""
         version = item[FORM_KEY]
         if not isinstance(version, int):
-            raise LineError(f"{FORM_KEY} is no number; this gapbench reads {FORM_VERSION}")
+            raise LineError(f"{FORM_KEY} is not a number; this gapbench reads {FORM_VERSION}")
         if version > FORM_VERSION:
             raise LineError(f"{FORM_KEY} is {version!r}; this gapbench reads {FORM_VERSION}. Update gapbench")
         draft: Draft = {name: item.get(name) for name in _COLUMNS}
