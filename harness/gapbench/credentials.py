@@ -67,9 +67,14 @@ def _read_key_file(variable: str) -> str | None:
     return value
 
 
+def is_placeholder_key(value: str) -> bool:
+    """Return whether a key is a word that servers without keys are given, and that answers may contain."""
+    return value.lower() in _PLACEHOLDERS
+
+
 def remember_key(value: str) -> None:
     """Remove a key from all output from now on; values shorter than :data:`MIN_KEY_CHARS` are ignored."""
-    if value not in _known_keys and len(value) >= MIN_KEY_CHARS and value.lower() not in _PLACEHOLDERS:
+    if value not in _known_keys and len(value) >= MIN_KEY_CHARS and not is_placeholder_key(value):
         _known_keys.add(value)
         _secret_forms.cache_clear()
 

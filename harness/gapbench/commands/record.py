@@ -84,7 +84,7 @@ def record_command(
     stay in the clients' requests and are never written. The header x-gapbench-route names the feature that a request is
     of; it is not passed on, nor are x-gapbench-user and x-gapbench-session, which are stored as hashes.
     """
-    from gapbench.errors import SetupError
+    from gapbench.errors import InputError, SetupError
     from gapbench.traffic.identities import IdentityHasher
     from gapbench.traffic.recording.line_builder import LineBuilder
     from gapbench.traffic.recording.protocols import parse_upstream
@@ -99,6 +99,10 @@ def record_command(
         ) from exc
     host, port = _parse_listen(listen, allow_remote=allow_remote)
     target = None if upstream is None else parse_upstream(upstream)
+    if target is not None and port == target.port and target.host in {host, "localhost", "127.0.0.1", "::1"}:
+        raise InputError(
+            f"--upstream {upstream} is where the recorder itself listens; give it the models' address"
+        )
     hasher = IdentityHasher(hash_key_env)
     max_bytes = None if max_gib is None else int(max_gib * 2**30)
     with RecordFile(file, max_bytes) as opened:

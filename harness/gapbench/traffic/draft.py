@@ -13,6 +13,7 @@ A draft is a dict with some of the columns of :class:`gapbench.traffic.record.Tr
 
 from __future__ import annotations
 
+import json
 from typing import Any, NamedTuple
 
 import orjson
@@ -61,6 +62,21 @@ def as_mapping(value: Any) -> dict[str, Any]:
             return {}
         return found if isinstance(found, dict) else {}
     return {}
+
+
+def parse_json(data: bytes) -> Any:
+    """Return the value of JSON, also with what other languages write and JSON lacks: NaN, and half of an emoji.
+
+    Raises:
+        orjson.JSONDecodeError: It is no JSON.
+    """
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as exc:
+        try:
+            return json.loads(data)
+        except (ValueError, RecursionError):
+            raise exc from None
 
 
 def as_list(value: Any) -> list[Any]:

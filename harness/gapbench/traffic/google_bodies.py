@@ -35,7 +35,6 @@ def read_google_request(body: dict[str, Any], model: str, draft: Draft) -> None:
         parameters["tool_choice"] = choice
     if parameters:
         draft["parameters"] = parameters
-    draft["session"] = first_of(body, "cachedContent", "cached_content")
 
 
 def _content(content: dict[str, Any]) -> Any:

@@ -118,7 +118,7 @@ class RowBuilder:
             file,
             line,
             get("simulated") is True,
-            self._json(get("text_shape")),
+            self._shape(get("text_shape")),
         )
 
     def _count(self, column: str, problem: str, place: tuple[str, int]) -> None:
@@ -242,6 +242,10 @@ class RowBuilder:
         except TypeError:  # a lone surrogate, or an integer over 64 bits
             text = json.dumps(value, ensure_ascii=False, default=str).encode("utf-8", "replace").decode()
         return hide_ids(self._without_secrets(text), self._ids, is_json=True)
+
+    def _shape(self, value: Any) -> str | None:
+        """Return lengths and hashes as JSON; a number among them is no id."""
+        return self._without_secrets(orjson.dumps(value).decode()) if value else None
 
     def _text(self, value: Any) -> str | None:
         """Return a text without secrets, ids and lone surrogates. None: it is unknown or empty."""

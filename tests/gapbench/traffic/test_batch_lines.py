@@ -153,3 +153,17 @@ def test_the_endpoint_of_a_batch_is_that_of_its_url(tmp_path: Path, url: str, en
 
     assert endpoint == row["endpoint"]
     assert (endpoint == "embeddings") == (row["messages"] is None)
+
+
+def test_a_custom_id_of_too_many_lines_joins_nothing_and_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking through all for each reply would take quadratic time; the three replies are kept."""
+    from gapbench.traffic.forms import batch_lines
+
+    monkeypatch.setattr(batch_lines, "MAX_SAME_ID", 2)
+    lines = [*(entry("x", str(number)) for number in range(3)), *(output("x", f"r-{n}") for n in range(3))]
+    rows, report = import_files(tmp_path, {"b.jsonl": lines})
+
+    assert {"r-0": None, "r-1": None, "r-2": None} == by_id(rows)
+    assert "replies of batches without their prompt: 3" in report.notes[0]

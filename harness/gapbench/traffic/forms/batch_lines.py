@@ -16,6 +16,8 @@ from gapbench.traffic.requests import read_request
 
 MAX_WAITING_BYTES = 512 * 2**20
 """Of input lines that wait for their output lines."""
+MAX_SAME_ID = 10_000
+"""Input lines with one ``custom_id`` that are looked through for a reply; beyond, its replies are not joined."""
 _ROLE = re.compile(
     r"(?:^|[-_. ]+)(?:batch(?:es)?|in|input|inputs|request|requests|out|output|outputs|response|responses"
     r"|result|results|error|errors)(?=[-_. ]|$)"
@@ -72,7 +74,7 @@ class BatchLines:
         if custom_ids is None:
             return
         found: set[str] | None = None
-        for custom_id in custom_ids:
+        for custom_id in dict.fromkeys(custom_ids):
             files = {one.file for one in self._waiting.get(custom_id, ())}
             if files:
                 found = files if found is None else found & files
@@ -108,7 +110,9 @@ class BatchLines:
                 draft[key] = value
 
     def _find(self, lines: list[_Line]) -> _Line | None:
-        """Return the input line of a reply of the current file. None: it is one of several that differ."""
+        """Return the input line of a reply of the current file. None: it is one of several that differ, or of too many."""
+        if len(lines) > MAX_SAME_ID:
+            return None
         inside = [one for one in lines if one.file == self.file]
         paired = [one for one in lines if self._paired is not None and one.file in self._paired]
         lines = inside or paired or lines

@@ -36,7 +36,9 @@ class RecordingForm(Form):
     def read(self, item: dict[str, Any]) -> Iterable[Draft]:
         """Return the request of a line."""
         version = item[FORM_KEY]
-        if not isinstance(version, int) or version > FORM_VERSION:
+        if not isinstance(version, int):
+            raise LineError(f"{FORM_KEY} is not a number; this gapbench reads {FORM_VERSION}")
+        if version > FORM_VERSION:
             raise LineError(f"{FORM_KEY} is {version!r}; this gapbench reads {FORM_VERSION}. Update gapbench")
         draft: Draft = {name: item.get(name) for name in _COLUMNS}
         draft["messages"] = as_messages(item.get("messages"))

@@ -53,7 +53,7 @@ class LineBuilder:
         """Return the line of an exchange, with its newline."""
         draft, problems = read_exchange(exchange)
         _hide_keys(draft, exchange)
-        if draft.get("request_id") is None:
+        if draft.get("request_id") in (None, ""):
             draft["request_id"] = f"record-{secrets.token_hex(8)}"
         is_cancelled = exchange.is_cancelled and draft.get("finish_reason") is None
         if not self._keep_texts:

@@ -12,6 +12,9 @@ from gapbench.traffic.draft import LineError
 from gapbench.traffic.recording.exchange import MAX_KEPT_BYTES, Body
 
 _WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+_GZIP_START = b"\x1f"
+_MAX_MEMBERS = 1_000
+"""Of one body: each copies what is left."""
 _PACKED: Mapping[str, Literal["brotli", "zstd"]] = {"br": "brotli", "zstd": "zstd"}
 
 
@@ -48,15 +51,24 @@ def unpack_whole(body: Body) -> bytes:
 
 def _inflate(pieces: Iterable[tuple[float, bytes]], window_bits: int) -> Iterator[tuple[float, bytes]]:
     unpacker = zlib.decompressobj(window_bits)
-    left = MAX_KEPT_BYTES
+    left, members = MAX_KEPT_BYTES, 1
     try:
         for at_s, piece in pieces:
-            found = unpacker.decompress(piece, left + 1)
-            left -= len(found)
-            if left < 0:
-                raise _too_large()
-            if found:
-                yield at_s, found
+            while piece:
+                found = unpacker.decompress(piece, left + 1)
+                left -= len(found)
+                if left < 0:
+                    raise _too_large()
+                if found:
+                    yield at_s, found
+                piece = unpacker.unused_data  # noqa: PLW2901 - gzip may have several members
+                if piece:
+                    if not piece.startswith(_GZIP_START):
+                        return  # what else follows the end is passed over
+                    members += 1
+                    if members > _MAX_MEMBERS:
+                        raise LineError(f"cannot be unpacked: more than {_MAX_MEMBERS:,} gzip members")
+                    unpacker = zlib.decompressobj(window_bits)
     except zlib.error as exc:
         raise LineError(f"cannot be unpacked: {exc}") from exc
 

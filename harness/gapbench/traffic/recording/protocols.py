@@ -77,6 +77,16 @@ class Upstream:
     root: str
     provider: str | None
 
+    @property
+    def host(self) -> str | None:
+        """The host of its address."""
+        return urlsplit(self.root).hostname
+
+    @property
+    def port(self) -> int | None:
+        """The port of its address. None: its scheme's."""
+        return urlsplit(self.root).port
+
     def url_of(self, target: str) -> str:
         """Return the address of a request.
 
@@ -102,7 +112,7 @@ def parse_upstream(url: str) -> Upstream:
         port_is_valid = False
     if parts.scheme not in {"http", "https"} or not parts.hostname or not port_is_valid:
         raise InputError(f"--upstream {url!r} is not an address; expected one such as http://127.0.0.1:8000")
-    if parts.username is not None or parts.query or parts.fragment:
+    if parts.username is not None or "?" in url or "#" in url:
         raise InputError(
             "--upstream has a user, a query or a fragment; give scheme, host, port and path only. "
             "Keys stay in the clients, whose requests are passed on with them"

@@ -13,10 +13,11 @@ from types import MappingProxyType
 from urllib.parse import parse_qsl, urlsplit
 
 import aiohttp
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from yarl import URL
 
 from gapbench.clock import now
+from gapbench.credentials import is_placeholder_key
 from gapbench.errors import SetupError
 from gapbench.traffic.recording.exchange import Exchange
 from gapbench.traffic.recording.protocols import Call, Upstream, default_upstream, find_call
@@ -36,7 +37,10 @@ _NOT_SENT = _HOP_BY_HOP | {"host", "expect"}
 _ADDED_BY_SERVER = ("Server", "Date", "Content-Type")
 """Headers that aiohttp adds to an answer without them."""
 _KEY_HEADERS = ("authorization", "x-api-key", "x-goog-api-key", "api-key")
-_KEY_PARAMETERS = frozenset({"key", "access_token"})
+_KEY_PARAMETERS = frozenset(
+    {"key", "api_key", "api-key", "apikey", "access_token", "token", "subscription-key", "sig"}
+)
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _SIMULATED_SERVER = "gapbench-sim"
 _SMALL_BODY_BYTES = 2**20
 _MAX_HEADER_BYTES = 256 * 2**10
@@ -125,7 +129,9 @@ class RecordingProxy:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         target = request.raw_path
         path = target.partition("?")[0]
-        if not target.startswith("/") or "upgrade" in request.headers.get("connection", "").lower():
+        # Clients that only offer another protocol, as Java's does, get plain HTTP; a web socket is nothing else.
+        is_web_socket = request.headers.get("upgrade", "").strip().lower() == "websocket"
+        if not target.startswith("/") or is_web_socket:
             return _refuse(501, "bench record passes on plain HTTP requests only")
         upstream = self._upstream or default_upstream(path, request.headers)
         if upstream is None:
@@ -181,7 +187,7 @@ class RecordingProxy:
             raise ConnectionResetError from None
         except (aiohttp.ClientError, OSError, TimeoutError) as exc:
             if exchange is not None:
-                exchange.error = f"connection: {type(exc).__name__}: {exc}"
+                exchange.error = f"connection: {type(exc).__name__}: {_reason_of(exc)}"
             if request.transport is not None:
                 request.transport.close()
             raise ConnectionResetError from exc
@@ -204,7 +210,7 @@ class RecordingProxy:
             else:
                 exchange.reply.count(piece)
             # Clients of Chat Completions leave at this mark.
-            is_last = content.at_eof() or _DONE in piece[-16:]
+            is_last = content.at_eof() or piece[-16:].rstrip().endswith(_DONE)
             if is_last:
                 if reading is not None:
                     reading.feed(at_s, piece)
@@ -277,12 +283,20 @@ def _begin(request: web.BaseRequest, call: Call, upstream: Upstream) -> Exchange
 def _keys_in(request: web.BaseRequest) -> Iterable[str]:
     """Yield the keys that a request carries."""
     for name in _KEY_HEADERS:
-        if name in request.headers:
-            yield request.headers[name].removeprefix("Bearer ").strip()
+        for value in request.headers.getall(name, ()):
+            if not is_placeholder_key(value.split()[-1] if value.split() else ""):
+                yield from {value.strip(), *value.split()[1:]}  # with the scheme, such as Bearer, and without
     if request.query_string:
         for name, value in parse_qsl(request.query_string):
-            if name in _KEY_PARAMETERS:
+            if name.lower() in _KEY_PARAMETERS and not is_placeholder_key(value):
                 yield value
+
+
+def _reason_of(exc: Exception) -> str:
+    """Return what an error says, without the address, which may have a key or the password of a proxy."""
+    if isinstance(exc, aiohttp.ClientResponseError):
+        return f"{exc.status} {exc.message}".strip()
+    return "" if isinstance(exc, aiohttp.InvalidURL) else str(exc)
 
 
 def _note_head(exchange: Exchange, reply: aiohttp.ClientResponse) -> None:
@@ -316,6 +330,9 @@ async def _body_of(
     """Return the body of a request: a small one whole, so that it leaves in one write; a large one as it comes."""
     if not request.body_exists:
         return None
+    if request.headers.get("expect", "").lower() == "100-continue" and request.version >= HttpVersion11:
+        assert request.transport is not None
+        request.transport.write(_CONTINUE)  # only applications answer this by themselves
     length = request.content_length
     if length is None or length > _SMALL_BODY_BYTES:
         return _pieces_of(request, exchange)

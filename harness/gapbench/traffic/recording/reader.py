@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from gapbench.errors import RunnerError
-from gapbench.traffic.draft import Draft, LineError, as_mapping
+from gapbench.traffic.draft import Draft, LineError, as_mapping, parse_json
 from gapbench.traffic.google_bodies import read_google_reply, read_google_request
 from gapbench.traffic.recording.exchange import MAX_KEPT_BYTES, Exchange
 from gapbench.traffic.recording.packed_bodies import unpack, unpack_whole
@@ -54,7 +54,7 @@ def read_exchange(exchange: Exchange) -> tuple[Draft, list[str]]:
 
 
 def _read_request(exchange: Exchange, draft: Draft) -> None:
-    body = orjson.loads(unpack_whole(exchange.request))
+    body = parse_json(unpack_whole(exchange.request))
     if not isinstance(body, dict):
         raise LineError("is not a JSON object")
     if exchange.call.protocol is Protocol.GOOGLE:
@@ -74,7 +74,7 @@ def _read_reply(exchange: Exchange, draft: Draft) -> None:
         return
     data = unpack_whole(exchange.reply)
     try:
-        body = orjson.loads(data)
+        body = parse_json(data)
     except orjson.JSONDecodeError:
         if exchange.is_cancelled or exchange.error or (exchange.status or 0) >= 400:
             return  # cut, or a page of a gateway: there is an error already

@@ -93,9 +93,13 @@ class RecordFile:
 
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as exc:
+        except BlockingIOError as exc:
             raise ResultsError(
                 f"another process records into {self.path}; stop it, or choose another file with --to"
+            ) from exc
+        except OSError as exc:  # a file system without locks
+            raise ResultsError(
+                f"cannot lock {self.path}: {exc.strerror}; choose a file on a local disk with --to"
             ) from exc
 
     def _repair(self) -> int:

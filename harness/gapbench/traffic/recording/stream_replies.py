@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from gapbench.errors import RunnerError
-from gapbench.traffic.draft import as_mapping
+from gapbench.traffic.draft import as_mapping, parse_json
 from gapbench.traffic.recording.protocols import Protocol
 from gapbench.transport import EventParser
 
@@ -50,13 +50,15 @@ class ChatReply(StreamedReply):
         super().__init__()
         self._texts: dict[str, list[str]] = {"content": [], "refusal": []}
         self._calls: dict[int, dict[str, Any]] = {}
+        self._arguments: dict[int, list[str]] = {}
         self._finish_reason: Any = None
 
     def add(self, event: dict[str, Any]) -> bool:
         """See :class:`StreamedReply`."""
-        if event.keys() - _REPEATED_KEYS or not self.body:
+        # Azure starts with a chunk about the prompt, whose id and model are empty.
+        if event.keys() - _REPEATED_KEYS or not self.body.get("model"):
             for key in ("id", "model", "service_tier", "usage", "provider", "error"):
-                if event.get(key) is not None:
+                if event.get(key) not in (None, ""):
                     self.body[key] = event[key]
         has_content = False
         for choice in event.get("choices") or ():
@@ -84,20 +86,29 @@ class ChatReply(StreamedReply):
 
     def _add_call(self, piece: dict[str, Any]) -> None:
         index = piece.get("index", len(self._calls))
-        call = self._calls.setdefault(index, {"function": {"arguments": ""}})
+        call = self._calls.setdefault(index, {"function": {}})
         for key in ("id", "type"):
             if piece.get(key):
                 call[key] = piece[key]
         function = as_mapping(piece.get("function"))
         if function.get("name"):
             call["function"]["name"] = function["name"]
-        call["function"]["arguments"] += function.get("arguments") or ""
+        arguments = function.get("arguments")
+        if arguments:
+            text = arguments if isinstance(arguments, str) else orjson.dumps(arguments).decode()
+            self._arguments.setdefault(index, []).append(text)
 
     def finish(self) -> dict[str, Any]:
         """See :class:`StreamedReply`."""
         message: dict[str, Any] = {key: "".join(texts) for key, texts in self._texts.items() if texts}
         if self._calls:
-            message["tool_calls"] = list(self._calls.values())
+            message["tool_calls"] = [
+                {
+                    **call,
+                    "function": {**call["function"], "arguments": "".join(self._arguments.get(index, ()))},
+                }
+                for index, call in self._calls.items()
+            ]
         return {**self.body, "choices": [{"message": message, "finish_reason": self._finish_reason}]}
 
 
@@ -266,6 +277,6 @@ class StreamReading:
     def _add(self, data: bytes, at_s: float | None) -> None:
         if data.strip() == b"[DONE]":
             return
-        event: Any = orjson.loads(data)
+        event = parse_json(data)
         if isinstance(event, dict) and self.reply.add(event) and not self._has_content:
             self._has_content, self.first_s = True, at_s

@@ -339,3 +339,77 @@ def test_what_is_recorded_is_found_by_its_path() -> None:
     assert Call(Protocol.CHAT) == find_call("POST", "/openai/deployments/d/chat/completions")
     assert Call(Protocol.GOOGLE, "a b", False) == find_call("POST", "/v1beta/models/a%20b:generateContent")
     assert find_call("GET", "/v1/responses") is None
+
+
+def test_the_empty_names_of_a_first_chunk_are_not_those_of_the_reply() -> None:
+    """Azure starts a stream with a chunk about the prompt, whose id and model are empty."""
+    reply = events(
+        {"id": "", "model": "", "choices": [], "prompt_filter_results": [{"prompt_index": 0}]},
+        {"id": "c-1", "model": "gpt-5.2-1", "choices": [{"index": 0, "delta": {"content": "hi"}}]},
+        {"id": "c-1", "model": "gpt-5.2-1", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+    )
+    line = line_of(exchange(Protocol.CHAT, {"model": "m", "messages": []}, reply))
+
+    assert ("c-1", "gpt-5.2-1", "hi") == (line["request_id"], line["model_served"], line["reply"])
+
+
+def test_a_reply_with_an_empty_id_gets_one() -> None:
+    """Without an id and a model its line could not be imported."""
+    line = line_of(exchange(Protocol.CHAT, {}, b'{"id": "", "choices": []}', content_type="application/json"))
+
+    assert line["request_id"].startswith("record-")
+
+
+@pytest.mark.parametrize("keep_texts", [True, False])
+def test_half_of_an_emoji_loses_no_prompt(keep_texts: bool) -> None:
+    """JavaScript cuts a text in the middle of one, and writes its code; the providers take it."""
+    one = exchange(Protocol.CHAT, {}, b'data: {"choices":[{"delta":{"content":"a\\ud83d"}}]}\n\n')
+    one.request = body(b'{"model":"m","messages":[{"role":"user","content":["cut \\ud83d"]}]}')
+    line = line_of(one, keep_texts=keep_texts)
+
+    assert "not_read" not in line
+    if keep_texts:
+        assert ([{"role": "user", "content": ["cut ?"]}], "a?") == (line["messages"], line["reply"])
+    else:
+        # ["cut x"] in brackets and quotes, and "ax"
+        assert (9, 2) == (line["text_shape"]["messages"][0]["chars"], line["text_shape"]["reply_chars"])
+
+
+def test_the_pieces_of_a_calls_arguments_are_joined() -> None:
+    """Also where a server sends them as an object."""
+    reply = events(
+        *(
+            {"choices": [{"delta": {"tool_calls": [{"index": 0, "function": {"arguments": piece}}]}}]}
+            for piece in ('{"a":', "1}")
+        ),
+        {"choices": [{"delta": {"tool_calls": [{"index": 1, "function": {"arguments": {"b": 2}}}]}}]},
+    )
+    calls = line_of(exchange(Protocol.CHAT, {"model": "m"}, reply))["reply_tool_calls"]
+
+    assert ['{"a":1}', '{"b":2}'] == [call["function"]["arguments"] for call in calls]
+
+
+def test_a_cached_content_of_google_is_no_session() -> None:
+    """All users of an application share it."""
+    request = {"contents": [{"parts": [{"text": "a"}]}], "cachedContent": "cachedContents/long-manual-1"}
+
+    assert "session_hash" not in line_of(exchange(Protocol.GOOGLE, request, b""))
+
+
+def test_a_length_that_equals_the_id_of_a_user_stays() -> None:
+    """The role and two line ends before the text are 6 characters, which makes 100,000."""
+    request = {"model": "m", "messages": [{"role": "user", "content": "x" * 99_994}]}
+    line = line_of(exchange(Protocol.CHAT, request, b"", labels={"user": "100000"}), keep_texts=False)
+
+    assert 100_000 == line["text_shape"]["prompt_chars"]
+
+
+@pytest.mark.parametrize("piece_bytes", [0, 7])
+def test_all_members_of_a_packed_reply_are_read(piece_bytes: int) -> None:
+    """A gateway may pack each part of a stream by itself."""
+    parts = (events({"choices": [{"delta": {"content": text}}]}) for text in ("a", "b"))
+    packed = body(b"".join(map(gzip.compress, parts)), "gzip", piece_bytes=piece_bytes)
+    one = exchange(Protocol.CHAT, {"model": "m"}, b"")
+    one.reply = packed
+
+    assert "ab" == line_of(one)["reply"]

@@ -285,6 +285,8 @@ def test_a_killed_recorder_has_every_answer_that_was_received(tmp_path: Path) ->
         (["--listen", "8400"], "expected HOST:PORT"),
         (["--upstream", "ftp://x"], "is not an address"),
         (["--upstream", "https://user:pass@x"], "Keys stay in the clients"),
+        (["--upstream", "http://127.0.0.1:8400/v1"], "where the recorder itself listens"),
+        (["--upstream", "http://x?"], "a query or a fragment"),
         (["--hash-key-env", "NO_SUCH_VARIABLE"], "which is not set"),
     ],
 )
@@ -299,3 +301,111 @@ def test_what_is_wrong_is_said_before_anything_is_served(
     assert said in error
     assert "pass@" not in error
     assert not path.exists()
+
+
+def test_a_client_that_waits_for_100_continue_gets_it_before_it_sends_the_body(tmp_path: Path) -> None:
+    """Clients wait a second for it, or longer."""
+    body = json.dumps(CHAT).encode()
+    head, _, _ = post("/v1/chat/completions", body, "Expect: 100-continue").partition(b"\r\n\r\n")
+
+    async def run() -> bytes:
+        async with scripted(plain("200 OK", b"{}")) as server, recording(tmp_path, server.url) as recorder:
+            host, _, port = recorder.url.removeprefix("http://").partition(":")
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(head + b"\r\n\r\n")
+            async with asyncio.timeout(20):
+                assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+            writer.write(body)
+            await reader.read()
+            writer.close()
+            return server.received[0].partition(b"\r\n\r\n")[2]
+
+    assert body == asyncio.run(run())
+
+
+def test_an_offer_of_http_2_is_passed_over(tmp_path: Path) -> None:
+    """Java's client makes it with each plain request; a web socket is refused."""
+    body = json.dumps(CHAT).encode()
+    offer = (
+        "Connection: Upgrade, HTTP2-Settings",
+        "Upgrade: h2c",
+        "HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABk",
+    )
+
+    async def run() -> list[bytes]:
+        answer = plain("200 OK", b"{}", "Connection: close")
+        async with scripted(answer, closes=True) as server, recording(tmp_path, server.url) as recorder:
+            sent = post("/v1/chat/completions", body, *offer)
+            first = await raw_exchange(recorder.url, sent)
+            second = await raw_exchange(recorder.url, sent.replace(b"h2c", b"websocket"))
+            assert body == server.received[0].partition(b"\r\n\r\n")[2]
+            assert b"upgrade" not in server.received[0].lower()
+            return [found.partition(b"\r\n")[0] for found in (first, second)]
+
+    first, second = asyncio.run(run())
+
+    assert (b"HTTP/1.1 200 OK", b"501") == (first, second.split()[1])
+
+
+@pytest.mark.parametrize("header", ["authorization: bearer {}", "Authorization: Basic {}", "x-api-key: {}"])
+def test_an_answer_that_is_no_http_writes_no_key_of_the_address(tmp_path: Path, header: str) -> None:
+    """The error of the client that the proxy uses quotes the address, and the start of the answer."""
+    key, other = "s3cr3t-gateway-key", "other-s3cr3t-key"
+    sent = post(f"/v1/chat/completions?secret={other}", json.dumps(CHAT).encode(), header.format(key))
+
+    async def run() -> dict[str, Any]:
+        answer = f"HTTP/1.1 {key}\r\n\r\n".encode()
+        async with scripted(answer, closes=True) as server, recording(tmp_path, server.url) as recorder:
+            await raw_exchange(recorder.url, sent)
+            return await recorder.line()
+
+    line = asyncio.run(run())
+
+    assert line["error"].startswith("connection: ClientResponseError: 400 ")
+    assert key not in json.dumps(line)
+    assert other not in json.dumps(line)
+
+
+def test_a_word_in_place_of_a_key_does_not_spoil_prompts(tmp_path: Path) -> None:
+    """Servers without keys are given one such as `anything`."""
+    sent = post(
+        "/v1/chat/completions",
+        json.dumps({**CHAT, "messages": [{"role": "user", "content": "is anything new?"}]}).encode(),
+        "Authorization: Bearer anything",
+    )
+
+    async def run() -> dict[str, Any]:
+        async with scripted(plain("200 OK", b"{}")) as server, recording(tmp_path, server.url) as recorder:
+            await raw_exchange(recorder.url, sent)
+            return await recorder.line()
+
+    assert "is anything new?" == asyncio.run(run())["messages"][0]["content"]
+
+
+def test_a_reply_that_says_done_is_not_at_its_end(tmp_path: Path) -> None:
+    """The mark at the end of a stream is a line; here the model generated it, and goes on once the client has it."""
+    text = b'data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"%s"}}\n\n'
+    start = b'data: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}\n\n'
+    head, *first, second, end = chunked(start, text % b"[DONE]", text % b" and more")
+
+    async def run() -> dict[str, Any]:
+        has_first = asyncio.Event()
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"".join((head, *first)))
+            await has_first.wait()
+            writer.write(second + end)
+            await writer.drain()
+            writer.close()
+
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        upstream = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with server, recording(tmp_path, upstream) as recorder, httpx2.AsyncClient() as client:
+            async with client.stream("POST", f"{recorder.url}/v1/messages", json=CHAT) as reply:
+                async for piece in reply.aiter_bytes():
+                    if b"[DONE]" in piece:
+                        has_first.set()
+            return await recorder.line()
+
+    assert "[DONE] and more" == asyncio.run(run())["reply"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,17 @@ def test_a_full_disk_leaves_whole_lines() -> None:
         pytest.skip("no /dev/full")
     with RecordFile(Path("/dev/full")) as file, pytest.raises(OSError, match="No space"):
         file.append(LINE)
+
+
+def test_a_file_system_without_locks_is_not_another_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some network file systems have none."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+
+    with pytest.raises(ResultsError, match=r"cannot lock .*: No locks available"):
+        RecordFile(tmp_path / "t.jsonl")
