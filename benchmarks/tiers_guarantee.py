@@ -172,11 +172,16 @@ def closed_by(rule: RoutingRule, traffic: Traffic) -> np.ndarray[Any, np.dtype[n
     return traffic.length > rule.threshold
 
 
-def truth(closed: np.ndarray[Any, Any], is_cascade: bool, traffic: Traffic) -> tuple[float, float]:
-    """Return the loss of a rule over the traffic, and the dollars it saves for a task."""
+def truth(
+    closed: np.ndarray[Any, Any], direct: np.ndarray[Any, Any] | None, traffic: Traffic
+) -> tuple[float, float]:
+    """Return the loss of a rule over the traffic, and the dollars it saves for a task.
+
+    A cascade sends the tasks of ``direct`` to the closed model at once, without an open call. None: a router.
+    """
     loss = np.where(closed, 0.0, traffic.closed_quality - traffic.open_quality)
-    if is_cascade:
-        saved = np.where(closed, 0.0, traffic.closed_usd) - traffic.open_usd
+    if direct is not None:
+        saved = np.where(direct, 0.0, np.where(closed, 0.0, traffic.closed_usd) - traffic.open_usd)
     else:
         saved = np.where(closed, 0.0, traffic.closed_usd - traffic.open_usd)
     return float(loss.mean()), float(saved.mean())
@@ -189,11 +194,11 @@ def oracle(traffic: Traffic) -> float:
     for count in range(1, kinds + 1):
         for taken in itertools.combinations(range(kinds), count):
             closed = ~np.isin(traffic.category, taken)
-            for mask, cascade in ((closed, False), (closed | traffic.bad_form, True)):
-                loss, saved = truth(mask, cascade, traffic)
+            for mask, direct in ((closed, None), (closed | traffic.bad_form, closed)):
+                loss, saved = truth(mask, direct, traffic)
                 best = max(best, saved if loss <= MARGIN else 0.0)
     for cut in np.quantile(traffic.length, np.linspace(0, 1, 201)):
-        loss, saved = truth(traffic.length > cut, False, traffic)
+        loss, saved = truth(traffic.length > cut, None, traffic)
         best = max(best, saved if loss <= MARGIN else 0.0)
     return best
 
@@ -262,7 +267,8 @@ def run_scenario(scenario: Scenario, draws: int) -> dict[str, Any]:
             continue
         key = (rule.policy, rule.groups, rule.threshold)
         if key not in known:
-            known[key] = truth(closed_by(rule, traffic), rule.kind == "cascade", traffic)
+            direct = ~np.isin(traffic.category, [int(name) for name in rule.groups])
+            known[key] = truth(closed_by(rule, traffic), direct if rule.kind == "cascade" else None, traffic)
         loss, saved = known[key]
         violations += loss > MARGIN
         savings.append(saved)
