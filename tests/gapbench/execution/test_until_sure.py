@@ -271,13 +271,16 @@ def test_a_run_grown_by_limits_carries_a_note(here: Path, capsys: pytest.Capture
 
 
 def test_a_resumed_run_counts_the_look_at_its_interruption(here: Path) -> None:
-    """Both models had answered when it was stopped, so its tables showed a gap."""
-    write_suite(here, skill=0.5, items=12)
+    """Stopped after 30 of 48 rows, of which a model has at most 24: the other has 6, so the tables showed a gap.
+
+    At most 15 more were in flight, so that not all 24 pairs were there.
+    """
+    write_suite(here, skill=0.5, items=24)
     folder = here / "results" / "sure-stopped"
     stop_signal = StopSignal()
     chosen = Selection("suite.yaml").as_json()
     setup = setup_of(until_sure=False)
-    execute_run(setup, folder, StopAfter(18, stop_signal), selection=chosen, stop_signal=stop_signal)
+    execute_run(setup, folder, StopAfter(30, stop_signal), selection=chosen, stop_signal=stop_signal)
     from rich.console import Console
 
     resumed = execute_run(
@@ -289,5 +292,5 @@ def test_a_resumed_run_counts_the_look_at_its_interruption(here: Path) -> None:
     )
 
     assert ["sure-stopped"] == [look.run_id for look in resumed.earlier_looks]
-    assert 6 <= resumed.earlier_looks[0].requests < 12
+    assert 6 <= resumed.earlier_looks[0].requests < 24
     assert "was looked at 2 times" in " ".join(gap([folder]).warnings)
