@@ -175,8 +175,9 @@ def run_case(
                 continue
             for name, interval in estimate(month, drawn.places, used).items():
                 hits[kind][name] += covers(interval, truth[name])
-                if kind == "weighted" and None not in interval:
-                    widths[name] += float(interval[1]) - float(interval[0])  # type: ignore[arg-type]
+                low, high = interval
+                if kind == "weighted" and low is not None and high is not None:
+                    widths[name] += high - low
     return {
         "allocation": allocation,
         "draws": draws,

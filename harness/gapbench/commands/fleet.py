@@ -20,6 +20,7 @@ from gapbench.commands.price_options import PriceOptions, price_options
 from gapbench.commands.storage_paths import RunPath
 
 if TYPE_CHECKING:
+    from gapbench.analysis.economics.fleet.request_prices import Api, ApiPrices
     from gapbench.analysis.economics.measured_legs import MeasuredLegs
     from gapbench.suite.tco_fields import TcoDocument
 
@@ -142,7 +143,7 @@ def fleet_command(
     unused = sorted(_OF_TABLES & {setting.partition("=")[0].strip() for setting in settings})
     if unused:
         notes.append(f"--set {', '.join(unused)} changes nothing: the tables have it for each request")
-    known = {
+    known: dict[Api, ApiPrices | None] = {
         "closed": closed_prices(requests.frame, scenario, block, legs, notes),
         "hosted": leg_prices("hosted", requests.frame, scenario, block, legs, notes),
     }
@@ -153,7 +154,7 @@ def fleet_command(
     ]
     plan = plan_fleet(
         requests,
-        {name: one for name, one in known.items() if one is not None},  # type: ignore[misc]
+        {name: one for name, one in known.items() if one is not None},
         scenario,
         FleetSettings(probability, open_share, api, startup_s, growths),
         notes,

@@ -84,6 +84,8 @@ def record_command(
     stay in the clients' requests and are never written. The header x-gapbench-route names the feature that a request is
     of; it is not passed on, nor are x-gapbench-user and x-gapbench-session, which are stored as hashes.
     """
+    from importlib.util import find_spec
+
     from gapbench.errors import InputError, SetupError
     from gapbench.traffic.identities import IdentityHasher
     from gapbench.traffic.recording.line_builder import LineBuilder
@@ -91,12 +93,10 @@ def record_command(
     from gapbench.traffic.recording.record_file import RecordFile
     from gapbench.traffic.recording.writer import RecordWriter
 
-    try:
-        import aiohttp as _aiohttp  # noqa: F401
-    except ModuleNotFoundError as exc:
+    if find_spec("aiohttp") is None:
         raise SetupError(
-            f"`bench record` needs the package {exc.name}; install it with: pip install 'gapbench[record]'"
-        ) from exc
+            "`bench record` needs the package aiohttp; install it with: pip install 'gapbench[record]'"
+        )
     host, port = _parse_listen(listen, allow_remote=allow_remote)
     target = None if upstream is None else parse_upstream(upstream)
     if target is not None and port == target.port and target.host in {host, "localhost", "127.0.0.1", "::1"}:

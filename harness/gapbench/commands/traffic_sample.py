@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from gapbench.traffic.sample import TrafficSample
     from gapbench.traffic.sampling_frame import SamplingFrame
 
-_FEATURES = ("route", "length", "tools", "model")
 _MOST_SHOWN = 20
 
 
@@ -95,21 +94,25 @@ def sample_command(
     `compare` tell what your traffic would get, not what the file gets. The logged replies become targets where a
     program can check them, or references for a judge. Nothing is sent anywhere.
     """
+    from typing import get_args
+
     from gapbench.errors import InputError
     from gapbench.traffic.redaction import read_redaction
     from gapbench.traffic.sample import SampleOptions, draw_sample
     from gapbench.traffic.sample_suite import write_sample
-    from gapbench.traffic.sampling_frame import read_sampling_frame
+    from gapbench.traffic.sampling_frame import Feature, read_sampling_frame
 
-    features = [name.strip() for name in by.split(",") if name.strip()]
-    unknown = next((name for name in features if name not in _FEATURES), None)
+    names = [name.strip() for name in by.split(",") if name.strip()]
+    features = get_args(Feature)
+    unknown = next((name for name in names if name not in features), None)
     if unknown is not None:
-        raise InputError(f"--by {unknown!r} is not a feature; expected some of {', '.join(_FEATURES)}")
+        raise InputError(f"--by {unknown!r} is not a feature; expected some of {', '.join(features)}")
     if out.suffix not in {".yaml", ".yml"}:
         raise InputError(f"--out {out}: a suite ends in .yaml")
     redaction = read_redaction(rules)
     frame = read_sampling_frame(tables)
-    options = SampleOptions(size, tuple(features), allocation, holdout, seed)  # type: ignore[arg-type] # checked above
+    by_features = tuple(feature for feature in features if feature in names)
+    options = SampleOptions(size, by_features, allocation, holdout, seed)
     sample = draw_sample(tables, frame, options, redaction)
     if redaction.changes and not yes:
         _confirm(redaction, as_json=as_json)

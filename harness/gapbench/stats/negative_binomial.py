@@ -38,7 +38,8 @@ def expected_excess(limit: Values, mean: Values, dispersion: Values) -> npt.NDAr
 
 def _broadcast(limit: Values, mean: Values, dispersion: Values) -> tuple[Any, Any, Any]:
     arrays = (np.floor(np.asarray(limit, dtype=np.float64)), mean, dispersion)
-    return tuple(np.broadcast_arrays(*(np.asarray(one, dtype=np.float64) for one in arrays)))  # type: ignore[return-value]
+    limits, means, dispersions = np.broadcast_arrays(*(np.asarray(one, dtype=np.float64) for one in arrays))
+    return limits, means, dispersions
 
 
 def _tail(whole: Any, mean: Any, dispersion: Any, more: int) -> Any:

@@ -59,7 +59,7 @@ class BatchRecord:
         failed: Requests that had failed then. None: unknown.
         is_cancel_asked: Whether the user asked for its end.
         closed_by: ``collected``: every row is in the run. ``refused``: the provider has no such batch, or answered
-            nothing of it. ``lost``: it may have been answered and paid for, and nobody can read its results any more.
+            no request of it. ``lost``: it may have been answered and paid for, but its results can no longer be read.
             None: it is out.
         problem: Why it was refused or is lost. None: it is neither.
         duplicates: Results that came again.
@@ -172,7 +172,7 @@ class BatchJournal:
         self._write({"event": "cancel", "label": record.label})
 
     def note_cancel_refused(self, record: BatchRecord) -> None:
-        """Write that the provider refused to end a batch, as if nobody had asked."""
+        """Write that the provider refused to end a batch. The batch is then read as one that was not cancelled."""
         self._write({"event": "cancel_refused", "label": record.label})
 
     def note_collected(

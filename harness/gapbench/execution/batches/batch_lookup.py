@@ -55,7 +55,7 @@ async def look_up_batch(
         if batch.label == record.label:
             found.append(batch)
         elif batch.label is None and batch.batch_id not in own:
-            # A provider that tells names only at the end: one of another size is somebody else's.
+            # This provider shows labels only when a batch has ended. A batch of another size cannot be this one.
             is_unclear |= batch.total in {None, len(record.attempts)}
     if found:
         oldest, *duplicates = reversed(found)

@@ -114,7 +114,7 @@ class BatchedModels:
         needed = frozenset[str]().union(*map(machines_of, live))
         for batches in here:
             if machines_of(batches.model) & needed:
-                # What cannot be read now is told when the batch is read.
+                # The error is reported later, when the batch is read.
                 with contextlib.suppress(RunnerError):
                     await batches.wait_until_ended()
 

@@ -88,7 +88,7 @@ class MachineCell:
             tasks.append(asyncio.create_task(self._broadcast_stop(broadcast)))
             await asyncio.gather(*receiving)
         except BaseException:
-            # Nobody receives what they would still send.
+            # This cell no longer reads replies, so the machines must stop sending.
             broadcast(protocol.StopSending("the cell failed"))
             raise
         finally:

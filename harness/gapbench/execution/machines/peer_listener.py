@@ -1,4 +1,4 @@
-"""Accepts connections over TLS. Peers that nobody knows yet are few at a time and soon gone, whatever they do."""
+"""Accepts connections over TLS. The number of peers that are not authenticated is bounded, and so is their time."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class PeerListener:
         self.unknown_peers -= 1
         self._places.release()
         if done.cancelled():
-            connection.close()  # it may not have begun
+            connection.close()  # a task that is cancelled before it starts does not close it
 
     async def _serve(self, connection: socket.socket) -> None:
         loop = asyncio.get_running_loop()

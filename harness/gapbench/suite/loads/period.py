@@ -22,7 +22,7 @@ def parse_period(text: str) -> Period:
     """Return a period: a day, a start with a length, or a start with an end. Times without a zone are UTC.
 
     Raises:
-        ValueError: It is none of them, or it is empty.
+        ValueError: The text has another form, or the period is empty.
     """
     start_text, slash, rest = text.strip().partition("/")
     start = _parse_instant(start_text, text)

@@ -134,7 +134,7 @@ def read_requests(table: TrafficTable, document: ReplayDocument, file: Path) -> 
         file: The table's file, for messages.
 
     Raises:
-        DocumentError: The table is empty, has no times, lacks a route, or nothing of it is left.
+        DocumentError: The table is empty, has no times, lacks a route, or no request is left after the selection.
     """
     if table.metadata.num_rows == 0:
         raise DocumentError("holds no request, so there is nothing to replay", file=file)

@@ -4,9 +4,9 @@ What two prompts share is taken from, in this order:
 
 1. **block hashes**: where the table has ``prefix_blocks`` or ``text_shape``, equal leading hashes are equal text;
 2. **the session**: a request repeats the prompt before it in its session as far as the provider's cache answered it, or,
-   where that is unknown or nothing, all of it if it is at least as long, as a conversation that goes on;
+   where that is unknown or 0, all of it if this prompt is at least as long, because conversations only grow;
 3. **the route**: the first request of a session starts with as much of the route's own text as the cache answered, or
-   where that is unknown or nothing, with the median of what the cache answered of the route's other first requests.
+   where that is unknown or 0, with the median of what the cache answered for the route's other first requests.
 """
 
 from __future__ import annotations

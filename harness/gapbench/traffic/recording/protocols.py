@@ -71,7 +71,7 @@ class Upstream:
 
     Attributes:
         root: Its address, without a slash at the end.
-        provider: Its name in traffic tables. None: it is none of the known ones.
+        provider: Its name in traffic tables. None: the provider is not known.
     """
 
     root: str

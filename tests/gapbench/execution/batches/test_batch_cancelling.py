@@ -86,7 +86,7 @@ def test_a_lost_batch_that_is_found_is_cancelled_with_those_that_ask_the_same(tm
 
 
 def test_a_batch_that_has_ended_does_not_keep_the_others(tmp_path: Path) -> None:
-    """The first of two has ended and is left to be read, as if nobody had asked for its end."""
+    """The first of two has ended: it is not marked as cancelled, and can still be read."""
     provider = BatchProvider(BatchLimits(2, 1000), reads=9)
     run_batched(tmp_path, provider, SUBMIT)
     provider.batches[0].is_ended = True
