@@ -20,8 +20,13 @@ def machine_lock_path() -> Path:
 
 def is_machine_busy() -> bool:
     """Return whether a batch of vLLM runs on this machine, of this or another run or user."""
+    return is_locked(machine_lock_path())
+
+
+def is_locked(path: Path) -> bool:
+    """Return whether a process holds the lock of a file; a file that is not there has none."""
     try:
-        lock = os.open(machine_lock_path(), os.O_RDONLY | os.O_NOFOLLOW)
+        lock = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except OSError:
         return False
     try:

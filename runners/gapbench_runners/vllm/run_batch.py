@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import os
 import shlex
 import shutil
@@ -34,7 +33,7 @@ from gapbench_runners.batches.openai_batches import OpenAILines
 from gapbench_runners.batches.result_lines import read_result_lines
 from gapbench_runners.vllm import batch_supervisor
 from gapbench_runners.vllm.command import NOT_INSTALLED, check_keys, environment_of, run_batch_command
-from gapbench_runners.vllm.machine_lock import is_machine_busy, machine_lock_path
+from gapbench_runners.vllm.machine_lock import is_locked, is_machine_busy, machine_lock_path
 
 KEYS = {"gpus", "args", "env", "python", "command", "start", "folder"}
 DESCRIPTION, REQUESTS, REPLIES, LOG = "batch.json", "requests.jsonl", "replies.jsonl", "vllm.log"
@@ -185,7 +184,7 @@ class VllmRunBatches(BatchClient):
         if batch.state == "ended":
             return batch
         (folder / "cancelled").touch()
-        if _is_running(folder):
+        if is_locked(folder / "lock"):
             process = _read_json(folder / "process.json")
             group = count_or_none(process.get("group"))
             if group:
@@ -210,7 +209,7 @@ class VllmRunBatches(BatchClient):
         facts, ended = _read_json(folder / DESCRIPTION), _read_json(folder / "ended.json")
         total = count_or_none(facts.get("total"))
         # Only an own process locks the folder, so look at the lock before the note of its end.
-        is_running = _is_running(folder)
+        is_running = is_locked(folder / "lock")
         ended = ended or _read_json(folder / "ended.json")
         state, state_raw, problem = _state(folder, facts, ended, total, is_running=is_running)
         raw = {
@@ -256,21 +255,6 @@ def _state(
     if total is not None and lines >= total:
         return "ended", "completed", None
     return "waiting", f"{lines} of {total} replies in {REPLIES}", None
-
-
-def _is_running(folder: Path) -> bool:
-    """Return whether the supervisor of a batch lives: it holds a lock."""
-    try:
-        lock = os.open(folder / "lock", os.O_RDWR)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(lock)
-    return False
 
 
 def _read_json(path: Path) -> dict[str, Any]:

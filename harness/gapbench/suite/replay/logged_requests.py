@@ -47,6 +47,11 @@ Ints = np.ndarray[Any, np.dtype[np.int64]]
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
+_PER_REQUEST = (
+    "rows", "time_us", "route", "session", "input_tokens", "cached_tokens", "output_tokens", "response_s",
+)  # fmt: skip
+"""Fields of :class:`LoggedRequests` with a value for each request."""
+
 
 @dataclass
 class LoggedRequests:
@@ -87,18 +92,9 @@ class LoggedRequests:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def keep(self, chosen: Flags) -> None:
-        """Leave out the requests that are not chosen."""
-        for name in (
-            "rows",
-            "time_us",
-            "route",
-            "session",
-            "input_tokens",
-            "cached_tokens",
-            "output_tokens",
-            "response_s",
-        ):
+    def select(self, chosen: Flags | Ints) -> None:
+        """Keep the requests that are chosen: by flags, or by their places in the order wanted."""
+        for name in _PER_REQUEST:
             setattr(self, name, getattr(self, name)[chosen])
 
 
@@ -149,17 +145,7 @@ def read_requests(table: TrafficTable, document: ReplayDocument, file: Path) -> 
     _choose(found, unsent, document, file)
     order = np.argsort(found.time_us, kind="stable")
     found.out_of_order = int((np.diff(found.time_us) < 0).sum())
-    for name in (
-        "rows",
-        "time_us",
-        "route",
-        "session",
-        "input_tokens",
-        "cached_tokens",
-        "output_tokens",
-        "response_s",
-    ):
-        setattr(found, name, getattr(found, name)[order])
+    found.select(order)
     return found
 
 
@@ -258,7 +244,7 @@ def _choose(
         if left_out.any():
             found.left_out[reason] = int(left_out.sum())
             asked &= ~which
-    found.keep(asked)
+    found.select(asked)
 
 
 def read_texts(table: TrafficTable) -> Any:

@@ -124,7 +124,7 @@ def _read_prompts(table: TrafficTable, requests: LoggedRequests) -> tuple[Logged
     without = int((~sendable).sum()) - unreadable
     if without:
         requests.left_out["with neither a text nor a number of tokens"] = without
-    requests.keep(sendable)
+    requests.select(sendable)
     return prompts.finish(sendable), prompts.left_out
 
 
