@@ -77,9 +77,10 @@ def request(runner: VllmRunner, name: str, text: str) -> BatchRequest:
 
 
 def wait_for_end(folder: Path) -> None:
-    """Wait until the supervisor has gone: it holds a lock as long as it lives."""
-    with (folder / "lock").open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_SH)
+    """Wait until the supervisor has gone: it holds two locks as long as it lives, and the kernel frees one after the other."""
+    for path in (folder / "lock", machine_lock_path()):
+        with path.open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH)
 
 
 async def submit(runner: VllmRunner, client: BatchClient, *texts: str, label: str = "run-1") -> Batch:
