@@ -13,11 +13,10 @@ from typing import Any, Literal
 import orjson
 
 from gapbench.errors import DocumentError, InputError, ResultsError
-from gapbench.store.table_file import TableError, iterate_frames, read_file_metadata
 from gapbench.suite.tasks.conversations import ConversationError, MediaReader, last_turn, read_conversation
 from gapbench.suite.tasks.json_schemas import find_schema_problem
 from gapbench.suite.tasks.tool_declarations import ToolDeclarationError, read_tools
-from gapbench.traffic.record import TRAFFIC_SCHEMA_VERSION
+from gapbench.traffic.traffic_table import iterate_table
 
 Check = Literal["calls", "schema", "label", "judge", "none"]
 """What a logged reply can be compared by: its tool calls, a JSON Schema, one of few labels, a judge, or nothing."""
@@ -140,28 +139,13 @@ def iterate_requests(
     """
     start = 0
     for path in tables:
-        if not path.is_file():
-            raise ResultsError(f"{path}: no such file; write it with `bench traffic import LOG --out {path}`")
-        try:
-            version = read_file_metadata(path).get("traffic_schema")
-            if version is None:
-                raise ResultsError(f"{path} is not a traffic table; write one with `bench traffic import`")
-            if not version.isdecimal() or int(version) > TRAFFIC_SCHEMA_VERSION:
-                raise ResultsError(
-                    f"{path} was written by a newer version (schema {version}); update gapbench"
-                )
-            for frame in iterate_frames(path, READ_COLUMNS):
-                frame = frame.astype(object).where(frame.notna(), None)  # noqa: PLW2901 - unknown is None from here on
-                columns = [frame[name].tolist() for name in READ_COLUMNS]
-                for number, values in enumerate(zip(*columns, strict=True), start):
-                    if chosen is None or number in chosen:
-                        yield {**dict(zip(READ_COLUMNS, values, strict=True)), "place": number}
-                start += len(frame)
-        except TableError as exc:
-            said = str(exc).partition(".")[0]
-            raise ResultsError(
-                f"{path} cannot be read as a traffic table ({said}); write one with `bench traffic import`"
-            ) from exc
+        for frame in iterate_table(path, READ_COLUMNS):
+            frame = frame.astype(object).where(frame.notna(), None)  # noqa: PLW2901 - unknown is None from here on
+            columns = [frame[name].tolist() for name in READ_COLUMNS]
+            for number, values in enumerate(zip(*columns, strict=True), start):
+                if chosen is None or number in chosen:
+                    yield {**dict(zip(READ_COLUMNS, values, strict=True)), "place": number}
+            start += len(frame)
 
 
 NO_TEXT = "have no prompt in the table"

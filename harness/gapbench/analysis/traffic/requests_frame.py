@@ -10,8 +10,7 @@ import pandas as pd
 from gapbench.analysis.traffic.duplicates import hash_templates
 from gapbench.analysis.traffic.prefixes import hash_prompts
 from gapbench.errors import ResultsError
-from gapbench.store.table_file import TableError, iterate_frames, read_file_metadata
-from gapbench.traffic import TRAFFIC_SCHEMA_VERSION
+from gapbench.traffic.traffic_table import iterate_table
 
 _COLUMNS = (
     "time", "route", "provider", "model_asked", "model_served", "endpoint", "service_tier", "messages", "tools",
@@ -32,30 +31,13 @@ def read_requests(tables: Sequence[Path]) -> pd.DataFrame:
     Raises:
         ResultsError: A file is missing, is no traffic table, or is of a newer version.
     """
-    frames = [frame for path in tables for frame in _read(path)]
+    frames = [frame for path in tables for frame in map(_without_texts, iterate_table(path, _COLUMNS))]
     if not any(map(len, frames)):
         raise ResultsError(f"{tables[0]} has no requests; import a log with `bench traffic import`")
     found = pd.concat(frames, ignore_index=True)
     status = found["http_status"].fillna(0)
     found["is_error"] = found["error"].notna() | (status >= 400)
     return found.sort_values("time", kind="stable", na_position="last", ignore_index=True)
-
-
-def _read(path: Path) -> list[pd.DataFrame]:
-    if not path.is_file():
-        raise ResultsError(f"{path}: no such file; write it with `bench traffic import LOG --out {path}`")
-    try:
-        version = read_file_metadata(path).get("traffic_schema")
-        if version is None:
-            raise ResultsError(f"{path} is not a traffic table; write one with `bench traffic import`")
-        if not version.isdecimal() or int(version) > TRAFFIC_SCHEMA_VERSION:
-            raise ResultsError(f"{path} was written by a newer version (schema {version}); update gapbench")
-        return [_without_texts(frame) for frame in iterate_frames(path, _COLUMNS)]
-    except TableError as exc:
-        said = str(exc).partition(".")[0]
-        raise ResultsError(
-            f"{path} cannot be read as a traffic table ({said}); write one with `bench traffic import`"
-        ) from exc
 
 
 def _without_texts(frame: pd.DataFrame) -> pd.DataFrame:
