@@ -79,16 +79,27 @@ def _caching_lines(audit: TrafficAudit) -> list[str]:
 
 
 def audit_tables(audit: TrafficAudit) -> list[Table]:
-    """Return the tables of an audit in their order."""
+    """Return the tables of an audit in their order. Figures that no request of the log has are named below the first."""
+
+    def known_columns(key: str, heading: str, name: Callable[[Row], str]) -> tuple[Column, ...]:
+        return tuple(one for one in _columns(key, heading, name) if one.key not in unknown)
+
+    figures = [one for one in _columns("what", "", _text("what")) if one.key != "what"]
+    unknown = {one.key: one.heading for one in figures if not is_known(audit.total[one.key])}
     tables = [
         Table(
             "traffic_total",
             "All requests",
-            _columns("what", "", lambda _: "all"),
+            known_columns("what", "", lambda _: "all"),
             [{"what": "all", **audit.total}],
         ),
         *(
-            Table(f"traffic_by_{name}", f"By {title}", _columns(name, title, _text(name)), audit.groups[name])
+            Table(
+                f"traffic_by_{name}",
+                f"By {title}",
+                known_columns(name, title, _text(name)),
+                audit.groups[name],
+            )
             for name, title in (
                 ("model", "model"),
                 ("route", "route"),
@@ -119,7 +130,8 @@ def audit_tables(audit: TrafficAudit) -> list[Table]:
         )
         for table in tables
     )
-    return [replace(first, notes=_NOTES), *rest]
+    untold = f"The log does not tell: {', '.join(unknown.values())}. " if unknown else ""
+    return [replace(first, notes=((f"{untold}{_TOTAL_NOTE}", "dim"),)), *rest]
 
 
 _TOTAL_NOTE = (
@@ -131,7 +143,6 @@ _CACHING_NOTE = (
     f"provider's cache, from {MIN_CACHED_TOKENS} tokens on, and writing it cost nothing. Prompts with images, and requests "
     "without a stored prompt, are left out."
 )
-_NOTES: tuple[Span, ...] = ((_TOTAL_NOTE, "dim"),)
 _CACHING_NOTES: tuple[Span, ...] = ((_CACHING_NOTE, "dim"),)
 
 

@@ -384,3 +384,17 @@ def test_simulated_traffic_is_marked(month: Path, capsys: pytest.CaptureFixture[
     audit = audit_traffic(frame)
     assert answer_lines(audit)[0].startswith("SIMULATED: ")
     assert all(table.simulated for table in audit_tables(audit))
+
+
+def test_figures_that_the_log_does_not_tell_take_no_room(month: Path) -> None:
+    """No request has a time to its first token: no table has the column, and a line below the first says so."""
+    from gapbench.report.traffic import audit_tables
+
+    frame = read_requests([month]).assign(first_token_s=float("nan"))
+    first, *others = audit_tables(audit_traffic(frame))
+
+    assert "first token p50 / p95" in first.notes[0][0].partition(". ")[0]
+    assert not any(
+        column.key == "first_token_p50_s" for table in (first, *others) for column in table.columns
+    )
+    assert any(column.key == "output_tokens_p50" for column in first.columns)
