@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
@@ -11,8 +12,11 @@ import pandas as pd
 from gapbench.analysis.traffic import figures
 from gapbench.analysis.traffic.duplicates import is_near_duplicate
 from gapbench.analysis.traffic.figures import Burstiness, MonthlyVolume
+from gapbench.analysis.traffic.personal_data import count_personal_data
 from gapbench.analysis.traffic.prefixes import shared_tokens
 from gapbench.analysis.traffic.prices import explain_difference, price_requests
+from gapbench.analysis.traffic.takeover import OpenPrice, TakeOver, find_take_over
+from gapbench.formatting import ALL
 
 Row = dict[str, Any]
 
@@ -33,6 +37,10 @@ class TrafficAudit:
         usd_requests: Requests with known dollars.
         arrivals: How unevenly requests arrive. None: no request has a time.
         simulated: Whether a simulated provider answered some of them.
+        take_over: What an open model could take over, by shape alone.
+        personal_data: By route, the first row of all: requests with personal data, at all and by kind. None: it was not
+            looked for.
+        tables: The tables, as they were named.
     """
 
     total: Row
@@ -46,6 +54,9 @@ class TrafficAudit:
     usd_requests: int
     arrivals: Burstiness | None
     simulated: bool
+    take_over: TakeOver
+    personal_data: list[Row] | None = None
+    tables: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the audit for scripts; dollars are numbers."""
@@ -53,8 +64,16 @@ class TrafficAudit:
         return plain
 
 
-def audit_traffic(frame: pd.DataFrame) -> TrafficAudit:
-    """Return the audit of requests, as :func:`gapbench.analysis.traffic.read_requests` gives them."""
+def audit_traffic(
+    frame: pd.DataFrame, open_price: OpenPrice | None = None, tables: Sequence[str] = ()
+) -> TrafficAudit:
+    """Return the audit of requests.
+
+    Args:
+        frame: The requests, as :func:`gapbench.analysis.traffic.read_requests` gives them.
+        open_price: The price of an open model that is compared with. None: none is known.
+        tables: Names of the tables, for the commands that check a tier.
+    """
     models = _models(frame)
     cacheable = shared_tokens(frame, models)
     prices = price_requests(frame, cacheable)
@@ -90,7 +109,18 @@ def audit_traffic(frame: pd.DataFrame) -> TrafficAudit:
         usd_requests=int(frame["usd"].notna().sum()),
         arrivals=figures.burstiness(frame),
         simulated=bool(frame["simulated"].any()),
+        take_over=find_take_over(frame, models, open_price),
+        personal_data=_personal_data(frame, by["route"]) if "personal_data" in frame else None,
+        tables=tuple(tables),
     )
+
+
+def _personal_data(frame: pd.DataFrame, routes: pd.Series[Any]) -> list[Row]:
+    parts = [
+        {"route": route, **count_personal_data(part)} for route, part in frame.groupby(routes, sort=True)
+    ]
+    parts.sort(key=lambda row: (-(row["personal_data_share"] or 0.0), -row["requests"]))
+    return [{"route": ALL, **count_personal_data(frame)}, *parts]
 
 
 def _models(frame: pd.DataFrame) -> pd.Series[Any]:
