@@ -160,6 +160,8 @@ def _rules(audit: TrafficAudit) -> str:
 def _tier_notes(audit: TrafficAudit) -> tuple[Span, ...]:
     found = audit.take_over
     notes = []
+    if any(row["usd_a_month"] is not None and row["usd_a_month"].low is not None for row in found.tiers):
+        notes.append("Below each amount is its 95 % interval, by whole days.")
     if found.open_label is not None:
         notes.append(
             f"Open: today's list price of {found.open_label} for the same tokens. Another tokenizer counts others, and your own GPUs cost otherwise (`bench tco`)."

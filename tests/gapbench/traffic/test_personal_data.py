@@ -6,7 +6,7 @@ import json
 import re
 import string
 import uuid
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -264,8 +264,3 @@ def test_a_rule_that_is_neither_is_refused(
 def test_every_kind_has_a_name() -> None:
     """Tables show it."""
     assert {"email", "phone", "iban", "card", "ip", "national_id", "secret"} == set(KINDS)
-
-
-def test_dates_of_two_centuries_are_dates() -> None:
-    """The oracle's own: a day after a leap day is a date, the thirteenth month is none."""
-    assert (date(2000, 2, 29) + timedelta(days=1)).strftime("%m%d") == "0301"
