@@ -251,8 +251,8 @@ def check_commands(audit: TrafficAudit) -> list[str]:
     has_prompts = audit.total["near_duplicate_share"] is not None
     return [
         *([] if has_prompts else ["# these tables have no prompts: first import the log with its texts"]),
-        f"bench traffic sample {tables} --by route,length,tools --out my-suite.yaml",
-        "bench run my-suite.yaml      # first name your closed model and the open one in it",
+        f"bench traffic sample {tables} --out my-suite.yaml",
+        "bench run my-suite.yaml      # name your two models in it first",
         "bench judge results/RUN      # where replies are free text",
         "bench gap results/RUN",
         "bench tiers results/RUN --guarantee 1pp@95%",

@@ -357,17 +357,13 @@ def test_the_audit_ends_with_what_an_open_model_could_take_over(
         "By shape alone, an open model could take over 4 of 4 routes: 100.0 % of the requests" in words[:600]
     )
     assert "A tier here is a candidate by shape only: no answer was compared" in words
-    assert (
-        out.rstrip()
-        .splitlines()[-5]
-        .endswith("bench traffic sample traffic.parquet --by route,length,tools --out my-suite.yaml")
-    )
+    assert out.rstrip().splitlines()[-5].endswith("bench traffic sample traffic.parquet --out my-suite.yaml")
     assert out.rstrip().endswith("bench tiers results/RUN --guarantee 1pp@95%")
     # 16 requests of $0.50 on one day: 8 · 365.25 / 12 = $243.50.
     for text in (out, Path("a.md").read_text(), Path("a.html").read_text()):
         assert "$244" in text
         assert "candidate by shape only" in " ".join(text.split())
-    assert all(len(line) <= 90 for line in out.splitlines())
+    assert all(len(line) <= 80 for line in out.splitlines())
     assert 0 == invoke(["traffic", "audit", str(planted), "--json"])
     (row,) = json.loads(capsys.readouterr().out)["take_over"]["tiers"]
     assert "1" == row["tier"]
