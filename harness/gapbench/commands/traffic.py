@@ -158,8 +158,10 @@ def audit_command(
     from gapbench.report import traffic
 
     price = _open_price(hosted_name)
-    frame = read_requests(tables, personal_data=personal_data)
-    audit = audit_traffic(frame, price, [str(table) for table in tables])
+    # No name for the requests here: the audit frees columns of them.
+    audit = audit_traffic(
+        read_requests(tables, personal_data=personal_data), price, [str(table) for table in tables]
+    )
     if md is not None:
         write_output_file(md, traffic.render_markdown(audit))
     if html is not None:

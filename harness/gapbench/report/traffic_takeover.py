@@ -187,8 +187,8 @@ def _sensitivity(audit: TrafficAudit) -> str:
         return f"Sensitivity of the data: not known, no text is stored. If it is personal, {rule}."
     if not total["requests_with_any"]:
         return (
-            f"Sensitivity of the data: nothing was found in {total['requests_with_text']:,} requests. Names, postal addresses and what is "
-            "said about a person are not looked for."
+            f"Sensitivity of the data: nothing was found in {total['requests_with_text']:,} requests. Names, postal addresses and what a "
+            "text tells about a person are not looked for."
         )
     tier_of = {row["route"]: row["tier"] for row in audit.take_over.routes}
     flagged = sum(

@@ -1,7 +1,7 @@
 """Find personal data in texts by its form: addresses, phone numbers, accounts, cards, national ids, and secrets.
 
 Numbers with check digits are checked, so that few other numbers are taken for one. Names, postal addresses, dates of birth
-and what is said about a person have no form: they are not found. Nothing is sent anywhere.
+and what a text tells about a person have no form: they are not found. Nothing is sent anywhere.
 """
 
 from __future__ import annotations

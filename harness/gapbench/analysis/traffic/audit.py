@@ -19,6 +19,13 @@ from gapbench.analysis.traffic.takeover import OpenPrice, TakeOver, find_take_ov
 from gapbench.formatting import ALL
 
 Row = dict[str, Any]
+_SUMMARIZED = (
+    "time", "model_asked", "input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens",
+    "cost_usd", "usd_booked", "cacheable_tokens", "usd_cache_saving", "is_near_duplicate", "from_cache", "is_error",
+    "prompt_hash", "response_s", "first_token_s", "image_count", "has_tools",
+)  # fmt: skip
+_COMPARED = ("cost_usd", "usd_booked", "usd_uncached", "unpriced")
+"""Columns that are copied when requests are put into groups: no others are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +105,9 @@ def audit_traffic(
     return TrafficAudit(
         total=summarize(frame),
         groups=groups,
-        dollars=[_compare(model, part) for model, part in frame.groupby(by["model"], sort=False)],
+        dollars=[
+            _compare(model, part) for model, part in frame[[*_COMPARED]].groupby(by["model"], sort=False)
+        ],
         requests_a_month=figures.monthly_volume(frame, pd.Series(1.0, frame.index)),
         tokens_a_month=figures.monthly_volume(frame, tokens),
         usd_a_month=figures.monthly_volume(frame, frame["usd"]) if frame["usd"].notna().any() else None,
@@ -167,7 +176,7 @@ def summarize(frame: pd.DataFrame) -> Row:
 
 def _group(frame: pd.DataFrame, name: str, keys: pd.Series[Any]) -> list[Row]:
     """Return the figures of each group: days and hours in order, the others by requests."""
-    rows = [{name: key, **summarize(part)} for key, part in frame.groupby(keys, sort=True)]
+    rows = [{name: key, **summarize(part)} for key, part in frame[[*_SUMMARIZED]].groupby(keys, sort=True)]
     if name == "hour":
         rows = [{**row, "hour": int(row["hour"])} for row in rows]
     if name in {"day", "hour"}:

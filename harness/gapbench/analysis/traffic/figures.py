@@ -42,7 +42,7 @@ def total_usd(amounts: pd.Series[Any]) -> Decimal | None:
 
 def cache_share(frame: pd.DataFrame) -> float | None:
     """Return the share of input tokens that were read from a provider's cache, of requests whose log tells."""
-    known = frame[frame["cached_input_tokens"].notna() & frame["input_tokens"].notna()]
+    known = frame[["input_tokens", "cached_input_tokens"]].dropna()
     given = int(known["input_tokens"].sum())
     return int(known["cached_input_tokens"].sum()) / given if given else None
 
@@ -60,7 +60,8 @@ def error_share(frame: pd.DataFrame) -> float:
 
 def retry_share(frame: pd.DataFrame) -> float | None:
     """Return the share of requests that repeat a failed one's prompt within 5 minutes; None without prompts."""
-    known = frame[(frame["prompt_hash"] != 0) & frame["time"].notna()]
+    is_known = (frame["prompt_hash"] != 0) & frame["time"].notna()
+    known = frame.loc[is_known, ["prompt_hash", "model_asked", "time", "is_error"]]
     if known.empty:
         return None
     before = known.groupby(["prompt_hash", known["model_asked"].fillna("")], sort=False)
@@ -80,7 +81,8 @@ def cacheable_share(frame: pd.DataFrame) -> float | None:
 
     Of requests for which it is known; None if there is none.
     """
-    known = frame[frame["cacheable_tokens"].notna()]
+    is_known = frame["cacheable_tokens"].notna()
+    known = frame.loc[is_known, ["input_tokens", "cached_input_tokens", "cacheable_tokens"]]
     given = int(known["input_tokens"].sum())
     if not given:
         return None
@@ -90,7 +92,7 @@ def cacheable_share(frame: pd.DataFrame) -> float | None:
 
 def cache_saving_share(frame: pd.DataFrame) -> float | None:
     """Return what better caching would save at most over the price book's dollars, of requests for which it is known."""
-    known = frame[frame["usd_cache_saving"].notna()]
+    known = frame.loc[frame["usd_cache_saving"].notna(), ["usd_cache_saving", "usd_booked"]]
     booked = sum(known["usd_booked"], Decimal(0))
     return float(sum(known["usd_cache_saving"], Decimal(0)) / booked) if booked else None
 

@@ -49,11 +49,21 @@ def read_requests(tables: Sequence[Path], *, personal_data: bool = False) -> pd.
     ]
     if not any(map(len, frames)):
         raise ResultsError(f"{tables[0]} has no requests; import a log with `bench traffic import`")
-    found = pd.concat(frames, ignore_index=True)
-    frames.clear()
-    if found["time"].is_monotonic_increasing:
-        return found
-    return found.sort_values("time", kind="stable", na_position="last", ignore_index=True)
+    return _join_in_order(frames)
+
+
+def _join_in_order(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """Return frames as one, in order of time; column by column, so that a column is never there three times."""
+    order = (
+        pd.concat([frame["time"] for frame in frames], ignore_index=True)
+        .sort_values(kind="stable", na_position="last")
+        .index
+    )
+    columns = {}
+    for name in list(frames[0].columns):
+        joined = pd.concat([frame.pop(name) for frame in frames], ignore_index=True)
+        columns[name] = joined.take(order).reset_index(drop=True)
+    return pd.DataFrame(columns, copy=False)
 
 
 def _without_texts(frame: pd.DataFrame, *, personal_data: bool) -> pd.DataFrame:

@@ -55,6 +55,11 @@ EASY_SIGNS = {
     "tool_share": ("offers tools", HARD_SHARE),
 }
 """What else describes a route: words, and the share from which on they are said."""
+_USED = (
+    "time", "endpoint", "input_tokens", "output_tokens", "image_count", "is_tool_loop", "has_reply", "label_hash", "is_json",
+    "is_near_duplicate", "is_zero_temperature", "has_tools",
+)  # fmt: skip
+"""Columns from which the signs of a route are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,8 @@ def find_take_over(frame: pd.DataFrame, models: pd.Series[Any], open_price: Open
     if open_price is not None:
         usd = quote_requests(frame, open_price.quote)
         amounts["usd_open"] = np.where(frame["from_cache"].eq(True), 0.0, np.where(is_counted, usd, np.nan))
-    names = frame["route"].where(frame["route"].notna(), "no route: " + models.astype(str))
+    unnamed = {model: f"no route: {model}" for model in models.unique()}
+    names = frame["route"].where(frame["route"].notna(), models.map(unnamed))
     served = pd.DataFrame({"provider": frame["provider"], "model": models}).fillna("")
     is_open = pd.Series(
         served.groupby(["provider", "model"], sort=False)
@@ -124,8 +130,14 @@ def find_take_over(frame: pd.DataFrame, models: pd.Series[Any], open_price: Open
     totals = _totals(amounts, len(frame))
     routes = [
         _describe(str(name), part, amounts.loc[part.index], totals, days)
-        for name, part in frame[~is_open].groupby(names[~is_open], sort=False)
+        for name, part in frame[[*_USED]].groupby(names.where(~is_open), sort=False)
     ]
+    if "personal_data" in frame:
+        found = {
+            name: count_personal_data(part)["personal_data_share"]
+            for name, part in frame[["personal_data"]].groupby(names.where(~is_open), sort=False)
+        }
+        routes = [{**row, "personal_data_share": found[row["route"]]} for row in routes]
     _mark_rare(routes)
     for row in routes:
         row["tier"], row["reasons"] = _place(row)
@@ -197,9 +209,7 @@ def _describe(
         "zero_temperature_share": figures.zero_temperature_share(frame),
         "tool_share": figures.tool_share(frame),
         "embedding_share": share_of(frame["endpoint"].eq("embeddings").where(frame["endpoint"].notna())),
-        "personal_data_share": count_personal_data(frame)["personal_data_share"]
-        if "personal_data" in frame
-        else None,
+        "personal_data_share": None,
         "is_rare": False,
     }
 
