@@ -92,6 +92,7 @@ def audit_traffic(
         usd_cache_saving=prices["usd_cache_saving"],
         is_near_duplicate=is_near_duplicate(frame),
     )
+    del prices, cacheable
     frame["usd"] = frame["cost_usd"].where(frame["cost_usd"].notna(), frame["usd_booked"])
     times = frame["time"].dt
     by = {

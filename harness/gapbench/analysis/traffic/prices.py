@@ -37,7 +37,7 @@ _OPEN_FAMILIES = re.compile(
 )
 """Names of models whose weights can be downloaded (November 2026), by their start. Other models count as closed."""
 _ROWS_AT_ONCE = 50_000
-"""Requests that are priced at once: their numbers are objects meanwhile."""
+"""Requests that are priced at once: their numbers need much more memory meanwhile."""
 
 
 def price_requests(frame: pd.DataFrame, cacheable: pd.Series[Any] | None = None) -> pd.DataFrame:
@@ -196,6 +196,14 @@ def quote_requests(
         input_ratio: Prompt tokens that the priced model needs for one of the log's.
         output_ratio: The same for generated tokens.
     """
+    parts = [
+        _quote_part(frame.iloc[at : at + _ROWS_AT_ONCE], quote, input_ratio, output_ratio)
+        for at in range(0, max(1, len(frame)), _ROWS_AT_ONCE)
+    ]
+    return np.concatenate(parts)
+
+
+def _quote_part(frame: pd.DataFrame, quote: UnitPrices, input_ratio: float, output_ratio: float) -> Floats:
     read, written, cached, stored, lasting = (
         frame[name].astype("Float64").fillna(0).to_numpy(np.float64) * ratio
         for name, ratio in (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -42,28 +43,27 @@ def read_requests(tables: Sequence[Path], *, personal_data: bool = False) -> pd.
     Raises:
         ResultsError: A file is missing, is no traffic table, or is of a newer version.
     """
-    frames = [
-        _without_texts(frame, personal_data=personal_data)
-        for path in tables
-        for frame in iterate_table(path, _COLUMNS)
-    ]
-    if not any(map(len, frames)):
+    columns: dict[str, list[pd.Series[Any]]] = {}
+    for path in tables:
+        for frame in iterate_table(path, _COLUMNS):
+            if len(frame):
+                for name, column in _without_texts(frame, personal_data=personal_data).items():
+                    # A copy: the column would keep all others of its type in memory.
+                    columns.setdefault(str(name), []).append(column.copy())
+    if not columns:
         raise ResultsError(f"{tables[0]} has no requests; import a log with `bench traffic import`")
-    return _join_in_order(frames)
+    return _join_in_order(columns)
 
 
-def _join_in_order(frames: list[pd.DataFrame]) -> pd.DataFrame:
-    """Return frames as one, in order of time; column by column, so that a column is never there three times."""
-    order = (
-        pd.concat([frame["time"] for frame in frames], ignore_index=True)
-        .sort_values(kind="stable", na_position="last")
-        .index
-    )
-    columns = {}
-    for name in list(frames[0].columns):
-        joined = pd.concat([frame.pop(name) for frame in frames], ignore_index=True)
-        columns[name] = joined.take(order).reset_index(drop=True)
-    return pd.DataFrame(columns, copy=False)
+def _join_in_order(columns: dict[str, list[pd.Series[Any]]]) -> pd.DataFrame:
+    """Return columns in parts as one frame, in order of time, and empty them: a column is never there three times."""
+    times = pd.concat(columns["time"], ignore_index=True)
+    order = times.sort_values(kind="stable", na_position="last").index.to_numpy()
+    joined: dict[str, pd.Series[Any]] = {}
+    for name in list(columns):
+        whole = pd.concat(columns.pop(name), ignore_index=True)
+        joined[name] = whole.take(order).set_axis(range(len(order)))
+    return pd.DataFrame(joined, copy=False)
 
 
 def _without_texts(frame: pd.DataFrame, *, personal_data: bool) -> pd.DataFrame:

@@ -113,20 +113,7 @@ def find_take_over(frame: pd.DataFrame, models: pd.Series[Any], open_price: Open
         amounts["usd_open"] = np.where(frame["from_cache"].eq(True), 0.0, np.where(is_counted, usd, np.nan))
     unnamed = {model: f"no route: {model}" for model in models.unique()}
     names = frame["route"].where(frame["route"].notna(), models.map(unnamed))
-    served = pd.DataFrame({"provider": frame["provider"], "model": models}).fillna("")
-    is_open = pd.Series(
-        served.groupby(["provider", "model"], sort=False)
-        .ngroup()
-        .map(
-            dict(
-                enumerate(
-                    is_open_model(*pair)
-                    for pair in served.drop_duplicates().itertuples(index=False, name=None)
-                )
-            )
-        ),
-        index=frame.index,
-    ).astype(bool)
+    is_open = _is_open(frame["provider"], models)
     totals = _totals(amounts, len(frame))
     routes = [
         _describe(str(name), part, amounts.loc[part.index], totals, days)
@@ -159,6 +146,18 @@ def find_take_over(frame: pd.DataFrame, models: pd.Series[Any], open_price: Open
         None if open_price is None else open_price.label,
         int((~is_counted & ~frame["is_error"]).sum()),
     )
+
+
+def _is_open(providers: pd.Series[Any], models: pd.Series[Any]) -> pd.Series[bool]:
+    """Return which requests a model with open weights answered."""
+    found: dict[tuple[Any, Any], bool] = {}
+    answered = np.zeros(len(models), dtype=bool)
+    for place, pair in enumerate(zip(providers, models, strict=True)):
+        known = found.get(pair)
+        if known is None:
+            known = found[pair] = is_open_model(*pair)
+        answered[place] = known
+    return pd.Series(answered, index=models.index, dtype=bool)
 
 
 def _totals(amounts: pd.DataFrame, requests: int) -> Row:
