@@ -52,7 +52,7 @@ def take_over_line(audit: TrafficAudit) -> str:
         if all(month is not None for month in at_open):
             usd = format_estimated_usd(sum(month.value for month in at_open))
             line += f", {usd} at the list price of {audit.take_over.open_label}"
-    return f"{line}. This is a candidate and no result: the end tells how to measure it."
+    return f"{line}. These are candidates and no results: the end tells how to measure them."
 
 
 def take_over_tables(audit: TrafficAudit) -> list[Table]:

@@ -15,6 +15,7 @@ from gapbench.analysis.traffic.prefixes import hash_prompts
 from gapbench.analysis.traffic.text_shapes import read_shape
 from gapbench.analysis.traffic.text_signs import read_signs
 from gapbench.errors import ResultsError
+from gapbench.store.free_memory import release_memory
 from gapbench.traffic.traffic_table import iterate_table
 
 _TEXTS = ("messages", "tools", "parameters", "reply", "reply_tool_calls", "text_shape")
@@ -52,7 +53,9 @@ def read_requests(tables: Sequence[Path], *, personal_data: bool = False) -> pd.
                     columns.setdefault(str(name), []).append(column.copy())
     if not columns:
         raise ResultsError(f"{tables[0]} has no requests; import a log with `bench traffic import`")
-    return _join_in_order(columns)
+    found = _join_in_order(columns)
+    release_memory()
+    return found
 
 
 def _join_in_order(columns: dict[str, list[pd.Series[Any]]]) -> pd.DataFrame:
