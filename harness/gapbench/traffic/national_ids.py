@@ -1,6 +1,7 @@
 """National ids of people in a text, those of eight countries: each by its published form and its check digits.
 
-Sources (read November 2026): the US Social Security Administration's rules for numbers that are never issued; the form of the
+Sources (read November 2026): the US Social Security Administration's rules for numbers that are never issued, and the Internal Revenue
+Service's ranges of taxpayer numbers (ITIN); the form of the
 UK's National Insurance number (HMRC manual NIM39110), which has no check digit; Spain's DNI and NIE (letter by the number
 modulo 23); Italy's codice fiscale (decree of 23 December 1976); France's NIR (key 97 less the number modulo 97); Brazil's
 CPF (two digits modulo 11); China's resident number (GB 11643-1999, ISO 7064 MOD 11-2); Sweden's personnummer (Luhn).
@@ -92,6 +93,7 @@ _IDS: tuple[tuple[re.Pattern[str], Callable[[str], bool]], ...] = tuple(
     (re.compile(f"{_BEFORE}{form}{_AFTER}", re.ASCII), check)
     for form, check in (
         (r"(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}", _is_united_states),
+        (r"9\d{2}-(?:5\d|6[0-5]|7\d|8[0-8]|9[0-24-9])-(?!0000)\d{4}", _always),
         (r"(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]", _always),
         (r"(?:\d{8}|[XYZ]\d{7})-?[A-HJ-NP-TV-Z]", _is_spain),
         (r"[A-Z]{6}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z]", _is_italy),

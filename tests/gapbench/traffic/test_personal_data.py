@@ -57,6 +57,7 @@ def other_digit(char: str) -> str:
         ("ip", "8.8.4.4"),
         ("ip", "2001:4860:4860::8888"),
         ("national_id", "536-90-4399"),
+        ("national_id", "912-70-1234"),
         ("national_id", "AB 12 34 56 C"),
         ("national_id", "12345678Z"),
         ("national_id", "X1234567L"),
