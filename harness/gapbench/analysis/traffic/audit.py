@@ -17,6 +17,7 @@ from gapbench.analysis.traffic.prefixes import shared_tokens
 from gapbench.analysis.traffic.prices import explain_difference, price_requests
 from gapbench.analysis.traffic.takeover import OpenPrice, TakeOver, find_take_over
 from gapbench.formatting import ALL
+from gapbench.store.free_memory import release_memory
 
 Row = dict[str, Any]
 _SUMMARIZED = (
@@ -93,6 +94,7 @@ def audit_traffic(
         is_near_duplicate=is_near_duplicate(frame),
     )
     del prices, cacheable
+    release_memory()
     frame["usd"] = frame["cost_usd"].where(frame["cost_usd"].notna(), frame["usd_booked"])
     times = frame["time"].dt
     by = {
