@@ -196,6 +196,24 @@ def test_langfuse_enriched_observation(tmp_path: Path) -> None:
     } == row
 
 
+PARTS = [
+    {"type": "thinking", "thinking": "Hm"},
+    {"type": "text", "text": "Hi"},
+    {"type": "text", "text": "!"},
+]
+
+
+def test_a_reply_of_parts_is_their_text(tmp_path: Path) -> None:
+    """A message of Langfuse, and a column of a log of your own; what a model thought is no part of its reply."""
+    (tmp_path / "own.yaml").write_text("model_asked: llm\nreply: said\n")
+    observation = {**OBSERVATION, "output": {"role": "assistant", "content": PARTS}}
+    (own,), _ = import_files(
+        tmp_path, {"own.jsonl": [{"llm": "m", "said": PARTS}]}, map_file=tmp_path / "own.yaml"
+    )
+
+    assert ("Hi!", "Hi!") == (import_row(tmp_path, observation)["reply"], own["reply"])
+
+
 def test_langfuse_legacy_trace_with_observations(tmp_path: Path) -> None:
     """An export of the page nests observations in their trace, in camelCase; spans are no requests."""
     trace = {
