@@ -9,7 +9,6 @@ import pandas as pd
 
 from gapbench.analysis.frames import as_floats
 from gapbench.analysis.sample_design import design_of
-from gapbench.analysis.weighting import DESIGN_COLUMNS
 from gapbench.stats import (
     Design,
     Floats,
@@ -57,14 +56,12 @@ def mean_by_request(replies: pd.DataFrame, name: str) -> float | None:
         replies: Rows of replies with the code of their ``request``; with weights, also how their items were drawn.
         name: The column.
     """
-    is_known = replies[name].notna().to_numpy()
-    if not is_known.any():
+    known = replies.loc[replies[name].notna()]
+    if not len(known):
         return None
-    values, requests = as_floats(replies[name])[is_known], replies["request"].to_numpy()[is_known]
-    codes, kinds = pd.factorize(requests)
-    first = np.flatnonzero(is_known)[~pd.Series(requests).duplicated().to_numpy()]
-    # Only these columns: copying all of them takes longer than the rest.
-    named = [column for column in ("task", "sample_id", *DESIGN_COLUMNS) if column in replies.columns]
-    design = design_of(replies[named].iloc[first])
-    sums: Floats = np.bincount(codes, weights=values).astype(np.float64, copy=False)
-    return float(values.sum()) / len(kinds) if design is None else design.mean(sums)
+    _, first, codes = np.unique(known["request"].to_numpy(), return_index=True, return_inverse=True)
+    design = design_of(known.iloc[first])
+    if design is None:
+        return float(known[name].sum()) / len(first)
+    sums = np.bincount(codes, weights=as_floats(known[name]))
+    return design.mean(sums.astype(np.float64, copy=False))

@@ -314,19 +314,19 @@ def _model_facts(runs: Runs, model_id: str) -> dict[str, Any]:
 
 
 def _metrics(part: pd.DataFrame, planned: pd.DataFrame) -> dict[str, Any]:
-    final = part["final"].to_numpy(dtype=bool)
-    measured = part[final & (part["phase"] == "measure").to_numpy()]
+    finals = part[part["final"]]
+    measured = finals[finals["phase"] == "measure"]
     n = len(measured)
     counts = measured["outcome"].value_counts()
     outcomes = {outcome: int(counts.get(outcome, 0)) for outcome in OUTCOMES}
-    scored = measured[measured["scored"].to_numpy(dtype=bool)]
+    scored = measured[measured["scored"]]
     scores, right = as_floats(scored["score"]), as_floats((scored["outcome"] == "correct").astype(float))
     designs = design_of(scored), design_of(measured)
     wall = planned["wall_s"].astype(float)
     wall_s = float(wall.sum()) if wall.notna().all() else None
     row: dict[str, Any] = {
         "planned": int(planned["planned"].sum()),
-        "done": int(final.sum()),
+        "done": len(finals),
         "n": n,
         "coverage": 1 - outcomes["infra"] / n if n else None,
         "scored": len(scored),
