@@ -26,8 +26,13 @@ from gapbench.analysis.economics.routing_rules import (
     Score,
     group_rules,
     losses_and_savings,
-    order_of_tests,
     score_rules,
+)
+from gapbench.analysis.economics.testing_order import (
+    UNSEEN_LOSSES,
+    LearntClusters,
+    order_of_tests,
+    simulate_tests,
 )
 from gapbench.stats import SEED, Floats, Ints, dense_codes, required_pairs
 from gapbench.stats.loss_test import clusters_for_zero_losses, loss_evidence
@@ -176,13 +181,13 @@ def guarantee_routing(
         saved if known else (~rule.closed).astype(np.float64)
         for rule, (_, saved) in zip(rules, outcomes, strict=True)
     ]
-    chance = [
-        sums.chance(loss, slice(None, learning), count - learning, confidence, parts=max(1, len(rule.groups)))
-        for rule, (loss, _) in zip(rules, outcomes, strict=True)
-    ]
     expected = [_mean(value[learn], weights[learn]) for value in worth]
     # Only the learning part decides what is tested, so a rule that turns out to save nothing keeps its place.
-    order = order_of_tests(np.array(chance), np.array(expected), limit=MAX_TESTED)
+    order: list[int] = []
+    if rules and learning < count:
+        learnt = _learnt(items, rules, [loss for loss, _ in outcomes], groupings, sums, learn, learning, margin)
+        chance = simulate_tests(learnt, count - learning, confidence, seed)
+        order = order_of_tests(chance, np.array(expected), limit=MAX_TESTED)
     evidence = np.ones(0)
     if order and learning < count:
         losses = np.stack([sums.of(outcomes[at][0]) for at in order], axis=1)
@@ -247,6 +252,35 @@ def _rules(
     return found
 
 
+def _learnt(
+    items: RoutedTasks,
+    rules: Sequence[RoutingRule],
+    losses: Sequence[Floats],
+    groupings: Sequence[Grouping],
+    sums: _ClusterSums,
+    learn: Bools,
+    learning: int,
+    margin: float,
+) -> LearntClusters:
+    """Return what the first clusters say of the rules."""
+    part = slice(None, learning)
+    limit = margin * sums.weight[part, np.newaxis]
+    ways = [grouping.code for grouping in groupings] or [np.zeros(len(items), dtype=np.int64)]
+    names = [grouping.name for grouping in groupings]
+    unseen = []
+    for code in ways:
+        size = np.bincount(code[learn], minlength=int(code.max()) + 1)
+        unseen.append(sums.count(learn * UNSEEN_LOSSES / np.maximum(size, 1)[code])[part])
+    return LearntClusters(
+        gains=limit - np.stack([sums.of(loss)[part] for loss in losses], axis=1),
+        worst=limit - np.stack([sums.of((~rule.closed).astype(np.float64))[part] for rule in rules], axis=1),
+        unseen=np.stack(unseen),
+        way=np.array([names.index(rule.grouping) if rule.grouping in names else 0 for rule in rules]),
+        least_square=sums.least_variance(part),
+        heaviest=float(sums.weight[part].max()),
+    )
+
+
 def _mean(values: Floats, weights: Floats) -> float:
     return float(np.average(values, weights=weights))
 
@@ -287,6 +321,10 @@ class _ClusterSums:
     def of(self, loss: Floats) -> Floats:
         """Return the weighted sum of each cluster."""
         return np.bincount(self._place, self._weights * loss, minlength=self._count).astype(np.float64)
+
+    def count(self, values: Floats) -> Floats:
+        """Return the sum of each cluster, without weights."""
+        return np.bincount(self._place, values, minlength=self._count).astype(np.float64)
 
     def estimate(self, loss: Floats, part: slice) -> _Estimate:
         """Return the mean loss over some clusters. The spread is at least that of losses of 0 and 1 at the margin."""
