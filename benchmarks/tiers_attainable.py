@@ -28,10 +28,17 @@ MAX_ACTIVE = 60
 SLACK = 1e-6
 """Excess loss, 0 to 1, that is taken for none."""
 MAX_NULLS = 60
+"""Distributions Q."""
 
 
 def attainable_savings(
-    excess: Floats, saved: Floats, probability: Floats, counts: Ints, stratum: Ints, level: float, samples: int = 4_000
+    excess: Floats,
+    saved: Floats,
+    probability: Floats,
+    counts: Ints,
+    stratum: Ints,
+    level: float,
+    samples: int = 4_000,
 ) -> tuple[float, float]:
     """Return a bound of the expected savings of procedures with the guarantee, and its standard error.
 

@@ -191,4 +191,3 @@ def _order_of_groups(
         dollars = (savings * total[known])[order]
         order = order[np.isin(order, order[np.argsort(-dollars, kind="stable")[:MAX_GROUPS]])]
     return [int(known[at]) for at in order]
-

@@ -19,7 +19,7 @@ from gapbench.stats import Floats, Ints
 
 DRAWS = 128
 """Traffics that are simulated."""
-UNSEEN_LOSSES = 0.5
+UNSEEN_LOSSES = 0.2
 """Lost clusters that are added to those seen in each group: a group without a loss may have some."""
 _SOFT = 0.3
 """Spread of a test's outcome beyond what is simulated, in standard errors."""
@@ -31,14 +31,16 @@ class LearntClusters:
     """What the clusters that learn say of the rules.
 
     Attributes:
-        gains: Margin times weight, minus weight times loss, of each cluster under each rule; shape (clusters, rules).
-        worst: The same if each open answer that a rule uses were wrong.
-        unseen: Lost clusters to add, for each cluster and each way to group tasks; shape (ways, clusters).
+        count: Number of clusters. They may be added up in blocks.
+        gains: Margin times weight, minus weight times loss, of each block under each rule; shape (blocks, rules).
+        worst: The same of a mean cluster of the block, if each open answer that a rule uses were wrong.
+        unseen: Lost clusters to add, for each block and each way to group tasks; shape (ways, blocks).
         way: The way of each rule.
         least_square: Least mean square of a rule's gains if its loss were at the margin.
         heaviest: Weight of the heaviest cluster.
     """
 
+    count: int
     gains: Floats
     worst: Floats
     unseen: Floats
@@ -60,19 +62,18 @@ def simulate_tests(learnt: LearntClusters, tested: int, confidence: float, seed:
         seed: Seed of the simulation.
     """
     rng = np.random.default_rng(seed)
-    clusters = len(learnt.gains)
-    rate = tested / (clusters + 1e-12)
-    seen = rng.poisson(rate * rng.standard_exponential((DRAWS, clusters))).astype(np.float64)
+    blocks, rate = len(learnt.gains), tested / learnt.count
+    seen = rng.poisson(rate * rng.standard_exponential((DRAWS, blocks))).astype(np.float64)
     total = seen @ learnt.gains
     square = seen @ learnt.gains**2
     for way, mass in enumerate(learnt.unseen):
         rules = np.flatnonzero(learnt.way == way)
-        more = rng.poisson(rate * rng.standard_gamma(mass, (DRAWS, clusters))).astype(np.float64)
+        more = rng.poisson(rate * rng.standard_gamma(mass, (DRAWS, blocks))).astype(np.float64)
         total[:, rules] += more @ learnt.worst[:, rules]
         square[:, rules] += more @ learnt.worst[:, rules] ** 2
     needed = float(special.ndtri(confidence))
     error = np.sqrt(np.maximum(square, tested * learnt.least_square))
-    error = np.maximum(error, -math.log1p(-confidence) * learnt.heaviest / max(needed, 1e-9))
+    error = np.maximum(error, -math.log1p(-confidence) * learnt.heaviest / max(needed, 0.5))
     return np.maximum(special.ndtr((total / np.maximum(error, 1e-300) - needed) / _SOFT), _LEAST_CHANCE)
 
 
