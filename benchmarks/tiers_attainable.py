@@ -79,7 +79,7 @@ def attainable_savings(
 
 
 def _values(ratios: Floats, bad: Any, saved: Floats, prices: Floats) -> Floats:
-    return np.maximum((saved - (ratios * prices) @ bad).max(axis=1), 0.0)
+    return np.asarray(np.maximum((saved - (ratios * prices) @ bad).max(axis=1), 0.0))
 
 
 def _prices(ratios: Floats, bad: Any, saved: Floats, level: float) -> Floats:
@@ -127,8 +127,13 @@ class Truth:
         return np.asarray((self._probability * np.exp(ratio) * self._share[self._stratum]) @ self._excess)
 
     def nearest(self, wanted: Any) -> Floats:
-        """Return the tilt of the distribution nearest to the truth under which all wanted policies lose the margin."""
+        """Return the tilt of the distribution nearest to the truth under which all wanted policies lose the margin.
+
+        No tilt if one of them never loses in the traffic.
+        """
         tilt = np.zeros(len(wanted))
+        if (self._excess[:, wanted].max(axis=0) <= 0).any():
+            return tilt
         active: list[int] = []
         for _ in range(MAX_ACTIVE):
             mean = np.where(wanted, self.mean_excess(tilt), np.inf)

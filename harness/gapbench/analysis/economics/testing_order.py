@@ -74,7 +74,8 @@ def simulate_tests(learnt: LearntClusters, tested: int, confidence: float, seed:
     needed = float(special.ndtri(confidence))
     error = np.sqrt(np.maximum(square, tested * learnt.least_square))
     error = np.maximum(error, -math.log1p(-confidence) * learnt.heaviest / max(needed, 0.5))
-    return np.maximum(special.ndtr((total / np.maximum(error, 1e-300) - needed) / _SOFT), _LEAST_CHANCE)
+    chance = special.ndtr((total / np.maximum(error, 1e-300) - needed) / _SOFT)
+    return np.asarray(np.maximum(chance, _LEAST_CHANCE))
 
 
 def order_of_tests(chance: Floats, saved: Floats, *, limit: int) -> list[int]:
