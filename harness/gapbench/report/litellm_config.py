@@ -2,9 +2,9 @@
 
 LiteLLM chooses by the model name that an application asks for. So a rule by category or task becomes one alias for each
 group (``router_settings.model_group_alias``); the application asks for the name of its group. Source:
-https://docs.litellm.ai/docs/proxy/configs and https://docs.litellm.ai/docs/routing (read 2026-11-30), and LiteLLM 1.108 itself, in
-tests/vllm/test_litellm_export.py. LiteLLM's auto routers decide
-by rules of their own, for which nothing was shown here, so a rule by length and a cascade are not written.
+https://docs.litellm.ai/docs/proxy/configs and https://docs.litellm.ai/docs/routing (read 2026-11-30), and LiteLLM 1.108 itself,
+which tests/vllm/test_litellm_export.py runs. LiteLLM's auto routers decide by rules of their own, for which nothing was shown here, so
+a rule by length and a cascade are not written.
 """
 
 from __future__ import annotations

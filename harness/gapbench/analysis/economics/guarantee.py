@@ -1,10 +1,11 @@
 """The router or cascade that saves most among those whose loss against the closed model alone is below a margin.
 
 "Below a margin" is shown with a confidence that holds with any number of samples (Learn then Test, Angelopoulos et al., arXiv
-2110.01052). One random part of the clusters orders the rules, from the safest to the one that saves most
-(:mod:`gapbench.analysis.economics.testing_order`). The other part tests them in that order, each at the full level, and stops at the first that fails. So a rule that loses the margin or more is
-chosen with a probability of at most 1 - confidence, however many rules were tried. The test is
-:func:`gapbench.stats.loss_test.loss_evidence`, which names what is assumed.
+2110.01052). One random part of the clusters chooses and orders the rules, from one that saves little and passes surely to the
+one that saves most (:mod:`gapbench.analysis.economics.testing_order`). The other part tests them in that order, each at the
+full level, and stops at the first that fails. So a rule that loses the margin or more is chosen with a probability of at most
+1 - confidence, however many rules were tried. The test is :func:`gapbench.stats.loss_test.loss_evidence`, which names what is
+assumed.
 
 It speaks of traffic like the tasks: the same mix, weights that are inverse to the probability of being drawn, and the
 models, prompts and scorers of the run. A task that a model did not answer, or that was not scored, is not in it.
@@ -39,7 +40,7 @@ from gapbench.stats.loss_test import clusters_for_zero_losses, loss_evidence
 from gapbench.stats.power import POWER
 
 LEARN_SHARE = 0.25
-"""Share of the clusters that order the rules."""
+"""Share of the clusters that choose and order the rules."""
 MAX_TESTED = 30
 """Rules in the sequence of tests."""
 MAX_LEARNT = 4_000

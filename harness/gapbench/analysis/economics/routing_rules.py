@@ -1,7 +1,7 @@
-"""Rules that send some tasks to the open model and the rest to the closed one, and the paths of rules that are tried.
+"""Rules that send some tasks to the open model and the rest to the closed one: which of them are tried.
 
-A path goes from few tasks for the open model to all of them. Its order and its thresholds come from one part of the tasks,
-so that the other part can test them.
+They are sets of groups, from few to all of them, and thresholds of a score. The order of groups and the thresholds come from one
+part of the tasks, so that the other part can test the rules.
 """
 
 from __future__ import annotations
