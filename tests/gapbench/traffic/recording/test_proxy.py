@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import io
 import json
 import os
 import signal
@@ -14,7 +13,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import httpx2
 import orjson
 import pytest
@@ -116,11 +114,10 @@ def test_a_chunked_upload_and_a_large_one_arrive_whole(tmp_path: Path) -> None:
         async with (
             scripted(plain("200 OK", b"{}")) as server,
             recording(tmp_path, server.url) as recorder,
-            aiohttp.ClientSession() as client,
+            httpx2.AsyncClient() as client,
         ):
-            for data in (pieces(), io.BytesIO(text)):
-                async with client.post(f"{recorder.url}/v1/chat/completions", data=data) as reply:
-                    await reply.read()
+            for data in (pieces(), text):
+                await client.post(f"{recorder.url}/v1/chat/completions", content=data)
             assert [len(text)] * 2 == [line["request_bytes"] for line in await recorder.lines(2)]
             return server.received
 
@@ -349,7 +346,7 @@ def test_an_offer_of_http_2_is_passed_over(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("header", ["authorization: bearer {}", "Authorization: Basic {}", "x-api-key: {}"])
 def test_an_answer_that_is_no_http_writes_no_key_of_the_address(tmp_path: Path, header: str) -> None:
-    """The error of the client that the proxy uses quotes the address, and the start of the answer."""
+    """The error quotes neither the address nor the start of the answer."""
     key, other = "s3cr3t-gateway-key", "other-s3cr3t-key"
     sent = post(f"/v1/chat/completions?secret={other}", json.dumps(CHAT).encode(), header.format(key))
 
@@ -361,7 +358,7 @@ def test_an_answer_that_is_no_http_writes_no_key_of_the_address(tmp_path: Path, 
 
     line = asyncio.run(run())
 
-    assert line["error"].startswith("connection: ClientResponseError: 400 ")
+    assert line["error"] == "connection: the answer is not HTTP/1.1: not the status line of an HTTP/1.1 answer"
     assert key not in json.dumps(line)
     assert other not in json.dumps(line)
 
