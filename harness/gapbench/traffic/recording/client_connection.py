@@ -92,6 +92,9 @@ class ClientConnection(Peer):
                     self._refuse(exc)
                 else:
                     self.cut()
+                return
+            if self._buffer:  # its rest may have been all that an answered request waited for
+                self._start_waiting()
         else:
             self._buffer += data
             if len(self._buffer) > _MAX_AHEAD_BYTES:
