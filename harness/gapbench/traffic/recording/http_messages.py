@@ -192,7 +192,7 @@ def _fields(lines: bytes) -> list[Field]:
     for line in lines.split(b"\r\n") if lines else ():
         match = _FIELD.fullmatch(line)
         if match is None:
-            raise MessageError("a line that is no header")
+            raise MessageError("a line that is not a header")
         found.append(Field(match[1].lower(), match[2].rstrip(b" \t"), line))
     return found
 
@@ -208,7 +208,7 @@ def _length(head: Head) -> int | None:
         return None
     first = values.pop()
     if values or _LENGTH.fullmatch(first) is None:
-        raise MessageError("a content-length that is no number, or two")
+        raise MessageError("a content-length that is not a number, or two of them")
     return int(first)
 
 

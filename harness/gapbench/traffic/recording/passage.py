@@ -224,7 +224,7 @@ class Passage:
         while (found := split_head(data)) is not None:
             head = read_answer_head(found[0], self._head.method)
             if head.status == 101:
-                raise MessageError("another protocol that nobody asked for")
+                raise MessageError("another protocol, which the request did not ask for")
             if head.status >= 200:
                 self._answer_start = b""
                 self._answer_head = head
