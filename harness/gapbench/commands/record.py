@@ -85,6 +85,7 @@ def record_command(
     of; it is not passed on, nor are x-gapbench-user and x-gapbench-session, which are stored as hashes.
     """
     from gapbench.errors import InputError
+    from gapbench.formatting import count_of
     from gapbench.traffic.identities import IdentityHasher
     from gapbench.traffic.recording.line_builder import LineBuilder
     from gapbench.traffic.recording.protocols import parse_upstream
@@ -115,7 +116,7 @@ def record_command(
             writer.close()
         lost = f", {writer.sizes_only:,} of them with sizes only" if writer.sizes_only else ""
         lost += f", {writer.lost:,} not recorded" if writer.lost else ""
-        click.echo(f"{file}: {writer.written:,} requests recorded{lost}")
+        click.echo(f"{file}: {count_of(writer.written, 'request')} recorded{lost}")
     return 1 if writer.lost else 0
 
 

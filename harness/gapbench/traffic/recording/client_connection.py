@@ -157,7 +157,9 @@ class ClientConnection(Peer):
 
     def _refuse(self, exc: MessageError) -> None:
         """Answer a request that goes nowhere, and close: where it ends is not known, or it may have a long body."""
-        body = orjson.dumps({"error": {"type": "gapbench_record", "message": f"bench record: {exc}"}})
+        body = orjson.dumps(
+            {"error": {"type": "gapbench_record", "message": f"bench record cannot pass this on: {exc}"}}
+        )
         head = b"HTTP/1.1 %d %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
         self.write(head % (exc.status, _REASONS.get(exc.status, b"Error"), len(body)) + body)
         self.cut()

@@ -108,12 +108,12 @@ class RecordingProxy:
         path = target.partition("?")[0]
         # Clients that only offer another protocol, as Java's does, get plain HTTP; a web socket is nothing else.
         if not target.startswith("/") or b"websocket" in head.tokens(b"upgrade"):
-            raise MessageError("passes on plain HTTP requests only", 501)
+            raise MessageError("it is not a plain HTTP request", 501)
         upstream = self._upstream or default_upstream(
             path, {field.name.decode(): "" for field in head.fields}
         )
         if upstream is None:
-            raise MessageError(f"does not know whose path {path[:200]} is; give it --upstream", 404)
+            raise MessageError(f"it is not known whose path {path[:200]} is; start it with --upstream", 404)
         call = find_call(head.method, path)
         exchange = None
         if call is None:

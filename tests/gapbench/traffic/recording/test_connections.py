@@ -336,7 +336,7 @@ def test_what_is_no_request_is_refused(tmp_path: Path, sent: bytes, status: byte
     found = asyncio.run(run())
 
     assert status == found.split()[1]
-    assert b"bench record: " in found
+    assert b"bench record cannot pass this on: " in found
 
 
 def test_a_chunk_that_is_none_in_the_middle_ends_both_connections(tmp_path: Path) -> None:
