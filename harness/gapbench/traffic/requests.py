@@ -92,8 +92,10 @@ def read_request(body: dict[str, Any], draft: Draft) -> None:
     if body.get("service_tier") not in (None, "auto"):
         draft["service_tier"] = body["service_tier"]
     metadata = body.get("metadata")
+    # OpenAI replaced `user` by `safety_identifier`, which names a user, and by `prompt_cache_key`, which routes requests
+    # with the same start to the same cache: many users and sessions may share one, so it is neither.
     draft["user"] = first_of(body, "user", "safety_identifier")
-    session = first_of(body, "conversation", "previous_response_id", "prompt_cache_key")
+    session = first_of(body, "conversation", "previous_response_id")
     draft["session"] = session.get("id") if isinstance(session, dict) else session
     if isinstance(metadata, dict):
         read_metadata(metadata, draft)
