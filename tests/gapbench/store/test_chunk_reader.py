@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,14 +44,25 @@ def samples_at(run: Path, *instants: float) -> set[str]:
     return set(found["sample_id"].astype(str))
 
 
+def count_reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list that gets the rows of each part that is read."""
+    read: list[int] = []
+    look = chunk_reader._is_streaming_at
+
+    def counted(part: Any, instants: Any) -> Any:
+        read.append(part.num_rows)
+        return look(part, instants)
+
+    monkeypatch.setattr(chunk_reader, "_is_streaming_at", counted)
+    return read
+
+
 def test_only_parts_with_text_at_the_instant_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ten parts of one second each; at 3.5 s only the text of the fourth was arriving."""
     run = run_of_parts(tmp_path, ([sent_at(k, k + 0.1, k + 0.9)] for k in range(10)))
-    read: list[int] = []
-    look = chunk_reader._is_streaming_at
-    monkeypatch.setattr(chunk_reader, "_is_streaming_at", lambda part, due: read.append(1) or look(part, due))
+    read = count_reads(monkeypatch)
 
     assert {"3"} == samples_at(run, 3.5)
     assert [1] == read
@@ -60,9 +72,7 @@ def test_a_part_of_another_cell_is_not_read(tmp_path: Path, monkeypatch: pytest.
     """Both cells have text at 0.5 s; one is asked for."""
     other = "open-b|reasoning/dates|r10"
     run = run_of_parts(tmp_path, [[sent_at(1, 0.1, 0.9)], [sent_at(2, 0.1, 0.9, other)]])
-    read: list[int] = []
-    look = chunk_reader._is_streaming_at
-    monkeypatch.setattr(chunk_reader, "_is_streaming_at", lambda part, due: read.append(1) or look(part, due))
+    read = count_reads(monkeypatch)
 
     assert {"1"} == samples_at(run, 0.5)
     assert [1] == read

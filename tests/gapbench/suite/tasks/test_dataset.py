@@ -217,8 +217,13 @@ def test_named_files_of_a_data_set_are_read_beside_a_script(tmp_path: Path) -> N
 
 def test_named_files_of_the_hub_are_taken_at_their_revision(monkeypatch: pytest.MonkeyPatch) -> None:
     """The address has the commit; without one it is the branch main."""
-    asked = []
-    monkeypatch.setattr("datasets.load_dataset", lambda **given: asked.append(given) or 1 / 0)
+    asked: list[dict[str, Any]] = []
+
+    def load(**given: Any) -> None:
+        asked.append(given)
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr("datasets.load_dataset", load)
     for more in ({"revision": "abc"}, {}):
         with pytest.raises(SetupError, match="cannot be loaded: division by zero"):
             read_hugging_face({"hf": "o/n", "files": ["x/t6.jsonl"], "split": "test", **more}, None)
