@@ -250,8 +250,7 @@ def part_readers(
     Args:
         runs: Run folders.
         kind: Name of the table's files, such as ``attempts``.
-        schema: The table's columns and their types.
-        columns: Columns to read.
+        schema: The table's columns and their types, of which ``columns`` are read.
         is_needed: Whether a part may hold rows that are looked for; asked once for each part.
     """
     texts = _categorical_texts(schema) if kind == "attempts" else set()
