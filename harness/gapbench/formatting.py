@@ -21,6 +21,8 @@ LEAST_USD = 5e-10
 """Dollars below half a billionth are a rounding error and shown as zero: the cheapest token costs more."""
 TASKS = 1000
 """Dollars of tasks are shown for this many: those of one task have too many zeros to read."""
+_LONG_USD = 9999.995
+"""Dollars from which cents would be false precision."""
 _USD_PLACES = 4
 """Most decimals of a dollar that are shown."""
 
@@ -70,8 +72,11 @@ def format_usd(value: Any, digits: int = 3) -> str:
 
 
 def format_usd_per_1000(value: Any, digits: int = 3) -> str:
-    """Return dollars of one task as those of 1,000 tasks: 0.0000585 is ``$0.0585``."""
-    return format_usd(float(value) * TASKS, digits) if is_known(value) else NOTHING
+    """Return dollars of one task as those of 1,000 tasks: 0.0000585 is ``$0.0585``, and from 10,000 dollars on short: ``$31.2K``."""
+    if not is_known(value):
+        return NOTHING
+    amount = float(value) * TASKS
+    return format_short_usd(amount) if abs(amount) >= _LONG_USD else format_usd(amount, digits)
 
 
 def format_short_usd(value: Any) -> str:

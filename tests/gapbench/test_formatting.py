@@ -70,6 +70,8 @@ def test_a_tasks_dollars_are_those_of_a_thousand() -> None:
     assert formatting.format_usd_per_1000(None) == "–"
     assert formatting.format_gap("usd", -0.0000585) == "-$0.0585"
     assert formatting.format_interval("usd", 0.000209, 0.000215) == "+$0.209 to +$0.215"
+    # Eight costs, one of them long, bound a mean by nothing one would read to the cent.
+    assert formatting.format_interval("usd", -0.0145, 1_001_703.11) == "-$14.50 to +$1.00B"
 
 
 def test_gaps_carry_their_sign() -> None:

@@ -229,7 +229,9 @@ def describe_import(report: ImportReport) -> Iterator[str]:
         first, last = (str(format_time(time))[:19] for time in (report.first_time, report.last_time))
         yield f"  time         {first} to {last} UTC"
     if report.naive_times:
-        yield f"  no zone      {report.naive_times:,} times name no zone and were read as {report.zone} (--time-zone)"
+        names = "time names" if report.naive_times == 1 else "times name"
+        was = "was" if report.naive_times == 1 else "were"
+        yield f"  no zone      {report.naive_times:,} {names} no zone and {was} read as {report.zone} (--time-zone)"
     if report.without_time:
         yield f"  no time      {_count_of(report.without_time, 'request')} without a time"
     if report.out_of_order:

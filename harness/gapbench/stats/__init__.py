@@ -44,7 +44,7 @@ from gapbench.stats.proportions import (
     mean_interval,
     wilson,
 )
-from gapbench.stats.quantiles import quantile_difference, quantile_interval
+from gapbench.stats.quantiles import MIN_FOR_P95, quantile_difference, quantile_interval
 from gapbench.stats.ratios import (
     Quotients,
     cluster_totals,
@@ -67,6 +67,7 @@ from gapbench.stats.survey_design import Design, WeightedMean, weighted_mean, we
 __all__ = [
     "CONFIDENCE",
     "MIN_CLUSTERS",
+    "MIN_FOR_P95",
     "RESAMPLES",
     "SEED",
     "Components",

@@ -61,6 +61,18 @@ def looks_like_request(body: Any) -> bool:
     return isinstance(prompt, (list, str))
 
 
+def looks_like_conversation(body: Any) -> bool:
+    """Return whether a value is a stored conversation in OpenAI's form: messages with roles and no model."""
+    if not isinstance(body, dict) or "model" in body or "choices" in body or "content" in body:
+        return False
+    messages = body.get("messages")
+    return (
+        isinstance(messages, list)
+        and bool(messages)
+        and all(isinstance(one, dict) and isinstance(one.get("role"), str) for one in messages)
+    )
+
+
 def read_request(body: dict[str, Any], draft: Draft) -> None:
     """Add the parts of a request's body to a draft, whose endpoint is kept if it is known."""
     draft["model_asked"] = body.get("model")
