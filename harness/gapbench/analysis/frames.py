@@ -183,7 +183,7 @@ class Runs:
 
     @property
     def _design_columns(self) -> tuple[str, ...]:
-        return DESIGN_COLUMNS if self.applied_weights.is_traffic else ()
+        return DESIGN_COLUMNS if self.applied_weights.has_design else ()
 
     @cached_property
     def _model_frames(self) -> dict[str, pd.DataFrame]:

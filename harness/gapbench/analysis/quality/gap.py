@@ -84,9 +84,6 @@ _SHOWN = (
     "n_pairs",
 )  # fmt: skip
 """Columns that a notebook shows."""
-_RULE_WITH_WEIGHTS = (
-    "with weights the intervals do not allow for its looks; --weights equal has the rule's own verdict"
-)
 _COUNTS = ["closed_n", "open_n", "n_pairs", "n_clusters", "items_needed", "repeats_needed", "episodes"]
 
 
@@ -251,8 +248,8 @@ def gap(
     else:
         comparisons, choice_warnings = against_references(sides, scopes)
     rule, notes = applied_rule(read_runs)
-    if rule is not None and read_runs.applied_weights.is_traffic:
-        notes = [f"{rule.name} counts each request once: {_RULE_WITH_WEIGHTS}"]
+    if rule is not None and read_runs.applied_weights.has_design:
+        notes = [rule.without_weights]
         rule = None
     # Sorting and summing release the interpreter lock.
     with ThreadPoolExecutor(1) as pool:

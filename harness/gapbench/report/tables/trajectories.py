@@ -52,7 +52,7 @@ def trajectory_table(trajectories: TrajectoryTable) -> Table | None:
         rows,
         Sections(lambda row: row["task"], _heading, (_TASK,)),
         simulated=trajectories.simulated,
-        notes=((_NOTE, "dim"),),
+        notes=((trajectories.weights.describe(), "dim"), (_NOTE, "dim")),
         lead="An episode is one task that the model works on in several turns. Shares with their 95 % interval.",
         fits_phone=False,
     )
