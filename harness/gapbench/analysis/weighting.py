@@ -65,13 +65,13 @@ class AppliedWeights:
         """Whether figures are computed with the weights and strata of the items."""
         return self.is_traffic and not self.is_even
 
-    def counts_items(self, what: str) -> str | None:
-        """Return a sentence on something that counts items where figures beside it count the traffic. None: nothing does.
+    def counts_items(self, what: str) -> list[str]:
+        """Return a sentence on something that counts items where other figures count the traffic; [] where none does.
 
         Args:
             what: What counts items, with its verb, such as ``pass@k counts``.
         """
-        return f"{what} each item once, whatever its weight" if self.has_design else None
+        return [f"{what} each item once, whatever its weight"] if self.has_design else []
 
     def describe(self) -> str:
         """Return in a sentence which weights are used, and what *overall* counts."""

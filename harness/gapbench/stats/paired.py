@@ -191,7 +191,7 @@ def _weighted_difference(
         or design.effective_share(differs[dense_codes(clusters)], clusters) < FEW_WEIGHTED
     )
     test: Evidence
-    if is_binary or is_scarce or not error:
+    if is_binary or is_few or not error:
         spread = design.mean(difference**2) - found.mean**2
         effective = spread / error**2 if error else found.effective
         if is_few:

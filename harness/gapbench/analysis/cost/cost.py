@@ -1,6 +1,7 @@
 """The cost table: what a task and a correct task cost, in API dollars or GPU-hours.
 
-Columns of :attr:`CostTable.frame`, one row for each model and category (``all`` stands for all categories):
+Columns of :attr:`CostTable.frame`, one row for each model and category (``all`` stands for all categories). Where items have
+weights, what is per task, per correct task or per token is that of the traffic; counts and totals are those of the run:
 
 ===================== ===================================================================================
 ``model_id`` ``weights`` ``simulated`` ``category``

@@ -1,6 +1,6 @@
 """Hybrid tiers: the results that routers and cascades between an open and a closed model would have had.
 
-They are computed from stored answers of both models to the same tasks. Columns of :attr:`Tiers.frame`, one row for each
+They are computed from stored answers of both models to the same tasks, which count by their weights where they have any. Columns of :attr:`Tiers.frame`, one row for each
 policy; intervals are 95 % over draws of clusters, with the same draws for every policy:
 
 ===================== ===================================================================================

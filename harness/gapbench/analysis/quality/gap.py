@@ -69,7 +69,7 @@ from gapbench.analysis.quality.fairness import request_conditions, violations_by
 from gapbench.analysis.quality.gap_metrics import TIMES, describe_pairs_needed, metric_rows, remarks
 from gapbench.analysis.quality.gap_row import COLUMNS, OF_OTHERS, PLAIN_CONFIDENCE, Comparison, GapRow, decide
 from gapbench.analysis.quality.ladders import Ladder, summarize_ladders
-from gapbench.analysis.quality.looks import ADVICE, apply_stopping_rule, looks_notes
+from gapbench.analysis.quality.looks import ADVICE, ADVICE_WITH_WEIGHTS, apply_stopping_rule, looks_notes
 from gapbench.analysis.quality.model_pairs import ModelPairs, Pair, pair_requests
 from gapbench.analysis.quality.model_requests import ModelRequests
 from gapbench.analysis.quality.reference_models import choose_reference
@@ -165,7 +165,9 @@ class GapTable:
             return f"{row['closed_model']} and {row['open_model']}: {row['verdict']}."
         values = {str(name): value for name, value in row.items()}
         more = "".join(f"; {note}" for note in remarks(values)) + (
-            f" to settle it: {ADVICE}" if describe_pairs_needed(values) else ""
+            f" to settle it: {ADVICE_WITH_WEIGHTS if self.weights.has_design else ADVICE}"
+            if describe_pairs_needed(values)
+            else ""
         )
         # With every pair of models there are several rows of overall quality.
         is_corrected = pd.notna(row["confidence"]) and float(row["confidence"]) > PLAIN_CONFIDENCE

@@ -1,6 +1,7 @@
 """pass@k and pass^k over repeats, the noise of a repetition, and partial credit from hidden tests.
 
-Columns of :attr:`PassAtK.frame`, one row for each model and task; null means unknown:
+Columns of :attr:`PassAtK.frame`, one row for each model and task; null means unknown. Where samples have weights, means count
+them by weight, and the noise and ICC use their effective number:
 
 ================ ========================================================================================
 ``model_id`` ``weights`` ``simulated`` ``category`` ``task``

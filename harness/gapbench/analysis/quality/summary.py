@@ -1,5 +1,8 @@
 """The summary: scores with their intervals, coverage, outcomes, times, tokens and cost of each model.
 
+Where items have weights (:attr:`Summary.weights`), shares, means and quantiles are those of the traffic; counts, ``rate_rps``
+and what is computed over the window are those of the run.
+
 Columns of :attr:`Summary.frame`. ``level`` is the level of aggregation; NaN or null means unknown:
 
 ===================== ===================================================================================

@@ -1,7 +1,8 @@
 """Episodes by model and task: success, turns, calls, where the time went, tokens and dollars per solved task.
 
 Columns of :attr:`TrajectoryTable.frame`, one row for each model and task with episodes; null means unknown. An episode
-counts if it is measured, and a load search's probes are left out.
+counts if it is measured, and a load search's probes are left out. Where items have weights, shares, means, quantiles and
+dollars per episode are those of the traffic; counts and totals are those of the run.
 
 ======================= ===================================================================================
 ``model_id`` ``weights`` ``simulated`` ``category`` ``task``
