@@ -45,7 +45,7 @@ from gapbench.stats.proportions import (
     mean_interval,
     wilson,
 )
-from gapbench.stats.quantiles import quantile_difference, quantile_interval
+from gapbench.stats.quantiles import MIN_FOR_P95, quantile_difference, quantile_interval
 from gapbench.stats.ratios import (
     Quotients,
     cluster_totals,
@@ -69,6 +69,7 @@ __all__ = [
     "CONFIDENCE",
     "FEW_EFFECTIVE",
     "MIN_CLUSTERS",
+    "MIN_FOR_P95",
     "RESAMPLES",
     "SEED",
     "Components",

@@ -22,6 +22,9 @@ from gapbench.stats.proportions import (
 from gapbench.stats.studentised_test import StudentisedTest
 from gapbench.stats.survey_design import Design
 
+MIN_FOR_P95 = 60
+"""With fewer pairs the two or three longest times decide the 95th percentile, and its interval misses it too often."""
+
 
 def quantile_interval(
     values: Floats,

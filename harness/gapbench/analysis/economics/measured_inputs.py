@@ -11,6 +11,7 @@ from gapbench.analysis.economics.replica_throughput import Throughput
 from gapbench.analysis.frames import Runs, load_of_cell
 from gapbench.analysis.performance.capacity import CapacityResult, SustainableRate, capacity
 from gapbench.errors import ResultsError
+from gapbench.formatting import format_seconds
 from gapbench.store.json_records import records
 from gapbench.suite.loads.load import CLOSED_LOOP_KINDS
 from gapbench.values.slo import Slo
@@ -158,7 +159,7 @@ def throughput_at_load(runs: Runs, account: Bill, model_id: str) -> Throughput |
         0.0,
         0.0,
         "measured",
-        f"{model_id} at load {load}: {counts[load]:,} answers in {reserved_s[load]:,.0f} reserved seconds; a sweep of "
+        f"{model_id} at load {load}: {counts[load]:,} answers in {format_seconds(reserved_s[load])} of reserved time; a sweep of "
         "rates would show what it can do within latency limits",
         None,
         cost.get("gpu"),

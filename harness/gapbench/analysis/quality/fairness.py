@@ -27,8 +27,6 @@ _KEY_DIFFERENCES = {
     "target": "have another target",
 }
 _SETTINGS = ("max_tokens", "reasoning", "temperature", "top_p")
-BATCH_WORDS = "its batch API answered"
-"""In the sentence on a model that was asked in batches."""
 _RENAMED = re.compile(r" renamed\b|^max_tokens sent as [a-zA-Z_]+$")
 
 
@@ -171,7 +169,7 @@ def _batches(name: str, part: pd.DataFrame) -> Iterator[str]:
     if share > 0:
         which = "all" if share == 1 else f"{100 * share:.0f} % of"
         yield (
-            f"{name}: {BATCH_WORDS} {which} requests: within a day, without times, and at the price of batches"
+            f"{name}: its batch API answered {which} requests: within a day, without times, and at the price of batches"
         )
 
 

@@ -18,6 +18,7 @@ from gapbench.analysis.quality.gap_row import NOT_DISTINGUISHABLE, Comparison, G
 from gapbench.analysis.quality.model_pairs import ModelPairs
 from gapbench.stats import (
     MIN_CLUSTERS,
+    MIN_FOR_P95,
     Difference,
     compare_quotients,
     dense_codes,
@@ -31,8 +32,6 @@ from gapbench.stats import (
     weighted_quantile,
 )
 
-MIN_FOR_P95 = 60
-"""With fewer pairs the two or three longest times decide the 95th percentile, and its interval misses it too often."""
 NO_RIGHT_ANSWER = formatting.NO_RIGHT_ANSWER
 """The verdict when both models score zero: a format error or a broken scorer looks the same as equal skill."""
 TIMES = (
