@@ -82,29 +82,10 @@ from gapbench.stats import Ints
 from gapbench.store.json_records import records
 
 _NEEDED = [
-    "model_id",
-    "category",
-    "task",
-    "load",
-    "final",
-    "phase",
-    "outcome",
-    "scored",
-    "score",
-    "load_kind",
-    "cached_input_tokens",
-    "ttft_s",
-    "response_s",
-    "answer_ttft_s",
-    "queue_s",
-    "answer_chars_per_s",
-    "input_tokens",
-    "output_tokens",
-    "reasoning_tokens",
-    "complete_call_s",
-    "timed",
-    "retried",
-]
+    "model_id", "category", "task", "load", "final", "phase", "outcome", "scored", "score", "load_kind",
+    "cached_input_tokens", "ttft_s", "response_s", "answer_ttft_s", "queue_s", "answer_chars_per_s", "input_tokens",
+    "output_tokens", "reasoning_tokens", "complete_call_s", "timed", "retried",
+]  # fmt: skip
 _SHOWN = (
     "model_id", "weights", "n", "coverage", "accuracy", "accuracy_low", "accuracy_high", "all_right", "ttft_p50_s",
     "response_p50_s", "response_p95_s", "usd_per_task", "usd_per_correct", "invalid",
