@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gapbench.atomic_write import write_advice
 from gapbench.errors import ResultsError
 from gapbench.store.run_folder import write_table
 from gapbench.store.schema import SCORE_SCHEMA
@@ -52,7 +53,7 @@ def write_scores(run: Path, rows: Sequence[Mapping[str, Any]]) -> Path | None:
         write_table(final, table)
     except OSError as exc:
         raise ResultsError(
-            f"cannot write {final}: {exc.strerror or exc}; free up disk space and score again"
+            f"cannot write {final}: {exc.strerror or exc}; {write_advice(exc)} and score again"
         ) from exc
     return final
 
