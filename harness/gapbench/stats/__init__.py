@@ -62,7 +62,13 @@ from gapbench.stats.reliability import (
 )
 from gapbench.stats.score_test import ScoreTest
 from gapbench.stats.slo_attainment import Crossing, TestedRate, attainment_crossing, attainment_low_bound
-from gapbench.stats.survey_design import Design, WeightedMean, weighted_mean, weighted_quantile
+from gapbench.stats.survey_design import (
+    Design,
+    WeightedMean,
+    known_quantile,
+    weighted_mean,
+    weighted_quantile,
+)
 
 __all__ = [
     "CONFIDENCE",
@@ -101,6 +107,7 @@ __all__ = [
     "is_equivalent",
     "is_non_inferior",
     "items_needed",
+    "known_quantile",
     "mean_interval",
     "mean_over_tasks",
     "noise_floor",

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from gapbench.atomic_write import write_advice
 from gapbench.errors import ResultsError
 from gapbench.store.run_folder import write_table
-from gapbench.store.schema import SCORE_SCHEMA
+from gapbench.store.schema import SCORE_SCHEMA, value_type
 from gapbench.values import ATTEMPT_KEY
 
 if TYPE_CHECKING:
@@ -127,9 +127,5 @@ def apply_later_scores(table: pa.Table, run: Path, columns: Sequence[str]) -> pa
             for before, place in zip(old, places, strict=True)
         ]
         at = table.column_names.index(name)
-        table = table.set_column(at, field, pa.array(values, type=_value_type(field.type)).cast(field.type))
+        table = table.set_column(at, field, pa.array(values, type=value_type(field.type)).cast(field.type))
     return table
-
-
-def _value_type(kind: pa.DataType) -> pa.DataType:
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
