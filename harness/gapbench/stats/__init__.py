@@ -44,7 +44,7 @@ from gapbench.stats.proportions import (
     mean_interval,
     wilson,
 )
-from gapbench.stats.quantiles import MIN_FOR_P95, quantile_difference, quantile_interval
+from gapbench.stats.quantiles import MIN_FOR_P95, known_quantile, quantile_difference, quantile_interval
 from gapbench.stats.ratios import (
     Quotients,
     cluster_totals,
@@ -65,7 +65,6 @@ from gapbench.stats.slo_attainment import Crossing, TestedRate, attainment_cross
 from gapbench.stats.survey_design import (
     Design,
     WeightedMean,
-    known_quantile,
     weighted_mean,
     weighted_quantile,
 )

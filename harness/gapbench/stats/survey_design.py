@@ -162,14 +162,6 @@ def weighted_quantile(values: Floats, share: float, design: Design | None) -> fl
     return float(np.quantile(values, share)) if design is None else design.quantile(values, share)
 
 
-def known_quantile(values: Floats, share: float, design: Design | None = None) -> float | None:
-    """Return a quantile of the known values (not NaN); None where there are none."""
-    is_known = ~np.isnan(values)
-    if not is_known.any():
-        return None
-    return weighted_quantile(values[is_known], share, None if design is None else design.take(is_known))
-
-
 def _collapsed(strata: Ints, clusters: Ints) -> tuple[Ints, Floats]:
     """Return codes of the strata with those of a single cluster put together, and the number of clusters of each."""
     codes = dense_codes(strata)

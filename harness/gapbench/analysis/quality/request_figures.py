@@ -41,6 +41,14 @@ def quantile_figures(values: Floats, clusters: Ints, name: str, design: Design |
     return row
 
 
+def quantile(values: Floats, share: float, design: Design | None = None) -> float | None:
+    """Return a quantile of the known values; None where there are none."""
+    is_known = ~np.isnan(values)
+    if not is_known.any():
+        return None
+    return weighted_quantile(values[is_known], share, None if design is None else design.take(is_known))
+
+
 def mean_by_request(replies: pd.DataFrame, name: str) -> float | None:
     """Return the mean over requests of the sums of their replies' known values; None where there are none.
 

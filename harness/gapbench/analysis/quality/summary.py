@@ -68,12 +68,13 @@ from gapbench.analysis.performance.steady_state import steady_throughput
 from gapbench.analysis.quality.request_figures import (
     mean_by_request,
     mean_figures,
+    quantile,
     quantile_figures,
 )
 from gapbench.analysis.sample_design import design_of
 from gapbench.analysis.weighting import DESIGN_COLUMNS, AppliedWeights
 from gapbench.formatting import count_of
-from gapbench.stats import Ints, known_quantile
+from gapbench.stats import Ints
 from gapbench.store.json_records import records
 
 _NEEDED = [
@@ -344,9 +345,9 @@ def _metrics(part: pd.DataFrame, planned: pd.DataFrame) -> dict[str, Any]:
     ):
         row.update(quantile_figures(as_floats(times[f"{name}_s"]), times["cluster"].to_numpy(), name, design))
     row.update(
-        answer_ttft_p50_s=known_quantile(as_floats(replies["answer_ttft_s"]), 0.5, of_replies),
-        queue_p95_s=known_quantile(as_floats(replies["queue_s"]), 0.95),
-        answer_chars_per_s_p50=known_quantile(as_floats(measured["answer_chars_per_s"]), 0.5, designs[1]),
+        answer_ttft_p50_s=quantile(as_floats(replies["answer_ttft_s"]), 0.5, of_replies),
+        queue_p95_s=quantile(as_floats(replies["queue_s"]), 0.95),
+        answer_chars_per_s_p50=quantile(as_floats(measured["answer_chars_per_s"]), 0.5, designs[1]),
         rate_rps=n / wall_s if wall_s and n else None,
         retries=int((part["retried"] & (part["phase"] == "measure")).sum()),
         replies=len(replies),

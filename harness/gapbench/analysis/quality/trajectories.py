@@ -47,7 +47,7 @@ from gapbench.analysis.cost.answer_costs import usd_per_answer
 from gapbench.analysis.cost.attempt_costs import Bill, bill
 from gapbench.analysis.cost.user_costs import user_usd
 from gapbench.analysis.frames import Folders, Runs, as_floats, group_codes, load_runs
-from gapbench.stats import known_quantile, mean_interval, ratio_interval
+from gapbench.stats import Floats, mean_interval, ratio_interval
 from gapbench.store.json_records import records
 from gapbench.store.trajectories import read_trajectories
 from gapbench.values import Termination
@@ -188,7 +188,7 @@ def _times(part: pd.DataFrame, replies: pd.DataFrame) -> dict[str, Any]:
         ("ttft", as_floats(answered["ttft_s"])),
         ("complete_call", as_floats(answered["complete_call_s"])),
     ):
-        row |= {f"{name}_p{share * 100:.0f}_s": known_quantile(values, share) for share in (0.5, 0.95)}
+        row |= {f"{name}_p{share * 100:.0f}_s": _quantile(values, share) for share in (0.5, 0.95)}
     return row
 
 
@@ -238,3 +238,8 @@ def _judge_usd(runs: Runs, account: Bill) -> Mapping[tuple[str, str], float]:
 def _mean(column: pd.Series[Any]) -> float | None:
     known = column.dropna()
     return float(known.astype(float).mean()) if len(known) else None
+
+
+def _quantile(values: Floats, share: float) -> float | None:
+    known = values[~np.isnan(values)]
+    return float(np.quantile(known, share)) if len(known) else None
