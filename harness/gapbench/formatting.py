@@ -92,6 +92,24 @@ def format_short_usd(value: Any) -> str:
     return f"{'-' if amount < 0 else ''}${format_number(abs(amount) / size)}{suffix}"
 
 
+def format_estimated_usd(value: Any) -> str:
+    """Return estimated dollars: from 100 on without cents, which an estimate does not know."""
+    if not is_known(value) or abs(float(value)) < 100:
+        return format_usd(value)
+    return f"{'-' if float(value) < 0 else ''}${abs(float(value)):,.0f}"
+
+
+_SIZES = ((1e12, " trillion"), (1e9, " billion"), (1e6, " million"))
+
+
+def format_volume(value: float) -> str:
+    """Return an estimated number of requests or tokens: whole below 10,000, else with three digits, in words from a million."""
+    for size, word in _SIZES:
+        if value >= size * 0.9995:
+            return f"{value / size:.3g}{word}"
+    return f"{value:,.0f}" if value < 9_999.5 else f"{float(f'{value:.3g}'):,.0f}"
+
+
 SIMULATED = "SIMULATED"
 CLOCK_S = 5e-7
 """A time below half a microsecond is a rounding error and shown as zero."""

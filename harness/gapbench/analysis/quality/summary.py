@@ -64,6 +64,7 @@ from gapbench.analysis.performance.client_limits import (
     unexpected_cache_hits,
 )
 from gapbench.analysis.performance.machine_clocks import ClockRefusals, clock_refusals, machine_notes
+from gapbench.analysis.performance.prompt_lengths import prompt_length_notes
 from gapbench.analysis.performance.steady_state import steady_throughput
 from gapbench.analysis.quality.request_figures import (
     mean_by_request,
@@ -191,7 +192,12 @@ def summarize(
     return Summary(
         summary,
         read_runs.simulated,
-        [*_warnings(read_runs, cells), *machine_notes(read_runs, refusals), *table.warnings],
+        [
+            *_warnings(read_runs, cells),
+            *machine_notes(read_runs, refusals),
+            *prompt_length_notes(read_runs),
+            *table.warnings,
+        ],
         read_runs.applied_weights,
     )
 

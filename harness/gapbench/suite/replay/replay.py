@@ -27,7 +27,8 @@ from gapbench.suite.replay.logged_requests import (
     read_requests,
     read_texts,
 )
-from gapbench.suite.replay.made_up_prompts import PromptFit, plan_prompts
+from gapbench.suite.replay.made_up_prompts import plan_prompts
+from gapbench.suite.replay.prompt_fit import PromptFit, measure_fit_at
 from gapbench.suite.replay.traffic_sample import PromptTexts, TrafficSample
 from gapbench.suite.replay.word_streams import WordStreams
 from gapbench.suite.tasks.task import Task
@@ -76,8 +77,10 @@ def open_replay(document: LoadDocument, folder: Path, seed: int, limit: int | No
             raise DocumentError(f"holds nothing that can be sent again: {reasons or 'no request'}", file=file)
         has_text = np.array([logged.has_text(number) for number in range(len(requests))], dtype=bool)
         blocks = read_blocks(table, requests) if not has_text.all() else None
-    fit = PromptFit(asked.words_per_token, asked.template_tokens)
-    made_up, shared_by = plan_prompts(requests, has_text, blocks, WordStreams(seed), fit)
+    streams, fit = WordStreams(seed), PromptFit(asked.words_per_token, asked.template_tokens)
+    if asked.tokenizer is not None and not has_text.all():
+        fit = measure_fit_at(asked.tokenizer, streams)
+    made_up, shared_by = plan_prompts(requests, has_text, blocks, streams, fit)
     arrivals, overlapping, unknown_gaps = _arrivals(requests)
     with file.open("rb") as stream:
         digest = file_digest(stream, "sha256").hexdigest()
@@ -93,9 +96,14 @@ def open_replay(document: LoadDocument, folder: Path, seed: int, limit: int | No
         )
         for load in document.to_loads()
     )
-    task = _make_task(loads[0], asked, file, requests, PromptTexts(logged, made_up), digest, seed)
+    task = _make_task(loads[0], asked, file, requests, PromptTexts(logged, made_up), digest, seed, fit)
     lines = _describe(loads[0], asked, requests, in_parts)
     lines += _describe_prompts(has_text, shared_by, overlapping, unknown_gaps)
+    if asked.tokenizer is not None and not has_text.all():
+        template = count_of(fit.template_tokens, "token")
+        lines.append(
+            f"{asked.tokenizer} counts {1 / fit.words_per_token:.4g} tokens for a made-up word, and {template} for the chat template"
+        )
     label = task.name
     return Replay(loads, task, tuple(f"{label}: {line}" for line in lines))
 
@@ -176,8 +184,15 @@ def _make_task(
     texts: PromptTexts,
     digest: str,
     seed: int,
+    fit: PromptFit,
 ) -> Task:
-    names = zip(requests.rows.tolist(), requests.session.tolist(), requests.route.tolist(), strict=True)
+    names = zip(
+        requests.rows.tolist(),
+        requests.session.tolist(),
+        requests.route.tolist(),
+        requests.input_tokens.tolist(),
+        strict=True,
+    )
     samples = tuple(
         TrafficSample(
             texts,
@@ -185,10 +200,13 @@ def _make_task(
             _sample_id(row),
             None if session == UNKNOWN else requests.sessions[session],
             None if route == UNKNOWN else requests.routes[route],
+            tokens if tokens > 0 else None,
         )
-        for number, (row, session, route) in enumerate(names)
+        for number, (row, session, route, tokens) in enumerate(names)
     )
-    settings = asked.model_dump(exclude={"traffic", "speed", "data_policy"})
+    # What the tokenizer said counts, not where it was asked.
+    settings = asked.model_dump(exclude={"traffic", "speed", "data_policy", "tokenizer"})
+    settings |= {"words_per_token": fit.words_per_token, "template_tokens": fit.template_tokens}
     return Task(
         name=load.name or CATEGORY,
         category=CATEGORY,
