@@ -103,7 +103,8 @@ def paired_difference(
     (Cameron, Gelbach and Miller, Rev. Econ. Stat. 90 (2008) 414).
 
     With weights, estimate and standard error are those of :meth:`gapbench.stats.survey_design.Design.estimate`. The test is
-    then the score test with the effective number of pairs, or for partial credit Student's t.
+    then the score test with the effective number of pairs, or for partial credit Student's t. Where few pairs decide, that
+    number is at most Kish's.
 
     Args:
         first: Scores in 0 to 1.
@@ -191,8 +192,8 @@ def _weighted_difference(
         or design.effective_share(differs[dense_codes(clusters)], clusters) < FEW_WEIGHTED
     )
     test: Evidence
-    if is_binary or is_few or not error:
-        spread = design.mean(difference**2) - found.mean**2
+    spread = design.mean(difference**2) - found.mean**2
+    if is_binary or is_scarce or not error:
         effective = spread / error**2 if error else found.effective
         if is_few:
             # Which weights so few have is chance: the variance is as likely far too small as too large.
@@ -202,6 +203,9 @@ def _weighted_difference(
         )
         method = "score"
     else:
+        if is_few:
+            # As for right and wrong answers: never a smaller error than that of Kish's number of items.
+            error = max(error, math.sqrt(spread / found.effective))
         test = StudentisedTest(found.mean, error, found.degrees, None, -1.0, 1.0)
         method = "linearised"
     outer = test.interval(CONFIDENCE)
