@@ -12,7 +12,6 @@ from scipy import special
 from gapbench.stats.bootstrap import RESAMPLES, SEED, resample_sums
 from gapbench.stats.power import MIN_CLUSTERS, ROUNDS, required_pairs, round_up
 from gapbench.stats.proportions import (
-    FEW_EFFECTIVE,
     FEW_WEIGHTED,
     Floats,
     Ints,
@@ -188,7 +187,7 @@ def _weighted_difference(
     is_scarce = np.count_nonzero(differs) < FEW_DISCORDANT
     is_few = (
         is_scarce
-        or found.effective < FEW_EFFECTIVE
+        or found.is_uneven
         or design.effective_share(differs[dense_codes(clusters)], clusters) < FEW_WEIGHTED
     )
     test: Evidence
