@@ -42,7 +42,7 @@ def guarantee_table(found: TiersGuarantee) -> RenderableType:
     notes = [
         f"{rest} more rules: --json" if rest > 0 else "",
         (
-            f"{formatting.format_count(sample.n - sample.n_tested)} tasks ordered the rules, and {formatting.format_count(sample.n_tested)} tested "
+            f"{formatting.format_count(sample.n - sample.n_tested)} tasks chose and ordered the rules, and {formatting.format_count(sample.n_tested)} tested "
             f"them, up to the first that failed: {formatting.format_count(sample.clusters)} independent clusters"
             + (", with weights." if sample.is_weighted else ".")
         ),

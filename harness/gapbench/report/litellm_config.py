@@ -2,8 +2,9 @@
 
 LiteLLM chooses by the model name that an application asks for. So a rule by category or task becomes one alias for each
 group (``router_settings.model_group_alias``); the application asks for the name of its group. Source:
-https://docs.litellm.ai/docs/proxy/configs and https://docs.litellm.ai/docs/routing (read 2026-11-30). LiteLLM's auto routers decide
-by rules of their own, for which nothing was shown here, so a rule by length and a cascade are not written.
+https://docs.litellm.ai/docs/proxy/configs and https://docs.litellm.ai/docs/routing (read 2026-11-30), and LiteLLM 1.108 itself,
+which tests/vllm/test_litellm_export.py runs. LiteLLM's auto routers decide by rules of their own, for which nothing was shown here, so
+a rule by length and a cascade are not written.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from gapbench.store.manifest import ModelEntry
 _MARK = "# Written by bench tiers --guarantee"
 _PREFIXES = {"openai": "openai", "anthropic": "anthropic", "google": "gemini", "vllm": "hosted_vllm"}
 _KEYS = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY", "google": "GEMINI_API_KEY"}
+_MASTER_KEY = "LITELLM_MASTER_KEY"
 _SERVER = "os.environ/HOSTED_VLLM_API_BASE"
 
 
@@ -89,12 +91,17 @@ def litellm_config(
     notes.append(
         f"ask for {found.closed_model} where a request has none of these names; nothing was shown for it"
     )
+    notes.append(
+        f"set {_MASTER_KEY} to a key of your own (sk-…), which applications send; LiteLLM does not start without it"
+    )
     document = {
         "model_list": deployments,
         "router_settings": {
             "model_group_alias": aliases,
-            "fallbacks": [{found.open_model: [found.closed_model]}],
+            # LiteLLM looks a fallback up by the name that was asked for, and does not resolve aliases first.
+            "fallbacks": [{name: [found.closed_model]} for name in (*rule.groups, found.open_model)],
         },
+        "general_settings": {"master_key": f"os.environ/{_MASTER_KEY}"},
     }
     return document, notes
 

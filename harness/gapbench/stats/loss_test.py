@@ -87,18 +87,24 @@ def _play(
     """Return the largest capital of each policy, by columns of gains, at most the goal."""
     count, policies = gains.shape
     capital, best = np.ones(policies), np.ones(policies)
-    squares = variance * variance_clusters
-    for at, gain in enumerate(gains):
-        reached = np.clip(capital / (goal * OVERSHOOT), 1e-12, _ALMOST)
-        spread = np.maximum(squares / max(variance_clusters + at, 1), max(least, 1e-12))
+    seen = np.maximum(variance_clusters + np.arange(count), 1)[:, np.newaxis]
+    squares = variance * variance_clusters + np.cumsum(gains**2, axis=0) - gains**2
+    left = (count - np.arange(count))[:, np.newaxis]
+    scales = np.sqrt(2 * math.pi * left * np.maximum(squares / seen, max(least, 1e-12)))
+    # A policy that has reached the goal stops.
+    largest = np.full(policies, largest_bet)
+    for gain, scale in zip(gains, scales, strict=True):
+        reached = np.minimum(np.maximum(capital / (goal * OVERSHOOT), 1e-12), _ALMOST)
         z = special.ndtri(reached)
-        bet = np.exp(-z * z / 2) / (math.sqrt(2 * math.pi) * reached * np.sqrt(spread * (count - at)))
-        # A policy that has reached the goal stops.
-        bet = np.where(best < goal, np.minimum(bet, largest_bet), 0.0)
-        capital = capital * np.maximum(1 + bet * gain, 0.0)
-        best = np.minimum(np.maximum(best, np.where(capital >= goal * _ALMOST, goal, capital)), goal)
-        squares = squares + gain * gain
-    return best
+        bet = np.minimum(np.exp(-0.5 * z * z) / (reached * scale), largest)
+        capital = np.maximum(capital * (1 + bet * gain), 0.0)
+        best = np.maximum(best, capital)
+        done = best >= goal * _ALMOST
+        if done.any():
+            largest[done] = 0.0
+            if done.all():
+                break
+    return np.where(best >= goal * _ALMOST, goal, best)
 
 
 def clusters_for_zero_losses(margin: float, level: float = 0.05, heaviest: float = 1.0) -> int:

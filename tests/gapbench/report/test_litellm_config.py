@@ -41,14 +41,22 @@ MODELS = (entry("qwen", "vllm", base_url="http://gpu:8000/v1"), entry("gpt"))
 
 
 def test_each_group_is_an_alias_of_its_model() -> None:
-    """The application asks for the name of its category; an open model that fails falls back to the closed one."""
+    """The application asks for the name of its category; an open model that fails falls back to the closed one, by each name."""
     document, notes = litellm_config(guaranteed(), MODELS)
 
     assert {
         "model_group_alias": {"extract": "qwen", "label": "qwen", "write": "gpt"},
-        "fallbacks": [{"qwen": ["gpt"]}],
+        "fallbacks": [{"extract": ["gpt"]}, {"label": ["gpt"]}, {"qwen": ["gpt"]}],
     } == document["router_settings"]
     assert "extract, label, write" in notes[0]
+
+
+def test_the_proxy_asks_for_a_key_of_its_own() -> None:
+    """LiteLLM does not start without one; the file names the variable."""
+    document, notes = litellm_config(guaranteed(), MODELS)
+
+    assert {"master_key": "os.environ/LITELLM_MASTER_KEY"} == document["general_settings"]
+    assert any(line.startswith("set LITELLM_MASTER_KEY") for line in notes)
 
 
 def test_models_have_the_prefix_and_the_key_variable_of_their_vendor() -> None:

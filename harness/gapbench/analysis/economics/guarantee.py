@@ -1,10 +1,11 @@
 """The router or cascade that saves most among those whose loss against the closed model alone is below a margin.
 
 "Below a margin" is shown with a confidence that holds with any number of samples (Learn then Test, Angelopoulos et al., arXiv
-2110.01052). One random part of the clusters orders the rules, from the safest to the one that saves most. The other part
-tests them in that order, each at the full level, and stops at the first that fails. So a rule that loses the margin or more is
-chosen with a probability of at most 1 - confidence, however many rules were tried. The test is
-:func:`gapbench.stats.loss_test.loss_evidence`, which names what is assumed.
+2110.01052). One random part of the clusters chooses and orders the rules, from one that saves little and passes surely to the
+one that saves most (:mod:`gapbench.analysis.economics.testing_order`). The other part tests them in that order, each at the
+full level, and stops at the first that fails. So a rule that loses the margin or more is chosen with a probability of at most
+1 - confidence, however many rules were tried. The test is :func:`gapbench.stats.loss_test.loss_evidence`, which names what is
+assumed.
 
 It speaks of traffic like the tasks: the same mix, weights that are inverse to the probability of being drawn, and the
 models, prompts and scorers of the run. A task that a model did not answer, or that was not scored, is not in it.
@@ -13,7 +14,7 @@ models, prompts and scorers of the run. A task that a model did not answer, or t
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,17 +27,24 @@ from gapbench.analysis.economics.routing_rules import (
     Score,
     group_rules,
     losses_and_savings,
-    order_of_tests,
     score_rules,
+)
+from gapbench.analysis.economics.testing_order import (
+    UNSEEN_LOSSES,
+    LearntClusters,
+    order_of_tests,
+    simulate_tests,
 )
 from gapbench.stats import SEED, Floats, Ints, dense_codes, required_pairs
 from gapbench.stats.loss_test import clusters_for_zero_losses, loss_evidence
 from gapbench.stats.power import POWER
 
 LEARN_SHARE = 0.25
-"""Share of the clusters that order the rules."""
+"""Share of the clusters that choose and order the rules."""
 MAX_TESTED = 30
 """Rules in the sequence of tests."""
+MAX_LEARNT = 4_000
+"""Blocks of clusters that tests are simulated from."""
 
 
 @dataclass(frozen=True)
@@ -169,22 +177,20 @@ def guarantee_routing(
     rules = _rules(items, weights, groupings, scores, bad_form, learn)
     known = bool(np.isfinite(np.concatenate([items.open_usd, items.closed_usd])).all())
     sums = _ClusterSums(place[cluster], weights, count, margin)
-    outcomes = [
-        losses_and_savings(items, rule.closed, rule.kind, verifier_usd, rule.direct) for rule in rules
-    ]
-    worth = [
-        saved if known else (~rule.closed).astype(np.float64)
-        for rule, (_, saved) in zip(rules, outcomes, strict=True)
-    ]
-    chance = [
-        sums.chance(loss, slice(None, learning), count - learning, confidence, parts=max(1, len(rule.groups)))
-        for rule, (loss, _) in zip(rules, outcomes, strict=True)
-    ]
-    expected = [_mean(value[learn], weights[learn]) for value in worth]
+
+    def outcome(rule: RoutingRule) -> tuple[Floats, Floats]:
+        return losses_and_savings(items, rule.closed, rule.kind, verifier_usd, rule.direct)
+
     # Only the learning part decides what is tested, so a rule that turns out to save nothing keeps its place.
-    order = order_of_tests(np.array(chance), np.array(expected), limit=MAX_TESTED)
+    order: list[int] = []
+    if rules and learning < count:
+        learnt, expected = _learnt(items, rules, outcome, groupings, sums, learn, learning, known, heaviest)
+        order = order_of_tests(
+            simulate_tests(learnt, count - learning, confidence, seed), expected, limit=MAX_TESTED
+        )
+    outcomes = {at: outcome(rules[at]) for at in order}
     evidence = np.ones(0)
-    if order and learning < count:
+    if order:
         losses = np.stack([sums.of(outcomes[at][0]) for at in order], axis=1)
         gains = margin * sums.weight[:, np.newaxis] - losses
         evidence = loss_evidence(
@@ -247,6 +253,44 @@ def _rules(
     return found
 
 
+def _learnt(
+    items: RoutedTasks,
+    rules: Sequence[RoutingRule],
+    outcome: Callable[[RoutingRule], tuple[Floats, Floats]],
+    groupings: Sequence[Grouping],
+    sums: _ClusterSums,
+    learn: Bools,
+    learning: int,
+    known: bool,
+    heaviest: float | None,
+) -> tuple[LearntClusters, Floats]:
+    """Return what the first clusters say of the rules, and what each rule saves there: dollars or, if not ``known``, calls."""
+    weights = sums.task_weights[learn]
+    gains, worst, worth = [], [], []
+    for rule in rules:
+        loss, saved = outcome(rule)
+        is_open = (~rule.closed).astype(np.float64)
+        gains.append(sums.gains_in_blocks(loss, learning))
+        worst.append(sums.gains_in_blocks(is_open, learning))
+        worth.append(_mean((saved if known else is_open)[learn], weights))
+    ways = [grouping.code for grouping in groupings] or [np.zeros(len(items), dtype=np.int64)]
+    names = [grouping.name for grouping in groupings]
+    unseen = []
+    for code in ways:
+        size = np.bincount(code[learn], minlength=int(code.max()) + 1)
+        unseen.append(sums.count_in_blocks(learn * UNSEEN_LOSSES / np.maximum(size, 1)[code], learning))
+    learnt = LearntClusters(
+        count=learning,
+        gains=np.stack(gains, axis=1),
+        worst=np.stack(worst, axis=1) / sums.block_size(learning),
+        unseen=np.stack(unseen),
+        way=np.array([names.index(rule.grouping) if rule.grouping in names else 0 for rule in rules]),
+        least_square=sums.least_variance(slice(None, learning)),
+        heaviest=float(sums.weight[:learning].max()) if heaviest is None else heaviest,
+    )
+    return learnt, np.array(worth)
+
+
 def _mean(values: Floats, weights: Floats) -> float:
     return float(np.average(values, weights=weights))
 
@@ -271,7 +315,7 @@ class _ClusterSums:
     """
 
     def __init__(self, place: Ints, weights: Floats, count: int, margin: float) -> None:
-        self._place, self._weights, self._count, self._margin = place, weights, count, margin
+        self._place, self.task_weights, self._count, self._margin = place, weights, count, margin
         self.weight: Floats = np.bincount(place, weights, minlength=count).astype(np.float64)
         self._heaviest_to_mean = float(self.weight.max() / self.weight.mean()) if count else 1.0
         self._squares: Floats = np.bincount(place, weights**2, minlength=count).astype(np.float64)
@@ -286,7 +330,22 @@ class _ClusterSums:
 
     def of(self, loss: Floats) -> Floats:
         """Return the weighted sum of each cluster."""
-        return np.bincount(self._place, self._weights * loss, minlength=self._count).astype(np.float64)
+        return np.bincount(self._place, self.task_weights * loss, minlength=self._count).astype(np.float64)
+
+    def gains_in_blocks(self, loss: Floats, learning: int) -> Floats:
+        """Return margin times weight minus weight times loss of the first clusters, in blocks of :meth:`block_size`."""
+        gains = self._margin * self.weight[:learning] - self.of(loss)[:learning]
+        return np.add.reduceat(gains, np.arange(0, learning, self.block_size(learning)))
+
+    def count_in_blocks(self, values: Floats, learning: int) -> Floats:
+        """Return the sum of some values of tasks over the same blocks, without weights."""
+        found = np.bincount(self._place, values, minlength=self._count)[:learning]
+        return np.add.reduceat(found, np.arange(0, learning, self.block_size(learning)))
+
+    @staticmethod
+    def block_size(learning: int) -> int:
+        """Return the number of clusters in a block: 1, unless there are more than the simulation of tests can hold."""
+        return -(-learning // MAX_LEARNT)
 
     def estimate(self, loss: Floats, part: slice) -> _Estimate:
         """Return the mean loss over some clusters. The spread is at least that of losses of 0 and 1 at the margin."""
@@ -301,21 +360,6 @@ class _ClusterSums:
             math.sqrt(square / len(weight)) / scale,
             math.sqrt(max(square, self.least_variance(part))) / scale,
         )
-
-    def chance(self, loss: Floats, part: slice, tested: int, confidence: float, parts: int) -> float:
-        """Return the predicted chance that a rule passes a test on other clusters, by the normal distribution.
-
-        Half a loss is added to those seen in each of its groups, of which each may have a rate of its own; and the loss may
-        differ from what was seen by its standard error.
-        """
-        found = self.estimate(loss, part)
-        weight = self.weight[part]
-        seen = len(weight)
-        more = parts / 2 * float(np.mean(weight**2)) / float(weight.mean()) ** 2 / seen
-        spread = math.sqrt((found.error**2 * seen + more) * (1 + tested / seen))
-        needed = float(special.ndtri(confidence)) * found.spread
-        distance = (self._margin - found.mean - parts / 2 / seen) * math.sqrt(max(tested, 1))
-        return float(special.ndtr((distance - needed) / spread))
 
     def clusters_needed(self, found: _Estimate, tested: int, confidence: float) -> float | None:
         """Return the tested clusters with which a rule with this loss would pass with a chance of 80 %.

@@ -1,11 +1,12 @@
-"""Rules that send some tasks to the open model and the rest to the closed one, and the paths of rules that are tried.
+"""Rules that send some tasks to the open model and the rest to the closed one: which of them are tried.
 
-A path goes from few tasks for the open model to all of them. Its order and its thresholds come from one part of the tasks,
-so that the other part can test them.
+They are sets of groups, from few to all of them, and thresholds of a score. The order of groups and the thresholds come from one
+part of the tasks, so that the other part can test the rules.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,8 @@ THRESHOLDS = 20
 """Thresholds of a score that are tried."""
 MAX_GROUPS = 60
 """Groups of a grouping that are tried; those with the fewest dollars to save stay with the closed model."""
-_LEAST_CHANCE = 1e-12
+ALL_SETS_OF = 6
+"""Best groups of a grouping of which all sets are tried."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,9 @@ class RoutingRule:
 def group_rules(
     items: RoutedTasks, weight: Floats, grouping: Grouping, learn: Bools, bad_form: Bools | None = None
 ) -> list[RoutingRule]:
-    """Return the path of a grouping: groups are added in the order of dollars saved for each point that may be lost.
+    """Return rules that send sets of groups to the open model.
+
+    Groups are added in the order of dollars saved for each point that may be lost, and of the first ones all sets are tried.
 
     Args:
         items: The tasks.
@@ -100,11 +104,10 @@ def group_rules(
     )
     order = _order_of_groups(loss, saved, weight, grouping, items.cluster, learn)
     found: list[RoutingRule] = []
-    for last in range(1, len(order) + 1):
-        taken = order[:last]
+    for taken in _sets_of_groups(order):
         direct = ~np.isin(grouping.code, taken)
         closed = direct if bad_form is None else direct | bad_form
-        whole = last == len(grouping.names)
+        whole = len(taken) == len(grouping.names)
         rest = tuple(name for code, name in enumerate(grouping.names) if code not in taken)
         found.append(RoutingRule(
             ("all open" if whole else f"by {grouping.name}") + ("" if bad_form is None else ", bad form to closed"),
@@ -149,6 +152,13 @@ def losses_and_savings(
     return items.closed_quality - outcome.quality[:, 0], saved
 
 
+def _sets_of_groups(order: list[int]) -> list[list[int]]:
+    """Return all sets of the first groups, and these with one more group at a time."""
+    first = order[:ALL_SETS_OF]
+    sets = [list(some) for count in range(1, len(first) + 1) for some in itertools.combinations(first, count)]
+    return sets + [order[:last] for last in range(len(first) + 1, len(order) + 1)]
+
+
 def _order_of_groups(
     loss: Floats, saved: Floats, weight: Floats, grouping: Grouping, cluster: Ints, learn: Bools
 ) -> list[int]:
@@ -181,41 +191,3 @@ def _order_of_groups(
         dollars = (savings * total[known])[order]
         order = order[np.isin(order, order[np.argsort(-dollars, kind="stable")[:MAX_GROUPS]])]
     return [int(known[at]) for at in order]
-
-
-def order_of_tests(chance: Floats, saved: Floats, *, limit: int) -> list[int]:
-    """Return the rules to test, in order, so that the expected savings of the last one that passes are largest.
-
-    Each test is made only if all before it passed, so a rule that saves little is worth its place only if it passes far more
-    surely than the next. Found by dynamic programming from the rule that saves most: with rule i passed, the value is
-    ``max(saved_i, max_j c_ij value_j + (1 - c_ij) saved_i)`` over the rules j that save more. Tests of rules that share tasks are
-    alike: c_ij, the chance of j after i, is the geometric mean of that for independent tests, ``chance_j``, and that for
-    tests of which one implies the other, ``min(1, chance_j / chance_i)``. Any order is valid.
-
-    Args:
-        chance: Predicted chance that each rule passes its test.
-        saved: Predicted savings of each rule; rules that save nothing are left out.
-        limit: Largest number of rules to test.
-    """
-    order = [int(at) for at in np.argsort(saved, kind="stable") if saved[at] > 0]
-    values, following = np.zeros(len(order) + 1), np.full(len(order) + 1, -1)
-    # A chance of 0 would leave a rule untested, and its loss unsaid.
-    savings, chances = np.append(saved[order], 0.0), np.maximum(chance[order], _LEAST_CHANCE)
-    # The last entry is the start, where nothing is saved yet.
-    for place in [*range(len(order) - 1, -1, -1), len(order)]:
-        later = np.arange(0 if place == len(order) else place + 1, len(order))
-        values[place] = savings[place]
-        if len(later):
-            passes = chances[later]
-            if place < len(order):
-                passes = np.sqrt(passes * np.minimum(1.0, passes / max(chances[place], 1e-9)))
-            gained = passes * values[later] + (1 - passes) * savings[place]
-            if gained.max() > savings[place]:
-                following[place] = int(later[gained.argmax()])
-                values[place] = gained.max()
-    found: list[int] = []
-    place = int(following[len(order)])
-    while place >= 0 and len(found) < limit:
-        found.append(order[place])
-        place = int(following[place])
-    return found

@@ -13,7 +13,6 @@ from gapbench.analysis.economics.routing_rules import (
     Grouping,
     Score,
     group_rules,
-    order_of_tests,
     score_rules,
 )
 from gapbench.stats import SEED, Floats
@@ -166,21 +165,28 @@ def test_the_bets_and_the_order_know_no_weight_of_the_tested_part() -> None:
     assert 0.1 * 0.9 == pytest.approx(sums.least_variance(slice(None, 2)))
 
 
-def test_a_rule_that_cannot_pass_is_tested_all_the_same() -> None:
-    """A chance too small for a float is none: else nothing would say that the open model loses too much."""
-    assert [0] == order_of_tests(np.array([0.0]), np.array([1.0]), limit=10)
-
-
-def test_a_path_adds_groups_by_dollars_for_each_point_lost() -> None:
-    """The category that loses nothing comes first; the last rule is all open."""
+def test_all_sets_of_the_best_groups_are_tried() -> None:
+    """The category that loses nothing comes first; the set of both is all open."""
     items = tasks()
     path = group_rules(
         items, np.ones(2_000), Grouping("category", items.category, NAMES), np.arange(2_000) < 500
     )
 
-    assert [("easy",), ("easy", "hard")] == [rule.groups for rule in path]
-    assert ["by category", "all open"] == [rule.policy for rule in path]
-    assert [1_000, 0] == [int(rule.closed.sum()) for rule in path]
+    assert [("easy",), ("hard",), ("easy", "hard")] == [rule.groups for rule in path]
+    assert ["by category", "by category", "all open"] == [rule.policy for rule in path]
+    assert [1_000, 1_000, 0] == [int(rule.closed.sum()) for rule in path]
+
+
+def test_of_many_groups_the_best_six_are_combined_and_the_others_added_one_by_one() -> None:
+    """Ten groups: 2^6 - 1 = 63 sets, and four longer ones."""
+    items = tasks()
+    names = tuple(str(code) for code in range(10))
+    rules = group_rules(
+        items, np.ones(2_000), Grouping("task", np.arange(2_000) % 10, names), np.ones(2_000, dtype=bool)
+    )
+
+    assert 63 + 4 == len(rules)
+    assert [7, 8, 9, 10] == [len(rule.groups) for rule in rules[63:]]
 
 
 def test_thresholds_come_from_the_learning_part_and_an_unknown_score_stays_closed() -> None:
@@ -193,13 +199,3 @@ def test_thresholds_come_from_the_learning_part_and_an_unknown_score_stays_close
     assert [1.0] == [rule.threshold for rule in rules]
     assert [False, True, True, True] == list(rules[0].closed)
     assert "prompts of at most 1 tokens" == rules[0].condition
-
-
-def test_a_step_is_tested_first_if_it_passes_far_more_surely() -> None:
-    """99 % for half of the savings, 50 % for all; a rule that saves nothing is left out."""
-    assert [1, 2] == order_of_tests(np.array([1.0, 0.99, 0.5]), np.array([0.0, 1.0, 2.0]), limit=10)
-
-
-def test_a_step_that_passes_no_more_surely_is_left_out() -> None:
-    """A tenth of the savings with the same chance only adds a test that may fail."""
-    assert [1] == order_of_tests(np.array([0.5, 0.5]), np.array([0.1, 1.0]), limit=10)
