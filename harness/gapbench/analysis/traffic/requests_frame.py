@@ -93,6 +93,7 @@ def _without_texts(frame: pd.DataFrame, *, personal_data: bool) -> pd.DataFrame:
 
 
 def _with_narrow_types(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame with ``is_error``, whole token counts and plain labels."""
     frame["is_error"] = frame.pop("error").notna() | (frame.pop("http_status").fillna(0) >= 400)
     for name in _COUNTS:
         frame[name] = frame[name].astype("Int64")
