@@ -1,6 +1,7 @@
 """What `bench record` adds: the same request direct and through it, in pairs; then 500 streams at once, byte for byte.
 
     .venv/bin/python benchmarks/record_proxy.py
+    .venv/bin/python benchmarks/record_proxy.py --against OTHER --name -    the recorder of another checkout in the same pairs
 
 The server is `bench sim --lean` (canned streams on a schedule), in a process of its own as the recorder is. The client is a
 plain socket in this process, with one connection to each, so what differs is the proxy. Written to
@@ -21,24 +22,26 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from importlib.metadata import version
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
 import uvloop
 
-RESULT = Path(__file__).parent / "results" / "record_proxy.json"
+RESULTS = Path(__file__).parent / "results"
 PROMPT_CHARS = 4_000
 WARM_UP = 100
 
 
 @contextmanager
-def program(*arguments: str, says: str) -> Iterator[tuple[str, int]]:
-    """Run a command of bench; yields the address that it prints, and its process id."""
+def program(*arguments: str, says: str, tree: Path | None = None) -> Iterator[tuple[str, int]]:
+    """Run a command of bench, of another checkout if ``tree`` is given; yields the address that it prints, and its process id."""
+    environment = dict(os.environ)
+    if tree is not None:
+        environment["PYTHONPATH"] = os.pathsep.join(str(tree / part) for part in ("harness", "runners"))
     process = subprocess.Popen(
-        [sys.executable, "-m", "gapbench.cli", *arguments], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "gapbench.cli", *arguments], stdout=subprocess.PIPE, text=True, env=environment
     )
     assert process.stdout is not None
     try:
@@ -88,29 +91,27 @@ class Connection:
         self._writer.close()
 
 
-async def ask_in_pairs(direct_url: str, through_url: str, pairs: int) -> dict[str, Any]:
-    """Ask directly and through the proxy in turn, the first of each pair in turn too."""
-    direct, through = Connection(direct_url), Connection(through_url)
-    await direct.open()
-    await through.open()
-    first, whole, direct_whole, equal = [], [], [], 0
-    for number in range(WARM_UP + pairs):
-        order = (direct, through) if number % 2 else (through, direct)
-        found = {connection: await connection.ask() for connection in order}
-        if number >= WARM_UP:
-            first.append(found[through][0] - found[direct][0])
-            whole.append(found[through][1] - found[direct][1])
-            direct_whole.append(found[direct][1])
-            equal += found[through][2] == found[direct][2]
-    direct.close()
-    through.close()
-    return {
-        "pairs": pairs,
-        "equal_bodies": equal,
-        "direct_ms": spread(direct_whole),
-        "added_to_first_byte_ms": spread(first),
-        "added_to_end_ms": spread(whole),
-    }
+async def ask_in_turn(direct_url: str, through_urls: dict[str, str], rounds: int) -> dict[str, Any]:
+    """Ask directly and through each proxy in turn, who is first in turn too; what is added is of pairs within a round."""
+    names = ["direct", *through_urls]
+    connections = {name: Connection(url) for name, url in {"direct": direct_url, **through_urls}.items()}
+    for connection in connections.values():
+        await connection.open()
+    rows: list[dict[str, tuple[float, float, bytes]]] = []
+    for number in range(WARM_UP + rounds):
+        at = number % len(names)
+        rows.append({name: await connections[name].ask() for name in names[at:] + names[:at]})
+    for connection in connections.values():
+        connection.close()
+    rows = rows[WARM_UP:]
+    found: dict[str, Any] = {"pairs": rounds, "direct_ms": spread([row["direct"][1] for row in rows])}
+    for name in through_urls:
+        found[name] = {
+            "equal_bodies": sum(row[name][2] == row["direct"][2] for row in rows),
+            "added_to_first_byte_ms": spread([row[name][0] - row["direct"][0] for row in rows]),
+            "added_to_end_ms": spread([row[name][1] - row["direct"][1] for row in rows]),
+        }
+    return found
 
 
 def spread(values_s: Sequence[float]) -> dict[str, float]:
@@ -141,20 +142,25 @@ async def ask_at_once(url: str, streams: int) -> tuple[list[tuple[float, float, 
 
 
 def measure_pairs(
-    folder: Path, pairs: int, *extra: str, first_ms: int = 5, gap_ms: int = 1
+    folder: Path, pairs: int, *extra: str, first_ms: int = 5, gap_ms: int = 1, against: Path | None = None
 ) -> dict[str, Any]:
     """Measure what is added to streams of 16 tokens.
 
     With ``gap_ms`` both programs sleep between tokens, and a wake-up on a busy machine counts as added time.
     """
-    path = folder / f"pairs{first_ms}{len(extra)}.jsonl"
     schedule = ("--tokens", "16", "--first-ms", str(first_ms), "--gap-ms", str(gap_ms))
-    with program("sim", "--lean", "--port", "0", *schedule, says="listening") as (sim, _):
-        recorder = ("--to", str(path), "--listen", "127.0.0.1:0", "--upstream", sim, *extra)
-        with program("record", *recorder, says="recording") as (url, _):
-            found = uvloop.run(ask_in_pairs(sim, url, pairs))
-    lines = path.read_bytes().count(b"\n")
-    return {**found, "lines": lines, "requests": pairs + WARM_UP}
+    trees = {"through": None} | ({} if against is None else {"other": against})
+    with ExitStack() as stack:
+        sim, _ = stack.enter_context(program("sim", "--lean", "--port", "0", *schedule, says="listening"))
+        urls, paths = {}, {}
+        for name, tree in trees.items():
+            paths[name] = folder / f"pairs-{name}-{first_ms}-{len(extra)}.jsonl"
+            recorder = ("--to", str(paths[name]), "--listen", "127.0.0.1:0", "--upstream", sim, *extra)
+            urls[name], _ = stack.enter_context(program("record", *recorder, says="recording", tree=tree))
+        found = uvloop.run(ask_in_turn(sim, urls, pairs))
+    through = found.pop("through")
+    lines = paths["through"].read_bytes().count(b"\n")
+    return {**found, **through, "lines": lines, "requests": pairs + WARM_UP}
 
 
 def measure_streams(folder: Path, streams: int) -> dict[str, Any]:
@@ -206,6 +212,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=400)
     parser.add_argument("--streams", type=int, default=500)
+    parser.add_argument("--against", type=Path, help="another checkout, whose recorder is measured beside")
+    parser.add_argument("--name", default="record_proxy", help="name of the result; - writes none")
     options = parser.parse_args()
     load_before = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as name:
@@ -213,17 +221,24 @@ def main() -> None:
         result = {
             "date": time.strftime("%Y-%m-%d"),
             "python": platform.python_version(),
-            "aiohttp": version("aiohttp"),
             "cpus": len(os.sched_getaffinity(0)),
             "load_average_before": round(load_before, 2),
             "scheduler": {0: "other", 1: "fifo", 2: "round robin"}.get(os.sched_getscheduler(0)),
             "prompt_chars": PROMPT_CHARS,
-            "answers_at_once": measure_pairs(folder, 2 * options.pairs, first_ms=0, gap_ms=0),
-            "streams": measure_pairs(folder, options.pairs),
-            "streams_without_text": measure_pairs(folder, options.pairs, "--no-text"),
+            "answers_at_once": measure_pairs(
+                folder, 2 * options.pairs, first_ms=0, gap_ms=0, against=options.against
+            ),
+            "streams": measure_pairs(folder, options.pairs, against=options.against),
+            "streams_without_text": measure_pairs(
+                folder, options.pairs, "--no-text", against=options.against
+            ),
+            "answers_at_once_without_text": measure_pairs(
+                folder, 2 * options.pairs, "--no-text", first_ms=0, gap_ms=0, against=options.against
+            ),
             "streams_at_once": measure_streams(folder, options.streams),
         }
-    RESULT.write_text(json.dumps(result, indent=2) + "\n")
+    if options.name != "-":
+        (RESULTS / f"{options.name}.json").write_text(json.dumps(result, indent=2) + "\n")
     print(json.dumps(result, indent=2))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from gapbench.traffic.identities import IdentityHasher
+from gapbench.traffic.recording.exchange import MAX_MEMORY_BYTES, BodyMemory
 from gapbench.traffic.recording.line_builder import LineBuilder
 from gapbench.traffic.recording.protocols import parse_upstream
 from gapbench.traffic.recording.proxy import RecordingProxy
@@ -26,10 +27,14 @@ class Recorder:
         url: Its address.
         path: The file.
         reports: What it told the user.
+        writer: What writes.
+        proxy: What serves.
     """
 
-    def __init__(self, url: str, path: Path, reports: list[str], writer: RecordWriter) -> None:
-        self.url, self.path, self.reports, self.writer = url, path, reports, writer
+    def __init__(
+        self, url: str, path: Path, reports: list[str], writer: RecordWriter, proxy: RecordingProxy
+    ) -> None:
+        self.url, self.path, self.reports, self.writer, self.proxy = url, path, reports, writer, proxy
 
     async def lines(self, count: int = 1) -> list[dict[str, Any]]:
         """Return the lines of the file, once there are so many; a line that nobody waits for may be on its way."""
@@ -46,17 +51,24 @@ class Recorder:
 
 @asynccontextmanager
 async def recording(
-    folder: Path, upstream: str, *, keep_texts: bool = True, max_bytes: int | None = None
+    folder: Path,
+    upstream: str,
+    *,
+    keep_texts: bool = True,
+    max_bytes: int | None = None,
+    memory_bytes: int = MAX_MEMORY_BYTES,
 ) -> AsyncIterator[Recorder]:
     """Record what passes to an upstream."""
     reports: list[str] = []
     with RecordFile(folder / "traffic.jsonl", max_bytes) as file:
         hasher = IdentityHasher()
-        writer = RecordWriter(lambda: LineBuilder(hasher, keep_texts=keep_texts), file, reports.append)
+        writer = RecordWriter(
+            lambda: LineBuilder(hasher, keep_texts=keep_texts), file, reports.append, BodyMemory(memory_bytes)
+        )
         proxy = RecordingProxy(writer, parse_upstream(upstream))
         url = await proxy.start("127.0.0.1", 0)
         try:
-            yield Recorder(url, file.path, reports, writer)
+            yield Recorder(url, file.path, reports, writer, proxy)
         finally:
             await proxy.stop()
             await asyncio.to_thread(writer.close)

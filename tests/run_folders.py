@@ -293,6 +293,14 @@ def write_run(folder: Path, rows: Iterable[Attempt], text: str = "4", /, **model
     return folder
 
 
+def change_first_cell(run: Path, **cell: Any) -> Path:
+    """Change what ``run.json`` says of the first cell, and return the run."""
+    value = json.loads((run / "run.json").read_text())
+    value["cells"][0].update(cell)
+    (run / "run.json").write_text(json.dumps(value))
+    return run
+
+
 def make_answers(model: str, right: int, total: int, *, start: int = 0, **given: Any) -> list[Attempt]:
     """Return ``total`` measured rows of a model, the first ``right`` of them correct."""
     return [

@@ -21,6 +21,8 @@ LEAST_USD = 5e-10
 """Dollars below half a billionth are a rounding error and shown as zero: the cheapest token costs more."""
 TASKS = 1000
 """Dollars of tasks are shown for this many: those of one task have too many zeros to read."""
+_LONG_USD = 9999.995
+"""Dollars from which cents would be false precision."""
 _USD_PLACES = 4
 """Most decimals of a dollar that are shown."""
 
@@ -70,8 +72,11 @@ def format_usd(value: Any, digits: int = 3) -> str:
 
 
 def format_usd_per_1000(value: Any, digits: int = 3) -> str:
-    """Return dollars of one task as those of 1,000 tasks: 0.0000585 is ``$0.0585``."""
-    return format_usd(float(value) * TASKS, digits) if is_known(value) else NOTHING
+    """Return dollars of one task as those of 1,000 tasks: 0.0000585 is ``$0.0585``, and from 10,000 dollars on short: ``$31.2K``."""
+    if not is_known(value):
+        return NOTHING
+    amount = float(value) * TASKS
+    return format_short_usd(amount) if abs(amount) >= _LONG_USD else format_usd(amount, digits)
 
 
 def format_short_usd(value: Any) -> str:
@@ -85,6 +90,24 @@ def format_short_usd(value: Any) -> str:
         if abs(amount) >= size * 0.9995
     )
     return f"{'-' if amount < 0 else ''}${format_number(abs(amount) / size)}{suffix}"
+
+
+def format_estimated_usd(value: Any) -> str:
+    """Return estimated dollars: from 100 on without cents, which an estimate does not know."""
+    if not is_known(value) or abs(float(value)) < 100:
+        return format_usd(value)
+    return f"{'-' if float(value) < 0 else ''}${abs(float(value)):,.0f}"
+
+
+_SIZES = ((1e12, " trillion"), (1e9, " billion"), (1e6, " million"))
+
+
+def format_volume(value: float) -> str:
+    """Return an estimated number of requests or tokens: whole below 10,000, else with three digits, in words from a million."""
+    for size, word in _SIZES:
+        if value >= size * 0.9995:
+            return f"{value / size:.3g}{word}"
+    return f"{value:,.0f}" if value < 9_999.5 else f"{float(f'{value:.3g}'):,.0f}"
 
 
 SIMULATED = "SIMULATED"
@@ -113,13 +136,13 @@ def format_count(value: Any) -> str:
 
 
 def count_of(count: int, noun: str) -> str:
-    """Return a number with its noun: ``1 task``, ``2 tasks``.
+    """Return a number with its noun: ``1 task``, ``2,000 tasks``.
 
     Args:
         count: The number.
         noun: The noun in the singular; its plural ends in s.
     """
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def format_percent(value: Any) -> str:

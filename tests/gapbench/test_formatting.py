@@ -70,6 +70,13 @@ def test_a_tasks_dollars_are_those_of_a_thousand() -> None:
     assert formatting.format_usd_per_1000(None) == "–"
     assert formatting.format_gap("usd", -0.0000585) == "-$0.0585"
     assert formatting.format_interval("usd", 0.000209, 0.000215) == "+$0.209 to +$0.215"
+    # Eight costs, one of them long, bound a mean by nothing one would read to the cent.
+    assert formatting.format_interval("usd", -0.0145, 1_001_703.11) == "-$14.50 to +$1.00B"
+
+
+def test_a_count_has_its_noun_and_separators() -> None:
+    """The same in a plan, an import and a notebook."""
+    assert ["1 task", "0 tasks", "2,000 tasks"] == [formatting.count_of(n, "task") for n in (1, 0, 2_000)]
 
 
 def test_gaps_carry_their_sign() -> None:
@@ -134,3 +141,29 @@ def test_dollars_of_rounding_errors_are_zero() -> None:
 def test_a_count_agrees_with_its_noun() -> None:
     """One has no s."""
     assert ["0 tasks", "1 task", "2 tasks"] == [formatting.count_of(count, "task") for count in (0, 1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0"), (121.75, "122"), (3652.4, "3,652"), (9999.4, "9,999"), (9999.6, "10,000"), (127_837.5, "128,000"),
+     (999_600.0, "1 million"), (1_244_000.0, "1.24 million"), (3.4e9, "3.4 billion"), (2e12, "2 trillion")],
+)  # fmt: skip
+def test_an_estimated_number_of_requests_is_whole_below_ten_thousand(value: float, text: str) -> None:
+    """Above it has three digits, in words from a million on."""
+    assert text == formatting.format_volume(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "–"),
+        (0.5, "$0.500"),
+        (99.994, "$99.99"),
+        (100.4, "$100"),
+        (5640.12, "$5,640"),
+        (-1234.5, "-$1,234"),
+    ],
+)
+def test_estimated_dollars_have_no_cents_from_a_hundred_on(value: float | None, text: str) -> None:
+    """An estimate does not know them."""
+    assert text == formatting.format_estimated_usd(value)

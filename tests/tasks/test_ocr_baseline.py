@@ -58,11 +58,7 @@ def test_each_ladder_is_measured(name: str) -> None:
     assert len(measured["right_by_rung"]) == len({row["rung"] for row in rows_of(name)})
 
 
-def test_the_measured_share_on_the_upper_half_is_below_60_percent() -> None:
-    """Over all ladders, and in each but the pairs of tables, which are printed words and nothing else."""
-    measured = json.loads(RESULT.read_text())
-    shares = {name: measured[name]["share_right_on_the_upper_half"] for name in RULES}
-
-    assert sum(shares.values()) / len(shares) < 0.6
-    assert [name for name, share in shares.items() if share >= 0.6] == ["multimodal/compare"]
-    assert measured["multimodal/compare"]["right_by_rung"][-1] == "1/3"
+@pytest.mark.parametrize("name", RULES)
+def test_the_measured_share_on_the_upper_half_is_below_60_percent(name: str) -> None:
+    """In each ladder."""
+    assert json.loads(RESULT.read_text())[name]["share_right_on_the_upper_half"] < 0.6

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import json
+import pickle
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,21 @@ BBH_CHOICE: tuple[dict[str, Any], str, str] = (
     {"input": "Which?\nOptions:\n(A) x\n(B) y", "target": "(B)"},
     "Answer: (B)",
     "Answer: (A)",
+)
+BIG_CODE: tuple[dict[str, Any], str, str] = (
+    {
+        "task_id": "BigCodeBench/0",
+        "complete_prompt": 'import os\ndef task_func(path):\n    """Size of a file."""\n',
+        "instruct_prompt": "Return the size.",
+        "canonical_solution": "    return os.path.getsize(path)",
+        "code_prompt": "import os\ndef task_func(path):\n",
+        "test": "import unittest\nfrom unittest.mock import patch\nclass TestCases(unittest.TestCase):\n    def test_size(self):\n        with patch('os.path.getsize', return_value=5):\n            self.assertEqual(task_func('x'), 5)\n",
+        "entry_point": "task_func",
+        "doc_struct": "{}",
+        "libs": "['os']",
+    },
+    "```python\nimport os\ndef task_func(path):\n    return os.path.getsize(path)\n```",
+    "```python\ndef task_func(path):\n    return 4\n```",
 )
 ROWS: dict[str, tuple[dict[str, Any], str, str]] = {
     "gsm8k": ({"question": "q", "answer": "48/2 = 24\n#### 1,072"}, "#### 1072", "#### 1073"),
@@ -60,6 +77,18 @@ ROWS: dict[str, tuple[dict[str, Any], str, str]] = {
         {"task_id": 2, "code": "def one(): return 1", "prompt": "Write one.", "test_list": ["assert one() == 1"], "test_imports": [], "source_file": "s", "test": "assert one() == 1"},
         "```python\ndef one():\n    return 1\n```",
         "```python\ndef one():\n    return 2\n```",
+    ),
+    "bigcodebench": BIG_CODE,
+    "bigcodebench-hard": BIG_CODE,
+    "livecodebench": (
+        {
+            "question_title": "Sum", "question_content": "Print the sum.", "platform": "atcoder", "question_id": "abc0_a", "contest_id": "abc0", "contest_date": "2025-01-04T00:00:00", "starter_code": "", "difficulty": "easy",
+            "public_test_cases": '[{"input": "1 2\\n", "output": "3\\n", "testtype": "stdin"}]',
+            "private_test_cases": base64.b64encode(zlib.compress(pickle.dumps('[{"input": "2 2\\n", "output": "4\\n", "testtype": "stdin"}]'))).decode(),
+            "metadata": "{}",
+        },
+        "```python\nprint(sum(map(int, input().split())))\n```",
+        "```python\nprint(3)\n```",
     ),
     "mmmu": (
         {"id": "validation_Math_1", "question": "<image 1> q", "options": "['x', 'y']", "answer": "B", "subfield": "s", "image_1": PIXELS, "image_2": None, "image_3": None},

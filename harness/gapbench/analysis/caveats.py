@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gapbench.analysis.cost.attempt_costs import Bill
 from gapbench.analysis.frames import Runs
 from gapbench.analysis.unscorable_answers import has_made_up_prompt
+from gapbench.pricing import GpuPrice
+from gapbench.values.batches import BATCH_TRANSPORT
 
 LOST_OUTCOMES = ("unparsed", "refused", "truncated", "infra", "unscored")
 """Outcomes that a reader must know of before the score, in the order in which they are named."""
@@ -26,6 +29,8 @@ class Caveats:
             are the unscored answers to made-up prompts of a trace, which no scorer was meant for.
         requests: Number of measured requests.
         requests_by_category: Measured requests of the model that has most, by category.
+        batched: Models all of whose measured answers came from a batch, and so have no times.
+        gpu_priced: Models whose dollars are the time of GPUs during the run.
     """
 
     run_ids: tuple[str, ...] = ()
@@ -35,10 +40,12 @@ class Caveats:
     lost: Mapping[str, int] = field(default_factory=dict)
     requests: int = 0
     requests_by_category: Mapping[str, int] = field(default_factory=dict)
+    batched: tuple[str, ...] = ()
+    gpu_priced: tuple[str, ...] = ()
 
 
-def find_caveats(runs: Runs) -> Caveats:
-    """Return what limits the answer of runs."""
+def find_caveats(runs: Runs, account: Bill) -> Caveats:
+    """Return what limits the answer of runs, whose costs are ``account``."""
     rows = runs.measured_tally
     judged = rows[~(has_made_up_prompt(rows, runs) & (rows["outcome"] == "unscored"))]
     counts = judged.groupby("outcome")["n"].sum()
@@ -48,6 +55,7 @@ def find_caveats(runs: Runs) -> Caveats:
     for key, count in counted.items():
         name = str(key[0])
         most[name] = max(most.get(name, 0), int(count))
+    live = set(rows.loc[rows["transport"].astype(str) != BATCH_TRANSPORT, "model_id"])
     return Caveats(
         tuple(str(manifest.run_id) for manifest in runs.manifests),
         str(runs.manifests[-1].selection.get("suite") or ""),
@@ -58,4 +66,6 @@ def find_caveats(runs: Runs) -> Caveats:
         {kind: int(counts[kind]) for kind in LOST_OUTCOMES if counts.get(kind, 0)},
         int(rows["n"].sum()),
         {category: most[category] for category in runs.categories if category in most},
+        tuple(model for model in runs.models if model in set(rows["model_id"]) and model not in live),
+        tuple(model for model, quote in account.quotes.items() if isinstance(quote, GpuPrice)),
     )

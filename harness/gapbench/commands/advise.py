@@ -29,11 +29,11 @@ Examples:
 @click.option("--no-run", is_flag=True, help="Use no run: list prices and published figures alone.")
 @volume_option
 @click.option("--sensitivity", type=click.Choice(["public", "internal", "confidential", "regulated"]),
-              default="internal", show_default=True, help="Data sensitivity. 'confidential' and above rules out third-party APIs.")  # fmt: skip
+              help="Data sensitivity. 'confidential' and above rules out third-party APIs.  [default: internal]")  # fmt: skip
 @click.option("--customisation", type=click.Choice(["none", "prompts", "fine-tuning"]), default="none",
               show_default=True, help="How you need to adapt the model.")  # fmt: skip
-@click.option("--engineers", type=Finite(min=0), default=0.0, show_default=True,
-              help="Number of people who can operate GPU servers.")  # fmt: skip
+@click.option("--engineers", type=Finite(min=0),
+              help="Number of people who can operate GPU servers.  [default: none]")  # fmt: skip
 @click.option("--latency", type=click.Choice(["relaxed", "interactive", "tight"]), default="interactive",
               show_default=True, help="First text within 10 s, 2 s or 0.5 s.")  # fmt: skip
 @click.option("--scale", type=click.Choice(["steady", "unpredictable"]), default="steady", show_default=True,
@@ -54,9 +54,9 @@ def advise_command(
     suite: Path | None,
     runs: tuple[Path, ...],
     volume: str | None,
-    sensitivity: str,
+    sensitivity: str | None,
     customisation: str,
-    engineers: float,
+    engineers: float | None,
     latency: str,
     scale: str,
     in_use: str,

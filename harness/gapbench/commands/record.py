@@ -84,19 +84,14 @@ def record_command(
     stay in the clients' requests and are never written. The header x-gapbench-route names the feature that a request is
     of; it is not passed on, nor are x-gapbench-user and x-gapbench-session, which are stored as hashes.
     """
-    from importlib.util import find_spec
-
-    from gapbench.errors import InputError, SetupError
+    from gapbench.errors import InputError
+    from gapbench.formatting import count_of
     from gapbench.traffic.identities import IdentityHasher
     from gapbench.traffic.recording.line_builder import LineBuilder
     from gapbench.traffic.recording.protocols import parse_upstream
     from gapbench.traffic.recording.record_file import RecordFile
     from gapbench.traffic.recording.writer import RecordWriter
 
-    if find_spec("aiohttp") is None:
-        raise SetupError(
-            "`bench record` needs the package aiohttp; install it with: pip install 'gapbench[record]'"
-        )
     host, port = _parse_listen(listen, allow_remote=allow_remote)
     target = None if upstream is None else parse_upstream(upstream)
     if target is not None and port == target.port and target.host in {host, "localhost", "127.0.0.1", "::1"}:
@@ -119,8 +114,9 @@ def record_command(
             _serve(writer, target, host, port, opened)
         finally:
             writer.close()
-        lost = f", {writer.lost:,} not recorded" if writer.lost else ""
-        click.echo(f"{file}: {writer.written:,} requests recorded{lost}")
+        lost = f", {writer.sizes_only:,} of them with sizes only" if writer.sizes_only else ""
+        lost += f", {writer.lost:,} not recorded" if writer.lost else ""
+        click.echo(f"{file}: {count_of(writer.written, 'request')} recorded{lost}")
     return 1 if writer.lost else 0
 
 

@@ -14,6 +14,7 @@ from gapbench.commands.traffic_sample import sample_command
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gapbench.analysis.traffic import OpenPrice
     from gapbench.traffic.import_report import ImportReport
 
 
@@ -113,7 +114,8 @@ def import_command(
 Examples:
   bench traffic audit traffic.parquet
   bench traffic audit january.parquet february.parquet --md audit.md
-  bench traffic audit traffic.parquet --html audit.html
+  bench traffic audit traffic.parquet --html audit.html --personal-data
+  bench traffic audit traffic.parquet --hosted groq/llama-3.3-70b-versatile
   bench traffic audit traffic.parquet --json""",
 )
 @click.argument("tables", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="TABLE...")
@@ -123,18 +125,43 @@ Examples:
 @click.option(
     "--html", type=click.Path(path_type=Path, dir_okay=False), help="Also write one self-contained page."
 )
+@click.option(
+    "--personal-data",
+    is_flag=True,
+    help="Count the requests with e-mail addresses, phone numbers, accounts, cards, IPs, national ids or secrets.",
+)
+@click.option(
+    "--hosted",
+    "hosted_name",
+    metavar="PROVIDER/MODEL",
+    help="The open model whose price is compared.  [default: that of `bench tco`]",
+)
 @json_option
-def audit_command(tables: tuple[Path, ...], md: Path | None, html: Path | None, *, as_json: bool) -> None:
+def audit_command(
+    tables: tuple[Path, ...],
+    md: Path | None,
+    html: Path | None,
+    hosted_name: str | None,
+    *,
+    personal_data: bool,
+    as_json: bool,
+) -> None:
     """Show what you send: volume a month, tokens, dollars, caching, errors and times of traffic TABLES.
 
     Everything by model, route, day and hour of the day. The dollars that a log reports are compared with list prices.
-    It tells how many prompts are near-duplicates, and what better caching would save at most. Nothing is sent anywhere.
+    It tells how many prompts are near-duplicates, and what better caching would save at most. It ends with what an open
+    model could take over, by the shape of the requests alone, and with the commands that check it. Nothing is sent
+    anywhere.
     """
     from gapbench.analysis.traffic import audit_traffic, read_requests
     from gapbench.commands.output_file import write_output_file
     from gapbench.report import traffic
 
-    audit = audit_traffic(read_requests(tables))
+    price = _open_price(hosted_name)
+    # No name for the requests here: the audit frees columns of them.
+    audit = audit_traffic(
+        read_requests(tables, personal_data=personal_data), price, [str(table) for table in tables]
+    )
     if md is not None:
         write_output_file(md, traffic.render_markdown(audit))
     if html is not None:
@@ -147,6 +174,7 @@ def audit_command(tables: tuple[Path, ...], md: Path | None, html: Path | None, 
     from rich.console import Console
 
     from gapbench.report.terminal import render_table
+    from gapbench.report.traffic_takeover import check_commands, check_line
 
     console = Console()
     for line in traffic.answer_lines(audit):
@@ -154,6 +182,38 @@ def audit_command(tables: tuple[Path, ...], md: Path | None, html: Path | None, 
     for table in traffic.audit_tables(audit):
         console.print()
         console.print(render_table(table))
+    console.print()
+    console.print(check_line(), highlight=False, markup=False)
+    for command in check_commands(audit):
+        console.print(f"  {command}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _open_price(name: str | None) -> OpenPrice | None:
+    """Return the list price of an open model: of the one that is named, else of the one that `bench tco` takes.
+
+    Raises:
+        InputError: The name is not PROVIDER/MODEL, or has no price.
+    """
+    from datetime import UTC, datetime
+
+    from gapbench.analysis.economics.api_leg import DEFAULT_WEIGHTS, leg_price
+    from gapbench.analysis.traffic import OpenPrice
+    from gapbench.errors import InputError
+    from gapbench.suite.tco_fields import LegDocument
+
+    document = None
+    if name is not None:
+        provider, slash, model = name.partition("/")
+        if not (provider and slash and model):
+            raise InputError(
+                f"found --hosted {name!r}; write PROVIDER/MODEL, such as groq/llama-3.3-70b-versatile"
+            )
+        document = LegDocument(provider=provider, model=model)
+    why: list[str] = []
+    quote, label = leg_price("hosted", document, DEFAULT_WEIGHTS, datetime.now(UTC).date(), why)
+    if quote is None and name is not None:
+        raise InputError(f"--hosted {name}: {why[0]}")
+    return None if quote is None else OpenPrice(quote, label)
 
 
 traffic_command.add_command(sample_command)
@@ -161,41 +221,39 @@ traffic_command.add_command(sample_command)
 
 def describe_import(report: ImportReport) -> Iterator[str]:
     """Yield the lines that tell what an import found: the table first, then everything that is not as usual."""
+    from gapbench.formatting import count_of
     from gapbench.traffic.import_report import format_time
 
     by_form = ", ".join(f"{name} {count:,}" for name, count in sorted(report.files.items()))
-    yield f"{report.table}: {_count_of(report.rows, 'request')} from {_count_of(sum(report.files.values()), 'file')} ({by_form})"
+    yield f"{report.table}: {count_of(report.rows, 'request')} from {count_of(sum(report.files.values()), 'file')} ({by_form})"
     if report.first_time is not None:
         first, last = (str(format_time(time))[:19] for time in (report.first_time, report.last_time))
         yield f"  time         {first} to {last} UTC"
     if report.naive_times:
-        yield f"  no zone      {report.naive_times:,} times name no zone and were read as {report.zone} (--time-zone)"
+        names = "time names" if report.naive_times == 1 else "times name"
+        was = "was" if report.naive_times == 1 else "were"
+        yield f"  no zone      {report.naive_times:,} {names} no zone and {was} read as {report.zone} (--time-zone)"
     if report.without_time:
-        yield f"  no time      {_count_of(report.without_time, 'request')} without a time"
+        yield f"  no time      {count_of(report.without_time, 'request')} without a time"
     if report.out_of_order:
-        yield f"  order        {_count_of(report.out_of_order, 'request')} earlier than the one before; the table keeps the files' order"
+        yield f"  order        {count_of(report.out_of_order, 'request')} earlier than the one before; the table keeps the files' order"
     if report.other_records:
-        yield f"  not requests {_count_of(report.other_records, 'record')} such as spans, traces or other lines"
+        yield f"  not requests {count_of(report.other_records, 'record')} such as spans, traces or other lines"
     if report.identical:
-        yield f"  repeated     {_count_of(report.identical, 'record')} repeated exactly; each was kept once"
+        yield f"  repeated     {count_of(report.identical, 'record')} repeated exactly; each was kept once"
     if report.conflicting:
-        yield f"  same id      {_count_of(report.conflicting, 'request')} with the id of another and other content; all were kept:"
+        yield f"  same id      {count_of(report.conflicting, 'request')} with the id of another and other content; all were kept:"
         yield from (f"    {place}" for place in report.first_conflicts)
     for column, problem, count, first in report.value_problems:
-        yield f"  left out     {column} of {_count_of(count, 'request')}: {problem}; first {first}"
+        yield f"  left out     {column} of {count_of(count, 'request')}: {problem}; first {first}"
     if report.secrets:
-        yield f"  secrets      {_count_of(report.secrets, 'secret')} removed from texts; the log still has them"
+        yield f"  secrets      {count_of(report.secrets, 'secret')} removed from texts; the log still has them"
     yield from (f"  note         {note}" for note in report.notes)
     if report.set_aside:
-        yield f"  set aside    {_count_of(report.set_aside, 'record')} in {report.set_aside_file}:"
+        yield f"  set aside    {count_of(report.set_aside, 'record')} in {report.set_aside_file}:"
         yield from (f"    {line}" for line in report.first_set_aside)
         more = report.set_aside - len(report.first_set_aside)
         if more > 0:
             yield f"    and {more:,} more"
     if not report.has_own_key:
         yield "  hashes       with a random key; give --hash-key-env to join several imports by user or session"
-
-
-def _count_of(count: int, noun: str) -> str:
-    """Return a large number with its noun."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -137,7 +137,7 @@ class RunSetup:
 
 
 def build_run_setup(selection: Selection) -> RunSetup:
-    """Load and check everything that a selection names; opens no connection and calls no model.
+    """Load and check everything that a selection names; calls no model, and opens no connection but to a replay's ``tokenizer``.
 
     Raises:
         InputError: A document, the data or a selected name is wrong.

@@ -15,13 +15,13 @@ from rich.text import Text
 
 from gapbench import formatting
 from gapbench.analysis.quality.answer import Answer, TwoSides, answer_of
-from gapbench.analysis.quality.fairness import BATCH_WORDS
 from gapbench.analysis.quality.gap import GapTable
 from gapbench.report.tables.ladders import describe_rung_gap
 
 WIDTH = 80
 """Columns that each of the first three lines fits."""
 LABELS = ("Quality", "Speed", "Cost", "Models", "Caveats", "Next")
+_NO_GPU_TIME = "unknown: answers of a batch have no GPU time"
 _WEIGHTED = "weighted as in your traffic"
 _MARGIN = max(map(len, LABELS)) + 1
 
@@ -162,7 +162,7 @@ def _speed(answer: Answer) -> str:
     if not (answer.closed_model or answer.open_model):
         return "no times: no model answered"
     if not _known(answer.response_p50_s):
-        if any(BATCH_WORDS in line for line in answer.fairness):
+        if _is_batched(answer):
             return "no times: answers of a batch have none"
         return "no times: too few answers to the same requests"
     middle = _both(answer.response_p50_s, formatting.format_seconds)
@@ -187,24 +187,33 @@ def _speed(answer: Answer) -> str:
     )
 
 
+def _is_batched(answer: Answer) -> bool:
+    return any(model in answer.caveats.batched for model in (answer.closed_model, answer.open_model))
+
+
 def _cost(answer: Answer) -> str:
     task, right = answer.usd_per_task, answer.usd_per_correct
     if not (answer.closed_model or answer.open_model):
         return "unknown: no model answered"
     if not _known(task):
+        unpriced = [name for name in answer.caveats.batched if name in answer.caveats.gpu_priced]
+        if unpriced:
+            return _fit([f"unknown: answers of a batch have no GPU time ({unpriced[0]})", _NO_GPU_TIME])
         return "unknown: not every model has a price; set `cost:` in the suite"
     ratio = _ratio(task)
     write = formatting.format_usd_per_1000
+    load = f" at {answer.load}" if answer.load else ""
     if not _known(right):
         none = "; none correct on a side" if _known(answer.accuracy) else ""
-        return f"{_both(task, write)} per 1,000 tasks{ratio}{none}"
+        return f"{_both(task, write)} per 1,000 tasks{load}{ratio}{none}"
     return _fit(
         [
-            f"{_both(task, write)} per 1,000 tasks{ratio}; {_bare(right, write)} per 1,000 correct",
-            f"{_both(task, write)} per 1k tasks{ratio}; {_bare(right, write)} per 1k correct",
-            f"{_both(task, write)} per 1k tasks{ratio}; {_bare(right, write)} correct",
-            f"{_bare(task, write, ' vs ')} per 1k tasks{ratio}; {_bare(right, write, ' vs ')} correct",
-            f"{_bare(task, write, '/')} per 1k tasks{ratio}; {_bare(right, write, '/')} correct",
+            f"{_both(task, write)} per 1,000 tasks{load}{ratio}; {_bare(right, write)} per 1,000 correct",
+            f"{_both(task, write)} per 1k tasks{load}{ratio}; {_bare(right, write)} per 1k correct",
+            f"{_both(task, write)} per 1k tasks{load}{ratio}; {_bare(right, write)} correct",
+            f"{_bare(task, write, ' vs ')} per 1k tasks{load}{ratio}; {_bare(right, write, ' vs ')} correct",
+            f"{_bare(task, write, '/')} per 1k tasks{load}{ratio}; {_bare(right, write, '/')} correct",
+            f"{_bare(task, write, '/')} per 1k tasks{load}{ratio}",
         ]
     )
 
@@ -244,6 +253,9 @@ def _caveats(answer: Answer) -> list[str]:
         )
     if answer.are_times_invalid:
         found.append("times are invalid")
+    models = {answer.closed_model, answer.open_model}
+    if _known(answer.usd_per_task) and models & set(caveats.gpu_priced):
+        found.append("GPU cost covers the run's time alone: `bench tco` adds idle hours and staff")
     if caveats.lost:
         lost = ", ".join(f"{formatting.format_count(count)} {kind}" for kind, count in caveats.lost.items())
         found.append(f"{lost} of {formatting.format_count(caveats.requests)} answers")

@@ -200,6 +200,8 @@ def _compared_notes(results: ResultTables, answer: Answer) -> list[str]:
     for manifest in results.runs.manifests:
         tasks = ", ".join(f"{task.name} ({task.samples} samples)" for task in manifest.tasks)
         lines.append(f"Run {manifest.run_id}, {str(manifest.started_at)[:10]}: {tasks}.")
+    if results.gap.selection_note:
+        lines.append(f"{results.gap.selection_note[0].upper()}{results.gap.selection_note[1:]}.")
     if answer.pairs_by_category and len(answer.pairs_by_category) > 1:
         lines.append("All requests count equally, whatever their task.")
     return lines

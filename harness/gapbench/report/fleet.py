@@ -10,8 +10,9 @@ from gapbench.formatting import (
     NOTHING,
     SIMULATED,
     count_of,
+    format_estimated_usd,
     format_percent,
-    format_usd,
+    format_volume,
     is_known,
 )
 from gapbench.report import markdown_tables
@@ -75,10 +76,7 @@ def _than(saved_usd: float) -> str:
 
 
 def _usd(value: float) -> str:
-    """Return dollars, from 100 on without cents: an estimate knows none."""
-    if abs(value) < 0.005:
-        return "$0"
-    return format_usd(value) if abs(value) < 100 else f"{'-' if value < 0 else ''}${abs(value):,.0f}"
+    return "$0" if abs(value) < 0.005 else format_estimated_usd(value)
 
 
 def _requests(plan: FleetPlan) -> str:
@@ -92,7 +90,7 @@ def _requests(plan: FleetPlan) -> str:
         (flows.closed_only, "need the closed API"),
     ]
     said = ", ".join(f"{_share(count, plan)} {words}" for count, words in parts if count > 0)
-    return f"Of {volume.value:,.0f} requests a month {said}."
+    return f"Of {format_volume(volume.value)} requests a month {said}."
 
 
 def _service_level(plan: FleetPlan) -> list[str]:

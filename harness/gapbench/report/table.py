@@ -101,7 +101,7 @@ class Table:
         lead: A sentence above the table on the page.
         fits_phone: On a phone each row becomes a card. Otherwise the table scrolls sideways, its first column in place.
         outputs: The outputs of a report that have this table.
-        wider_hint: Where a reader finds the columns that a narrow terminal leaves out.
+        wider_hint: Where a reader finds the columns that a narrow terminal leaves out. "": a table above has said it.
     """
 
     key: str

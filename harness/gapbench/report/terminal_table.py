@@ -61,7 +61,7 @@ class ResponsiveTable:
             title: One line above the table.
             columns: The first tells the rows apart.
             simulated: Whether a simulated provider is behind a figure; the title then reports it.
-            wider_hint: Where to find the columns that are left out.
+            wider_hint: Where to find the columns that are left out. "": that some are is not said.
         """
         marked = f"{title}  [{formatting.SIMULATED}: a simulated provider answered]" if simulated else title
         self._title = Text(marked, "bold red" if simulated else "bold")
@@ -105,7 +105,7 @@ class ResponsiveTable:
                     widths, [[cells[place] for place in widths] for cells in section.rows]
                 )
         left_out = [column.heading for place, column in enumerate(self._columns) if place not in widths]
-        if left_out:
+        if left_out and self._wider_hint:
             yield Text(
                 f"Left out at {options.max_width} columns: {', '.join(left_out)}; {self._wider_hint}.", "dim"
             )

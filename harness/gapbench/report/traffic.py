@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from gapbench.analysis.traffic.audit import TrafficAudit
-from gapbench.analysis.traffic.figures import LONG_CONTEXT_TOKENS, MonthlyVolume
+from gapbench.analysis.traffic.figures import LONG_CONTEXT_TOKENS
 from gapbench.analysis.traffic.prefixes import CACHE_HOURS, MIN_CACHED_TOKENS
 from gapbench.formatting import (
     NOTHING,
@@ -16,16 +16,17 @@ from gapbench.formatting import (
     format_seconds,
     format_short_usd,
     format_usd,
+    format_volume,
     is_known,
 )
 from gapbench.report import markdown_tables
 from gapbench.report.table import Column, Row, Span, Table
-
-_SIZES = ((1e12, " trillion"), (1e9, " billion"), (1e6, " million"))
+from gapbench.report.traffic_amounts import usd_text, volume_text
+from gapbench.report.traffic_takeover import check_commands, check_line, take_over_line, take_over_tables
 
 
 def answer_lines(audit: TrafficAudit) -> list[str]:
-    """Return what the traffic is in a few sentences: the month, then the arrivals."""
+    """Return what the traffic is in a few sentences: the month, what an open model could take over, then the rest."""
     total = audit.total
     mark = (
         f"{SIMULATED}: some of these requests were answered by a simulated provider. "
@@ -34,13 +35,15 @@ def answer_lines(audit: TrafficAudit) -> list[str]:
     )
     if audit.requests_a_month is None:
         lines = [
-            f"{mark}You sent {_large(total['requests'])} request{'' if total['requests'] == 1 else 's'}; the log covers no whole day, so no month is computed from it."
+            f"{mark}You sent {total['requests']:,} request{'' if total['requests'] == 1 else 's'}; the log covers no whole day, so no month is computed from it."
         ]
     else:
         dollars = ""
         if audit.usd_a_month is not None:
-            dollars = f" for {_usd(audit.usd_a_month)}"
-        sent = f"{_volume(audit.requests_a_month)} requests and {_volume(audit.tokens_a_month)} tokens"
+            dollars = f" for {usd_text(audit.usd_a_month)}"
+        sent = (
+            f"{volume_text(audit.requests_a_month)} requests and {volume_text(audit.tokens_a_month)} tokens"
+        )
         days = f"{audit.whole_days} whole day{'' if audit.whole_days == 1 else 's'}"
         lines = [f"{mark}You send {sent} a month{dollars}, by {days}."]
     missing = total["requests"] - audit.usd_requests
@@ -48,6 +51,7 @@ def answer_lines(audit: TrafficAudit) -> list[str]:
         lines.append(
             f"The dollars of {missing:,} of {total['requests']:,} requests are unknown and count as nothing."
         )
+    lines.append(take_over_line(audit))
     if audit.arrivals is not None and total["requests"] > 1:
         at = audit.arrivals
         ratio = "" if at.peak_to_mean is None else f", {at.peak_to_mean:.1f} times the mean"
@@ -59,8 +63,7 @@ def answer_lines(audit: TrafficAudit) -> list[str]:
         lines.append(
             f"{format_percent(total['near_duplicate_share'])} of the prompts are near-duplicates of earlier ones: the same words, but for those with a digit."
         )
-    lines += _caching_lines(audit)
-    return lines
+    return [*lines, *_caching_lines(audit)]
 
 
 def _caching_lines(audit: TrafficAudit) -> list[str]:
@@ -69,7 +72,7 @@ def _caching_lines(audit: TrafficAudit) -> list[str]:
     if not total["usd_cache_saving"]:
         return []
     month = audit.cache_saving_a_month
-    amount = format_usd(total["usd_cache_saving"]) if month is None else f"{_usd(month)} a month"
+    amount = format_usd(total["usd_cache_saving"]) if month is None else f"{usd_text(month)} a month"
     line = f"Better caching would save at most {amount}, {format_percent(total['cache_saving_share'])} of the list price"
     first = max(audit.groups["route"], key=lambda row: row["usd_cache_saving"] or 0)
     part = float(first["usd_cache_saving"] / total["usd_cache_saving"])
@@ -122,11 +125,13 @@ def audit_tables(audit: TrafficAudit) -> list[Table]:
                 notes=_CACHING_NOTES,
             )
         )
+    tables += take_over_tables(audit)
     first, *rest = (
         replace(
             table,
             simulated=audit.simulated,
-            wider_hint="a wider terminal, --html FILE, --md FILE or --json has them",
+            # The table of all requests says it for those by route, day and hour, which have the same columns.
+            wider_hint="" if table.key in _SAME_COLUMNS else _WIDER,
         )
         for table in tables
     )
@@ -134,6 +139,8 @@ def audit_tables(audit: TrafficAudit) -> list[Table]:
     return [replace(first, notes=((f"{untold}{_TOTAL_NOTE}", "dim"),)), *rest]
 
 
+_WIDER = "a wider terminal, --html FILE, --md FILE or --json has them"
+_SAME_COLUMNS = frozenset(f"traffic_by_{name}" for name in ("model", "route", "day", "hour"))
 _TOTAL_NOTE = (
     f"Long context: more than {LONG_CONTEXT_TOKENS:,} prompt tokens. Near-duplicates: the prompt is that of an earlier request "
     "but for case, punctuation, and words with a digit. Shares are of the requests whose log tells."
@@ -237,38 +244,14 @@ def _short(value: Any) -> str:
     return format_short_usd(value).replace("$", "")
 
 
-def _large(value: float) -> str:
-    """Return a number in words from a million on, with three digits."""
-    for size, word in _SIZES:
-        if value >= size * 0.9995:
-            return f"{value / size:.3g}{word}"
-    return f"{float(f'{value:.3g}'):,.0f}"
-
-
 def _rate(per_hour: float, hours: int) -> str:
     """Return a rate in the shortest unit with ten requests or more, and in no unit longer than the log."""
     units = ((1 / 3600, "a second"), (1 / 60, "a minute"), (1, "an hour"), (24, "a day"), (168, "a week"))
     known = [(per_hour * size, unit) for size, unit in units if size <= max(hours, 1)]
     rate, unit = next((one for one in known if one[0] >= 9.95), known[-1])
-    number = _large(rate) if rate >= 9.95 else f"{rate:.1f}".removesuffix(".0")
+    number = format_volume(rate) if rate >= 9.95 else f"{rate:.1f}".removesuffix(".0")
     one = number == "1"
     return f"{number} request{'' if one else 's'} arrive{'s' if one else ''} {unit}"
-
-
-def _volume(volume: MonthlyVolume | None) -> str:
-    if volume is None:
-        return NOTHING
-    return _large(volume.value) + _range(volume, _large)
-
-
-def _usd(volume: MonthlyVolume) -> str:
-    return format_usd(volume.value) + _range(volume, format_usd)
-
-
-def _range(volume: MonthlyVolume, show: Callable[[float], str]) -> str:
-    if volume.low is None or volume.high is None or volume.low == volume.high:
-        return ""
-    return f" (95 % {show(volume.low)} to {show(volume.high)})"
 
 
 def render_markdown(audit: TrafficAudit) -> str:
@@ -280,4 +263,5 @@ def render_markdown(audit: TrafficAudit) -> str:
             markdown_tables.render_table(table),
             *(note for note, _ in table.notes),
         ]
+    parts += [check_line(), "\n".join(["```bash", *check_commands(audit), "```"])]
     return "\n\n".join(parts) + "\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gapbench.analysis.traffic import TrafficAudit
 from gapbench.report.html import page_environment
 from gapbench.report.traffic import answer_lines, audit_tables
+from gapbench.report.traffic_takeover import check_commands, check_line
 
 
 def traffic_page(audit: TrafficAudit) -> str:
@@ -13,5 +14,12 @@ def traffic_page(audit: TrafficAudit) -> str:
     return (
         page_environment()
         .get_template("traffic.html.j2")
-        .render(headline=first, others=others, tables=audit_tables(audit), simulated=audit.simulated)
+        .render(
+            headline=first,
+            others=others,
+            tables=audit_tables(audit),
+            simulated=audit.simulated,
+            check=check_line(),
+            commands="\n".join(check_commands(audit)),
+        )
     )

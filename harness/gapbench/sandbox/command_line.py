@@ -34,7 +34,7 @@ SYSTEM_PATHS = (
     "/usr/share/zoneinfo",
 )
 GUEST_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0"}  # noqa: S108 - the private one
-PACKAGES_FOLDER = "/packages"  # as in guest/tool_runner.py
+PACKAGES_FOLDER = "/packages"  # as in guest/tool_runner.py and guest/main.py
 GUEST_FOLDER = Path(__file__).resolve().parent / "guest"
 # Empty packages in place of gapbench and gapbench.sandbox, whose own modules a guest does not need: half of its start.
 GUEST_START_CODE = """
@@ -49,7 +49,13 @@ from gapbench.sandbox.guest.{module} import {function}
 
 
 def sandbox_command(
-    level: IsolationLevel, limits: SandboxLimits, *, program: str, uid: int, proc_fd: int | None
+    level: IsolationLevel,
+    limits: SandboxLimits,
+    *,
+    program: str,
+    uid: int,
+    proc_fd: int | None,
+    packages: Mapping[str, str] | None = None,
 ) -> list[str]:
     """Return the command line that starts the isolation of ``level`` with the test runner inside.
 
@@ -60,6 +66,7 @@ def sandbox_command(
         uid: User id that the test runner takes if it can; the program takes the next one.
         proc_fd: Inherited descriptor of the host's /proc, for the memory watchdog. None: the supervisor opens it
             (``unshare``), or the total memory is not limited (``bubblewrap``).
+        packages: See :func:`gapbench.sandbox.packages.find_packages`. None: none.
     """
     plan = {
         "level": level,
@@ -67,9 +74,12 @@ def sandbox_command(
         "readable": guest_readable_paths(),
         "user": uid,
         "proc_fd": proc_fd,
+        "packages": dict(packages or {}),
     }
     supervisor = supervisor_command(base_interpreter(), str(GUEST_FOLDER.parents[2]), plan)
-    return [*_bubblewrap_command(program, limits), *supervisor] if level == "bubblewrap" else supervisor
+    if level != "bubblewrap":
+        return supervisor
+    return [*_bubblewrap_command(program, limits, packages), *supervisor]
 
 
 def supervisor_command(interpreter: str, path: str, plan: dict[str, Any]) -> list[str]:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -70,11 +71,20 @@ class Sandbox:
             raise InputError(f"sandbox: found {requested!r}; expected auto, {', '.join(ISOLATION_LEVELS)}")
         return _find_once("" if requested == "auto" else requested)
 
-    def run(self, job: SandboxJob, limits: SandboxLimits | None = None) -> SandboxResult:
-        """Run one job and return its result; all processes that it started have ended by then."""
+    def run(
+        self, job: SandboxJob, limits: SandboxLimits | None = None, packages: Mapping[str, str] | None = None
+    ) -> SandboxResult:
+        """Run one job and return its result; all processes that it started have ended by then.
+
+        Args:
+            job: The program and its tests.
+            limits: What it may use. None: the defaults.
+            packages: What it may import besides the standard library, as
+                :func:`gapbench.sandbox.packages.find_packages` gives it. None: nothing.
+        """
         limits = limits or SandboxLimits()
         with self._slots:
-            returncode, out, err = self._run_process(job, limits)
+            returncode, out, err = self._run_process(job, limits, packages or {})
         if returncode in {EXIT_TIMEOUT, EXIT_OUT_OF_MEMORY, EXIT_TOO_MANY_FILES}:
             return _result_of_kill(returncode, limits)
         try:
@@ -86,14 +96,18 @@ class Sandbox:
         reason = describe_reason(found["reason"])
         return SandboxResult(found["state"], found["passed"], found["total"], reason)
 
-    def _run_process(self, job: SandboxJob, limits: SandboxLimits) -> tuple[int, bytes, bytes]:
+    def _run_process(
+        self, job: SandboxJob, limits: SandboxLimits, packages: Mapping[str, str]
+    ) -> tuple[int, bytes, bytes]:
         """Return exit status, output and error output; a negative status is a signal."""
         uid = random_uid()
         # Inside bubblewrap there is no /proc, but the memory watchdog needs the host's.
         proc_fd = open_host_proc() if self.level == "bubblewrap" else None
         try:
             process = subprocess.Popen(
-                sandbox_command(self.level, limits, program=self.program, uid=uid, proc_fd=proc_fd),
+                sandbox_command(
+                    self.level, limits, program=self.program, uid=uid, proc_fd=proc_fd, packages=packages
+                ),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

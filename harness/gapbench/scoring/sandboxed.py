@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -32,11 +33,13 @@ class FoundProgram:
         job: Program and tests.
         answer: The program as shown to the reader.
         is_fenced: Whether the program was in a fence. Other text that does not compile is ``unparsed``.
+        packages: What it may import besides the standard library, see :meth:`gapbench.sandbox.Sandbox.run`.
     """
 
     job: SandboxJob
     answer: str
     is_fenced: bool
+    packages: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ class SandboxedScorer(ReplyScorer):
 
     is_slow: ClassVar[bool] = True
     test_noun: ClassVar[str] = "assertions"
+    total_bytes: ClassVar[int] = 1024 * 2**20
+    """Resident memory of all processes of a program together."""
 
     timeout_s: float = 10.0
     memory_bytes: int = 512 * 2**20
@@ -117,9 +122,11 @@ class SandboxedScorer(ReplyScorer):
         """Run a program in the sandbox and return its score."""
         job, answer = found.job, found.answer
         cpu_s = int(self.timeout_s) + 1 if self.cpu_s is None else self.cpu_s
-        limits = SandboxLimits(self.timeout_s, cpu_s=cpu_s, memory_bytes=self.memory_bytes)
+        limits = SandboxLimits(
+            self.timeout_s, cpu_s=cpu_s, memory_bytes=self.memory_bytes, total_bytes=self.total_bytes
+        )
         try:
-            result = self.box.run(job, limits)
+            result = self.box.run(job, limits, found.packages)
         except OSError as exc:  # this machine has no more processes or descriptors
             return make_unscored(f"the sandbox did not start: {shorten(str(exc))}")
         answer, level = answer[:MAX_ANSWER_CHARS], self.box.level

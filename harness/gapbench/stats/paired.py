@@ -11,7 +11,15 @@ from scipy import special
 
 from gapbench.stats.bootstrap import RESAMPLES, SEED, resample_sums
 from gapbench.stats.power import MIN_CLUSTERS, ROUNDS, required_pairs, round_up
-from gapbench.stats.proportions import Floats, Ints, cluster_sums, robust_variance
+from gapbench.stats.proportions import (
+    FEW_EFFECTIVE,
+    FEW_WEIGHTED,
+    Floats,
+    Ints,
+    cluster_sums,
+    dense_codes,
+    robust_variance,
+)
 from gapbench.stats.score_test import ScoreTest, WeightedScoreTest
 from gapbench.stats.studentised_test import StudentisedTest
 from gapbench.stats.survey_design import Design
@@ -175,12 +183,18 @@ def _weighted_difference(
     found = design.estimate(difference, clusters)
     error = found.standard_error
     sums, _ = cluster_sums(difference, clusters)
-    differing = np.count_nonzero(np.abs(sums) > 10.0**-_DECIMALS)
+    differs = np.abs(sums) > 10.0**-_DECIMALS
+    is_scarce = np.count_nonzero(differs) < FEW_DISCORDANT
+    is_few = (
+        is_scarce
+        or found.effective < FEW_EFFECTIVE
+        or design.effective_share(differs[dense_codes(clusters)], clusters) < FEW_WEIGHTED
+    )
     test: Evidence
-    if is_binary or differing < FEW_DISCORDANT or not error:
+    if is_binary or is_few or not error:
         spread = design.mean(difference**2) - found.mean**2
         effective = spread / error**2 if error else found.effective
-        if differing < FEW_DISCORDANT:
+        if is_few:
             # Which weights so few have is chance: the variance is as likely far too small as too large.
             effective = min(effective, found.effective)
         test = WeightedScoreTest(
@@ -191,7 +205,7 @@ def _weighted_difference(
         test = StudentisedTest(found.mean, error, found.degrees, None, -1.0, 1.0)
         method = "linearised"
     outer = test.interval(CONFIDENCE)
-    inner = outer if differing < FEW_DISCORDANT else test.interval(INNER)
+    inner = outer if is_scarce else test.interval(INNER)
     name = "score" if method == "score" else "t"
     return Difference(
         found.mean, *outer, *inner, test.p_value(), error, len(difference), found.clusters, method, name, test

@@ -10,16 +10,20 @@ from scipy import special
 from gapbench.stats.bootstrap import SEED
 from gapbench.stats.paired import CONFIDENCE, INNER, Difference
 from gapbench.stats.proportions import (
-    FEW_WEIGHTED,
+    FEW_EFFECTIVE,
     Floats,
     Interval,
     Ints,
     cluster_sums,
     dense_codes,
+    is_rare,
     robust_variance,
 )
 from gapbench.stats.studentised_test import StudentisedTest
-from gapbench.stats.survey_design import Design
+from gapbench.stats.survey_design import Design, weighted_quantile
+
+MIN_FOR_P95 = 60
+"""With fewer pairs the two or three longest times decide the 95th percentile, and its interval misses it too often."""
 
 
 def quantile_interval(
@@ -88,7 +92,7 @@ def _effective_values(
         found = design.estimate(is_below.astype(np.float64), codes)
         error, below = found.standard_error, found.mean
         known = below * (1 - below) / error**2 if error else found.effective
-        if min(int(is_below.sum()), int((~is_below).sum())) < FEW_WEIGHTED:
+        if found.effective < FEW_EFFECTIVE or is_rare(is_below, codes, design):
             known = min(known, found.effective)
         t = float(special.stdtrit(found.degrees, 0.5 + confidence / 2))
         return max(1, round(known)), 2 * float(special.ndtr(t)) - 1
@@ -110,6 +114,14 @@ def _binomial_quantile(level: float, n: int, share: float) -> int:
     count = max(0, math.ceil(float(special.bdtrik(level, n, share))))
     below = max(0, count - 1)
     return below if float(special.bdtr(below, n, share)) >= level else count
+
+
+def known_quantile(values: Floats, share: float, design: Design | None = None) -> float | None:
+    """Return a quantile of the known values (not NaN); None where there are none."""
+    is_known = ~np.isnan(values)
+    if not is_known.any():
+        return None
+    return weighted_quantile(values[is_known], share, None if design is None else design.take(is_known))
 
 
 def quantile_difference(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -86,25 +87,32 @@ def _read(path: Path) -> PartFacts:
         path,
         footer.num_rows,
         frozenset(names),
-        _models(footer, names),
+        _models(footer),
         _has_values(footer, names, "trajectory_id"),
     )
 
 
-def _models(footer: pq.FileMetaData, names: Sequence[str]) -> tuple[str, str] | None:
-    found: tuple[str, str] | None = None
-    if "model_id" not in names:
+def column_range(footer: pq.FileMetaData, name: str) -> tuple[Any, Any] | None:
+    """Return the smallest and the largest value of a column by the statistics of a part. None: they do not tell.
+
+    Values that are null or NaN are not counted; a column of these alone has no range.
+    """
+    names = [footer.schema.column(place).path for place in range(footer.num_columns)]
+    if name not in names:
         return None
-    place = names.index("model_id")
+    place, found = names.index(name), None
     for group in range(footer.num_row_groups):
         statistics = footer.row_group(group).column(place).statistics
         if statistics is None or not statistics.has_min_max:
             return None
         low, high = statistics.min, statistics.max
-        if not isinstance(low, str) or not isinstance(high, str):
-            return None
         found = (low, high) if found is None else (min(low, found[0]), max(high, found[1]))
     return found
+
+
+def _models(footer: pq.FileMetaData) -> tuple[str, str] | None:
+    found = column_range(footer, "model_id")
+    return found if found is not None and isinstance(found[0], str) and isinstance(found[1], str) else None
 
 
 def _has_values(footer: pq.FileMetaData, names: Sequence[str], name: str) -> bool:

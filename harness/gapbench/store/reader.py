@@ -238,9 +238,21 @@ def _cast(table: pa.Table, wanted: pa.Schema) -> pa.Table:
 
 
 def part_readers(
-    runs: Sequence[Path], kind: str, schema: pa.Schema, columns: Sequence[str]
+    runs: Sequence[Path],
+    kind: str,
+    schema: pa.Schema,
+    columns: Sequence[str],
+    is_needed: Callable[[Path], bool] = lambda _: True,
 ) -> Iterator[Callable[[], pa.Table]]:
-    """Yield a function for each part and each open journal that reads it with later scores applied."""
+    """Yield a function for each part and each open journal that reads it with later scores applied.
+
+    Args:
+        runs: Run folders.
+        kind: Name of the table's files, such as ``attempts``.
+        schema: The table's columns and their types.
+        columns: Columns to read.
+        is_needed: Whether a part may hold rows that are looked for; asked once for each part.
+    """
     texts = _categorical_texts(schema) if kind == "attempts" else set()
     for run in runs:
         replaced = (
@@ -254,7 +266,7 @@ def part_readers(
         reads = [
             partial(read_part, path, wanted, categorical=coded)
             for number, path in parts.items()
-            if number in closed
+            if number in closed and is_needed(path)
         ]
         reads += [
             partial(journal_table, path, kind, stored, names)

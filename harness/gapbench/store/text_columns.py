@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,3 +24,20 @@ def replace_in_lower_case(texts: pd.Series[Any], patterns: Sequence[str]) -> pd.
         found = pc.replace_substring_regex(found, pattern, " ")
     changed: pd.Series[Any] = found.to_pandas().set_axis(texts.index)
     return changed
+
+
+def match_texts(texts: pd.Series[Any], pattern: str) -> npt.NDArray[np.bool_]:
+    """Return which texts have a match of a pattern somewhere; false where there is no text.
+
+    Args:
+        texts: The texts.
+        pattern: A regular expression in RE2's syntax.
+    """
+    found = pc.match_substring_regex(pa.array(texts, pa.large_string(), from_pandas=True), pattern)
+    return np.asarray(pc.fill_null(found, pa.scalar(value=False)).to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def count_chars(texts: pd.Series[Any]) -> npt.NDArray[np.int64]:
+    """Return the characters of each text without white space around it; 0 where there is no text."""
+    found = pc.utf8_length(pc.utf8_trim_whitespace(pa.array(texts, pa.large_string(), from_pandas=True)))
+    return np.asarray(pc.fill_null(found, 0).to_numpy(zero_copy_only=False), dtype=np.int64)

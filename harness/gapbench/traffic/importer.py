@@ -36,6 +36,16 @@ _PLACE_START = -5
 """From here on a row says where it is from, and not what it is."""
 
 
+_TOTALS = (
+    "num_model_requests",
+    "n_requests",
+    "num_requests",
+    "n_context_tokens_total",
+    "uncached_input_tokens",
+)
+"""Columns of what vendors export of a whole day: OpenAI's usage page and its API, Anthropic's usage report."""
+
+
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
     """How logs are read.
@@ -157,6 +167,12 @@ def _describe_unknown(sample: Sequence[Any], keep_texts: bool) -> str:
             "holds no record that can be read; is it a log of requests, as JSON, CSV, Parquet or vLLM's text?"
         )
     first = next((item for item in sample if isinstance(item, dict)), None)
+    total = next((name for name in _TOTALS if first and name in first), None)
+    if total is not None:
+        return (
+            f"has totals of many requests ({total}), and no single request; import the log of a gateway or of your "
+            "application, or record requests with `bench record`"
+        )
     seen = (
         f"its keys are {', '.join(map(str, list(first)[:8]))}"
         if first

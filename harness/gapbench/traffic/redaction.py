@@ -11,7 +11,9 @@ from typing import Any
 import orjson
 from pydantic import Field
 
+from gapbench.credentials import REDACTED
 from gapbench.suite.documents import StrictModel, read_document, validate_document
+from gapbench.traffic.personal_data import KINDS, Kind, find_personal_data
 from gapbench.traffic.secrets import remove_secrets
 
 MOST_CHANGES = 10_000
@@ -22,11 +24,21 @@ _AROUND = 30
 class RuleDocument(StrictModel):
     """One rule."""
 
-    name: str = Field(min_length=1, max_length=60, description="what it takes out")
-    pattern: str = Field(
-        min_length=1, max_length=1_000, description="regular expression, as Python's re has it"
+    name: str | None = Field(
+        None,
+        min_length=1,
+        max_length=60,
+        description="what it takes out; a rule with find has its kind's name",
     )
-    replace: str = Field("[redacted]", description="text in its place; \\1 is a group")
+    pattern: str | None = Field(
+        None, min_length=1, max_length=1_000, description="regular expression, as Python's re has it"
+    )
+    find: Kind | None = Field(
+        None, description="personal data of this kind, as `bench traffic audit --personal-data` finds it"
+    )
+    replace: str | None = Field(
+        None, description="text in its place, [redacted] if there is none; \\1 is a group of the pattern"
+    )
 
 
 class RulesDocument(StrictModel):
@@ -55,13 +67,13 @@ class Redaction:
     """Applies the rules, and counts what they changed. Secrets are always removed, and never shown.
 
     Attributes:
-        rules: Name, pattern and replacement of each.
+        rules: Name, pattern or kind of personal data, and replacement of each.
         changes: The first changes.
         counts: Places changed, by rule.
         secrets: Secrets removed.
     """
 
-    rules: list[tuple[str, re.Pattern[str], str]] = field(default_factory=list)
+    rules: list[tuple[str, re.Pattern[str] | Kind, str]] = field(default_factory=list)
     changes: list[TextChange] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     secrets: int = 0
@@ -109,22 +121,35 @@ class Redaction:
         # Secrets first, so that no change that is shown has one.
         text, found = remove_secrets(text)
         self.secrets += found
-        for name, pattern, replacement in self.rules:
-            changed = pattern.sub(replacement, text)
+        for name, wanted, replacement in self.rules:
+            if not isinstance(wanted, re.Pattern):
+                text = self._take_out(name, wanted, replacement, text)
+                continue
+            changed = wanted.sub(replacement, text)
             if changed == text:
                 continue
-            for match in pattern.finditer(text):
-                self._note(name, text, match, match.expand(replacement))
+            for match in wanted.finditer(text):
+                self._note(name, text, match.span(), match.expand(replacement))
             text = changed
         return text
 
-    def _note(self, rule: str, text: str, match: re.Match[str], replacement: str) -> None:
-        if match[0] == replacement:
+    def _take_out(self, name: str, kind: Kind, replacement: str, text: str) -> str:
+        parts, last = [], 0
+        for one in find_personal_data(text):
+            if one.kind == kind:
+                self._note(name, text, (one.start, one.end), replacement)
+                parts += [text[last : one.start], replacement]
+                last = one.end
+        return "".join([*parts, text[last:]]) if parts else text
+
+    def _note(self, rule: str, text: str, span: tuple[int, int], replacement: str) -> None:
+        start, end = span
+        if text[start:end] == replacement:
             return
         self.counts[rule] = self.counts.get(rule, 0) + 1
         if len(self.changes) < MOST_CHANGES:
-            head, tail = text[max(0, match.start() - _AROUND) : match.start()], text[match.end() :][:_AROUND]
-            self.changes.append(TextChange(rule, head + match[0] + tail, head + replacement + tail))
+            head, tail = text[max(0, start - _AROUND) : start], text[end:][:_AROUND]
+            self.changes.append(TextChange(rule, head + text[start:end] + tail, head + replacement + tail))
 
 
 def _read_object(value: Any) -> dict[str, Any] | None:
@@ -157,15 +182,23 @@ def read_redaction(file: Path | None) -> Redaction:
         return Redaction()
     document = read_document(file)
     found = validate_document(document, RulesDocument)
-    rules: list[tuple[str, re.Pattern[str], str]] = []
+    rules: list[tuple[str, re.Pattern[str] | Kind, str]] = []
     for number, rule in enumerate(found.rules):
+        replace = REDACTED if rule.replace is None else rule.replace
+        if (rule.pattern is None) == (rule.find is None):
+            raise document.error(("rules", number), "give a rule either a pattern or find, not both")
+        if rule.find is not None:
+            rules.append((rule.name or KINDS[rule.find], rule.find, replace))
+            continue
+        if rule.name is None or rule.pattern is None:
+            raise document.error(("rules", number), "a rule with a pattern needs a name")
         try:
             pattern = re.compile(rule.pattern)
             # A template is checked only where the pattern matches; this one always does.
-            re.compile(f"{rule.pattern}|").sub(rule.replace, "")
+            re.compile(f"{rule.pattern}|").sub(replace, "")
         except (re.error, IndexError) as exc:
             raise document.error(
-                ("rules", number, "pattern"), f"{rule.pattern[:60]!r} with {rule.replace[:60]!r}: {exc}"
+                ("rules", number, "pattern"), f"{rule.pattern[:60]!r} with {replace[:60]!r}: {exc}"
             ) from exc
-        rules.append((rule.name, pattern, rule.replace))
+        rules.append((rule.name, pattern, replace))
     return Redaction(rules)

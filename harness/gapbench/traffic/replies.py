@@ -122,7 +122,23 @@ def _read_choices(choices: list[Any], draft: Draft) -> None:
     choice = choices[0] if choices and isinstance(choices[0], dict) else {}
     message = as_mapping(choice.get("message") or choice.get("delta"))
     draft["finish_reason"] = choice.get("finish_reason")
-    content = message.get("content", choice.get("text"))
+    _read_message({"content": choice.get("text"), **message}, draft)
+
+
+def take_answer(draft: Draft) -> None:
+    """Make the last message of a request without a reply its reply if it is the assistant's: the answer, stored with the rest."""
+    messages = draft.get("messages")
+    if not isinstance(messages, list) or not messages:
+        return
+    last = as_mapping(messages[-1])
+    if last.get("role") == "assistant":
+        draft["messages"] = messages[:-1] or None
+        _read_message(last, draft)
+
+
+def _read_message(message: dict[str, Any], draft: Draft) -> None:
+    """A message of Chat Completions."""
+    content = message.get("content")
     if isinstance(content, list):
         content = "".join(part.get("text") or "" for part in content if isinstance(part, dict))
     draft["reply"] = content if content is not None else message.get("refusal")

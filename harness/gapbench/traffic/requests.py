@@ -61,6 +61,18 @@ def looks_like_request(body: Any) -> bool:
     return isinstance(prompt, (list, str))
 
 
+def looks_like_conversation(body: Any) -> bool:
+    """Return whether a value is a stored conversation in OpenAI's form: messages with roles and no model."""
+    if not isinstance(body, dict) or "model" in body or "choices" in body or "content" in body:
+        return False
+    messages = body.get("messages")
+    return (
+        isinstance(messages, list)
+        and bool(messages)
+        and all(isinstance(one, dict) and isinstance(one.get("role"), str) for one in messages)
+    )
+
+
 def read_request(body: dict[str, Any], draft: Draft) -> None:
     """Add the parts of a request's body to a draft, whose endpoint is kept if it is known."""
     draft["model_asked"] = body.get("model")
@@ -80,8 +92,10 @@ def read_request(body: dict[str, Any], draft: Draft) -> None:
     if body.get("service_tier") not in (None, "auto"):
         draft["service_tier"] = body["service_tier"]
     metadata = body.get("metadata")
+    # OpenAI replaced `user` by `safety_identifier`, which names a user, and by `prompt_cache_key`, which routes requests
+    # with the same start to the same cache: many users and sessions may share one, so it is neither.
     draft["user"] = first_of(body, "user", "safety_identifier")
-    session = first_of(body, "conversation", "previous_response_id", "prompt_cache_key")
+    session = first_of(body, "conversation", "previous_response_id")
     draft["session"] = session.get("id") if isinstance(session, dict) else session
     if isinstance(metadata, dict):
         read_metadata(metadata, draft)

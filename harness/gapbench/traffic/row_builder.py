@@ -103,7 +103,7 @@ class RowBuilder:
             messages if texts else None,
             self._json(get("tools")) if texts else None,
             self._parameters(get("parameters")),
-            self._text(get("reply")) if texts else None,
+            self._text(_text_of_parts(get("reply"))) if texts else None,
             self._json(get("reply_tool_calls")) if texts else None,
             *tokens,
             images,
@@ -320,3 +320,17 @@ class RowBuilder:
 
 
 _NO_TOKENS: Row = (None,) * 7
+
+
+def _text_of_parts(reply: Any) -> Any:
+    """Return the text of a reply that is a list of parts, as the vendors' messages have them; any other value as it is."""
+    if not isinstance(reply, list):
+        return reply
+    texts = [
+        part["text"]
+        for part in reply
+        if isinstance(part, dict)
+        and isinstance(part.get("text"), str)
+        and part.get("type") in {None, "text", "output_text"}
+    ]
+    return "".join(texts) if texts else reply

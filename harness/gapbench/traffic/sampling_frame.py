@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -16,6 +16,7 @@ from gapbench.errors import DocumentError, InputError, ResultsError
 from gapbench.suite.tasks.conversations import ConversationError, MediaReader, last_turn, read_conversation
 from gapbench.suite.tasks.json_schemas import find_schema_problem
 from gapbench.suite.tasks.tool_declarations import ToolDeclarationError, read_tools
+from gapbench.traffic.reply_labels import LabelCounts
 from gapbench.traffic.traffic_table import iterate_table
 
 Check = Literal["calls", "schema", "label", "judge", "none"]
@@ -28,11 +29,6 @@ READ_COLUMNS = (
 )  # fmt: skip
 NO_ROUTE = "no-route"
 OTHER_ROUTES = "other-routes"
-MOST_LABELS = 20
-"""Different short replies of a route that are still a set of labels."""
-_LABEL_CHARS = 40
-_REQUESTS_PER_LABEL = 5
-"""Requests for each different reply from which on they look like labels and not like chance."""
 _LEAST_SHARE = 0.005
 """A route with a smaller share of the requests joins the others."""
 _BLANKS = re.compile(r"\s+")
@@ -158,7 +154,7 @@ class _FrameReader:
         self._frame = SamplingFrame()
         self._found: dict[bytes, LoggedPrompt] = {}
         self._unusable: dict[bytes, str] = {}
-        self._labels: dict[str, Counter[str] | None] = {}
+        self._labels: defaultdict[str, LabelCounts] = defaultdict(LabelCounts)
         self._tools: dict[str, str | None] = {}
 
     def add(self, row: dict[str, Any]) -> None:
@@ -199,7 +195,7 @@ class _FrameReader:
                 return self._unusable[key]
         known.requests += 1
         if known.check == "judge":
-            self._count_label(route, str(row["reply"]))
+            self._labels[route].add(str(row["reply"]))
         return None
 
     def _problem(self, messages: Any, tools: str | None, schema: Any) -> str | None:
@@ -244,23 +240,11 @@ class _FrameReader:
             has_reply=True,
         )
 
-    def _count_label(self, route: str, reply: str) -> None:
-        labels = self._labels.setdefault(route, Counter())
-        if labels is None:
-            return
-        labels[reply.strip()] += 1
-        if len(labels) > MOST_LABELS or len(reply.strip()) > _LABEL_CHARS:
-            self._labels[route] = None
-
     def finish(self) -> SamplingFrame:
         """Return the frame: routes whose replies are few short texts have labels, and the smallest routes are one."""
         frame = self._frame
         frame.prompts = sorted(self._found.values(), key=lambda prompt: prompt.place)
-        labelled = {
-            route
-            for route, labels in self._labels.items()
-            if labels and labels.total() >= _REQUESTS_PER_LABEL * len(labels)
-        }
+        labelled = {route for route, labels in self._labels.items() if labels.are_labels}
         by_route: Counter[str] = Counter()
         for prompt in frame.prompts:
             by_route[prompt.route] += prompt.requests

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from gapbench.credentials import REDACTED, redact
 
@@ -26,9 +27,12 @@ _SHAPES = (
     ("PRIVATE KEY-----", r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"),
 )
 """Shapes that the vendors document, or that secret scanners of public code hosts look for."""
+SECRET_MARKS = tuple(mark for mark, _ in _SHAPES)
+"""One of them is in every text that has a secret of a known shape."""
 _SHORTEST = 8
 """Characters of the shortest key that :mod:`gapbench.credentials` remembers."""
-_PATTERNS = [(mark, re.compile(shape, re.DOTALL)) for mark, shape in _SHAPES]
+# ASCII: a key in a text without spaces, such as Chinese, has letters right before and after it.
+_PATTERNS = [(mark, re.compile(shape, re.DOTALL | re.ASCII)) for mark, shape in _SHAPES]
 
 
 def remove_secrets(text: str) -> tuple[str, int]:
@@ -42,3 +46,11 @@ def remove_secrets(text: str) -> tuple[str, int]:
             clean, count = pattern.subn(REDACTED, clean)
             found += count
     return clean, found
+
+
+def find_secrets(text: str) -> Iterator[tuple[int, int]]:
+    """Yield the start and the end of each text with the shape of a known kind of key."""
+    for mark, pattern in _PATTERNS:
+        if mark in text:
+            for match in pattern.finditer(text):
+                yield match.span()

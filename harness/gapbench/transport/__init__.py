@@ -13,7 +13,8 @@ What a runner uses:
   :func:`retry_after_s` reads how long to wait;
   :func:`redact_secrets` and :func:`redact_and_truncate` clean what a provider sent, up to :data:`ERROR_CHARS`.
 
-What the engine uses: :func:`record_exchange`, :func:`check_reachable` and :func:`now`.
+What the engine uses: :func:`record_exchange`, :func:`check_reachable` and :func:`now`; a recording also
+:func:`connect_socket`, with an :class:`Origin`.
 
 Modules, from the socket up::
 
@@ -39,6 +40,8 @@ from gapbench.transport.capture import (
     record_exchange,
 )
 from gapbench.transport.client import StampedTransport, httpx_timeout, new_client, proxy_for
+from gapbench.transport.connection import Origin
+from gapbench.transport.connection_pool import connect_socket
 from gapbench.transport.error_mapping import (
     ERROR_CHARS,
     redact_and_truncate,
@@ -58,10 +61,12 @@ __all__ = [
     "Event",
     "EventParser",
     "ExchangeRecord",
+    "Origin",
     "RequestTemplates",
     "StampedStream",
     "StampedTransport",
     "check_reachable",
+    "connect_socket",
     "current_record",
     "decode_event",
     "httpx_timeout",

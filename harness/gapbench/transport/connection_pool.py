@@ -162,7 +162,7 @@ class LeanTransport(httpx2.AsyncBaseTransport):
 
     async def _open_stream(self, origin: Origin, connection: Connection) -> ByteStream:
         loop = asyncio.get_running_loop()
-        sock = await _connect_socket(loop, origin)
+        sock = await connect_socket(loop, origin)
         try:
             if origin.scheme == "http":
                 return SocketStream(loop, sock, connection)
@@ -252,7 +252,7 @@ def to_httpx_response(exchange: Exchange) -> httpx2.Response:
     )
 
 
-async def _connect_socket(loop: asyncio.AbstractEventLoop, origin: Origin) -> socket.socket:
+async def connect_socket(loop: asyncio.AbstractEventLoop, origin: Origin) -> socket.socket:
     """Return a connected socket; tries the host's addresses in the resolver's order."""
     addresses = await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
     refused: OSError | None = None

@@ -188,6 +188,10 @@ class Attempt:
         Label | None,
         "feature of the application that sent the replayed request; null: not a replay, or not known",
     ] = None
+    logged_input_tokens: Annotated[
+        Int32 | None,
+        "input tokens of the replayed request in its log, to compare with `input_tokens`; null: not a replay, or not known",
+    ] = None
 
 
 def is_reply_within_episode(row: Attempt) -> bool:

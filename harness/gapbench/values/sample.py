@@ -40,6 +40,7 @@ class Sample:
         weight: How many requests of the traffic it stands for, above 0. None: the task gives no weights.
         stratum: The part of the traffic that it was drawn from. None: it was not drawn by strata.
         route: Feature of the application that sent it, of replayed traffic. None: not a replay, or not known.
+        logged_input_tokens: Tokens of the prompt that the log of replayed traffic counts. None: as for ``route``.
     """
 
     sample_id: str
@@ -62,3 +63,4 @@ class Sample:
     weight: float | None = None
     stratum: str | None = None
     route: str | None = None
+    logged_input_tokens: int | None = None

@@ -160,3 +160,12 @@ def test_a_short_log_and_another_file_are_refused(tmp_path: Path, capsys: pytest
     assert "cannot be read" in command_output(
         capsys, "fleet", str(tmp_path / "other.parquet"), *GIVEN, code=2
     )
+
+
+def test_the_audit_prints_the_same_requests_a_month(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """48 a day: 48 · 365.25 / 12 = 1,461 in both, whole."""
+    audit = command_output(capsys, "traffic", "audit", str(table))
+    plan = command_output(capsys, "fleet", str(table), *GIVEN, *DEAR)
+
+    assert "You send 1,461 requests" in audit
+    assert "Of 1,461 requests a month" in " ".join(plan.split())

@@ -25,9 +25,11 @@ from gapbench.report.brief import brief_html, brief_markdown, make_brief
 from gapbench.report.html import html_report
 from gapbench.report.markdown import markdown_report
 from gapbench.report.results import load_results
+from gapbench.report.tables.gap import accuracy_gap_table
+from gapbench.report.tables.models import models_table
 from gapbench.store import read_manifest
 from gapbench.values import Attempt
-from tests.run_folders import make_attempt
+from tests.run_folders import change_first_cell, make_attempt
 from tests.two_models import command_output
 
 Make = Callable[..., Path]
@@ -210,6 +212,96 @@ def test_caveats_are_on_one_line(make_run: Make, answers: Answers) -> None:
 
     assert "SIMULATED" in said
     assert "2 unparsed, 1 refused of 60 answers" in said
+
+
+NO_TIMES: dict[str, Any] = dict.fromkeys(
+    ("scheduled_s", "sent_s", "first_byte_s", "first_token_s", "first_answer_s", "last_token_s", "done_s")
+) | {"chunk_s": ()}
+GPU: dict[str, Any] = {"cost": {"gpu": "H100-80GB", "gpus": 1, "usd_per_gpu_hour": 3.0}}
+
+
+def test_gpu_dollars_have_a_caveat(make_run: Make, answers: Answers) -> None:
+    """A month of own GPUs costs more than the seconds of a run, and the three lines speak of the seconds alone."""
+    run = make_run([*answers("closed-a", 20, 30), *answers("open-b", 20, 30)], open_b=GPU)
+
+    assert "GPU cost covers the run's time alone" in answer_text(gap([run])).caveats
+
+
+def test_without_gpus_there_is_no_such_caveat(make_run: Make, answers: Answers) -> None:
+    """An API's price has no idle time."""
+    priced = {"cost": {"input_usd_per_mtok": 1, "output_usd_per_mtok": 0}}
+    run = make_run([*answers("closed-a", 20, 30), *answers("open-b", 20, 30)], open_b=priced)
+
+    assert "GPU" not in answer_text(gap([run])).caveats
+
+
+def test_a_batch_alone_says_why_it_has_no_times(make_run: Make, answers: Answers) -> None:
+    """No fairness line names it, because there is no other side; too few answers are not the reason."""
+    rows = [replace(row, transport="batch", **NO_TIMES) for row in answers("closed-a", 20, 30)]
+
+    assert "no times: answers of a batch have none" == answer_text(gap([make_run(rows)])).speed
+
+
+def test_a_batch_on_own_gpus_says_why_it_has_no_cost(make_run: Make, answers: Answers) -> None:
+    """The suite has a price; what is unknown is the time of the GPUs."""
+    rows = [replace(row, transport="batch", **NO_TIMES) for row in answers("open-b", 20, 30)]
+    run = change_first_cell(make_run([*rows, *answers("closed-a", 20, 30)], open_b=GPU), wall_s=None)
+
+    assert "unknown: answers of a batch have no GPU time (open-b)" == answer_text(gap([run])).cost
+
+
+def two_loads(answers: Answers) -> list[Attempt]:
+    """Return 20 requests at 4 in flight, and 40 at 8."""
+    return [
+        row
+        for model in ("closed-a", "open-b")
+        for load, count in ((4.0, 20), (8.0, 40))
+        for row in answers(model, 10, count, load_value=load)
+    ]
+
+
+def test_cost_and_speed_name_their_load(make_run: Make, answers: Answers) -> None:
+    """Times and dollars are those of the load with most pairs; `bench cost` has the dollars of all loads."""
+    text = answer_text(gap([make_run(two_loads(answers), open_b=GPU)]))
+
+    assert "at c8" in text.speed
+    assert "at c8" in text.cost
+
+
+@pytest.mark.parametrize("load", [None, "c8", "r12.5#3", "replay-traffic"])
+@pytest.mark.parametrize("usd", [1e-7, 0.00131, 9.99, 12345.6])
+def test_the_cost_line_fits_with_any_load(load: str | None, usd: float) -> None:
+    """80 columns with the label, from a fraction of a cent to millions of dollars for 1,000 tasks."""
+    dear, cheap = TwoSides(usd, usd / 7_777), TwoSides(usd * 1.7, usd / 6_666)
+    text = describe_answer(
+        Answer(closed_model="a", open_model="b", usd_per_task=dear, usd_per_correct=cheap, load=load)
+    )
+
+    assert len(text.plain_lines()[2]) <= WIDTH
+    assert (load or "") in text.cost
+
+
+def test_times_are_marked_by_the_load_that_is_shown(make_run: Make, answers: Answers) -> None:
+    """The client was late at 4 in flight. The answer and the models' table show the times at 8, which are valid."""
+    run = change_first_cell(make_run(two_loads(answers)), lag_p99_s=0.5)
+    results = load_results([run])
+    table = models_table(results.gap, results.summary)
+
+    assert "invalid" not in answer_text(results.gap).speed
+    assert [False, False] == [row["are_times_invalid"] for row in table.rows]
+
+
+def test_a_corrected_gap_is_explained_where_it_stands(make_run: Make, answers: Answers) -> None:
+    """With two closed models the gap is less than the difference of the accuracies beside it; each table says why."""
+    rows = [*answers("closed-a", 31, 60), *answers("closed-b", 30, 60), *answers("open-c", 20, 60)]
+    results = load_results([make_run(rows)])
+    row = results.gap.frame.iloc[0]
+    note = results.gap.selection_note
+
+    assert f"up to {row['selection_points']:.1f} points off closed minus open" in note
+    assert (f"Note: {note}", "dim") in models_table(results.gap, results.summary).notes
+    assert note[1:] in accuracy_gap_table(results.gap).lead
+    assert any(note[1:] in line for line in make_brief(results).compared_notes)
 
 
 def test_the_next_command_follows_from_the_trouble(make_run: Make, answers: Answers) -> None:

@@ -23,7 +23,7 @@ from gapbench.traffic.forms import FORMS
 from gapbench.traffic.json_values import MAX_VALUE_BYTES, read_lines, split_values
 from gapbench.traffic.secrets import remove_secrets
 from gapbench.traffic.times import TimeError, read_time
-from tests.traffic_logs import import_files, lines
+from tests.traffic_logs import import_files, lines, table
 
 
 def spend(number: int = 1, **changes: Any) -> dict[str, Any]:
@@ -109,6 +109,20 @@ def test_a_file_of_which_nothing_can_be_read_ends_in_one_line(
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line
     assert [] == list((tmp_path / "out").glob("*"))
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"start_time": 1767225600, "num_model_requests": 120, "model": "gpt-5.2", "input_tokens": 1000},
+        {"starting_at": "2026-01-01T00:00:00Z", "uncached_input_tokens": 1000, "output_tokens": 20},
+    ],
+    ids=["OpenAI", "Anthropic"],
+)
+def test_totals_of_a_vendor_are_refused_with_what_to_do(tmp_path: Path, row: dict[str, Any]) -> None:
+    """A day's usage has no single request."""
+    with pytest.raises(InputError, match=r"totals of many requests .* record requests with `bench record`"):
+        import_files(tmp_path, {"usage.csv": table([row])})
 
 
 def test_an_existing_table_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

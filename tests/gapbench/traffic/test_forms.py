@@ -196,6 +196,24 @@ def test_langfuse_enriched_observation(tmp_path: Path) -> None:
     } == row
 
 
+PARTS = [
+    {"type": "thinking", "thinking": "Hm"},
+    {"type": "text", "text": "Hi"},
+    {"type": "text", "text": "!"},
+]
+
+
+def test_a_reply_of_parts_is_their_text(tmp_path: Path) -> None:
+    """A message of Langfuse, and a column of a log of your own; what a model thought is no part of its reply."""
+    (tmp_path / "own.yaml").write_text("model_asked: llm\nreply: said\n")
+    observation = {**OBSERVATION, "output": {"role": "assistant", "content": PARTS}}
+    (own,), _ = import_files(
+        tmp_path, {"own.jsonl": [{"llm": "m", "said": PARTS}]}, map_file=tmp_path / "own.yaml"
+    )
+
+    assert ("Hi!", "Hi!") == (import_row(tmp_path, observation)["reply"], own["reply"])
+
+
 def test_langfuse_legacy_trace_with_observations(tmp_path: Path) -> None:
     """An export of the page nests observations in their trace, in camelCase; spans are no requests."""
     trace = {
@@ -326,6 +344,35 @@ def test_opentelemetry_span_of_the_current_conventions(tmp_path: Path) -> None:
         "finish_reason": "stop",
         "form": "opentelemetry",
     } == row
+
+
+def test_opentelemetry_span_of_the_python_sdk(tmp_path: Path) -> None:
+    """One span a line, with plain attributes and ISO times, as its exporter to the console writes them."""
+    failed = {
+        "name": "chat gpt-5.2",
+        "context": {"trace_id": "0x5b8e", "span_id": "0xeee1", "trace_state": "[]"},
+        "kind": "SpanKind.CLIENT",
+        "start_time": "2026-01-31T12:00:00.000000Z",
+        "end_time": "2026-01-31T12:00:02.500000Z",
+        "status": {"status_code": "ERROR", "description": "too many requests"},
+        "attributes": {"gen_ai.operation.name": "chat", "gen_ai.system": "openai", "gen_ai.request.model": "gpt-5.2"},
+        "events": [{"name": "gen_ai.user.message", "attributes": {"content": "Hello"}}],
+        "resource": {"attributes": {"service.name": "shop"}},
+    }  # fmt: skip
+    other = {
+        **failed,
+        "context": {"trace_id": "0x5b8e", "span_id": "0xeee2"},
+        "attributes": {"db.system": "pg"},
+    }
+    rows, report = import_files(tmp_path, {"spans.json": json.dumps(failed, indent=4) + json.dumps(other)})
+    (row,) = rows
+
+    assert (NOON, 2.5, "0xeee1", "shop") == tuple(
+        row[name] for name in ("time", "response_s", "request_id", "route")
+    )
+    assert ("openai", "gpt-5.2", "too many requests") == (row["provider"], row["model_asked"], row["error"])
+    assert messages({"role": "user", "content": "Hello"}) == row["messages"]
+    assert 1 == report.other_records
 
 
 @pytest.mark.parametrize(
@@ -574,9 +621,9 @@ def test_a_wrong_map_is_refused_with_its_place(tmp_path: Path, text: str, messag
 
 
 def test_data_sets_are_no_logs() -> None:
-    """Questions and answers, and conversations without a model, have none of the forms."""
+    """Questions and answers, and messages without roles, have none of the forms."""
     assert form_of([{"question": "1 + 1?", "answer": "2"}]) is None
-    assert form_of([{"messages": HELLO}]) is None
+    assert form_of([{"messages": ["Hello"]}]) is None
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)

@@ -263,3 +263,28 @@ def test_without_text_numbers_and_codes_stay(tmp_path: Path) -> None:
     assert ("rate_limit_error", "new customer orders") == (short["error"], short["route"])
     assert "error" == other["error"]
     assert other["route"].startswith("orders of all #")
+
+
+def test_the_key_of_a_prompt_cache_is_no_session(tmp_path: Path) -> None:
+    """OpenAI sends requests with the same start to one cache by it: two users share one, and it is not stored."""
+    both = [
+        {"request": {"model": "m", "messages": [{"role": "user", "content": f"{user}?"}], "prompt_cache_key": "faq-1",
+                     "safety_identifier": user, **more},
+         "response": {"id": user, "model": "m", "usage": USAGE, "choices": [{"message": {"content": "Hi"}}]}}
+        for user, more in (("anna-1", {}), ("bert-2", {"conversation": {"id": "conv_1"}}))
+    ]  # fmt: skip
+    (first, second), _ = import_files(tmp_path, {"log.jsonl": both})
+
+    assert (None, True) == (first["session_hash"], second["session_hash"] is not None)
+    assert None not in (first["user_hash"], second["user_hash"])
+    assert first["user_hash"] != second["user_hash"]
+    assert "faq-1" not in json.dumps([first, second], default=str)
+
+
+def test_a_key_next_to_letters_without_spaces_is_removed(tmp_path: Path) -> None:
+    """Chinese has no spaces: the letter before the key is no part of it."""
+    key = "sk-" + "a1B2" * 8
+    body = {"model": "m", "messages": [{"role": "user", "content": f"我的密钥是{key}。"}]}
+    (row,), report = import_files(tmp_path, {"log.jsonl": [{"request": body}]})
+
+    assert ("我的密钥是[redacted]。" in row["messages"], 1) == (True, report.secrets)

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.traffic_logs import (
     CHAT_REPLY,
@@ -65,6 +68,53 @@ def test_openai_completion_alone_is_a_request_without_its_prompt(tmp_path: Path)
 
     assert (NOON, "gpt-5.2-2025-12-11", 100) == (row["time"], row["model_asked"], row["input_tokens"])
     assert "messages" not in row
+
+
+CALLS = [{"id": "c1", "type": "function", "function": {"name": "find", "arguments": "{}"}}]
+
+
+@pytest.mark.parametrize("more", [{}, {"model": "gpt-5.2"}], ids=["without a model", "with a model"])
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ({"content": "Hi"}, {"reply": "Hi"}),
+        ({"content": [{"type": "text", "text": "Hi"}]}, {"reply": "Hi"}),
+        ({"content": None, "refusal": "No."}, {"reply": "No."}),
+        ({"content": None, "tool_calls": CALLS}, {"reply_tool_calls": json.dumps(CALLS, separators=(",", ":"))}),
+    ],
+    ids=["text", "parts", "refusal", "calls"],
+)  # fmt: skip
+def test_openai_chat_stored_with_its_answer(
+    tmp_path: Path, answer: dict[str, Any], expected: dict[str, Any], more: dict[str, Any]
+) -> None:
+    """The last message is the reply: left in the prompt it would tell a model what to answer."""
+    row = import_row(tmp_path, {**more, "messages": [*HELLO, {"role": "assistant", **answer}]})
+
+    assert expected == {name: row[name] for name in ("reply", "reply_tool_calls") if name in row}
+    assert messages(*HELLO) == row["messages"]
+    assert more.get("model") == row.get("model_asked")
+
+
+def test_openai_chat_that_ends_with_the_user_has_no_reply(tmp_path: Path) -> None:
+    """Earlier answers stay in the prompt."""
+    chat = [*HELLO, {"role": "assistant", "content": "Hi"}, {"role": "user", "content": "Bye"}]
+    row = import_row(tmp_path, {"messages": chat})
+
+    assert messages(*chat) == row["messages"]
+    assert "reply" not in row
+
+
+def test_the_start_of_an_answer_stays_in_a_prompt_that_has_a_reply_or_is_anthropics(tmp_path: Path) -> None:
+    """Anthropic's models go on where the assistant's last message ends."""
+    prompt = [*HELLO, {"role": "assistant", "content": "{"}]
+    claude = import_row(tmp_path, {"model": "claude-opus-4-6", "system": "Be brief.", "messages": prompt})
+    answered = import_row(
+        tmp_path, {"request": {"model": "gpt-5.2", "messages": prompt}, "response": CHAT_REPLY}
+    )
+
+    assert messages({"role": "system", "content": "Be brief."}, *prompt) == claude["messages"]
+    assert messages(*prompt) == answered["messages"]
+    assert "Hi" == answered["reply"]
 
 
 def test_openai_list_of_stored_completions_is_read_one_by_one(tmp_path: Path) -> None:

@@ -285,9 +285,9 @@ def _why_not_self(case: _Case, known: Mapping[str, float]) -> str:
     if chances and min(chances) < MIN_PROBABILITY:
         return f"self-hosting is the cheapest in only {min(chances):.0%} of draws, less than {MIN_PROBABILITY:.0%}"
     needed = tco.scenario.point_values["engineers"]
-    if situation.engineers < needed:
+    if (situation.engineers or 0.0) < needed:
         case.change.append(f"{needed:g} engineers who can run GPU servers")
-        return f"self-hosting would be the cheapest, but needs {needed:g} engineers and there are {situation.engineers:g}"
+        return f"self-hosting would be the cheapest, but needs {needed:g} engineers and {situation.staff}"
     if situation.scale == "unpredictable":
         low = tco.usd_at(tco.volume_mtok / SCALE_FACTOR)
         others = [usd for leg in known if leg != "self" and (usd := low[leg]) is not None]
@@ -329,7 +329,7 @@ def _put_tier_in_front(
     if best is None:
         return "closed API", None
     case.because.append(f"tiers: {describe_policy(best, hybrid.tried)}")
-    is_staffed = case.situation.engineers >= case.tco.scenario.point_values["engineers"]
+    is_staffed = (case.situation.engineers or 0.0) >= case.tco.scenario.point_values["engineers"]
     possible = {"hosted", *(["self"] if is_staffed else [])} - set(excluded)
     option, closed = tier_option(case.tco, hybrid, case.costs, possible=possible), case.costs["closed"]
     if option is None or option.usd is None or closed.usd is None:
@@ -357,21 +357,22 @@ def _add_conditions(case: _Case, choice: Choice) -> None:
     situation, tco = case.situation, case.tco
     is_api = choice != "self-hosted open model"
     own, needed = case.costs["self"].usd, tco.scenario.point_values["engineers"]
-    if situation.sensitivity == "internal" and is_api:
+    if situation.sensitivity in {None, "internal"} and is_api:
         apis = [usd for leg in ("closed", "hosted") if (usd := case.costs[leg].usd) is not None]
         price = ""
         if own is not None and apis:
             price = f"; keeping the data in house would cost {format_short_usd(own - min(apis))} a month more"
             if own < min(apis):
                 price = "; keeping the data in house would cost no more"
+        taken = "" if situation.sensitivity else " (taken as internal; --sensitivity tells)"
         case.conditions.append(
-            "internal data: evaluate the risk of each provider first (retention, training on your data, region, "
+            f"internal data{taken}: evaluate the risk of each provider first (retention, training on your data, region, "
             f"contract){price}"
         )
     if own is not None:
         people = needed * tco.scenario.point_values["usd_per_engineer_year"] / 12
-        staffing = f"self-hosting needs {needed:g} engineers ({format_short_usd(people)} of its cost); there are {situation.engineers:g}"
-        if situation.engineers < needed:
+        staffing = f"self-hosting needs {needed:g} engineers ({format_short_usd(people)} of its cost); {situation.staff}"
+        if (situation.engineers or 0.0) < needed:
             staffing += ": hire first"
         elif needed:
             staffing += (

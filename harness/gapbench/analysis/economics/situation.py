@@ -21,18 +21,19 @@ class Situation:
     """The requirements and resources of a team.
 
     Attributes:
-        sensitivity: Sensitivity of the data. ``confidential`` and ``regulated`` data must stay in house.
+        sensitivity: Sensitivity of the data. ``confidential`` and ``regulated`` data must stay in house. None: not told,
+            taken as ``internal``.
         customisation: Customisation that the model must allow.
-        engineers: Full-time engineers who can run GPU servers; may be a fraction.
+        engineers: Full-time engineers who can run GPU servers; may be a fraction. None: not told, taken as none.
         latency: Latency that users accept; see :data:`TTFT_S`.
         scale: Whether the volume is known.
         in_use: What serves the tasks today.
         priorities: What matters more than cost.
     """
 
-    sensitivity: Sensitivity = "internal"
+    sensitivity: Sensitivity | None = None
     customisation: Customisation = "none"
-    engineers: float = 0.0
+    engineers: float | None = None
     latency: Latency = "interactive"
     scale: Scale = "steady"
     in_use: InUse = "closed"
@@ -42,3 +43,8 @@ class Situation:
     def is_confined(self) -> bool:
         """Whether data must stay in house."""
         return self.sensitivity in {"confidential", "regulated"}
+
+    @property
+    def staff(self) -> str:
+        """How many engineers there are, in words that say so if nobody told."""
+        return "none are named (--engineers)" if self.engineers is None else f"there are {self.engineers:g}"

@@ -18,7 +18,7 @@ from gapbench.analysis.quality.gap_metrics import describe_pairs_needed
 from gapbench.analysis.quality.gap_row import PLAIN_CONFIDENCE
 from gapbench.analysis.quality.model_requests import ModelRequests
 from gapbench.analysis.weighting import Weighting
-from gapbench.stats import weighted_mean, weighted_quantile
+from gapbench.stats import known_quantile, weighted_mean
 from gapbench.store.json_records import records
 
 if TYPE_CHECKING:
@@ -220,8 +220,9 @@ def comparison_of_each_model(table: GapTable) -> dict[str, dict[str, Any]]:
 
     Returns:
         By model: ``accuracy``, ``response_p50_s``, ``response_p95_s``, ``usd_per_task`` and ``usd_per_correct`` of the model;
-        ``against``, ``gap_points`` (closed minus open), ``ci_low``, ``ci_high``, ``verdict``, ``n_pairs`` and
-        ``are_times_invalid`` of the comparison. A model without a comparison is left out.
+        ``against``, ``gap_points`` (closed minus open), ``ci_low``, ``ci_high``, ``verdict`` and ``n_pairs`` of the
+        comparison; and ``are_times_invalid``, whether this client was the limit of the model's own times at that load.
+        A model without a comparison is left out.
     """
     found: dict[str, dict[str, Any]] = {}
     by_pair: dict[tuple[str, str], list[dict[str, Any]]] = {}
@@ -234,10 +235,12 @@ def comparison_of_each_model(table: GapTable) -> dict[str, dict[str, Any]]:
         at_load = _at_one_load(scoped)
         quality = at_load["accuracy"]
         compared = {name: quality[name] for name in ("gap_points", "ci_low", "ci_high", "verdict", "n_pairs")}
-        compared["are_times_invalid"] = at_load["response_p50_s"]["verdict"] == CLIENT_LIMIT
+        timed = at_load["response_p50_s"]
         for side, model, other in (("closed", *pair), ("open", *reversed(pair))):
             values = {metric: row[f"{side}_value"] for metric, row in at_load.items()}
-            found.setdefault(model, {**values, **compared, "against": other, "weights": side})
+            invalid = (model, timed["category"], timed["load"]) in table.limited
+            own = {"against": other, "weights": side, "are_times_invalid": invalid}
+            found.setdefault(model, {**values, **compared, **own})
     return found
 
 
@@ -272,8 +275,8 @@ def lone_figures(model: str, weights: str, requests: ModelRequests) -> LoneFigur
         model,
         weights,
         _mean(requests, "score"),
-        _quantile(requests, "response_s", 0.5),
-        _quantile(requests, "response_s", 0.95),
+        known_quantile(requests.columns["response_s"], 0.5, design),
+        known_quantile(requests.columns["response_s"], 0.95, design),
         _mean(requests, "usd"),
         total / correct if correct else None,
     )
@@ -306,8 +309,3 @@ def _sides(row: Mapping[str, Any]) -> TwoSides:
 def _mean(requests: ModelRequests, column: str) -> float | None:
     known = requests.filter(~np.isnan(requests.columns[column]))
     return weighted_mean(known.columns[column], known.design) if len(known.item) else None
-
-
-def _quantile(requests: ModelRequests, column: str, share: float) -> float | None:
-    known = requests.filter(~np.isnan(requests.columns[column]))
-    return weighted_quantile(known.columns[column], share, known.design) if len(known.item) else None

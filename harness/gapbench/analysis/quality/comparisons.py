@@ -15,6 +15,8 @@ from gapbench.errors import ResultsError
 
 Scopes = Mapping[str, int | None]
 """The code of each category, and None for all of them together, by name."""
+_LEAST_SHOWN_POINTS = 0.05
+"""A smaller correction of a gap is shown as 0.0 points."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,20 @@ def name_winners(rows: Sequence[GapRow], sides: Sides) -> list[GapRow]:
         return row if winner is None else replace(row, verdict=f"{winner} ahead")
 
     return [name_winner(row) for row in rows]
+
+
+def describe_selection(sides: Sides, rows: Sequence[GapRow]) -> str:
+    """Return how the choice of the best models changed the gaps of accuracy, without a full stop; "" if it did not."""
+    chosen = [row for row in rows if row.is_accuracy and row.rule is None]
+    if len(sides.closed) == len(sides.open) == 1 or not chosen:
+        return ""
+    most = max(abs(row.selection_points or 0.0) for row in chosen)
+    if most < _LEAST_SHOWN_POINTS:
+        return ""
+    return (
+        f"gaps of accuracy are up to {most:.1f} points off closed minus open: they, their intervals and p-values are corrected, "
+        f"because the best of {len(sides.closed)} closed and {len(sides.open)} open models is picked on the items it is judged by"
+    )
 
 
 def _has_scores(sides: Sides, model: str, code: int | None) -> bool:

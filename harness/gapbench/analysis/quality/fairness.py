@@ -27,8 +27,6 @@ _KEY_DIFFERENCES = {
     "target": "have another target",
 }
 _SETTINGS = ("max_tokens", "reasoning", "temperature", "top_p")
-BATCH_WORDS = "its batch API answered"
-"""In the sentence on a model that was asked in batches."""
 _RENAMED = re.compile(r" renamed\b|^max_tokens sent as [a-zA-Z_]+$")
 
 
@@ -75,7 +73,8 @@ def violations_by_pair(
         violations += different_users(one, other, users.get(one, {}), users.get(other, {}))
         violations += different_company(one, other, beside)
         most = min(MAX_SHARE_DIFFERENCE_POINTS, margin)
-        violations += _different_outcome_shares(one, other, parts[one], parts[other], most)
+        counted = "the file's requests" if runs.applied_weights.has_design else "requests"
+        violations += _different_outcome_shares(one, other, parts[one], parts[other], most, counted)
     return found
 
 
@@ -170,7 +169,7 @@ def _batches(name: str, part: pd.DataFrame) -> Iterator[str]:
     if share > 0:
         which = "all" if share == 1 else f"{100 * share:.0f} % of"
         yield (
-            f"{name}: {BATCH_WORDS} {which} requests: within a day, without times, and at the price of batches"
+            f"{name}: its batch API answered {which} requests: within a day, without times, and at the price of batches"
         )
 
 
@@ -261,14 +260,14 @@ def _different_reasoning(one: str, other: str, first: pd.DataFrame, second: pd.D
 
 
 def _different_outcome_shares(
-    one: str, other: str, first: pd.DataFrame, second: pd.DataFrame, most: float
+    one: str, other: str, first: pd.DataFrame, second: pd.DataFrame, most: float, counted: str
 ) -> Iterator[str]:
     words = {"truncated": "ran into the token budget", "refused": "were refused", "infra": "got no answer"}
     for outcome, word in words.items():
         shares = [_share(part, "outcome", outcome) if len(part) else 0.0 for part in (first, second)]
         if abs(shares[0] - shares[1]) * 100 > most + 1e-9:
             yield (
-                f"{format_percent(shares[0])} of requests to {one} {word}, {format_percent(shares[1])} to {other}."
+                f"{format_percent(shares[0])} of {counted} to {one} {word}, {format_percent(shares[1])} to {other}."
             )
 
 

@@ -41,7 +41,7 @@ A gap is the closed model's value minus the open one's, on the same requests wit
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -61,6 +61,7 @@ from gapbench.analysis.quality.comparisons import (
     Sides,
     against_model,
     against_references,
+    describe_selection,
     every_pair,
     name_winners,
 )
@@ -69,7 +70,7 @@ from gapbench.analysis.quality.fairness import request_conditions, violations_by
 from gapbench.analysis.quality.gap_metrics import TIMES, describe_pairs_needed, metric_rows, remarks
 from gapbench.analysis.quality.gap_row import COLUMNS, OF_OTHERS, PLAIN_CONFIDENCE, Comparison, GapRow, decide
 from gapbench.analysis.quality.ladders import Ladder, summarize_ladders
-from gapbench.analysis.quality.looks import ADVICE, apply_stopping_rule, looks_notes
+from gapbench.analysis.quality.looks import ADVICE, ADVICE_WITH_WEIGHTS, apply_stopping_rule, looks_notes
 from gapbench.analysis.quality.model_pairs import ModelPairs, Pair, pair_requests
 from gapbench.analysis.quality.model_requests import ModelRequests
 from gapbench.analysis.quality.reference_models import choose_reference
@@ -84,9 +85,6 @@ _SHOWN = (
     "n_pairs",
 )  # fmt: skip
 """Columns that a notebook shows."""
-_RULE_WITH_WEIGHTS = (
-    "with weights the intervals do not allow for its looks; --weights equal has the rule's own verdict"
-)
 _COUNTS = ["closed_n", "open_n", "n_pairs", "n_clusters", "items_needed", "repeats_needed", "episodes"]
 
 
@@ -114,6 +112,8 @@ class GapTable:
         alone: The best model of the only side that has any. None: both sides have one, or neither.
         ladders: The gap in rungs on each ladder.
         weights: What the figures count.
+        selection_note: How the choice of the best models changed the gaps of accuracy, as a sentence; "" if it did not.
+        limited: The (model, category, load) whose times are invalid because this client was the limit.
     """
 
     frame: pd.DataFrame
@@ -133,6 +133,8 @@ class GapTable:
     is_every_pair: bool = False
     ladders: list[Ladder] = field(default_factory=list)
     weights: AppliedWeights = field(default_factory=AppliedWeights)
+    selection_note: str = ""
+    limited: Collection[tuple[str, str, str]] = frozenset()
 
     @property
     def has_answer(self) -> bool:
@@ -168,7 +170,9 @@ class GapTable:
             return f"{row['closed_model']} and {row['open_model']}: {row['verdict']}."
         values = {str(name): value for name, value in row.items()}
         more = "".join(f"; {note}" for note in remarks(values)) + (
-            f" to settle it: {ADVICE}" if describe_pairs_needed(values) else ""
+            f" to settle it: {ADVICE_WITH_WEIGHTS if self.weights.has_design else ADVICE}"
+            if describe_pairs_needed(values)
+            else ""
         )
         # With every pair of models there are several rows of overall quality.
         is_corrected = pd.notna(row["confidence"]) and float(row["confidence"]) > PLAIN_CONFIDENCE
@@ -241,7 +245,7 @@ def gap(
     requests = RequestsByModel(read_runs, account)
     sides = Sides(requests, *(_models_with_weights(read_runs, requests, kind) for kind in ("closed", "open")))
     if against is None and (not sides.closed or not sides.open):
-        return _empty_table(read_runs, margin, sides)
+        return _empty_table(read_runs, margin, sides, account)
     scopes = _scopes(read_runs, requests.categories)
     choice_warnings: list[str] = []
     if against is not None:
@@ -251,8 +255,8 @@ def gap(
     else:
         comparisons, choice_warnings = against_references(sides, scopes)
     rule, notes = applied_rule(read_runs)
-    if rule is not None and read_runs.applied_weights.is_traffic:
-        notes = [f"{rule.name} counts each request once: {_RULE_WITH_WEIGHTS}"]
+    if rule is not None and read_runs.applied_weights.has_design:
+        notes = [rule.without_weights]
         rule = None
     # Sorting and summing release the interpreter lock.
     with ThreadPoolExecutor(1) as pool:
@@ -265,11 +269,13 @@ def gap(
     else:
         rows, note = apply_stopping_rule(rule, rows, compared.pairs, margin)
         notes.append(note)
-    rows, limit_warnings = _mark_client_limits(read_runs, rows)
+    limited, limit_warnings = limited_categories(read_runs, OVERALL)
+    rows = _mark_client_limits(rows, limited)
     rows = name_winners(decide(rows, margin), sides)
+    selection_note = "" if all_pairs or against is not None else describe_selection(sides, rows)
     warnings = [*notes, *choice_warnings, *_load_warnings(rows), *limit_warnings]
-    if not all_pairs and against is None:
-        warnings += _selection_warnings(sides, rows)
+    if selection_note:
+        warnings.append(selection_note)
     unequal = violations_by_pair(read_runs, compared.pairs, margin)
     return GapTable(
         frame=_frame_of(rows),
@@ -287,9 +293,11 @@ def gap(
         look_notes=notes,
         against=against,
         is_every_pair=all_pairs and against is None,
-        caveats=find_caveats(read_runs),
+        caveats=find_caveats(read_runs, account),
         ladders=summarize_ladders(read_runs),
         weights=read_runs.applied_weights,
+        selection_note=selection_note,
+        limited=limited,
     )
 
 
@@ -305,7 +313,7 @@ def _models_with_weights(runs: Runs, requests: Mapping[str, ModelRequests], weig
     return [name for name in runs.models if name in requests and runs.model(name).weights == weights]
 
 
-def _empty_table(runs: Runs, margin: float, sides: Sides) -> GapTable:
+def _empty_table(runs: Runs, margin: float, sides: Sides, account: Bill) -> GapTable:
     present, missing = ("closed", "open") if sides.closed else ("open", "closed")
     names = sides.closed or sides.open
     warning = f"no {missing} model has a measured request here, so there is no gap; add one, or name two runs"
@@ -320,7 +328,7 @@ def _empty_table(runs: Runs, margin: float, sides: Sides) -> GapTable:
         runs.simulated,
         [warning],
         unscorable_warning=unscorable_warning(runs),
-        caveats=find_caveats(runs),
+        caveats=find_caveats(runs, account),
         alone=alone,
         ladders=summarize_ladders(runs),
         weights=runs.applied_weights,
@@ -360,16 +368,15 @@ def _compare_models(
     return compared
 
 
-def _mark_client_limits(runs: Runs, rows: Sequence[GapRow]) -> tuple[list[GapRow], list[str]]:
+def _mark_client_limits(rows: Sequence[GapRow], limited: Collection[tuple[str, str, str]]) -> list[GapRow]:
     """Give a verdict to the times that the client's own delays invalidate; more pairs would not help there."""
-    limited, warnings = limited_categories(runs, OVERALL)
     times = {name for name, *_ in TIMES}
 
     def is_limited(row: GapRow) -> bool:
         models = (row.closed_model, row.open_model)
         return row.metric in times and any((model, row.category, row.load) in limited for model in models)
 
-    return [replace(row, verdict=CLIENT_LIMIT) if is_limited(row) else row for row in rows], warnings
+    return [replace(row, verdict=CLIENT_LIMIT) if is_limited(row) else row for row in rows]
 
 
 def _load_warnings(rows: Sequence[GapRow]) -> list[str]:
@@ -380,15 +387,3 @@ def _load_warnings(rows: Sequence[GapRow]) -> list[str]:
     return [
         f"{len(loads)} loads ({listed}): accuracy is pooled over them; times and dollars have a row for each load"
     ]
-
-
-def _selection_warnings(sides: Sides, rows: Sequence[GapRow]) -> list[str]:
-    chosen = [row for row in rows if row.is_accuracy and row.rule is None]
-    if len(sides.closed) == len(sides.open) == 1 or not chosen:
-        return []
-    most = max(abs(row.selection_points or 0.0) for row in chosen)
-    warning = (
-        f"the best of {len(sides.closed)} closed and {len(sides.open)} open models is picked on the items it is judged by; "
-        f"gaps, intervals and p-values of accuracy are corrected for that, by up to {most:.1f} points"
-    )
-    return [warning]

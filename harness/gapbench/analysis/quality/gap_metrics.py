@@ -18,6 +18,7 @@ from gapbench.analysis.quality.gap_row import NOT_DISTINGUISHABLE, Comparison, G
 from gapbench.analysis.quality.model_pairs import ModelPairs
 from gapbench.stats import (
     MIN_CLUSTERS,
+    MIN_FOR_P95,
     Difference,
     compare_quotients,
     dense_codes,
@@ -31,8 +32,6 @@ from gapbench.stats import (
     weighted_quantile,
 )
 
-MIN_FOR_P95 = 60
-"""With fewer pairs the two or three longest times decide the 95th percentile, and its interval misses it too often."""
 NO_RIGHT_ANSWER = formatting.NO_RIGHT_ANSWER
 """The verdict when both models score zero: a format error or a broken scorer looks the same as equal skill."""
 TIMES = (
@@ -155,18 +154,17 @@ def _accuracy_row(comparison: Comparison, pairs: ModelPairs, bias: float) -> Gap
         standard_error=corrected.standard_error * 100,
         selection_points=bias * 100,
     )
-    # The components are those of a sample in which each item counts the same.
-    parts = variance_components(first - second, pairs.closed.sample) if design is None else None
+    weights = None if design is None else design.weights
+    parts = variance_components(first - second, pairs.closed.sample, weights)
     if parts is not None:
-        samples = int(dense_codes(pairs.closed.sample).max()) + 1
         row = replace(
             row,
             repeats=parts.repeats,
             repeat_noise_points=parts.repeat_sd * 100,
             repeat_variance_share=parts.share,
-            noise_floor_points=math.sqrt(parts.repeat_variance / row.n_pairs) * 100,
+            noise_floor_points=math.sqrt(parts.repeat_variance / (parts.items * parts.repeats)) * 100,
             icc=intraclass_correlation(parts),
-            repeats_needed=repeats_to_resolve(abs(corrected.estimate), parts, samples),
+            repeats_needed=repeats_to_resolve(abs(corrected.estimate), parts, parts.items),
         )
     return row if first.any() or second.any() else replace(row, verdict=NO_RIGHT_ANSWER)
 

@@ -10,6 +10,7 @@ import pandas as pd
 from gapbench.analysis.frames import as_floats, group_codes
 from gapbench.analysis.regression.run_pairs import RunPairs
 from gapbench.stats import (
+    MIN_FOR_P95,
     RESAMPLES,
     Design,
     Floats,
@@ -59,11 +60,11 @@ def metric_change(pairs: RunPairs, metric: str) -> dict[str, Any]:
         np.where((side["outcome"] == "infra").to_numpy(), np.nan, as_floats(side[column]))
         for side in (pairs.base, pairs.new)
     ]
-    mask = pairs.known_mask(*times)
+    lost = pairs.lost_cells_reason(times[0], times[1], "answered and timed")
+    valid = ~(pairs.base["is_time_invalid"].to_numpy() | pairs.new["is_time_invalid"].to_numpy())
+    mask = pairs.known_mask(*times) & valid
     row = _quantiles(times[0][mask], times[1][mask], pairs.clusters[mask], share, pairs.design(mask))
-    return row | {
-        "reason": pairs.lost_cells_reason(times[0], times[1], "answered and timed") or row.get("reason")
-    }
+    return row | {"reason": lost or pairs.invalid_times_reason() or row.get("reason")}
 
 
 def _points(base: Floats, new: Floats, clusters: Ints, design: Design | None) -> dict[str, Any]:
@@ -92,6 +93,12 @@ def _quantiles(
     row = {"base": here, "new": now, "method": "paired quantiles", **_counts(clusters)}
     if here <= 0:
         return row | {"reason": "the baseline's time is 0, so a change in percent is undefined"}
+    if share > 0.9 and len(base) < MIN_FOR_P95:
+        return row | {
+            "change": 100 * found.estimate / here,
+            "reason": f"{len(base)} pairs are too few for a 95th percentile, which needs {MIN_FOR_P95}; "
+            "add samples, or use a rule on p50",
+        }
     return row | {
         "change": 100 * found.estimate / here,
         "low": 100 * found.inner_low / here,
@@ -128,7 +135,9 @@ def _cost(pairs: RunPairs, metric: str) -> dict[str, Any]:
     if pairs.hosted:
         # All requests of a hosted cell share the cell's time, so its variation shows only between cells.
         cells = group_codes(pairs.base[mask], ["task", "load"])
-        noise = ratio_noise(cluster_sums(columns[0], cells)[0], cluster_sums(columns[2], cells)[0])
+        design = pairs.design(mask)
+        each = 1.0 if design is None else design.weights
+        noise = ratio_noise(*(cluster_sums(column * each, cells)[0] for column in (columns[0], columns[2])))
         if noise is None:
             return row | {
                 "reason": "the cost of a model paid by the hour is its cells' time, and one cell does not show its noise; "

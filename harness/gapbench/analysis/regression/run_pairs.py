@@ -12,6 +12,7 @@ import pandas as pd
 from gapbench.analysis.answer_keys import KEY_COLUMNS, answer_keys
 from gapbench.analysis.cost.attempt_costs import bill
 from gapbench.analysis.frames import Runs, group_codes, load_runs, without_search_probes
+from gapbench.analysis.performance.client_limits import client_limits
 from gapbench.analysis.sample_design import design_of
 from gapbench.analysis.turns import episode_ttft_s
 from gapbench.errors import ResultsError
@@ -42,8 +43,9 @@ class RunRequests:
     """One run's measured requests.
 
     Attributes:
-        by_model: Requests by model, with the dollars of each (retries included) in ``whole_usd``. ``ttft_s`` of an episode
-            is the mean over its replies.
+        by_model: Requests by model, with the dollars of each (retries included) in ``whole_usd``, and whether this client
+            was the limit, so that the times are not the server's, in ``is_time_invalid``. ``ttft_s`` of an episode is the
+            mean over its replies.
         hosted: Models that are paid by the hour.
     """
 
@@ -70,7 +72,12 @@ class RunRequests:
         request_usd = np.bincount(request, weights=usd)[request] if len(frame) else usd
         mask = (frame["final"] & (frame["phase"] == "measure")).to_numpy()
         ttft_s = episode_ttft_s(frame, request)
-        rows = without_search_probes(frame[mask].assign(whole_usd=request_usd[mask], ttft_s=ttft_s[mask]))
+        limited = _is_limited(runs, frame)
+        rows = without_search_probes(
+            frame[mask].assign(
+                whole_usd=request_usd[mask], ttft_s=ttft_s[mask], is_time_invalid=limited[mask]
+            )
+        )
         rows = rows.drop_duplicates(["model_id", *_REQUEST], keep="last")
         hosted = [model for model, quote in account.quotes.items() if isinstance(quote, GpuPrice)]
         by_model = {str(model): part for model, part in rows.groupby("model_id", observed=True)}
@@ -150,10 +157,18 @@ class RunPairs:
         lost = np.setdiff1d(cells[~np.isnan(base)], cells[self.known_mask(base, new)])
         if not len(lost):
             return None
-        names = list(_request_counts(self.base[np.isin(cells, lost)]))
-        cells_text = ", ".join(f"{task} {load}" for task, _, load in names[:3])
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        return f"no request of {cells_text}{more} is {state} in both runs"
+        return f"no request of {_name_cells(self.base[np.isin(cells, lost)])} is {state} in both runs"
+
+    def invalid_times_reason(self) -> str | None:
+        """Return where this client was the limit, so that times are not the server's; None: nowhere."""
+        parts = [
+            f"the {name}'s times of {_name_cells(side[limited])} are invalid"
+            for name, side in (("baseline", self.base), ("new run", self.new))
+            if (limited := side["is_time_invalid"].to_numpy(dtype=bool)).any()
+        ]
+        if not parts:
+            return None
+        return f"{' and '.join(parts)}, this client was the limit; run again on a quiet machine"
 
 
 def attempt_keys(before: Runs, after: Runs) -> pd.DataFrame:
@@ -232,6 +247,22 @@ def _unpaired_requests(
         )
     # If there is no pair at all, every rule already reports it.
     return missing if len(paired) else [], warnings
+
+
+def _is_limited(runs: Runs, frame: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Return of which rows this client was the limit."""
+    limits = client_limits(runs)
+    if not limits:
+        return np.zeros(len(frame), dtype=bool)
+    cells = frame[["run_id", "cell_id"]].astype(str)
+    return pd.MultiIndex.from_frame(cells).isin(list(limits))
+
+
+def _name_cells(frame: pd.DataFrame) -> str:
+    """Return the first three tasks and loads of requests, and how many more there are."""
+    names = list(_request_counts(frame))
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(f"{task} {load}" for task, _, load in names[:3]) + more
 
 
 def _request_counts(frame: pd.DataFrame) -> dict[tuple[str, str, str], int]:

@@ -2,5 +2,6 @@
 
 from gapbench.analysis.traffic.audit import TrafficAudit, audit_traffic
 from gapbench.analysis.traffic.requests_frame import read_requests
+from gapbench.analysis.traffic.takeover import OpenPrice
 
-__all__ = ["TrafficAudit", "audit_traffic", "read_requests"]
+__all__ = ["OpenPrice", "TrafficAudit", "audit_traffic", "read_requests"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
@@ -11,10 +12,21 @@ import pandas as pd
 from gapbench.analysis.traffic import figures
 from gapbench.analysis.traffic.duplicates import is_near_duplicate
 from gapbench.analysis.traffic.figures import Burstiness, MonthlyVolume
+from gapbench.analysis.traffic.personal_data import count_personal_data
 from gapbench.analysis.traffic.prefixes import shared_tokens
 from gapbench.analysis.traffic.prices import explain_difference, price_requests
+from gapbench.analysis.traffic.takeover import OpenPrice, TakeOver, find_take_over
+from gapbench.formatting import ALL
+from gapbench.store.free_memory import release_memory
 
 Row = dict[str, Any]
+_SUMMARIZED = (
+    "time", "model_asked", "input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens",
+    "cost_usd", "usd_booked", "cacheable_tokens", "usd_cache_saving", "is_near_duplicate", "from_cache", "is_error",
+    "prompt_hash", "response_s", "first_token_s", "image_count", "has_tools",
+)  # fmt: skip
+_COMPARED = ("cost_usd", "usd_booked", "usd_uncached", "unpriced")
+"""Columns that are copied when requests are put into groups: no others are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +45,10 @@ class TrafficAudit:
         usd_requests: Requests with known dollars.
         arrivals: How unevenly requests arrive. None: no request has a time.
         simulated: Whether a simulated provider answered some of them.
+        take_over: What an open model could take over, by shape alone.
+        personal_data: By route, the first row of all: requests with personal data, at all and by kind. None: it was not
+            looked for.
+        tables: The tables, as they were named.
     """
 
     total: Row
@@ -46,6 +62,9 @@ class TrafficAudit:
     usd_requests: int
     arrivals: Burstiness | None
     simulated: bool
+    take_over: TakeOver
+    personal_data: list[Row] | None = None
+    tables: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the audit for scripts; dollars are numbers."""
@@ -53,8 +72,16 @@ class TrafficAudit:
         return plain
 
 
-def audit_traffic(frame: pd.DataFrame) -> TrafficAudit:
-    """Return the audit of requests, as :func:`gapbench.analysis.traffic.read_requests` gives them."""
+def audit_traffic(
+    frame: pd.DataFrame, open_price: OpenPrice | None = None, tables: Sequence[str] = ()
+) -> TrafficAudit:
+    """Return the audit of requests.
+
+    Args:
+        frame: The requests, as :func:`gapbench.analysis.traffic.read_requests` gives them.
+        open_price: The price of an open model that is compared with. None: none is known.
+        tables: Names of the tables, for the commands that check a tier.
+    """
     models = _models(frame)
     cacheable = shared_tokens(frame, models)
     prices = price_requests(frame, cacheable)
@@ -66,20 +93,27 @@ def audit_traffic(frame: pd.DataFrame) -> TrafficAudit:
         usd_cache_saving=prices["usd_cache_saving"],
         is_near_duplicate=is_near_duplicate(frame),
     )
+    del prices, cacheable
+    release_memory()
     frame["usd"] = frame["cost_usd"].where(frame["cost_usd"].notna(), frame["usd_booked"])
     times = frame["time"].dt
     by = {
         "model": models,
         "route": frame["route"].fillna("unknown"),
-        "day": times.strftime("%Y-%m-%d"),
+        "day": times.floor("D"),
         "hour": times.hour,
     }
     groups = {name: _group(frame, name, keys) for name, keys in by.items()}
+    dollars = [_compare(model, part) for model, part in frame[[*_COMPARED]].groupby(by["model"], sort=False)]
+    personal_data = _personal_data(frame, by["route"]) if "personal_data" in frame else None
+    by.clear()
+    release_memory()
+    take_over = find_take_over(frame, models, open_price)
     tokens = frame["input_tokens"].fillna(0) + frame["output_tokens"].fillna(0)
     return TrafficAudit(
         total=summarize(frame),
         groups=groups,
-        dollars=[_compare(model, part) for model, part in frame.groupby(by["model"], sort=False)],
+        dollars=dollars,
         requests_a_month=figures.monthly_volume(frame, pd.Series(1.0, frame.index)),
         tokens_a_month=figures.monthly_volume(frame, tokens),
         usd_a_month=figures.monthly_volume(frame, frame["usd"]) if frame["usd"].notna().any() else None,
@@ -90,7 +124,19 @@ def audit_traffic(frame: pd.DataFrame) -> TrafficAudit:
         usd_requests=int(frame["usd"].notna().sum()),
         arrivals=figures.burstiness(frame),
         simulated=bool(frame["simulated"].any()),
+        take_over=take_over,
+        personal_data=personal_data,
+        tables=tuple(tables),
     )
+
+
+def _personal_data(frame: pd.DataFrame, routes: pd.Series[Any]) -> list[Row]:
+    parts = [
+        {"route": route, **count_personal_data(part)}
+        for route, part in frame[["personal_data"]].groupby(routes, sort=True)
+    ]
+    parts.sort(key=lambda row: (-(row["personal_data_share"] or 0.0), -row["requests"]))
+    return [{"route": ALL, **count_personal_data(frame)}, *parts]
 
 
 def _models(frame: pd.DataFrame) -> pd.Series[Any]:
@@ -137,7 +183,9 @@ def summarize(frame: pd.DataFrame) -> Row:
 
 def _group(frame: pd.DataFrame, name: str, keys: pd.Series[Any]) -> list[Row]:
     """Return the figures of each group: days and hours in order, the others by requests."""
-    rows = [{name: key, **summarize(part)} for key, part in frame.groupby(keys, sort=True)]
+    rows = [{name: key, **summarize(part)} for key, part in frame[[*_SUMMARIZED]].groupby(keys, sort=True)]
+    if name == "day":
+        rows = [{**row, "day": f"{row['day']:%Y-%m-%d}"} for row in rows]
     if name == "hour":
         rows = [{**row, "hour": int(row["hour"])} for row in rows]
     if name in {"day", "hour"}:

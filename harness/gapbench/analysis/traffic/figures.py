@@ -15,9 +15,15 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from gapbench.traffic.reply_labels import are_labels
+
 DAYS_A_MONTH = 365.25 / 12
 LONG_CONTEXT_TOKENS = 32_000
 """A prompt of more is counted as long context."""
+LONG_ANSWER_TOKENS = 1_000
+"""A reply of more generated tokens, reasoning included, is a long answer."""
+SHORT_ANSWER_TOKENS = 200
+"""A reply of at most so many is a short answer."""
 RETRY_WITHIN_S = 300
 """A request with the prompt of one that failed at most so long before is a retry."""
 
@@ -36,7 +42,7 @@ def total_usd(amounts: pd.Series[Any]) -> Decimal | None:
 
 def cache_share(frame: pd.DataFrame) -> float | None:
     """Return the share of input tokens that were read from a provider's cache, of requests whose log tells."""
-    known = frame[frame["cached_input_tokens"].notna() & frame["input_tokens"].notna()]
+    known = frame[["input_tokens", "cached_input_tokens"]].dropna()
     given = int(known["input_tokens"].sum())
     return int(known["cached_input_tokens"].sum()) / given if given else None
 
@@ -54,7 +60,8 @@ def error_share(frame: pd.DataFrame) -> float:
 
 def retry_share(frame: pd.DataFrame) -> float | None:
     """Return the share of requests that repeat a failed one's prompt within 5 minutes; None without prompts."""
-    known = frame[(frame["prompt_hash"] != 0) & frame["time"].notna()]
+    is_known = (frame["prompt_hash"] != 0) & frame["time"].notna()
+    known = frame.loc[is_known, ["prompt_hash", "model_asked", "time", "is_error"]]
     if known.empty:
         return None
     before = known.groupby(["prompt_hash", known["model_asked"].fillna("")], sort=False)
@@ -74,7 +81,8 @@ def cacheable_share(frame: pd.DataFrame) -> float | None:
 
     Of requests for which it is known; None if there is none.
     """
-    known = frame[frame["cacheable_tokens"].notna()]
+    is_known = frame["cacheable_tokens"].notna()
+    known = frame.loc[is_known, ["input_tokens", "cached_input_tokens", "cacheable_tokens"]]
     given = int(known["input_tokens"].sum())
     if not given:
         return None
@@ -84,7 +92,7 @@ def cacheable_share(frame: pd.DataFrame) -> float | None:
 
 def cache_saving_share(frame: pd.DataFrame) -> float | None:
     """Return what better caching would save at most over the price book's dollars, of requests for which it is known."""
-    known = frame[frame["usd_cache_saving"].notna()]
+    known = frame.loc[frame["usd_cache_saving"].notna(), ["usd_cache_saving", "usd_booked"]]
     booked = sum(known["usd_booked"], Decimal(0))
     return float(sum(known["usd_cache_saving"], Decimal(0)) / booked) if booked else None
 
@@ -95,22 +103,62 @@ def quantile(frame: pd.DataFrame, column: str, share: float) -> float | None:
     return float(np.quantile(known.to_numpy(float), share)) if len(known) else None
 
 
+def share_of(is_so: pd.Series[Any]) -> float | None:
+    """Return the share of requests of which something is true, of those for which it is known (not NA)."""
+    known = is_so.dropna()
+    return float(known.astype(bool).mean()) if len(known) else None
+
+
+def long_answer_share(frame: pd.DataFrame) -> float | None:
+    """Return the share of requests with more than 1,000 generated tokens, of those whose count is known."""
+    return share_of(frame["output_tokens"] > LONG_ANSWER_TOKENS)
+
+
+def short_answer_share(frame: pd.DataFrame) -> float | None:
+    """Return the share of requests with at most 200 generated tokens, of those whose count is known."""
+    return share_of(frame["output_tokens"] <= SHORT_ANSWER_TOKENS)
+
+
+def tool_loop_share(frame: pd.DataFrame) -> float | None:
+    """Return the share of requests whose prompt has the result of a tool, of those with a stored prompt."""
+    return share_of(frame["is_tool_loop"])
+
+
+def json_share(frame: pd.DataFrame) -> float | None:
+    """Return the share of requests that are answered in JSON or ask for it, of those with a stored reply."""
+    return share_of(frame["is_json"])
+
+
+def zero_temperature_share(frame: pd.DataFrame) -> float | None:
+    """Return the share of requests with a temperature of 0, of those with stored parameters or a stored prompt."""
+    return share_of(frame["is_zero_temperature"])
+
+
+def label_share(frame: pd.DataFrame) -> float | None:
+    """Return the share of stored replies that are labels, if the short ones are; None without replies.
+
+    They are if the short replies of these requests are few different texts; see :mod:`gapbench.traffic.reply_labels`.
+    """
+    replies = frame.loc[frame["has_reply"], "label_hash"]
+    if replies.empty:
+        return None
+    short = replies[replies != 0]
+    return len(short) / len(replies) if are_labels(short.nunique(), len(short)) else 0.0
+
+
 def image_share(frame: pd.DataFrame) -> float | None:
     """Return the share of requests with images, of those whose log tells."""
-    known = frame["image_count"].dropna()
-    return float((known > 0).mean()) if len(known) else None
+    return share_of(frame["image_count"] > 0)
 
 
 def tool_share(frame: pd.DataFrame) -> float | None:
     """Return the share of requests that offer tools, of those with a stored prompt."""
-    known = frame[frame["prompt_hash"] != 0]
-    return float(known["has_tools"].mean()) if len(known) else None
+    return share_of(frame["has_tools"])
 
 
 def long_context_share(frame: pd.DataFrame) -> float | None:
     """Return the share of requests with more than 32,000 prompt tokens, of those whose count is known."""
-    known = frame["input_tokens"].dropna()
-    return float((known > LONG_CONTEXT_TOKENS).mean()) if len(known) else None
+    return share_of(frame["input_tokens"] > LONG_CONTEXT_TOKENS)
 
 
 @dataclass(frozen=True, slots=True)

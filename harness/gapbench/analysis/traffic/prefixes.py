@@ -1,17 +1,22 @@
 """How much of each prompt an earlier request had already sent: what a provider's prompt cache could read at most.
 
 A prompt is its tools and its messages as JSON, in that order, as providers put them. Of its text only a hash for each
-block is kept: the hash of everything up to the block's end, so that two prompts with the same hash have the same start.
+block is kept: the hash of everything up to the block's end, so that two prompts with the same hash have the same start. A
+recording without texts has such hashes itself.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import blake2b
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+
+if TYPE_CHECKING:
+    from gapbench.analysis.traffic.text_shapes import TextShape
 
 BLOCK_CHARS = 512
 """Characters of a block, about 128 tokens, in which OpenAI's cache counts."""
@@ -33,20 +38,25 @@ def hash_blocks(text: str) -> Hashes:
     return np.frombuffer(b"".join(found), dtype=np.uint64)
 
 
-def hash_prompts(frame: pd.DataFrame) -> pd.DataFrame:
+def hash_prompts(frame: pd.DataFrame, shapes: Sequence[TextShape | None]) -> pd.DataFrame:
     """Return for each row of a traffic table its ``prefix_hashes`` and its ``prompt_chars``.
 
     Both are empty or 0 where there is nothing to cache: no prompt, no token count, images, or less than 512 tokens.
 
     Args:
         frame: Has the columns ``messages``, ``tools``, ``input_tokens`` and ``image_count``.
+        shapes: What a recording without texts tells of each prompt. None: it has texts, or no shape.
     """
     hashes: list[Hashes] = []
     sizes: list[int] = []
     rows = zip(
-        frame["messages"], frame["tools"], frame["input_tokens"].fillna(0), frame["image_count"].fillna(0), strict=True
+        frame["messages"], frame["tools"], frame["input_tokens"].fillna(0), frame["image_count"].fillna(0), shapes, strict=True
     )  # fmt: skip
-    for messages, tools, tokens, images in rows:
+    for messages, tools, tokens, images, shape in rows:
+        if shape is not None and tokens >= MIN_CACHED_TOKENS and not images and not isinstance(messages, str):
+            hashes.append(shape.prefix_hashes)
+            sizes.append(shape.prompt_chars)
+            continue
         if not isinstance(messages, str) or tokens < MIN_CACHED_TOKENS or images:
             hashes.append(_NONE)
             sizes.append(0)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from gapbench.pricing import UnitPrices, Unpriced, counts_are_possible, find_price
+from gapbench.pricing import TokenRates, UnitPrices, Unpriced, counts_are_possible, find_price, weights_at
+from gapbench.stats import Floats
 
 SAME = Decimal("0.02")
 """Sums that differ by less are the same: logs round."""
@@ -27,6 +30,14 @@ _MAKERS = {
 _NAMES = {"azure": "openai", "azure_openai": "openai", "vertex_ai": "google", "gcp.vertex_ai": "google",
           "gcp.gemini": "google", "gemini": "google", "aws.bedrock": "aws", "bedrock": "aws", "az.ai.openai": "openai"}  # fmt: skip
 """What logs call a provider, by its name in the price book."""
+_OPEN_FAMILIES = re.compile(
+    r"^(?:[a-z]{2,10}\.){0,2}(?:llama|codellama|gemma|gpt-oss|deepseek|mixtral|open-mi[sx]tral|mistral-(?:7b|small|nemo)|ministral|devstral|phi-?[234]"
+    r"|qwen[-.\d]*(?!.*(?:max|plus|turbo))|qwq|glm-?[4-9]|kimi-k2|minimax-m[12]|olmo|granite|nemotron|command-[ra])",
+    re.IGNORECASE,
+)
+"""Names of models whose weights can be downloaded (November 2026), by their start. Other models count as closed."""
+_ROWS_AT_ONCE = 50_000
+"""Requests that are priced at once: their numbers need much more memory meanwhile."""
 
 
 def price_requests(frame: pd.DataFrame, cacheable: pd.Series[Any] | None = None) -> pd.DataFrame:
@@ -43,6 +54,16 @@ def price_requests(frame: pd.DataFrame, cacheable: pd.Series[Any] | None = None)
     if cacheable is None:
         cacheable = pd.Series(pd.NA, index=frame.index, dtype="Int64")
     quotes: dict[Hashable, UnitPrices | Unpriced] = {}
+    parts = [
+        _price_part(quotes, frame.iloc[at : at + _ROWS_AT_ONCE], cacheable.iloc[at : at + _ROWS_AT_ONCE])
+        for at in range(0, max(1, len(frame)), _ROWS_AT_ONCE)
+    ]
+    return pd.concat(parts)
+
+
+def _price_part(
+    quotes: dict[Hashable, UnitPrices | Unpriced], frame: pd.DataFrame, cacheable: pd.Series[Any]
+) -> pd.DataFrame:
     days = frame["time"].dt.date.where(frame["time"].notna(), None)
     rows = zip(
         frame["provider"], frame["model_served"], frame["model_asked"], frame["service_tier"], days,
@@ -140,6 +161,16 @@ def _quote(provider: Any, served: Any, asked: Any, tier: Any, day: Any) -> UnitP
     return last
 
 
+def is_open_model(provider: Any, model: Any) -> bool:
+    """Return whether a model's weights can be downloaded, by the price book and by the names of the known families."""
+    if not isinstance(model, str):
+        return False
+    maker, bare = _place_model(provider, model)
+    if maker is not None and weights_at(maker, bare) is not None:
+        return True
+    return _OPEN_FAMILIES.match(model.rpartition("/")[2]) is not None
+
+
 def _place_model(provider: Any, model: str) -> tuple[str | None, str]:
     """Return the provider's name in the price book, and the model without a gateway's prefix."""
     prefix, _, bare = model.rpartition("/")
@@ -152,6 +183,53 @@ def _place_model(provider: Any, model: str) -> tuple[str | None, str]:
         return None, model
     known = _NAMES.get(name, name)
     return known, bare if prefix and _NAMES.get(prefix, prefix) == known else model
+
+
+def quote_requests(
+    frame: pd.DataFrame, quote: UnitPrices, input_ratio: float = 1.0, output_ratio: float = 1.0
+) -> Floats:
+    """Return USD of each request at a price, as :meth:`UnitPrices.usd` has it.
+
+    Args:
+        frame: Requests with known token counts.
+        quote: The price.
+        input_ratio: Prompt tokens that the priced model needs for one of the log's.
+        output_ratio: The same for generated tokens.
+    """
+    parts = [
+        _quote_part(frame.iloc[at : at + _ROWS_AT_ONCE], quote, input_ratio, output_ratio)
+        for at in range(0, max(1, len(frame)), _ROWS_AT_ONCE)
+    ]
+    return np.concatenate(parts)
+
+
+def _quote_part(frame: pd.DataFrame, quote: UnitPrices, input_ratio: float, output_ratio: float) -> Floats:
+    read, written, cached, stored, lasting = (
+        frame[name].astype("Float64").fillna(0).to_numpy(np.float64) * ratio
+        for name, ratio in (
+            ("input_tokens", input_ratio),
+            ("output_tokens", output_ratio),
+            ("cached_input_tokens", input_ratio),
+            ("cache_write_tokens", input_ratio),
+            ("cache_write_1h_tokens", input_ratio),
+        )
+    )
+    # Some gateways count cached tokens beside the prompt and not in it.
+    cached = np.minimum(cached, read)
+    stored = np.minimum(stored, read - cached)
+    lasting = np.minimum(lasting, stored)
+    bands = [quote.rates, *(rates for _, rates in quote.above)]
+    band = np.searchsorted([threshold for threshold, _ in quote.above], read, side="left")
+    table = np.array([_rates(rates) for rates in bands])[band]
+    counts = np.column_stack([read - cached - stored, cached, stored - lasting, lasting, written])
+    return np.asarray((counts * table).sum(axis=1) / 1e6)
+
+
+def _rates(rates: TokenRates) -> tuple[float, ...]:
+    read = rates.input if rates.cached_input is None else rates.cached_input
+    short = rates.input if rates.cache_write_5m is None else rates.cache_write_5m
+    lasting = short if rates.cache_write_1h is None else rates.cache_write_1h
+    return tuple(map(float, (rates.input, read, short, lasting, rates.output)))
 
 
 def explain_difference(reported: Decimal, booked: Decimal, uncached: Decimal) -> str:

@@ -1,56 +1,92 @@
-"""Traffic tables as one frame, without their texts: of a prompt only hashes, which tell what repeats."""
+"""Traffic tables as one frame, without their texts: of a text only hashes, which tell what repeats, and signs of its work."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from gapbench.analysis.traffic.duplicates import hash_templates
+from gapbench.analysis.traffic.personal_data import scan_texts
 from gapbench.analysis.traffic.prefixes import hash_prompts
+from gapbench.analysis.traffic.text_shapes import read_shape
+from gapbench.analysis.traffic.text_signs import read_signs
 from gapbench.errors import ResultsError
+from gapbench.store.free_memory import release_memory
 from gapbench.traffic.traffic_table import iterate_table
 
+_TEXTS = ("messages", "tools", "parameters", "reply", "reply_tool_calls", "text_shape")
 _COLUMNS = (
-    "time", "route", "provider", "model_asked", "model_served", "endpoint", "service_tier", "messages", "tools",
-    "input_tokens", "cached_input_tokens", "cache_write_tokens", "cache_write_1h_tokens", "output_tokens",
-    "reasoning_tokens", "image_count", "cost_usd", "response_s", "first_token_s", "error", "http_status", "from_cache",
-    "simulated",
+    "time", "route", "provider", "model_asked", "model_served", "endpoint", "service_tier", "input_tokens",
+    "cached_input_tokens", "cache_write_tokens", "cache_write_1h_tokens", "output_tokens", "reasoning_tokens", "image_count",
+    "cost_usd", "response_s", "first_token_s", "error", "http_status", "from_cache", "simulated", *_TEXTS,
 )  # fmt: skip
 _COUNTS = tuple(name for name in _COLUMNS if name.endswith(("_tokens", "_count")))
+_LABELS = ("route", "provider", "model_asked", "model_served", "endpoint", "service_tier")
 
 
-def read_requests(tables: Sequence[Path]) -> pd.DataFrame:
+def read_requests(tables: Sequence[Path], *, personal_data: bool = False) -> pd.DataFrame:
     """Return the requests of some traffic tables in order of time, those without a time last.
 
     The columns are those of the table, but for its texts ``prompt_hash`` and ``template_hash`` (0: no prompt was stored),
-    ``prefix_hashes`` and ``prompt_chars`` (see :mod:`gapbench.analysis.traffic.prefixes`) and ``has_tools``; and
-    ``is_error``. Token counts are ``Int64``, where unknown is NA.
+    ``prefix_hashes`` and ``prompt_chars`` (see :mod:`gapbench.analysis.traffic.prefixes`), and those of
+    :func:`gapbench.analysis.traffic.text_signs.read_signs`; and ``is_error``. Token counts are ``Int64``, where unknown is
+    NA. A recording without texts has its shapes in place of prompts, and no ``template_hash``.
+
+    Args:
+        tables: The tables.
+        personal_data: Whether to look for personal data in the texts, for a column ``personal_data``; see
+            :func:`gapbench.analysis.traffic.personal_data.scan_texts`.
 
     Raises:
         ResultsError: A file is missing, is no traffic table, or is of a newer version.
     """
-    frames = [frame for path in tables for frame in map(_without_texts, iterate_table(path, _COLUMNS))]
-    if not any(map(len, frames)):
+    columns: dict[str, list[pd.Series[Any]]] = {}
+    for path in tables:
+        for frame in iterate_table(path, _COLUMNS):
+            if len(frame):
+                for name, column in _without_texts(frame, personal_data=personal_data).items():
+                    # A copy: the column would keep all others of its type in memory.
+                    columns.setdefault(str(name), []).append(column.copy())
+    if not columns:
         raise ResultsError(f"{tables[0]} has no requests; import a log with `bench traffic import`")
-    found = pd.concat(frames, ignore_index=True)
-    status = found["http_status"].fillna(0)
-    found["is_error"] = found["error"].notna() | (status >= 400)
-    return found.sort_values("time", kind="stable", na_position="last", ignore_index=True)
+    found = _join_in_order(columns)
+    release_memory()
+    return found
 
 
-def _without_texts(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a frame with hashes for its prompts, and narrow types."""
-    frame = frame.join(hash_prompts(frame))
-    prompts = frame.pop("messages")
+def _join_in_order(columns: dict[str, list[pd.Series[Any]]]) -> pd.DataFrame:
+    """Return columns in parts as one frame, in order of time, and empty them: a column is never there three times."""
+    times = pd.concat(columns["time"], ignore_index=True)
+    order = times.sort_values(kind="stable", na_position="last").index.to_numpy()
+    joined: dict[str, pd.Series[Any]] = {}
+    for name in list(columns):
+        whole = pd.concat(columns.pop(name), ignore_index=True)
+        joined[name] = whole.take(order).set_axis(range(len(order)))
+    return pd.DataFrame(joined, copy=False)
+
+
+def _without_texts(frame: pd.DataFrame, *, personal_data: bool) -> pd.DataFrame:
+    """Return a frame with hashes and signs for its texts, and narrow types."""
+    if "text_shape" not in frame:  # a table from before there were recordings
+        frame = frame.assign(text_shape=None)
+    shapes = [read_shape(text) for text in frame["text_shape"]]
+    frame = frame.join(hash_prompts(frame, shapes))
+    prompts = frame["messages"]
     frame["template_hash"] = hash_templates(prompts)
-    frame["prompt_hash"] = pd.util.hash_pandas_object(prompts.fillna(""), index=False).where(
-        prompts.notna(), 0
-    )
-    frame["has_tools"] = frame.pop("tools").notna()
+    hashes = pd.util.hash_pandas_object(prompts.fillna(""), index=False).where(prompts.notna(), 0)
+    of_shapes = np.array([0 if shape is None else shape.prompt_hash for shape in shapes], dtype=np.uint64)
+    frame["prompt_hash"] = np.where(prompts.notna(), hashes, of_shapes).astype(np.uint64)
+    frame = frame.join(read_signs(frame[[*_TEXTS]], shapes))
+    if personal_data:
+        frame["personal_data"] = scan_texts(frame)
+    frame = frame.drop(columns=[*_TEXTS])
+    frame["is_error"] = frame.pop("error").notna() | (frame.pop("http_status").fillna(0) >= 400)
     for name in _COUNTS:
         frame[name] = frame[name].astype("Int64")
-    for name in ("route", "provider", "model_asked", "model_served", "endpoint", "service_tier", "error"):
+    for name in _LABELS:
         frame[name] = frame[name].astype(object)
     return frame

@@ -181,6 +181,7 @@ def build_attempt_row(
         weight=planned.sample.weight,
         stratum=planned.sample.stratum,
         replica=response.replica,
+        logged_input_tokens=planned.sample.logged_input_tokens,
         route=planned.sample.route,
     )
     # A batch has no times, and those of a request that was sent again live belong to no load.

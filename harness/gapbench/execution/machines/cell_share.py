@@ -55,6 +55,7 @@ def _bare(sample: Sample) -> Sample:
         rung=sample.rung,
         complexity=sample.complexity,
         route=sample.route,
+        logged_input_tokens=sample.logged_input_tokens,
     )
 
 

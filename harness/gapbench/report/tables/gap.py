@@ -151,6 +151,8 @@ def accuracy_gap_table(gap: GapTable) -> Table:
         "Closed minus open, in points, on the same requests. Line: 95 % interval. "
         f"Band: {formatting.format_number(gap.margin_points)} points either way, which make no difference to you. Axis from {ends}."
     )
+    if gap.selection_note:
+        lead += f" {gap.selection_note[0].upper()}{gap.selection_note[1:]}."
     return Table("gap", "Gap in accuracy", columns, rows, simulated=gap.simulated, lead=lead)
 
 

@@ -64,6 +64,8 @@ def models_table(gap: GapTable, summary: Summary) -> Table:
                 "dim",
             )
         )
+    if gap.selection_note:
+        notes.append((f"Note: {gap.selection_note}", "dim"))
     return Table(
         "compared",
         "Each model",
@@ -86,8 +88,6 @@ def _has_answer(model: Row) -> bool:
 
 def _row(model: Row, compared: Row | None) -> dict[str, Any]:
     own = {name: model[name] for name in ("model_id", "weights")}
-    # Of a comparison both times are invalid if one side's are; here each model is marked for its own.
-    own["are_times_invalid"] = formatting.is_known(model["invalid"])
     if compared is not None:
         return {**compared, **own}
     figures = {
@@ -98,6 +98,7 @@ def _row(model: Row, compared: Row | None) -> dict[str, Any]:
     return {
         **own,
         **figures,
+        "are_times_invalid": formatting.is_known(model["invalid"]),
         **nothing,
         "verdict": verdict,
         "n_pairs": 0,

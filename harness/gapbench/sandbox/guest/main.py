@@ -40,6 +40,11 @@ from gapbench.sandbox.guest.seccomp import install_filter
 RESULT_GRACE_S = 1.0
 WATCH_INTERVAL_S = 0.05
 RPC_FD = 3
+PACKAGES_FOLDER = "/packages"  # as in gapbench/sandbox/command_line.py
+# Libraries that start a thread for each core would meet the limit on processes; a plot has no screen.
+PACKAGES_ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MPLBACKEND": "Agg", "MPLCONFIGDIR": "/tmp",  # noqa: S108 - the private one
+}  # fmt: skip
 
 
 def main() -> NoReturn:
@@ -64,7 +69,7 @@ def main() -> NoReturn:
     namespaces.die_with_parent()
     if builds_namespaces:
         limits = plan["limits"]
-        namespaces.build_root(plan["readable"], limits["tmp_bytes"], limits["tmp_files"])
+        namespaces.build_root(plan["readable"], limits["tmp_bytes"], limits["tmp_files"], plan["packages"])
         namespaces.enter_pid_namespace()
     elif os.getppid() != supervisor:
         os._exit(1)
@@ -83,6 +88,8 @@ def start_program_and_test(plan: dict[str, Any], *, is_root: bool) -> NoReturn:
     namespaces.hide_from_ptrace()
     if os.fork() == 0:
         here.close()
+        if plan["packages"]:
+            os.environ.update(PACKAGES_ENVIRONMENT)
         run_program(there, plan["limits"], None if user is None else user + 1)
     there.close()
     result_fd = os.dup(1)
@@ -147,7 +154,8 @@ def run_program(sock: socket.socket, limits: dict[str, int], uid: int | None) ->
     peer = Peer(socket.socket(fileno=RPC_FD), allows_attribute_access=True)
     sock.detach()
     sys.argv = ["program"]
-    sys.path[:] = [path for path in sys.path if os.path.isdir(path)]  # noqa: PTH112 - pathlib would be a tenth of the start
+    paths = [*sys.path, PACKAGES_FOLDER]  # last, so that no package hides a module of Python
+    sys.path[:] = [path for path in paths if os.path.isdir(path)]  # noqa: PTH112 - pathlib would be a tenth of the start
     try:
         load_program(peer, peer.receive()[1])
         while True:

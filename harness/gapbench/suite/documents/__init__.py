@@ -13,10 +13,17 @@ from gapbench.suite.documents.reader import (
     read_document,
 )
 from gapbench.suite.documents.secret_scan import refuse_secrets
-from gapbench.suite.documents.strict_model import NAME_PATTERN, PATH_NAME_PATTERN, WORD_PATTERN, StrictModel
+from gapbench.suite.documents.strict_model import (
+    HUB_FILE_PATTERN,
+    NAME_PATTERN,
+    PATH_NAME_PATTERN,
+    WORD_PATTERN,
+    StrictModel,
+)
 from gapbench.suite.documents.validation import FaultsError, validate_document
 
 __all__ = [
+    "HUB_FILE_PATTERN",
     "MAX_BYTES",
     "MAX_DEPTH",
     "MAX_NODES",

@@ -7,11 +7,13 @@ from pydantic import BaseModel, ConfigDict
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 PATH_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$"
 WORD_PATTERN = r"^[a-z][a-z0-9_-]*$"
+HUB_FILE_PATTERN = r"^\w[\w.+-]*(/\w[\w.+-]*)*\.(jsonl|json|csv|parquet)$"
 
 PATTERN_DESCRIPTIONS = {
     NAME_PATTERN: "letters, digits, '.', '_' and '-', beginning with a letter or digit",
     PATH_NAME_PATTERN: "letters, digits, '.', '_', '-', ':' and '/', beginning with a letter or digit",
     WORD_PATTERN: "lower-case letters, digits, '_' and '-', beginning with a letter",
+    HUB_FILE_PATTERN: "a path in the repository, to a file that ends in .jsonl, .json, .csv or .parquet",
 }
 """The patterns in words, for error messages."""
 

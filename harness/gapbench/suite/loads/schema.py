@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from gapbench.suite.documents import NAME_PATTERN, StrictModel
+from gapbench.suite.documents.addresses import validate_address
 from gapbench.suite.loads.load import Load, LoadKind, RateSearch, SaltScope
 from gapbench.suite.loads.period import parse_period
 from gapbench.suite.loads.trace import read_trace
@@ -100,6 +101,13 @@ class ReplayDocument(StrictModel):
         le=10_000,
         description="traffic without text: tokens that the server's chat template adds to a prompt",
     )
+    tokenizer: str | None = Field(
+        None,
+        min_length=1,
+        max_length=2_000,
+        description="traffic without text: address of a vLLM server, such as http://localhost:8000, whose /tokenize measures "
+        "words_per_token and template_tokens",
+    )
     data_policy: Literal["public", "private"] = Field(
         "public", description="traffic: private is never sent to an API that is paid by the token"
     )
@@ -111,6 +119,13 @@ class ReplayDocument(StrictModel):
             parse_period(value)
         return value
 
+    @field_validator("tokenizer")
+    @classmethod
+    def _check_tokenizer(cls, value: str | None) -> str | None:
+        if value is not None:
+            validate_address(value)
+        return value
+
     @model_validator(mode="after")
     def _check_source(self) -> ReplayDocument:
         if (self.trace is None) == (self.traffic is None):
@@ -119,6 +134,9 @@ class ReplayDocument(StrictModel):
             extra = sorted(self.model_fields_set - {"trace", "speed"})
             if extra:
                 raise ValueError(f"{extra[0]} goes with traffic, not with trace")
+        measured = sorted(self.model_fields_set & {"words_per_token", "template_tokens"})
+        if self.tokenizer is not None and measured:
+            raise ValueError(f"give either tokenizer, which measures {measured[0]}, or {measured[0]}")
         return self
 
     @property

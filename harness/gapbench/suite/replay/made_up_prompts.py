@@ -11,7 +11,6 @@ What two prompts share is taken from, in this order:
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -19,32 +18,12 @@ from typing import Any
 import numpy as np
 
 from gapbench.suite.replay.logged_requests import UNKNOWN, Floats, Ints, LoggedRequests
-from gapbench.suite.replay.word_streams import WordStreams
+from gapbench.suite.replay.prompt_fit import PromptFit
+from gapbench.suite.replay.word_streams import WORD_CHARS, WordStreams
 
 _ROUTE = -1
 _BLOCKS = -2
 _LOGGED = -3
-
-
-@dataclass(frozen=True, slots=True)
-class PromptFit:
-    """How the length of a prompt in tokens becomes a number of words.
-
-    Attributes:
-        words_per_token: Words for each token.
-        template_tokens: Tokens that the server's chat template adds.
-    """
-
-    words_per_token: float = 1.0
-    template_tokens: int = 8
-
-    def words(self, tokens: int) -> int:
-        """Return the words of a prompt of ``tokens`` tokens; at least 1."""
-        return max(1, round((tokens - self.template_tokens) * self.words_per_token))
-
-    def shared_words(self, tokens: float) -> int:
-        """Return the words that make up the first ``tokens`` tokens of a prompt, the last one whole; 0 within the template."""
-        return max(0, math.ceil((tokens - self.template_tokens) * self.words_per_token - 1e-9))
 
 
 @dataclass(frozen=True)
@@ -97,6 +76,10 @@ class MadeUpPrompts:
     def text(self, number: int) -> str:
         """Return a prompt."""
         return " ".join(self.streams.text(name, words) for name, words in self.segments(number))
+
+    def chars(self, number: int) -> int:
+        """Return the characters of a prompt, without making it."""
+        return self.fit.words(int(self.input_tokens[number])) * (WORD_CHARS + 1) - 1
 
     def _route_stream(self, number: int) -> str:
         route = int(self.route[number])

@@ -15,7 +15,8 @@ _REMEMBERED = 64
 _DEFAULTS = {
     field.name: field.default
     for field in dataclasses.fields(Sample)
-    if field.name not in {"sample_id", "messages", "tools", "cluster_id", "route", "columns"}
+    if field.name
+    not in {"sample_id", "messages", "tools", "cluster_id", "route", "logged_input_tokens", "columns"}
 }
 
 
@@ -49,6 +50,12 @@ class PromptTexts:
         self._recent[number] = found
         return found
 
+    def chars(self, number: int) -> tuple[int, int]:
+        """Return the characters of a prompt and of the declaration of its tools, without reading or making it."""
+        if self._logged.has_text(number):
+            return self._logged.chars(number)
+        return self._made_up.chars(number), 0
+
 
 class TrafficSample(Sample):
     """A request of a replay.
@@ -59,6 +66,7 @@ class TrafficSample(Sample):
         sample_id: Its id.
         session: Its session. None: it has none.
         route: Its route. None: unknown.
+        logged_input_tokens: Tokens of its prompt in the log. None: unknown.
     """
 
     __slots__ = ("_number", "_texts")
@@ -66,7 +74,13 @@ class TrafficSample(Sample):
     _texts: PromptTexts
 
     def __init__(
-        self, texts: PromptTexts, number: int, sample_id: str, session: str | None, route: str | None
+        self,
+        texts: PromptTexts,
+        number: int,
+        sample_id: str,
+        session: str | None,
+        route: str | None,
+        logged_input_tokens: int | None = None,
     ) -> None:
         put = object.__setattr__
         for name, value in _DEFAULTS.items():
@@ -75,11 +89,18 @@ class TrafficSample(Sample):
         put(self, "sample_id", sample_id)
         put(self, "cluster_id", session)
         put(self, "route", route)
+        put(self, "logged_input_tokens", logged_input_tokens)
         put(self, "_texts", texts)
         put(self, "_number", number)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return TrafficSample, (self._texts, self._number, self.sample_id, self.cluster_id, self.route)
+        own = (self._texts, self._number, self.sample_id, self.cluster_id, self.route)
+        return TrafficSample, (*own, self.logged_input_tokens)
+
+    @property
+    def chars(self) -> tuple[int, int]:
+        """The characters of its prompt, and of the declaration of its tools, without reading or making it."""
+        return self._texts.chars(self._number)
 
     @property
     def messages(self) -> tuple[Message, ...]:

@@ -212,7 +212,7 @@ def read_hugging_face(
     """Return the chosen rows of a Hugging Face data set and a hash of its name, revision and content mark.
 
     Args:
-        source: ``hf`` (name), and ``config``, ``split``, ``revision`` where given.
+        source: ``hf`` (name), and ``config``, ``files``, ``split``, ``revision`` where given.
         choose: See :data:`Choose`. It is given rows that have only ``columns``, so that no image is loaded for it. None:
             all rows.
         columns: The columns that ``choose`` needs.
@@ -230,9 +230,7 @@ def read_hugging_face(
     # Its client logs each retry; what went wrong is said once, below.
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     try:
-        dataset = datasets.load_dataset(
-            name, source.get("config"), split=source.get("split", "test"), revision=source.get("revision")
-        )
+        dataset = datasets.load_dataset(**_loading_arguments(source))
         from gapbench.suite.tasks.arrow_rows import batch_rows  # noqa: PLC0415 - imports pyarrow
 
         needed = [name for name in dataset.column_names if name in columns]
@@ -261,6 +259,21 @@ def read_hugging_face(
         except UnstorableValueError as exc:
             raise SetupError(f"data set {name!r}: row {number}: {exc}") from exc
     return rows, sha256(canonical_json({**source, "fingerprint": mark}))
+
+
+def _loading_arguments(source: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what ``datasets.load_dataset`` is given.
+
+    Named files are read as what they end in, by their addresses: a repository that has a script of its own could not be
+    loaded by its name, since nobody's scripts are run.
+    """
+    name, split, revision = source["hf"], source.get("split", "test"), source.get("revision")
+    if not source.get("files"):
+        return {"path": name, "name": source.get("config"), "split": split, "revision": revision}
+    folder = name if os.path.isdir(name) else f"hf://datasets/{name}@{revision or 'main'}"  # noqa: PTH112 - as above
+    files = [f"{folder}/{file}" for file in source["files"]]
+    kind = Path(files[0]).suffix.removeprefix(".")
+    return {"path": "json" if kind == "jsonl" else kind, "data_files": {split: files}, "split": split}
 
 
 def _first_line(exc: Exception) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from gapbench.suite.documents import (
+    HUB_FILE_PATTERN,
     PATH_NAME_PATTERN,
     WORD_PATTERN,
     StrictModel,
@@ -53,8 +54,22 @@ class HuggingFaceData(StrictModel):
 
     hf: str = Field(min_length=1, description="organisation/name")
     config: str | None = Field(None, description="configuration")
+    files: list[Annotated[str, Field(pattern=HUB_FILE_PATTERN)]] | None = Field(
+        None,
+        min_length=1,
+        description="files of the repository that have the rows, all .jsonl, .json, .csv or .parquet; for one that only a "
+        "script of its own could load",
+    )
     split: str = Field("test", description="split")
     revision: str | None = Field(None, description="commit; without it, results cannot be reproduced")
+
+    @model_validator(mode="after")
+    def _check_files(self) -> HuggingFaceData:
+        if len({file.rpartition(".")[2] for file in self.files or ()}) > 1:
+            raise ValueError("files: all files have the same ending")
+        if self.files and self.config:
+            raise ValueError("config: goes with a data set by its name; take out files or config")
+        return self
 
 
 class GeneratedData(StrictModel):

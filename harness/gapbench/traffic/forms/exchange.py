@@ -5,8 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from gapbench.traffic.draft import Draft, as_mapping, first_of
-from gapbench.traffic.replies import looks_like_reply, read_error, read_reply
-from gapbench.traffic.requests import looks_like_request, read_body, read_metadata, read_request
+from gapbench.traffic.replies import looks_like_reply, read_error, read_reply, take_answer
+from gapbench.traffic.requests import (
+    looks_like_conversation,
+    looks_like_request,
+    read_body,
+    read_metadata,
+    read_request,
+)
 
 _REQUEST_KEYS = ("request", "request_body", "requestBody", "req", "kwargs", "params", "input")
 _RESPONSE_KEYS = ("response", "response_body", "responseBody", "res", "completion", "result", "output")
@@ -68,7 +74,7 @@ def find_bodies(item: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, 
         (body for key in _REQUEST_KEYS if key in item and looks_like_request(body := read_body(item[key]))),
         None,
     )
-    if request is None and looks_like_request(item):
+    if request is None and (looks_like_request(item) or looks_like_conversation(item)):
         request = item
     response = next(
         (body for key in _RESPONSE_KEYS if key in item and looks_like_reply(body := read_body(item[key]))),
@@ -92,6 +98,9 @@ def read_exchange(item: dict[str, Any], provider: str | None) -> Draft:
     draft: Draft = {}
     if request is not None:
         read_request(request, draft)
+        # A request of Anthropic's may end with the start of the answer that it asks for.
+        if response is None and ("model" not in request or draft.get("endpoint") == "chat"):
+            take_answer(draft)
     if response is not None:
         read_reply(response, draft)
         _read_stored_fields(response, draft)

@@ -167,8 +167,7 @@ def _read_output(output: Any, draft: Draft) -> None:
     if isinstance(output, dict):
         if output.get("tool_calls"):
             draft["reply_tool_calls"] = output["tool_calls"]
-        content = output.get("content")
-        draft["reply"] = content if isinstance(content, str) else None if "role" in output else output
+        draft["reply"] = output.get("content") if "role" in output or "content" in output else output
         return
     draft["reply"] = output
 

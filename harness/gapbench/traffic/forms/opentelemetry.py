@@ -1,4 +1,7 @@
-"""OpenTelemetry: spans of the GenAI conventions as OTLP JSON, of the current version and of those up to 1.36."""
+"""OpenTelemetry: spans of the GenAI conventions, of the current version and of those up to 1.36.
+
+As OTLP JSON, which collectors write, or span by span as ``ReadableSpan.to_json`` of the Python SDK writes them.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from gapbench.traffic.draft import Draft, TokenCounts, as_list, first_of, parse_json_text
+from gapbench.traffic.draft import Draft, TokenCounts, as_list, as_mapping, first_of, parse_json_text
 from gapbench.traffic.forms.form import Form
 
 _NO_MODEL_CALLS = {"execute_tool", "invoke_agent", "create_agent", "invoke_workflow", "retrieval", "plan"}
@@ -27,20 +30,28 @@ class OpenTelemetryForm(Form):
     """A span of an operation on a model is a request. Cache reads and writes are inside the input tokens."""
 
     name = "opentelemetry"
-    about = "OpenTelemetry GenAI spans, OTLP JSON"
+    about = "OpenTelemetry GenAI spans, OTLP JSON or the Python SDK's"
     documentation = (
         "https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/, "
         "https://github.com/open-telemetry/semantic-conventions/tree/v1.36.0/docs/gen-ai and "
-        "https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding (November 2026)"
+        "https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding; the SDK's spans: "
+        "opentelemetry-sdk/src/opentelemetry/sdk/trace/__init__.py in github.com/open-telemetry/opentelemetry-python "
+        "(November 2026)"
     )
     has_utc_times = True
 
     def matches(self, item: Any) -> bool:
-        """By OTLP's outermost key."""
-        return isinstance(item, dict) and ("resourceSpans" in item or "resource_spans" in item)
+        """By OTLP's outermost key, or by the context and the attributes of a span."""
+        return isinstance(item, dict) and (
+            "resourceSpans" in item or "resource_spans" in item or _is_sdk_span(item)
+        )
 
     def read(self, item: dict[str, Any]) -> Iterable[Draft]:
         """Return the model calls among the spans of an export."""
+        if _is_sdk_span(item):
+            service = read_attributes((item.get("resource") or {}).get("attributes")).get("service.name")
+            attributes = item["attributes"]
+            return [_read_span(_as_otlp(item), attributes, service)] if _is_model_call(attributes) else []
         drafts = []
         for resource in _list(item, "resourceSpans", "resource_spans"):
             service = read_attributes((resource.get("resource") or {}).get("attributes")).get("service.name")
@@ -50,6 +61,27 @@ class OpenTelemetryForm(Form):
                     if _is_model_call(attributes):
                         drafts.append(_read_span(span, attributes, service))
         return drafts
+
+
+def _is_sdk_span(item: dict[str, Any]) -> bool:
+    context = item.get("context")
+    return isinstance(item.get("attributes"), dict) and isinstance(context, dict) and "trace_id" in context
+
+
+def _as_otlp(span: dict[str, Any]) -> dict[str, Any]:
+    """Return a span of the Python SDK with the names of OTLP."""
+    context, status = span["context"], as_mapping(span.get("status"))
+    return {
+        **span,
+        "startTimeUnixNano": span.get("start_time"),
+        "endTimeUnixNano": span.get("end_time"),
+        "traceId": context["trace_id"],
+        "spanId": context.get("span_id"),
+        "status": {
+            "code": f"STATUS_CODE_{status.get('status_code')}",
+            "message": status.get("description"),
+        },
+    }
 
 
 def _list(parent: dict[str, Any], *names: str) -> Iterator[dict[str, Any]]:

@@ -24,8 +24,8 @@ def unpack(body: Body) -> Iterator[tuple[float | None, bytes]]:
     Raises:
         LineError: It cannot be unpacked, or is larger than :data:`MAX_KEPT_BYTES`.
     """
-    if not body.is_whole:
-        raise LineError(f"{body.size_bytes:,} bytes; at most {MAX_KEPT_BYTES:,} are recorded")
+    if body.not_kept is not None:
+        raise LineError(f"{body.size_bytes:,} bytes; {body.not_kept}")
     if body.encoding in {"", "identity"}:
         yield from body.pieces
     elif body.encoding in _WINDOW_BITS:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from gapbench.errors import InputError
 
@@ -87,16 +87,17 @@ class Upstream:
         """The port of its address. None: its scheme's."""
         return urlsplit(self.root).port
 
-    def url_of(self, target: str) -> str:
-        """Return the address of a request.
+    def target_of(self, target: str) -> str:
+        """Return path and query of a request, as this server is asked for them.
 
         Args:
             target: Path and query. A version that the root ends with is not repeated.
         """
-        base, slash, version = self.root.rpartition("/")
+        path = quote(urlsplit(self.root).path, safe="/%:@!$&'()*+,;=~")
+        base, slash, version = path.rpartition("/")
         if slash and re.fullmatch(r"v\d\w*", version) and target.startswith(f"/{version}/"):
             return base + target
-        return self.root + target
+        return path + target
 
 
 def parse_upstream(url: str) -> Upstream:

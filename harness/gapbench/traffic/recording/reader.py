@@ -9,7 +9,7 @@ import orjson
 from gapbench.errors import RunnerError
 from gapbench.traffic.draft import Draft, LineError, as_mapping, parse_json
 from gapbench.traffic.google_bodies import read_google_reply, read_google_request
-from gapbench.traffic.recording.exchange import MAX_KEPT_BYTES, Exchange
+from gapbench.traffic.recording.exchange import Exchange
 from gapbench.traffic.recording.packed_bodies import unpack, unpack_whole
 from gapbench.traffic.recording.protocols import Protocol
 from gapbench.traffic.recording.stream_replies import SHAPE_ERRORS, STREAMED_REPLIES, StreamReading
@@ -95,11 +95,11 @@ def _read_stream(exchange: Exchange, draft: Draft) -> None:
         reading = StreamReading(exchange.call.protocol)
         for at_s, piece in unpack(exchange.reply):
             reading.feed(at_s, piece)
-    elif not exchange.reply.is_whole:
-        raise LineError(f"{exchange.reply.size_bytes:,} bytes; at most {MAX_KEPT_BYTES:,} are recorded")
-    _read_body(exchange, reading.finish(), draft)
     if reading.first_s is not None:
         draft["first_token_s"] = round(reading.first_s - exchange.started_s, 6)
+    if exchange.reply.not_kept is not None:
+        raise LineError(f"{exchange.reply.size_bytes:,} bytes; {exchange.reply.not_kept}")
+    _read_body(exchange, reading.finish(), draft)
     is_failed = draft.get("error") is not None or reading.problem is not None
     if not reading.reply.is_complete and not exchange.is_cancelled and not is_failed:
         draft["error"] = _CUT

@@ -263,6 +263,11 @@ class StreamReading:
         except (RunnerError, *SHAPE_ERRORS) as exc:
             self.problem = exc
 
+    def forget(self) -> None:
+        """Forget what was read, but not when the first piece came."""
+        self._parser = EventParser()
+        self.reply = type(self.reply)()
+
     def finish(self) -> dict[str, Any]:
         """Return the body that the reply would have without a stream.
 

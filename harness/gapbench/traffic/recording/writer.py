@@ -8,17 +8,18 @@ import threading
 from collections.abc import Callable
 
 from gapbench.formatting import count_of
-from gapbench.traffic.recording.exchange import Exchange
+from gapbench.traffic.recording.exchange import BodyMemory, Exchange
 from gapbench.traffic.recording.line_builder import LineBuilder
 from gapbench.traffic.recording.record_file import RecordFile
 
-MAX_WAITING_BYTES = 512 * 2**20
-"""Of exchanges that wait to be written; beyond, an exchange is passed on and not recorded."""
+_MAX_WAITING_LINES = 100_000
+"""Beyond, an exchange is passed on and not recorded: the disk has stopped."""
 _SMALL_BYTES = 64 * 2**10
 """An exchange with at most this much to read becomes a line in the event loop: a hand-over to the thread takes as long."""
 _UNREADABLE = "a request cannot be recorded"
 _Line = Exchange | bytes | None
-_Job = tuple[_Line, int, "asyncio.Future[None] | None"]
+_Done = tuple[asyncio.AbstractEventLoop, Callable[[], None]]
+_Job = tuple[_Line, int, "_Done | None"]
 
 
 class RecordWriter:
@@ -28,68 +29,73 @@ class RecordWriter:
         new_builder: Makes what makes the lines; the loop and the thread have one each.
         file: Takes them; the caller closes it after :meth:`close`.
         report: Told of trouble, a line of text for the user each; called from the thread.
+        memory: What the bodies of all exchanges share; the proxy takes for them, and the writer gives back.
 
     Attributes:
         written: Exchanges in the file.
+        sizes_only: Those of which a body was too large, or came when the memory was full: only its size is in the file.
         lost: Exchanges that were passed on and not recorded.
     """
 
     def __init__(
-        self, new_builder: Callable[[], LineBuilder], file: RecordFile, report: Callable[[str], None]
+        self,
+        new_builder: Callable[[], LineBuilder],
+        file: RecordFile,
+        report: Callable[[str], None],
+        memory: BodyMemory | None = None,
     ) -> None:
         self._loop_builder = new_builder()
         self._thread_builder = new_builder()
         self._file = file
         self._report = report
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._waiting_bytes = 0
         self._last_problem: str | None = None
+        self.memory = memory or BodyMemory()
         self.written = 0
+        self.sizes_only = 0
         self.lost = 0
         self._thread = threading.Thread(target=self._run, name="record writer", daemon=True)
         self._thread.start()
 
-    def submit(self, exchange: Exchange) -> None:
-        """Have an exchange written, without waiting for it."""
-        self._put(exchange, None)
+    def submit(self, exchange: Exchange, done: Callable[[], None] | None = None) -> None:
+        """Have an exchange written, without waiting for it.
 
-    async def write(self, exchange: Exchange, max_wait_s: float) -> None:
-        """Return when an exchange is in the file, cannot be written, or ``max_wait_s`` have passed."""
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
-        self._put(exchange, done)
-        given_up = loop.call_later(max_wait_s, _settle, done)  # asyncio.wait_for takes 20 µs more
-        try:
-            await done
-        finally:
-            given_up.cancel()
+        Args:
+            exchange: It; its bodies grow no more.
+            done: Called in the running loop when it is in the file, or cannot be written.
+        """
+        size = exchange.request.size_bytes + (exchange.reply.size_bytes if exchange.reading is None else 0)
+        line: _Line = exchange
+        if self._jobs.qsize() >= _MAX_WAITING_LINES:
+            line = None
+        elif size <= _SMALL_BYTES:
+            line = _build(self._loop_builder, exchange)
+        job_done = None if done is None else (asyncio.get_running_loop(), done)
+        self._count_sizes_only(exchange)
+        self._jobs.put((line, exchange.held_bytes, job_done))
 
     def close(self) -> None:
         """Write what waits, and end the thread."""
         self._jobs.put(None)
         self._thread.join()
 
-    def _put(self, exchange: Exchange, done: asyncio.Future[None] | None) -> None:
-        size = exchange.request.size_bytes + (exchange.reply.size_bytes if exchange.reading is None else 0)
-        if self._waiting_bytes > MAX_WAITING_BYTES:
-            exchange.request.drop()
-            exchange.reply.drop()
-        self._waiting_bytes += size
-        line: _Line = exchange
-        if size <= _SMALL_BYTES:
-            line = _build(self._loop_builder, exchange)
-        self._jobs.put((line, size, done))
+    def _count_sizes_only(self, exchange: Exchange) -> None:
+        body = next((one for one in (exchange.request, exchange.reply) if one.not_kept is not None), None)
+        if body is None:
+            return
+        self.sizes_only += 1
+        if self.sizes_only == 1:
+            self._report(f"a request is recorded with sizes only: {body.size_bytes:,} bytes; {body.not_kept}")
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
-            line, size, done = job
+            line, held_bytes, done = job
             self._write(line)
-            self._waiting_bytes -= size
+            self.memory.give_back(held_bytes)
             if done is not None:
-                # The loop may have ended while this one was written.
-                loop = done.get_loop()
-                if not loop.is_closed():
-                    loop.call_soon_threadsafe(_settle, done)
+                loop, tell = done
+                if not loop.is_closed():  # the loop may have ended while this one was written
+                    loop.call_soon_threadsafe(tell)
 
     def _write(self, given: _Line) -> None:
         problem = None
@@ -121,8 +127,3 @@ def _build(builder: LineBuilder, exchange: Exchange) -> bytes | None:
         return builder.build(exchange)
     except Exception:  # noqa: BLE001 - what is in it comes from both sides of the network
         return None
-
-
-def _settle(done: asyncio.Future[None]) -> None:
-    if not done.done():
-        done.set_result(None)

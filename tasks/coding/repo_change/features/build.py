@@ -225,6 +225,13 @@ def scoped(r: Random) -> str:
     return f"app.build({text!r}, {files(r)!r}, {r.choice([[], [], ['main.o', 'app'], ['gen.c', 'util.o'], ['app', 'main.o']])!r})"
 
 
+EMPTY_TEXTS = (
+    "app.build('ifeq (,$(X))\\nA = none\\nelse\\nA = some\\nendif\\na:\\n> echo $(A)', {}, ['a'])",
+    "app.build('X = 1\\nifneq (,$(X))\\nA = some\\nendif\\na:\\n> echo $(A)', {}, ['a'])",
+)
+"""Conditions whose first text is empty."""
+
+
 def features(make: Any) -> list[Any]:
     """Return the features."""
     return [
@@ -250,5 +257,5 @@ def features(make: Any) -> list[Any]:
             "needed (that of the target that needs it, or the common one), `?=` sets nothing where it exists there, `:=` expands there. These are applied in the order of the text, when the target is needed; common variables have their last value then. A target that several need is made once, with the variables of the one that needs it first. The line is such an assignment where an ordinary assignment stands behind the first colon; its text is not expanded before that. "
             "(2) `ifeq (first,second)`, `ifneq (first,second)`, `else` and `endif`, nested as you like, choose lines: both texts are expanded where the line stands and must be equal (or not), spaces around each do not count. The lines of the other branch have no effect, though they must be readable. A rule ends at such a line: its commands cannot go on behind it. Errors with lines: `else without ifeq` (also for a second one), `endif without ifeq`, "
             "`ifeq has no endif` (also for `ifneq`, with the line of the innermost open one), `ifneq needs (first,second)`. The comma that counts is the first outside of inner parentheses."
-        ), (), scoped),
+        ), EMPTY_TEXTS, scoped),
     ]  # fmt: skip

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -20,6 +21,8 @@ MAX_CALLS = 100_000
 TRIES, DRAWS = 200, 20
 LEAST_VALUES = 6
 LARGEST_ARGUMENT = 500
+SEARCHED = 1_000
+"""Arguments tried for each number of a faulty function."""
 LARGE = ((999, 45), (989, 33), (878, 50), (797, 49), (696, 41), (1234, 38), (595, 60), (868, 27))
 WHOLE_NUMBER = re.compile(r"\b\d+\b")
 
@@ -184,6 +187,7 @@ def hidden_calls(
             # Arguments at which the fault shows come first; the others are drawn.
             pairs.sort(key=lambda pair: space[name](*pair) == broken[name](*pair))
             pairs = pairs[:10] + pairs[10:][-20:] + edges(r, library.rules[name].source)
+            pairs += telling_arguments(library, name)
         calls += [(name, x, y, space[name](x, y)) for x, y in dict.fromkeys(pairs)]
     return calls
 
@@ -198,3 +202,33 @@ def edges(r: Random, source: str) -> list[tuple[int, int]]:
         + [(r.randint(0, 60), min(number, 60)) for number in near[:12]]
         + list(LARGE)
     )
+
+
+def telling_arguments(library: Library, name: str) -> list[tuple[int, int]]:
+    """Return, for each number in a function's body, arguments at which one more and one less give another result.
+
+    What a function compares is often the result of another one, so the numbers alone do not tell where its edges are.
+    A number has no such arguments where none of :data:`SEARCHED` tell.
+    """
+    source = library.rules[name].source
+    start = len(source) - len(source.rpartition('"""')[2])
+    pairs = draw_arguments(Random(source), SEARCHED)
+    space = rule_space(library, [name])
+    space.update({one: cache(space[one]) for one in closure(library, [name])})
+    right = [space[name](x, y) for x, y in pairs]
+    found = []
+    for number in WHOLE_NUMBER.finditer(source, start):
+        for step in (-1, 1):
+            text = f"{source[: number.start()]}{int(number[0]) + step}{source[number.end() :]}"
+            changed = dict(space)
+            exec(text, changed)  # noqa: S102 - this package's own text
+            told = zip(pairs, right, strict=True)
+            found += next(([pair] for pair, value in told if _result(changed[name], pair) != value), [])
+    return found
+
+
+def _result(function: Callable[[int, int], int], pair: tuple[int, int]) -> int | None:
+    try:
+        return function(*pair)
+    except (ArithmeticError, LookupError, ValueError):  # a changed number may be no divisor, no key, no digit
+        return None

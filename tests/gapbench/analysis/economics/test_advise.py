@@ -136,6 +136,17 @@ def test_a_dedicated_endpoint_of_unknown_size_has_no_price(make_run: Make, answe
     assert "tco.capacity" in next(cost for cost in found.costs if cost.leg == "hosted").missing
 
 
+def test_what_nobody_told_is_not_stated_as_a_fact() -> None:
+    """Neither the data's sensitivity nor the number of engineers was given: the conditions say that they are assumed."""
+    said = " ".join(advise(Situation(), answer(50.0)).conditions)
+    told = " ".join(advise(Situation(sensitivity="internal", engineers=0.0), answer(50.0)).conditions)
+
+    assert "internal data (taken as internal; --sensitivity tells)" in said
+    assert "none are named (--engineers): hire first" in said
+    assert "internal data: evaluate" in told
+    assert "there are 0: hire first" in told
+
+
 @pytest.mark.parametrize(
     ("changed", "words"),
     [

@@ -19,12 +19,12 @@ from gapbench.analysis.economics.fleet.request_prices import (
     ApiPrices,
     closed_prices,
     leg_prices,
-    quote_requests,
 )
 from gapbench.analysis.economics.fleet.requests_to_plan import RequestsToPlan, select_requests
 from gapbench.analysis.economics.quantity import Quantity
 from gapbench.analysis.economics.scenario import GIVEN_BY_SET, Scenario
 from gapbench.analysis.economics.scenario_inputs import build_scenario
+from gapbench.analysis.traffic.prices import quote_requests
 from gapbench.errors import InputError, ResultsError
 from gapbench.pricing import TokenRates, UnitPrices, find_price
 from gapbench.pricing.rates import to_decimal

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -14,35 +13,30 @@ from gapbench.analysis.performance.client_limits import client_limits, unexpecte
 from gapbench.analysis.quality.gap import gap
 from gapbench.analysis.quality.summary import summarize
 from gapbench.values import Attempt
+from tests.run_folders import change_first_cell
 
 Make = Callable[..., Path]
 Answers = Callable[..., list[Attempt]]
 
 
-def changed(run: Path, **cell: Any) -> Path:
-    """Change what the manifest says of the first cell."""
-    manifest = json.loads((run / "run.json").read_text())
-    manifest["cells"][0].update(cell)
-    (run / "run.json").write_text(json.dumps(manifest))
-    return run
-
-
 def test_a_late_event_loop_marks_the_cell(make_run: Make, answers: Answers) -> None:
     """30 ms against a median first token after 500 ms: the bound is 5 % of it, 25 ms."""
-    run = changed(make_run(answers("closed-a", 5, 5)), lag_p99_s=0.030)
+    run = change_first_cell(make_run(answers("closed-a", 5, 5)), lag_p99_s=0.030)
 
     assert "the event loop was 30 ms late (p99; bound 25)" in client_limits(load_runs([run])).values()
 
 
 def test_a_lag_within_the_bound_is_none(make_run: Make, answers: Answers) -> None:
     """20 ms against the same 25."""
-    assert {} == client_limits(load_runs([changed(make_run(answers("closed-a", 5, 5)), lag_p99_s=0.020)]))
+    assert {} == client_limits(
+        load_runs([change_first_cell(make_run(answers("closed-a", 5, 5)), lag_p99_s=0.020)])
+    )
 
 
 def test_a_busy_worker_marks_the_cell(make_run: Make, answers: Answers) -> None:
     """97 % of a core: no time was left to be on time in."""
     workers = [{"worker": 0, "cpu_share": 0.5}, {"worker": 1, "cpu_share": 0.97}]
-    run = changed(make_run(answers("closed-a", 5, 5)), workers=workers)
+    run = change_first_cell(make_run(answers("closed-a", 5, 5)), workers=workers)
 
     assert ["a worker used 97 % of a core"] == list(client_limits(load_runs([run])).values())
 
@@ -67,7 +61,7 @@ def test_a_load_above_the_calibrated_one_is_marked(make_run: Make, answers: Answ
 
 def test_the_summary_says_invalid_and_why(make_run: Make, answers: Answers) -> None:
     """In the row of the cell and of the model, and as a sentence."""
-    found = summarize([changed(make_run(answers("closed-a", 5, 5)), lag_p99_s=0.2)])
+    found = summarize([change_first_cell(make_run(answers("closed-a", 5, 5)), lag_p99_s=0.2)])
 
     for level in ("cell", "model"):
         assert "the event loop was 200 ms late" in found.level(level).iloc[0]["invalid"]
@@ -77,7 +71,7 @@ def test_the_summary_says_invalid_and_why(make_run: Make, answers: Answers) -> N
 def test_a_gap_of_times_has_no_verdict_where_the_client_was_late(make_run: Make, answers: Answers) -> None:
     """Times are invalid on that account; accuracy stands."""
     rows = [*answers("closed-a", 30, 40), *answers("open-b", 20, 40)]
-    found = gap([changed(make_run(rows), lag_p99_s=0.2)])
+    found = gap([change_first_cell(make_run(rows), lag_p99_s=0.2)])
     verdicts = found.frame.set_index("metric")["verdict"]
 
     assert "invalid: client was the limit" == verdicts["response_p50_s"] == verdicts["answer_chars_per_s_p50"]
@@ -87,7 +81,7 @@ def test_a_gap_of_times_has_no_verdict_where_the_client_was_late(make_run: Make,
 
 def test_hits_on_salted_prompts_are_flagged(make_run: Make, answers: Answers) -> None:
     """Half of the input tokens came from a cache though the prompts were salted."""
-    run = changed(make_run(answers("closed-a", 5, 5, cached_input_tokens=500)), salt="cell")
+    run = change_first_cell(make_run(answers("closed-a", 5, 5, cached_input_tokens=500)), salt="cell")
 
     assert (
         "50 % of the input tokens came from a cache according to the replies"
@@ -107,7 +101,7 @@ def test_hits_on_prompts_without_salt_are_planned(make_run: Make, answers: Answe
 def test_the_servers_counters_are_asked_where_replies_do_not_say(make_run: Make, answers: Answers) -> None:
     """30 of 100 tokens queried in the cell were hits."""
     names = ("vllm:prefix_cache_hits_total", "vllm:prefix_cache_queries_total")
-    run = changed(
+    run = change_first_cell(
         make_run(answers("closed-a", 5, 5)),
         salt="cell",
         counters_before=dict(zip(names, (10.0, 100.0), strict=True)),

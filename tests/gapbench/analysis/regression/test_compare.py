@@ -16,7 +16,7 @@ from gapbench.analysis.regression.compare import Comparison, compare_runs
 from gapbench.analysis.regression.threshold import RegressionRule
 from gapbench.errors import InputError, ResultsError
 from gapbench.values import Attempt
-from tests.run_folders import make_attempt, write_run_with_targets
+from tests.run_folders import change_first_cell, make_attempt, write_run_with_targets
 
 MakeRun = Callable[..., Path]
 
@@ -97,6 +97,47 @@ def test_a_few_slow_answers_are_no_slower_median(make_run: MakeRun) -> None:
     new = rows("new", lambda _: True, done_s=lambda n: 60.0 if n < 2 else 1.0 + n / 300)
 
     assert "pass" == against(make_run, base, new, "p50_response>+5%", "p95_response>+20%").verdict
+
+
+def test_times_that_this_client_limited_are_no_regression(make_run: MakeRun) -> None:
+    """Twice as slow, but the event loop was 200 ms late: the times are the client's, and the rule is not checked."""
+    base = make_run(rows("base", lambda _: True, done_s=1.0), "base-late")
+    new = make_run(rows("new", lambda _: True, done_s=2.0), "new-late")
+    change_first_cell(new, lag_p99_s=0.2)
+    rules = [RegressionRule.parse(rule) for rule in ("p50_response>+20%", "accuracy<-2pp")]
+    found = compare_runs([base], [new], rules)
+
+    assert ["unknown", "pass"] == list(found.frame["verdict"])
+    assert [
+        "the new run's times of reasoning/sums c8 are invalid, this client was the limit; run again on a quiet machine"
+    ] == [fault.reason for fault in found.unchecked]
+
+
+def test_the_valid_times_of_a_model_are_still_checked(make_run: MakeRun) -> None:
+    """One of two tasks was limited by this client; the other is twice as slow, which is a regression by itself."""
+    others = rows("base", lambda _: True, done_s=1.0, **OTHER)
+    base = make_run([*rows("base", lambda _: True, done_s=1.0), *others], "base-half")
+    slower = rows("new", lambda _: True, done_s=2.0, **OTHER)
+    new = make_run([*rows("new", lambda _: True, done_s=1.0), *slower], "new-half")
+    change_first_cell(new, lag_p99_s=0.2)
+    found = compare_runs([base], [new], [RegressionRule.parse("p50_response>+20%")])
+    row = found.frame.iloc[0]
+
+    assert "regression" == row["verdict"]
+    assert ITEMS == row["pairs"]
+
+
+def test_few_pairs_have_no_95th_percentile(make_run: MakeRun) -> None:
+    """The gap table needs 60 pairs for one; of 59, one slow answer would fail the gate."""
+    base = rows("base", lambda _: True, done_s=1.0)[:59]
+    new = rows("new", lambda _: True, done_s=2.0)[:59]
+    found = against(make_run, base, new, "p95_response>+20%", "p50_response>+20%")
+
+    assert ["unknown", "regression"] == list(found.frame["verdict"])
+    assert (
+        "59 pairs are too few for a 95th percentile, which needs 60; add samples, or use a rule on p50"
+        == (found.frame.iloc[0]["reason"])
+    )
 
 
 def test_dearer_correct_answers_are_a_regression(make_run: MakeRun) -> None:

@@ -205,6 +205,33 @@ def test_a_hugging_face_data_set_gives_its_rows(tmp_path: Path) -> None:
     assert (5, digest) == (len(again[0]), again[1])
 
 
+def test_named_files_of_a_data_set_are_read_beside_a_script(tmp_path: Path) -> None:
+    """Their rows in the order of the files, from a folder that has a loading script; no script is run."""
+    write(tmp_path, jsonl(ROWS[:2]), "a.jsonl")
+    write(tmp_path, jsonl(ROWS[2:3]), "b.jsonl")
+    write(tmp_path, "raise SystemExit", f"{tmp_path.name}.py")
+    rows, _ = read_hugging_face({"hf": str(tmp_path), "files": ["b.jsonl", "a.jsonl"], "split": "test"}, None)
+
+    assert [ROWS[2], *ROWS[:2]] == rows
+
+
+def test_named_files_of_the_hub_are_taken_at_their_revision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The address has the commit; without one it is the branch main."""
+    asked: list[dict[str, Any]] = []
+
+    def load(**given: Any) -> None:
+        asked.append(given)
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr("datasets.load_dataset", load)
+    for more in ({"revision": "abc"}, {}):
+        with pytest.raises(SetupError, match="cannot be loaded: division by zero"):
+            read_hugging_face({"hf": "o/n", "files": ["x/t6.jsonl"], "split": "test", **more}, None)
+
+    files = [["hf://datasets/o/n@abc/x/t6.jsonl"], ["hf://datasets/o/n@main/x/t6.jsonl"]]
+    assert asked == [{"path": "json", "data_files": {"test": one}, "split": "test"} for one in files]
+
+
 @pytest.mark.parametrize("split", ["test", "train[:0]"])
 def test_a_data_set_without_the_split_is_said(tmp_path: Path, split: str) -> None:
     """Absent, or without rows; one line."""

@@ -305,22 +305,23 @@ def test_a_body_over_the_bound_is_counted_and_not_kept() -> None:
     for _ in range(5):
         one.add(0.0, bytes(2**23))
 
-    assert (False, [], 5 * 2**23) == (one.is_whole, one.pieces, one.size_bytes)
+    assert ([], 5 * 2**23, 0) == (one.pieces, one.size_bytes, one.memory.held_bytes)
+    assert one.not_kept == "at most 33,554,432 are recorded"
 
 
 @pytest.mark.parametrize(
     ("upstream", "target", "expected"),
     [
-        ("https://api.openai.com", "/v1/responses", "https://api.openai.com/v1/responses"),
-        ("http://h:8000/v1", "/v1/models?a=b", "http://h:8000/v1/models?a=b"),
-        ("http://h:8000/v1/", "/chat/completions", "http://h:8000/v1/chat/completions"),
-        ("https://openrouter.ai/api", "/v1/models", "https://openrouter.ai/api/v1/models"),
-        ("https://openrouter.ai/api/v1", "/v1/models", "https://openrouter.ai/api/v1/models"),
+        ("https://api.openai.com", "/v1/responses", "/v1/responses"),
+        ("http://h:8000/v1", "/v1/models?a=b", "/v1/models?a=b"),
+        ("http://h:8000/v1/", "/chat/completions", "/v1/chat/completions"),
+        ("https://openrouter.ai/api", "/v1/models", "/api/v1/models"),
+        ("https://openrouter.ai/api/v1", "/v1/models", "/api/v1/models"),
     ],
 )
 def test_a_version_in_the_address_is_not_repeated(upstream: str, target: str, expected: str) -> None:
     """Users give an address with or without it."""
-    assert expected == parse_upstream(upstream).url_of(target)
+    assert expected == parse_upstream(upstream).target_of(target)
 
 
 def test_what_is_recorded_is_found_by_its_path() -> None:

@@ -141,7 +141,7 @@ def test_a_refused_connection_is_the_error_that_it_is_without_the_proxy(tmp_path
     direct, through, line = asyncio.run(run())
 
     assert ("APIConnectionError", "APIConnectionError") == (direct[0], through[0])
-    assert line["error"].startswith("connection: ClientConnectorError")
+    assert line["error"] == "connection: cannot connect: Connection refused"
 
 
 def test_a_stream_that_is_cut_gives_its_parts_and_the_same_error(tmp_path: Path) -> None:

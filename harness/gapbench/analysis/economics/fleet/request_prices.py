@@ -12,7 +12,7 @@ import pandas as pd
 from gapbench.analysis.economics.api_leg import DEFAULT_WEIGHTS, leg_price
 from gapbench.analysis.economics.measured_legs import MeasuredLegs
 from gapbench.analysis.economics.scenario import GIVEN_BY_SET, Scenario
-from gapbench.analysis.traffic.prices import price_requests
+from gapbench.analysis.traffic.prices import price_requests, quote_requests
 from gapbench.errors import InputError
 from gapbench.pricing import TokenRates, UnitPrices, find_price
 from gapbench.pricing.rates import to_decimal
@@ -103,45 +103,6 @@ def leg_prices(
         notes.append(f"{leg}: neither a batch nor a flex price is known, so waiting saves nothing there")
         return ApiPrices(scenario.describe_leg(leg), live, live, None)
     return ApiPrices(scenario.describe_leg(leg), live, waiting[tier], tier)
-
-
-def quote_requests(
-    frame: pd.DataFrame, quote: UnitPrices, input_ratio: float = 1.0, output_ratio: float = 1.0
-) -> Floats:
-    """Return USD of each request at a price, as :meth:`UnitPrices.usd` has it.
-
-    Args:
-        frame: Requests with known token counts.
-        quote: The price.
-        input_ratio: Prompt tokens that the priced model needs for one of the log's.
-        output_ratio: The same for generated tokens.
-    """
-    read, written, cached, stored, lasting = (
-        frame[name].astype("Float64").fillna(0).to_numpy(np.float64) * ratio
-        for name, ratio in (
-            ("input_tokens", input_ratio),
-            ("output_tokens", output_ratio),
-            ("cached_input_tokens", input_ratio),
-            ("cache_write_tokens", input_ratio),
-            ("cache_write_1h_tokens", input_ratio),
-        )
-    )
-    # Some gateways count cached tokens beside the prompt and not in it.
-    cached = np.minimum(cached, read)
-    stored = np.minimum(stored, read - cached)
-    lasting = np.minimum(lasting, stored)
-    bands = [quote.rates, *(rates for _, rates in quote.above)]
-    band = np.searchsorted([threshold for threshold, _ in quote.above], read, side="left")
-    table = np.array([_rates(rates) for rates in bands])[band]
-    counts = np.column_stack([read - cached - stored, cached, stored - lasting, lasting, written])
-    return np.asarray((counts * table).sum(axis=1) / 1e6)
-
-
-def _rates(rates: TokenRates) -> tuple[float, ...]:
-    read = rates.input if rates.cached_input is None else rates.cached_input
-    short = rates.input if rates.cache_write_5m is None else rates.cache_write_5m
-    lasting = short if rates.cache_write_1h is None else rates.cache_write_1h
-    return tuple(map(float, (rates.input, read, short, lasting, rates.output)))
 
 
 def _with_settings(leg: Api, scenario: Scenario, quote: UnitPrices | None) -> UnitPrices | None:
