@@ -1,7 +1,6 @@
-"""Fifty findings of a first user (version 0.1), and the test that holds each mend, or the reason why there is none.
+"""Fifty findings of a first user (version 0.1), and the tests that hold each mend.
 
-The findings themselves stand in the docstrings of the tests, many of which say *finding N*. What was not mended has its reason
-in CHANGELOG.md under *Known limits*.
+The findings themselves stand in the docstrings of the tests, many of which say *finding N*.
 """
 
 from __future__ import annotations
@@ -29,6 +28,7 @@ TESTS = {
     13: (f"{UNIT}/report/test_terminal.py::test_a_verdict_is_whole_at_120_columns", f"{UNIT}/report/test_terminal.py::test_no_name_and_no_figure_is_cut_at_any_width"),
     14: (f"{UNIT}/execution/monitoring/test_progress.py::test_the_rate_of_an_ended_cell_stays", f"{UNIT}/execution/monitoring/test_live_view.py::test_the_last_line_is_the_whole_run"),
     15: (f"{UNIT}/execution/test_watched_cells.py::test_the_rest_of_the_task_is_not_sent",),
+    16: (f"{UNIT}/execution/test_side_by_side.py::test_models_on_two_machines_are_asked_at_the_same_time",),
     17: (f"{UNIT}/execution/test_first_calls.py::test_nothing_of_a_task_is_sent_after_a_refusal", f"{UNIT}/execution/test_first_calls.py::test_a_wrong_key_names_variable_status_and_words", f"{UNIT}/execution/test_first_calls.py::test_a_gateway_without_a_key_is_asked_first", f"{UNIT}/commands/test_trouble_found.py::test_an_offline_doctor_does_not_claim_that_a_key_works"),
     18: (f"{UNIT}/execution/test_first_calls.py::test_a_wrong_model_names_model_address_and_words", f"{UNIT}/commands/test_resume_in_place.py::test_a_fixed_model_name_goes_on_in_place"),
     19: (f"{UNIT}/commands/test_trouble_found.py::test_a_runner_of_a_cloud_says_what_works",),
@@ -40,6 +40,7 @@ TESTS = {
     25: (f"{UNIT}/commands/test_trouble_found.py::test_both_lists_of_runs_are_alike", f"{UNIT}/commands/test_trouble_found.py::test_quiet_says_what_it_prints", f"{UNIT}/analysis/regression/test_diff.py::test_a_flip_takes_one_line", f"{UNIT}/analysis/regression/test_diff.py::test_the_first_line_says_which_model_changed_and_why"),
     26: (f"{UNIT}/report/test_brief.py::test_it_has_question_answer_certainty_month_and_change", f"{UNIT}/report/test_brief.py::test_the_pdf_is_one_page"),
     27: (f"{UNIT}/suite/test_init_shapes.py::test_a_shape_gets_its_columns_or_a_reason",),
+    28: (f"{UNIT}/suite/tasks/conversations/test_forms.py::test_every_form_is_read_to_the_same_messages", f"{UNIT}/suite/tasks/test_tools_in_tasks.py::test_tools_reach_the_sample"),
     29: (f"{UNIT}/store/importers/test_formats.py::test_a_file_of_chats_is_told_what_it_is",),
     30: (f"{UNIT}/analysis/test_made_up_prompts.py::test_a_replay_of_lengths_says_nothing_of_answers_that_could_not_be_judged",),
     31: ("tests/test_packaging.py::test_a_users_own_modules_do_not_hide_ours",),
@@ -55,6 +56,7 @@ TESTS = {
     41: (f"{UNIT}/commands/test_compare.py::test_junit_and_markdown_say_the_same",),
     42: (f"{UNIT}/commands/test_compare.py::test_every_output_says_which_fall_the_gate_could_find",),
     43: ("tests/test_action.py::test_nights_are_kept_compared_and_followed", f"{UNIT}/commands/test_trend.py::test_a_red_gate_is_posted", "tests/test_workflows.py::test_a_dead_endpoint_does_not_cost_the_night_of_the_others"),
+    44: (f"{UNIT}/execution/replicas/test_replica_runner.py::test_each_row_names_its_replica",),
     45: (f"{UNIT}/commands/test_trouble_found.py::test_every_command_takes_the_name_of_a_baseline",),
     46: (f"{UNIT}/commands/test_compare.py::test_the_exit_code_is_the_verdict", f"{UNIT}/analysis/regression/test_compare.py::test_a_rule_that_makes_no_sense_is_refused", f"{UNIT}/execution/monitoring/test_folder_exporter.py::test_the_command_serves_what_other_processes_write"),
     47: (f"{UNIT}/report/test_pages.py::test_invalid_times_are_marked_everywhere", f"{UNIT}/view/test_app.py::test_samples_are_filtered_on_the_server"),
@@ -63,17 +65,11 @@ TESTS = {
     50: (f"{UNIT}/view/test_app.py::test_the_list_has_the_figures_of_each_run", f"{UNIT}/view/test_app.py::test_two_runs_are_matched_by_sample"),
 }  # fmt: skip
 """By number of a finding, the tests that hold its mend."""
-LIMITS = {
-    16: "Models run one after another",
-    28: "A sample is one prompt",
-    44: "A model has one `base_url`",
-}
-"""By number of a finding that was not mended, the start of its reason in the changelog."""
 
 
-def test_every_finding_has_a_test_or_a_reason() -> None:
-    """1 to 50, each in one of the two lists."""
-    assert sorted([*TESTS, *LIMITS]) == list(range(1, 51))
+def test_every_finding_has_a_test() -> None:
+    """1 to 50."""
+    assert list(TESTS) == list(range(1, 51))
 
 
 @pytest.mark.parametrize("number", TESTS)
@@ -84,12 +80,3 @@ def test_the_named_tests_exist(number: int) -> None:
         tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
 
         assert function in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
-
-
-@pytest.mark.parametrize("number", LIMITS)
-def test_a_finding_without_a_test_has_a_reason(number: int) -> None:
-    """In the changelog, under *Known limits* of the newest version."""
-    newest = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").partition("\n## 0.2.0")[0]
-    limits = newest.partition("### Known limits\n")[2]
-
-    assert f"- {LIMITS[number]}" in limits

@@ -65,3 +65,10 @@ def fsync_folder(folder: Path) -> None:
             raise
     finally:
         os.close(handle)
+
+
+def write_advice(exc: OSError) -> str:
+    """Return what to do about an error of writing, as the start of a clause."""
+    if exc.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        return "free up disk space"
+    return "make it writable" if exc.errno in {errno.EACCES, errno.EPERM, errno.EROFS} else "check the disk"

@@ -136,13 +136,13 @@ def format_count(value: Any) -> str:
 
 
 def count_of(count: int, noun: str) -> str:
-    """Return a number with its noun: ``1 task``, ``2 tasks``.
+    """Return a number with its noun: ``1 task``, ``2,000 tasks``.
 
     Args:
         count: The number.
         noun: The noun in the singular; its plural ends in s.
     """
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def format_percent(value: Any) -> str:

@@ -20,7 +20,7 @@ from gapbench.analysis.cost.cost import CostTable
 from gapbench.analysis.cost.price_changes import PriceSetting, change_prices
 from gapbench.analysis.episode_turns import join_messages
 from gapbench.analysis.frames import Runs, load_runs
-from gapbench.analysis.notebook_html import count_noun, table_html
+from gapbench.analysis.notebook_html import table_html
 from gapbench.analysis.performance.distributions import latency_quantiles
 from gapbench.analysis.quality.gap import GapTable, gap
 from gapbench.analysis.quality.ladders import Ladder
@@ -305,7 +305,7 @@ class Results:
             (len(self.tasks), "task"),
             (planned, "request"),
         )
-        found = ", ".join(count_noun(count, noun) for count, noun in counts)
+        found = ", ".join(formatting.count_of(count, noun) for count, noun in counts)
         return f"<gapbench.Results: {found}, {self.state}{mark}>"
 
     def _repr_html_(self) -> str:

@@ -74,6 +74,11 @@ def test_a_tasks_dollars_are_those_of_a_thousand() -> None:
     assert formatting.format_interval("usd", -0.0145, 1_001_703.11) == "-$14.50 to +$1.00B"
 
 
+def test_a_count_has_its_noun_and_separators() -> None:
+    """The same in a plan, an import and a notebook."""
+    assert ["1 task", "0 tasks", "2,000 tasks"] == [formatting.count_of(n, "task") for n in (1, 0, 2_000)]
+
+
 def test_gaps_carry_their_sign() -> None:
     """Closed minus open, with the unit of the metric."""
     assert formatting.format_gap("points", 9.46) == "+9.5"

@@ -35,7 +35,6 @@ import pandas as pd
 from gapbench.analysis.adaptive_tasks import adaptive_tasks
 from gapbench.analysis.column_names import check_columns
 from gapbench.analysis.continued_runs import CountedRuns, find_runs
-from gapbench.analysis.notebook_html import count_noun
 from gapbench.analysis.run_folders import judging_runs
 from gapbench.analysis.tally import count_attempts, score_outside
 from gapbench.analysis.weighting import (
@@ -46,6 +45,7 @@ from gapbench.analysis.weighting import (
     limited_tasks,
 )
 from gapbench.errors import ResultsError
+from gapbench.formatting import count_of
 from gapbench.stats import Floats, Ints, dense_codes
 from gapbench.store import read_manifest
 from gapbench.store.attempt_frame import read_frame
@@ -113,7 +113,7 @@ class Runs:
 
     def __repr__(self) -> str:
         counts = ((len(self.folders), "run"), (len(self.models), "model"), (self.attempts.rows, "attempt"))
-        return f"<Runs: {', '.join(count_noun(count, noun) for count, noun in counts)}>"
+        return f"<Runs: {', '.join(count_of(count, noun) for count, noun in counts)}>"
 
     @cached_property
     def frame(self) -> pd.DataFrame:

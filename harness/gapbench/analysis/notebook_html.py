@@ -59,8 +59,3 @@ def _cell(value: Any) -> str:
     if isinstance(value, str):
         return formatting.strip_controls(value)
     return formatting.format_number(value, 4) if formatting.is_known(value) else formatting.NOTHING
-
-
-def count_noun(count: int, noun: str) -> str:
-    """Return a number of things: ``1 run``, ``2,000 runs``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

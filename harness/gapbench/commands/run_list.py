@@ -80,10 +80,11 @@ def _describe(row: ListedRun) -> str:
         if accuracy is not None
     ]
     more = f" and {len(scores) - SHOWN_MODELS} more" if len(scores) > SHOWN_MODELS else ""
+    requests = formatting.count_of(row.planned, "request") + ("" if row.state == "complete" else " planned")
     parts = [
         f"{row.state}{reason}",
         (row.started_at or "")[:19].replace("T", " "),
-        f"{formatting.count_of(row.models, 'model')}, {formatting.count_of(row.planned, 'request')}",
+        f"{formatting.count_of(row.models, 'model')}, {requests}",
         "" if row.usd is None else formatting.format_usd(row.usd),
         "" if row.seconds is None else f"{formatting.format_number(row.seconds)} s",
         ", ".join(scores[:SHOWN_MODELS]) + more,

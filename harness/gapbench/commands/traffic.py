@@ -221,10 +221,11 @@ traffic_command.add_command(sample_command)
 
 def describe_import(report: ImportReport) -> Iterator[str]:
     """Yield the lines that tell what an import found: the table first, then everything that is not as usual."""
+    from gapbench.formatting import count_of
     from gapbench.traffic.import_report import format_time
 
     by_form = ", ".join(f"{name} {count:,}" for name, count in sorted(report.files.items()))
-    yield f"{report.table}: {_count_of(report.rows, 'request')} from {_count_of(sum(report.files.values()), 'file')} ({by_form})"
+    yield f"{report.table}: {count_of(report.rows, 'request')} from {count_of(sum(report.files.values()), 'file')} ({by_form})"
     if report.first_time is not None:
         first, last = (str(format_time(time))[:19] for time in (report.first_time, report.last_time))
         yield f"  time         {first} to {last} UTC"
@@ -233,31 +234,26 @@ def describe_import(report: ImportReport) -> Iterator[str]:
         was = "was" if report.naive_times == 1 else "were"
         yield f"  no zone      {report.naive_times:,} {names} no zone and {was} read as {report.zone} (--time-zone)"
     if report.without_time:
-        yield f"  no time      {_count_of(report.without_time, 'request')} without a time"
+        yield f"  no time      {count_of(report.without_time, 'request')} without a time"
     if report.out_of_order:
-        yield f"  order        {_count_of(report.out_of_order, 'request')} earlier than the one before; the table keeps the files' order"
+        yield f"  order        {count_of(report.out_of_order, 'request')} earlier than the one before; the table keeps the files' order"
     if report.other_records:
-        yield f"  not requests {_count_of(report.other_records, 'record')} such as spans, traces or other lines"
+        yield f"  not requests {count_of(report.other_records, 'record')} such as spans, traces or other lines"
     if report.identical:
-        yield f"  repeated     {_count_of(report.identical, 'record')} repeated exactly; each was kept once"
+        yield f"  repeated     {count_of(report.identical, 'record')} repeated exactly; each was kept once"
     if report.conflicting:
-        yield f"  same id      {_count_of(report.conflicting, 'request')} with the id of another and other content; all were kept:"
+        yield f"  same id      {count_of(report.conflicting, 'request')} with the id of another and other content; all were kept:"
         yield from (f"    {place}" for place in report.first_conflicts)
     for column, problem, count, first in report.value_problems:
-        yield f"  left out     {column} of {_count_of(count, 'request')}: {problem}; first {first}"
+        yield f"  left out     {column} of {count_of(count, 'request')}: {problem}; first {first}"
     if report.secrets:
-        yield f"  secrets      {_count_of(report.secrets, 'secret')} removed from texts; the log still has them"
+        yield f"  secrets      {count_of(report.secrets, 'secret')} removed from texts; the log still has them"
     yield from (f"  note         {note}" for note in report.notes)
     if report.set_aside:
-        yield f"  set aside    {_count_of(report.set_aside, 'record')} in {report.set_aside_file}:"
+        yield f"  set aside    {count_of(report.set_aside, 'record')} in {report.set_aside_file}:"
         yield from (f"    {line}" for line in report.first_set_aside)
         more = report.set_aside - len(report.first_set_aside)
         if more > 0:
             yield f"    and {more:,} more"
     if not report.has_own_key:
         yield "  hashes       with a random key; give --hash-key-env to join several imports by user or session"
-
-
-def _count_of(count: int, noun: str) -> str:
-    """Return a large number with its noun."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -21,12 +21,6 @@ def gpu_names() -> list[str]:
     return [_decode(nvml.nvmlDeviceGetName(handle)) for handle in _handles(nvml)]
 
 
-def driver_version() -> str | None:
-    """Return the driver's version; None without NVML or without a GPU."""
-    nvml = _load_nvml()
-    return None if nvml is None else _decode(nvml.nvmlSystemGetDriverVersion())
-
-
 class GpuSampler:
     """Context manager that samples every GPU; does nothing without NVML.
 

@@ -16,7 +16,7 @@ from gapbench.store.json_records import records
 
 
 def tiers_table(tiers: Tiers) -> RenderableType:
-    """Return each policy's quality, cost and measures, and both models by category."""
+    """Return what routing is worth as a sentence, each policy's quality, cost and measures, and both models by category."""
     heads = ("quality %", formatting.METRICS["usd_per_task"], "closed", "over mix (95 %)", "APGR (95 %)")
     table = empty_table(f"Tiers of {formatting.strip_controls(tiers.open_model)} and {formatting.strip_controls(tiers.closed_model)}", ("policy",),
                      heads, simulated=tiers.simulated)  # fmt: skip
@@ -25,10 +25,10 @@ def tiers_table(tiers: Tiers) -> RenderableType:
         if row["apgr"] is not None:
             average = f"{row['apgr']:.2f}"
             if row["apgr_low"] is not None:
-                average += f" ({row['apgr_low']:.2f}-{row['apgr_high']:.2f})"
+                average += f"\n{row['apgr_low']:.2f}-{row['apgr_high']:.2f}"
         over = formatting.format_gap("points", row["over_mix_points"])
         if row["over_mix_low"] is not None:
-            over += f" ({formatting.format_interval('points', row['over_mix_low'], row['over_mix_high'])})"
+            over += f"\n{formatting.format_interval('points', row['over_mix_low'], row['over_mix_high'])}"
         table.add_row(
             str(row["policy"]),
             f"{row['quality'] * 100:.1f}",
@@ -46,7 +46,9 @@ def tiers_table(tiers: Tiers) -> RenderableType:
             *(f"{row[name] * 100:.1f}" for name in shares),
         )
     third = [_purpose_built_table(tiers)] if len(tiers.purpose_built) else []
-    lines = [Text(formatting.strip_controls(tiers.headline()), "bold")]
+    mark = f" [{formatting.SIMULATED}]" if tiers.simulated else ""
+    headline = Text(f"{formatting.strip_controls(tiers.headline())}{mark}\n", "bold")
+    lines: list[Text] = []
     if not third:
         lines.append(
             Text(
@@ -59,14 +61,8 @@ def tiers_table(tiers: Tiers) -> RenderableType:
             f"A cascade costs less than the closed model alone from {tiers.needed_acceptance:.0%} accepted open answers on; "
             f"only the open model solved {tiers.only_open_right:.1%} of the tasks."
         ))  # fmt: skip
-    return Group(
-        table,
-        by,
-        *third,
-        *lines,
-        *(Text(line, "dim") for line in tiers.weights.describe_traffic()),
-        *dim_lines(tiers.warnings),
-    )
+    counted = [Text(line, "dim") for line in tiers.weights.describe_traffic()]
+    return Group(headline, table, by, *third, *lines, *counted, *dim_lines(tiers.warnings))
 
 
 def _purpose_built_table(tiers: Tiers) -> RenderableType:

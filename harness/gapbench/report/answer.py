@@ -213,6 +213,7 @@ def _cost(answer: Answer) -> str:
             f"{_both(task, write)} per 1k tasks{load}{ratio}; {_bare(right, write)} correct",
             f"{_bare(task, write, ' vs ')} per 1k tasks{load}{ratio}; {_bare(right, write, ' vs ')} correct",
             f"{_bare(task, write, '/')} per 1k tasks{load}{ratio}; {_bare(right, write, '/')} correct",
+            f"{_bare(task, write, '/')} per 1k tasks{load}{ratio}",
         ]
     )
 

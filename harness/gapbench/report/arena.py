@@ -13,7 +13,7 @@ _STYLES = {"closed": "blue", "open": "green"}
 
 
 def arena_table(arena: ArenaRatings) -> RenderableType:
-    """Return the ratings, the gap as Elo and as a win rate, and the effects that were removed from the ratings."""
+    """Return the gap as Elo and as a win rate, the ratings, and the effects that were removed from them."""
     how = (
         f"judged by {', '.join(map(formatting.strip_controls, arena.judges))}"
         if arena.preference == "judge"
@@ -34,13 +34,14 @@ def arena_table(arena: ArenaRatings) -> RenderableType:
         )
     parts: list[RenderableType] = [table]
     if arena.gap is not None:
-        gap = arena.gap
-        parts.append(
+        gap, mark = arena.gap, f" [{formatting.SIMULATED}]" if arena.simulated else ""
+        parts.insert(
+            0,
             Text(
                 f"{gap['closed']} (closed) against {gap['open']} (open): {gap['elo']:+.0f} Elo, 95 % interval "
-                f"{gap['elo_low']:+.0f} to {gap['elo_high']:+.0f}, a win rate of {formatting.format_percent(gap['win_rate'])}.",
+                f"{gap['elo_low']:+.0f} to {gap['elo_high']:+.0f}, a win rate of {formatting.format_percent(gap['win_rate'])}.{mark}\n",
                 style="bold",
-            )
+            ),
         )
     effects = (("being shown first", arena.first_elo), ("length", arena.length_elo))
     removed = [f"{elo:+.0f} Elo for {name}" for name, elo in effects if elo is not None]

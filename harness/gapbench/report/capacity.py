@@ -14,33 +14,34 @@ from gapbench.report.terminal_table import ResponsiveTable, TerminalColumn
 
 
 def capacity_table(capacity: CapacityResult) -> RenderableType:
-    """Return a line for each level, the highest rate that keeps the service level, and the warnings."""
+    """Return the highest load that keeps the service level, then a line for each level, and the warnings."""
     title = f"Capacity: {capacity.slo}"
     if capacity.simulated:
         title += f"  [{formatting.SIMULATED}: a simulated provider answered]"
-    parts: list[RenderableType] = [Text(title, "bold red" if capacity.simulated else "bold")]
+    answers = [Text(title, "bold red" if capacity.simulated else "bold")]
+    tables: list[RenderableType] = []
+    several = capacity.frame["task"].nunique() > 1
     for (model_id, task), levels in capacity.frame.groupby(["model_id", "task"], sort=False):
         rows = [{str(key): value for key, value in row.items()} for row in levels.to_dict("records")]
-        parts.append(
-            _level_table(f"{formatting.strip_controls(model_id)} on {formatting.strip_controls(task)}", rows)
-        )
-        rate = capacity.rate_of(str(model_id), str(task))
-        if rate is not None:
-            parts.append(Text(f"{formatting.strip_controls(model_id)}: {rate.words}\n", "bold"))
-        found = capacity.concurrency_of(str(model_id), str(task))
-        if found is not None:
-            parts.append(Text(f"{formatting.strip_controls(model_id)}: {found.words}\n", "bold"))
+        model, on_task = formatting.strip_controls(model_id), f" on {formatting.strip_controls(task)}"
+        tables.append(_level_table(f"{model}{on_task}", rows))
+        found = capacity.rate_of(str(model_id), str(task)), capacity.concurrency_of(str(model_id), str(task))
+        answers += [
+            Text(f"{model}{on_task if several else ''}: {level.words}", "bold")
+            for level in found
+            if level is not None
+        ]
     notes = [Text(f"Note: {formatting.strip_controls(line)}", "dim") for line in capacity.warnings]
-    return Group(*parts, *notes)
+    return Group(*answers, Text(), *tables, *notes)
 
 
 _Shown = tuple[str, int, Callable[[dict[str, Any]], str]]
 """Heading, order in which a narrow terminal leaves it out (0: never), and a row's text."""
 _REPLIES: tuple[_Shown, ...] = (
     ("done/s", 0, lambda row: formatting.format_number(row["completed_rps"])),
-    ("tokens/s", 0, lambda row: formatting.format_number(row["output_tokens_per_s"])),
+    ("tokens/s", 1, lambda row: formatting.format_number(row["output_tokens_per_s"])),
     ("TTFT p95", 0, lambda row: formatting.format_seconds(row["ttft_p95_s"])),
-    ("gap p95", 0, lambda row: formatting.format_seconds(row["inter_chunk_p95_s"])),
+    ("gap p95", 2, lambda row: formatting.format_seconds(row["inter_chunk_p95_s"])),
 )
 _EPISODES: tuple[_Shown, ...] = (
     ("solved", 0, lambda row: f"{row['solved']:.0f} of {row['requests']:.0f}"),
@@ -50,7 +51,7 @@ _EPISODES: tuple[_Shown, ...] = (
     ("task p95", 0, lambda row: formatting.format_seconds(row["response_p95_s"])),
 )
 _PREFIX_CACHE: _Shown = (
-    "prefix cache %", 0, lambda row: formatting.format_percent(row["prefix_cache_share"]),
+    "prefix cache %", 3, lambda row: formatting.format_percent(row["prefix_cache_share"]),
 )  # fmt: skip
 
 
@@ -71,6 +72,7 @@ def _level_table(title: str, rows: list[dict[str, Any]]) -> ResponsiveTable:
             *(TerminalColumn(heading, rank) for heading, rank, _ in columns),
             TerminalColumn(""),
         ],
+        wider_hint="a wider terminal or --json has them",
     )
     for row in rows:
         marks = [

@@ -15,11 +15,8 @@ from typing import Any
 
 MAX_MEMORY_BYTES = 2 * 2**30
 
-
-ROUNDING_DIGITS = 6
-"""Decimals to which math-verify rounds. Numbers below a thousandth would be equal for being small."""
-
 MIN_ROUNDED = 1e-3
+"""math-verify rounds to six decimals, so numbers below this would be equal for being small."""
 EXACT_DIGITS = 60
 
 

@@ -45,7 +45,7 @@ from gapbench.stats.proportions import (
     mean_interval,
     wilson,
 )
-from gapbench.stats.quantiles import MIN_FOR_P95, quantile_difference, quantile_interval
+from gapbench.stats.quantiles import MIN_FOR_P95, known_quantile, quantile_difference, quantile_interval
 from gapbench.stats.ratios import (
     Quotients,
     cluster_totals,
@@ -63,7 +63,12 @@ from gapbench.stats.reliability import (
 )
 from gapbench.stats.score_test import ScoreTest
 from gapbench.stats.slo_attainment import Crossing, TestedRate, attainment_crossing, attainment_low_bound
-from gapbench.stats.survey_design import Design, WeightedMean, weighted_mean, weighted_quantile
+from gapbench.stats.survey_design import (
+    Design,
+    WeightedMean,
+    weighted_mean,
+    weighted_quantile,
+)
 
 __all__ = [
     "CONFIDENCE",
@@ -103,6 +108,7 @@ __all__ = [
     "is_equivalent",
     "is_non_inferior",
     "items_needed",
+    "known_quantile",
     "mean_interval",
     "mean_over_tasks",
     "noise_floor",

@@ -19,7 +19,7 @@ from gapbench.stats.proportions import (
     robust_variance,
 )
 from gapbench.stats.studentised_test import StudentisedTest
-from gapbench.stats.survey_design import Design
+from gapbench.stats.survey_design import Design, weighted_quantile
 
 MIN_FOR_P95 = 60
 """With fewer pairs the two or three longest times decide the 95th percentile, and its interval misses it too often."""
@@ -113,6 +113,14 @@ def _binomial_quantile(level: float, n: int, share: float) -> int:
     count = max(0, math.ceil(float(special.bdtrik(level, n, share))))
     below = max(0, count - 1)
     return below if float(special.bdtr(below, n, share)) >= level else count
+
+
+def known_quantile(values: Floats, share: float, design: Design | None = None) -> float | None:
+    """Return a quantile of the known values (not NaN); None where there are none."""
+    is_known = ~np.isnan(values)
+    if not is_known.any():
+        return None
+    return weighted_quantile(values[is_known], share, None if design is None else design.take(is_known))
 
 
 def quantile_difference(

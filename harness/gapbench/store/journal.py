@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
 
-from gapbench.atomic_write import fsync_folder
+from gapbench.atomic_write import fsync_folder, write_advice
 from gapbench.errors import DiskError
 
 SYNC_ROWS = 500
@@ -34,7 +34,7 @@ def translate_disk_errors(folder: Path) -> Iterator[None]:
     except OSError as exc:
         msg = (
             f"cannot write to {folder}: {exc.strerror or exc}; finished requests are kept; "
-            f"free up disk space and continue with --resume {folder.name}"
+            f"{write_advice(exc)} and continue with --resume {folder.name}"
         )
         raise DiskError(msg) from exc
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gapbench.store.reader import numbered_files
-from gapbench.store.schema import ROW_SCHEMAS
+from gapbench.store.schema import ROW_SCHEMAS, value_type
 from gapbench.values import ATTEMPT_KEY_IN_RUN
 
 IssueKind = Literal["damage", "leftover"]
@@ -79,15 +79,11 @@ def _read_checked(path: Path, schema: pa.Schema) -> pa.Table:
                 raise ValueError(f"it lacks column {field.name!r}{named}")
             continue
         column = table.column(field.name)
-        if not _value_type(column.type).equals(_value_type(field.type)):
+        if not value_type(column.type).equals(value_type(field.type)):
             raise ValueError(f"column {field.name!r} is {column.type}; expected {field.type}")
         if column.null_count and not field.nullable:
             raise ValueError(f"column {field.name!r} lacks {column.null_count} values")
     return table
-
-
-def _value_type(kind: pa.DataType) -> pa.DataType:
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
 def row_keys(table: pa.Table) -> set[tuple[Any, ...]]:

@@ -122,6 +122,11 @@ def describe_schema(schema: pa.Schema) -> list[tuple[str, str, bool, str]]:
     ]
 
 
+def value_type(kind: pa.DataType) -> pa.DataType:
+    """Return the type of a column's values, whether they are stored as a dictionary or not."""
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
 def _plain_type(kind: pa.DataType) -> str:
     """Return a type without how it is packed: a dictionary of strings reads as a string."""
     return str(kind.value_type if pa.types.is_dictionary(kind) else kind).replace("list<item: ", "list<")

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gapbench.atomic_write import write_advice
 from gapbench.errors import ResultsError
 from gapbench.store.run_folder import write_table
-from gapbench.store.schema import SCORE_SCHEMA
+from gapbench.store.schema import SCORE_SCHEMA, value_type
 from gapbench.values import ATTEMPT_KEY
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def write_scores(run: Path, rows: Sequence[Mapping[str, Any]]) -> Path | None:
         write_table(final, table)
     except OSError as exc:
         raise ResultsError(
-            f"cannot write {final}: {exc.strerror or exc}; free up disk space and score again"
+            f"cannot write {final}: {exc.strerror or exc}; {write_advice(exc)} and score again"
         ) from exc
     return final
 
@@ -126,9 +127,5 @@ def apply_later_scores(table: pa.Table, run: Path, columns: Sequence[str]) -> pa
             for before, place in zip(old, places, strict=True)
         ]
         at = table.column_names.index(name)
-        table = table.set_column(at, field, pa.array(values, type=_value_type(field.type)).cast(field.type))
+        table = table.set_column(at, field, pa.array(values, type=value_type(field.type)).cast(field.type))
     return table
-
-
-def _value_type(kind: pa.DataType) -> pa.DataType:
-    return kind.value_type if pa.types.is_dictionary(kind) else kind

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from gapbench.formatting import count_of
 from gapbench.store.part_set import IntegrityIssue, IssueKind, PartSet
 from gapbench.store.reader import numbered_files
 from gapbench.store.run_folder import quarantine, write_table
@@ -40,14 +41,14 @@ def trajectory_issues(run: Path, attempts: PartSet, trajectories: PartSet) -> It
             yield IntegrityIssue(
                 "damage",
                 attempts.paths[number].name,
-                f"{_count(missing)} without a row in trajectories-{number:05d}.parquet",
+                f"{count_of(missing, 'episode')} without a row in trajectories-{number:05d}.parquet",
                 "none; the times and sums of these episodes are lost, their attempts are kept",
             )
         if unknown := len(listed - ended):
             yield IntegrityIssue(
                 "damage",
                 trajectories.paths[number].name,
-                f"{_count(unknown)} without a final attempt",
+                f"{count_of(unknown, 'episode')} without a final attempt",
                 "these rows are removed",
             )
 
@@ -88,7 +89,3 @@ def _ended_episodes(attempts: pa.Table) -> set[_Key]:
 
 def _keys(table: pa.Table) -> list[_Key]:
     return list(zip(*(table.column(name).to_pylist() for name in ATTEMPT_KEY_IN_RUN), strict=True))
-
-
-def _count(episodes: int) -> str:
-    return f"{episodes} episode{'' if episodes == 1 else 's'}"

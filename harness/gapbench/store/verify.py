@@ -16,6 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from gapbench.atomic_write import write_advice
 from gapbench.errors import DiskError
 from gapbench.store import (
     RunWriter,
@@ -112,7 +113,7 @@ def _translate_disk_errors(run: Path) -> Iterator[None]:
         yield
     except OSError as exc:
         raise DiskError(
-            f"cannot repair {run}: {exc.strerror or exc}; free up disk space and repair it again"
+            f"cannot repair {run}: {exc.strerror or exc}; {write_advice(exc)} and repair it again"
         ) from exc
 
 

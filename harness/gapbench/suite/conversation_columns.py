@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -14,7 +13,7 @@ from gapbench.suite.tasks.conversations import (
     read_conversation,
 )
 from gapbench.suite.tasks.plain_values import Row
-from gapbench.suite.tasks.template import find_column, placeholder
+from gapbench.suite.tasks.template import find_column, quoted_placeholder
 from gapbench.suite.tasks.tool_declarations import ToolDeclarationError, read_tools
 from gapbench.values import Image
 
@@ -41,12 +40,12 @@ class ConversationColumn(NamedTuple):
 
     def task_lines(self) -> list[str]:
         """Return the lines of the task."""
-        lines = [] if self.system is None else [f"    system: {_template(self.system)}"]
-        lines.append(f"    messages: {_template(self.column)}")
+        lines = [] if self.system is None else [f"    system: {quoted_placeholder(self.system)}"]
+        lines.append(f"    messages: {quoted_placeholder(self.column)}")
         lines.append(
             "    messages_mode: last          # or forced: each turn, given the recorded history; free: the model's own answers stay"
         )
-        lines += [] if self.tools is None else [f"    tools: {_template(self.tools)}"]
+        lines += [] if self.tools is None else [f"    tools: {quoted_placeholder(self.tools)}"]
         if not self.has_answers:
             return [
                 *lines,
@@ -109,7 +108,3 @@ def _any_image(given: object, detail: str | None) -> Image:
     """Return a stand-in: whether the images can be read is told when the suite is."""
     del given
     return Image("image/png", b"", detail)
-
-
-def _template(column: str) -> str:
-    return json.dumps(placeholder(column), ensure_ascii=False)

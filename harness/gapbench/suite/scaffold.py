@@ -15,7 +15,7 @@ from gapbench.suite.column_roles import ColumnRoles, guess_roles
 from gapbench.suite.conversation_columns import find_conversation_column
 from gapbench.suite.tasks.dataset import FORMATS, read_rows
 from gapbench.suite.tasks.plain_values import Row
-from gapbench.suite.tasks.template import format_names, placeholder
+from gapbench.suite.tasks.template import format_names, placeholder, quoted_placeholder
 
 MAX_INSPECTED_ROWS = 200
 _IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".gif", ".webp"})
@@ -184,7 +184,7 @@ def _user_task(file: Path, data: Path, names: set[str], name_log: NameLog) -> st
     if log is not None:
         lines.append(f"    # This is a log of requests ({log}); {_import_command(data)}")
     if roles.identity is not None:
-        lines.append(f"    id: {_column_yaml(roles.identity)}")
+        lines.append(f"    id: {quoted_placeholder(roles.identity)}")
     if recorded is not None:
         lines += recorded.task_lines()
         return "\n".join([*lines, *_label_yaml(roles)]) + "\n"
@@ -195,7 +195,7 @@ def _user_task(file: Path, data: Path, names: set[str], name_log: NameLog) -> st
             if roles.has_image_urls
             else "paths relative to the data"
         )
-        lines.append(f"    images: [{_column_yaml(roles.image)}]          # {where}")
+        lines.append(f"    images: [{quoted_placeholder(roles.image)}]          # {where}")
         lines += ["    image_urls: true"] if roles.has_image_urls else []
     scoring = _scoring_yaml(rows, roles)
     if roles.options is None and any("scorer: choice" in line for line in scoring):
@@ -217,10 +217,10 @@ def _label_yaml(roles: ColumnRoles) -> list[str]:
     lines: list[str] = []
     if roles.cluster is not None:
         lines.append(
-            f"    cluster: {_column_yaml(roles.cluster)}          # rows of one source are not independent"
+            f"    cluster: {quoted_placeholder(roles.cluster)}          # rows of one source are not independent"
         )
     if roles.tags:
-        listed_tags = ", ".join(map(_column_yaml, roles.tags))
+        listed_tags = ", ".join(map(quoted_placeholder, roles.tags))
         lines.append(f"    tags: [{listed_tags}]          # to look at parts of the result")
     return lines
 
@@ -242,14 +242,11 @@ def _new_name(name: str, names: set[str]) -> str:
     return free
 
 
-def _column_yaml(column: str) -> str:
-    """Return the template of a column in YAML's double quotes; a template is printable, so JSON's escapes are enough."""
-    return json.dumps(placeholder(column), ensure_ascii=False)
-
-
 def _prompt_yaml(column: str, options: str | None) -> str:
     if options is None:
-        return f"{_column_yaml(column)}       # add instructions for the model before or after the column"
+        return (
+            f"{quoted_placeholder(column)}       # add instructions for the model before or after the column"
+        )
     return (
         f"|\n      {placeholder(column)}\n\n      Options, A first: {placeholder(options)}\n"
         "      Answer with the letter of the right option."
@@ -267,7 +264,7 @@ def _scoring_yaml(rows: Sequence[Row], roles: ColumnRoles) -> list[str]:
         ]
     scorer, why = _guess_scorer(rows, roles.target, has_options=roles.options is not None)
     return [
-        f"    target: {_column_yaml(roles.target)}",
+        f"    target: {quoted_placeholder(roles.target)}",
         f"    scorer: {scorer}                 # {why}; `bench list scorers` shows the others",
     ]
 

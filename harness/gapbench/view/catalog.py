@@ -14,11 +14,10 @@ from gapbench.errors import ResultsError
 from gapbench.store import RunManifest, read_manifest, runs_in
 from gapbench.store.verify import is_locked
 from gapbench.view.notes import FILE_NAME, count_notes
-from gapbench.view.run_files import fingerprint
+from gapbench.view.run_files import FileStamp, file_stamp, fingerprint
 
 RESCAN_S = 1.0
 """The folders are listed at most this often."""
-_Stamp = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -91,8 +90,8 @@ class Catalog:
         self._places = tuple(places)
         self._lock = Lock()
         self._entries: dict[str, RunEntry] = {}
-        self._manifests: dict[Path, tuple[_Stamp, RunManifest | None, str]] = {}
-        self._notes: dict[Path, tuple[_Stamp, int]] = {}
+        self._manifests: dict[Path, tuple[FileStamp, RunManifest | None, str]] = {}
+        self._notes: dict[Path, tuple[FileStamp, int]] = {}
         self._scanned_s = float("-inf")
 
     def entries(self) -> list[RunEntry]:
@@ -138,7 +137,7 @@ class Catalog:
         return {entry.key: entry for entry in found}
 
     def _entry(self, key: str, folder: Path) -> RunEntry:
-        stamp = _stamp(folder / "run.json")
+        stamp = file_stamp(folder / "run.json")
         known = self._manifests.get(folder)
         if known is None or known[0] != stamp:
             try:
@@ -153,16 +152,8 @@ class Catalog:
         )
 
     def _count_notes(self, folder: Path) -> int:
-        stamp = _stamp(folder / FILE_NAME)
+        stamp = file_stamp(folder / FILE_NAME)
         known = self._notes.get(folder)
         if known is None or known[0] != stamp:
             known = self._notes[folder] = (stamp, count_notes(folder))
         return known[1]
-
-
-def _stamp(path: Path) -> _Stamp:
-    try:
-        stat = path.stat()
-    except OSError:
-        return (-1, -1)
-    return (stat.st_size, stat.st_mtime_ns)

@@ -14,6 +14,10 @@ _ROWS = re.compile(
 )
 
 
+FileStamp = tuple[int, int]
+"""Size and modification time of a file, in bytes and nanoseconds."""
+
+
 def fingerprint(run: Path) -> str:
     """Return a short hash of the names, sizes and modification times of a run's files. "": the folder is gone."""
     found: list[tuple[str, int, int]] = []
@@ -26,6 +30,15 @@ def fingerprint(run: Path) -> str:
     except OSError:
         return ""
     return hashlib.sha256(repr(sorted(found)).encode()).hexdigest()[:20]
+
+
+def file_stamp(path: Path) -> FileStamp:
+    """Return size and modification time of a file; (-1, -1) if it is gone."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return (-1, -1)
+    return (stat.st_size, stat.st_mtime_ns)
 
 
 def closed_parts(run: Path, kind: str) -> dict[int, str]:

@@ -22,8 +22,6 @@ from gapbench.view.cache import ViewCache, written_whole
 from gapbench.view.database import open_database, sql_text
 from gapbench.view.run_files import fingerprint, sql_path
 
-ITEM_KEY = ("task", "sample_id", "repeat", "load")
-"""What names a request of a run in a link."""
 _SAME_ITEM = "task, sample_id, repeat, load_kind, load_value"
 
 

@@ -17,6 +17,7 @@ from gapbench.store.baselines import FILE_NAME as BASELINES
 from gapbench.view.background import ENDED, Background
 from gapbench.view.catalog import RunEntry
 from gapbench.view.figures_file import prices_version
+from gapbench.view.run_files import file_stamp
 
 NIGHTS = 30
 """Newest nights of a suite that are shown unless the reader chooses, as in ``bench trend``."""
@@ -105,14 +106,8 @@ def _version(entries: Sequence[RunEntry], suite: str, last: int) -> str:
         for entry in entries
         if entry.manifest is not None
     ]
-    baselines = [_stamp(folder / BASELINES) for folder in sorted({entry.folder.parent for entry in entries})]
+    baselines = [
+        file_stamp(folder / BASELINES) for folder in sorted({entry.folder.parent for entry in entries})
+    ]
     made_of: Mapping[str, Any] = {"suite": suite, "last": last, "runs": runs, "baselines": baselines}
     return hashlib.sha256(repr((made_of, prices_version())).encode()).hexdigest()[:16]
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    try:
-        stat = path.stat()
-    except OSError:
-        return (-1, -1)
-    return (stat.st_size, stat.st_mtime_ns)

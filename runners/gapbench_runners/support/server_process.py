@@ -77,12 +77,13 @@ class ServerProcess:
             SetupError: The process ended or wrote no such line; the message has the last lines of the log.
         """
         until_s = time.monotonic() + timeout_s
-        while time.monotonic() < until_s:
+        is_over = False
+        while not is_over:
+            # Asked before the log is read: on a busy machine the line may come while this process itself waits for its turn.
+            is_over = time.monotonic() >= until_s or self.exit_code() is not None
             for line in self.log.read_text(encoding="utf-8", errors="replace").splitlines():
                 if line.startswith(prefix):
                     return line[len(prefix) :].strip()
-            if self.exit_code() is not None:
-                break
             await asyncio.sleep(0.02)
         raise self.startup_error(f"did not log {prefix!r} within {timeout_s:g} s")
 

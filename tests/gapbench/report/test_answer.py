@@ -268,6 +268,19 @@ def test_cost_and_speed_name_their_load(make_run: Make, answers: Answers) -> Non
     assert "at c8" in text.cost
 
 
+@pytest.mark.parametrize("load", [None, "c8", "r12.5#3", "replay-traffic"])
+@pytest.mark.parametrize("usd", [1e-7, 0.00131, 9.99, 12345.6])
+def test_the_cost_line_fits_with_any_load(load: str | None, usd: float) -> None:
+    """80 columns with the label, from a fraction of a cent to millions of dollars for 1,000 tasks."""
+    dear, cheap = TwoSides(usd, usd / 7_777), TwoSides(usd * 1.7, usd / 6_666)
+    text = describe_answer(
+        Answer(closed_model="a", open_model="b", usd_per_task=dear, usd_per_correct=cheap, load=load)
+    )
+
+    assert len(text.plain_lines()[2]) <= WIDTH
+    assert (load or "") in text.cost
+
+
 def test_times_are_marked_by_the_load_that_is_shown(make_run: Make, answers: Answers) -> None:
     """The client was late at 4 in flight. The answer and the models' table show the times at 8, which are valid."""
     run = change_first_cell(make_run(two_loads(answers)), lag_p99_s=0.5)

@@ -43,6 +43,14 @@ def test_levels_and_the_rate_stand_in_it(tmp_path: Path) -> None:
     assert "SIMULATED" not in text
 
 
+def test_the_answer_comes_before_the_levels(tmp_path: Path) -> None:
+    """The highest rate stands in the second line; at 80 columns the levels are a table, not blocks of lines."""
+    lines = shown(tmp_path, simulated=False).splitlines()
+
+    assert lines[1].startswith("closed-a: 1.035/s")
+    assert any("kept % (low)" in line and "TTFT p95" in line for line in lines)
+
+
 def test_simulated_is_said_and_no_line_is_too_wide(tmp_path: Path) -> None:
     """80 columns."""
     text = shown(tmp_path, simulated=True)

@@ -15,12 +15,13 @@ from gapbench.analysis.economics.advise import advise
 from gapbench.analysis.economics.scenario_inputs import build_scenario
 from gapbench.analysis.economics.situation import Situation
 from gapbench.analysis.economics.tco import Tco, tco
+from gapbench.analysis.economics.tiers import evaluate_tiers
 from gapbench.errors import ResultsError
 from gapbench.formatting import format_short_usd
 from gapbench.pricing.cross_check import find_disagreements
 from gapbench.pricing.listing import list_prices
 from gapbench.report import cost_plots, cost_tables
-from gapbench.report.advice import advice_lines
+from gapbench.report.advice import advice_lines, tiers_table
 from gapbench.suite.tco_fields import OwnDocument, TcoDocument
 
 
@@ -132,3 +133,13 @@ def test_a_place_that_cannot_be_written(answer: Tco, tmp_path: Path) -> None:
 
     with pytest.raises(ResultsError, match="choose another place"):
         cost_plots.save_cost_plots(answer, tmp_path / "file")
+
+
+def test_tiers_start_with_what_routing_is_worth(run: Path) -> None:
+    """The sentence comes before the tables, and 80 columns hold a table of policies, not a block for each."""
+    lines = printed(tiers_table(evaluate_tiers([run], draws=200))).splitlines()
+    title = next(number for number, line in enumerate(lines) if line.startswith("Tiers of"))
+
+    assert title > 1
+    assert lines[0]
+    assert any(line.startswith("policy") and "APGR" in line for line in lines)

@@ -55,7 +55,7 @@ from gapbench.analysis.cost.token_prices import has_possible_counts
 from gapbench.analysis.cost.user_costs import user_usd_by_item
 from gapbench.analysis.cost.weighted_costs import weighted_units
 from gapbench.analysis.frames import Runs, as_floats, group_codes, load_runs
-from gapbench.analysis.notebook_html import count_noun, table_html
+from gapbench.analysis.notebook_html import table_html
 from gapbench.analysis.weighting import DESIGN_COLUMNS, AppliedWeights
 from gapbench.errors import InputError
 from gapbench.pricing import GpuPrice, Quote, UnitPrices, Unpriced, price_book_version
@@ -135,7 +135,7 @@ class CostTable:
 
     def __repr__(self) -> str:
         models = self.frame["model_id"].nunique()
-        return f"<gapbench.CostTable: {len(self.frame)} rows of {count_noun(models, 'model')}>"
+        return f"<gapbench.CostTable: {len(self.frame)} rows of {formatting.count_of(models, 'model')}>"
 
     def _repr_html_(self) -> str:
         return table_html("Cost in US dollars", self.frame, _SHOWN, self.warnings, simulated=self.simulated)

@@ -10,8 +10,9 @@ from gapbench.analysis.cost.cost import CostTable
 from gapbench.analysis.economics.replica_throughput import Throughput
 from gapbench.analysis.frames import Runs, load_of_cell
 from gapbench.analysis.performance.capacity import CapacityResult, SustainableRate, capacity
+from gapbench.analysis.performance.client_limits import limited_categories
 from gapbench.errors import ResultsError
-from gapbench.formatting import format_seconds
+from gapbench.formatting import OVERALL, format_seconds
 from gapbench.store.json_records import records
 from gapbench.suite.loads.load import CLOSED_LOOP_KINDS
 from gapbench.values.slo import Slo
@@ -151,6 +152,8 @@ def throughput_at_load(runs: Runs, account: Bill, model_id: str) -> Throughput |
     if rates.empty:
         return None
     load = str(rates.idxmax())
+    limited, _ = limited_categories(runs, OVERALL)
+    late = "; this client was the limit, so it may do more" if (model_id, OVERALL, load) in limited else ""
     cost: Mapping[str, Any] = runs.model(model_id).cost or {}
     return Throughput(
         float(rates.max()),
@@ -159,8 +162,8 @@ def throughput_at_load(runs: Runs, account: Bill, model_id: str) -> Throughput |
         0.0,
         0.0,
         "measured",
-        f"{model_id} at load {load}: {counts[load]:,} answers in {format_seconds(reserved_s[load])} of reserved time; a sweep of "
-        "rates would show what it can do within latency limits",
+        f"{model_id} at load {load}: {counts[load]:,} answers in {format_seconds(reserved_s[load])} of reserved time{late}; a "
+        "sweep of rates would show what it can do within latency limits",
         None,
         cost.get("gpu"),
         float(cost.get("gpus") or 1),

@@ -278,17 +278,3 @@ def points_over_mix(
 def needed_acceptance(open_usd: float, closed_usd: float, verifier_usd: float = 0.0) -> float:
     """Return the share of open answers that a cascade must accept to cost less than the closed model alone."""
     return (open_usd + verifier_usd) / closed_usd
-
-
-def hybrid_volume_mtok(
-    fixed_usd_per_month: float, accepted: float, closed_usd_per_mtok: float
-) -> float | None:
-    """Return the volume from which a self-hosted first tier pays off, F / (accepted x p), or None if nothing is accepted.
-
-    Args:
-        fixed_usd_per_month: Fixed cost of the self-hosted tier.
-        accepted: Share of tasks that need no closed call.
-        closed_usd_per_mtok: Blended price of the closed tier.
-    """
-    saved = accepted * closed_usd_per_mtok
-    return fixed_usd_per_month / saved if saved > 0 else None

@@ -57,7 +57,7 @@ from gapbench.analysis.performance.largest_concurrency import LargestConcurrency
 from gapbench.analysis.performance.machine_clocks import clock_refusals, machine_notes
 from gapbench.analysis.performance.service_level import measured_replies, meets_slo, task_s
 from gapbench.analysis.performance.steady_state import steady_throughput
-from gapbench.stats import Floats, TestedRate, attainment_crossing, attainment_low_bound
+from gapbench.stats import Floats, TestedRate, attainment_crossing, attainment_low_bound, known_quantile
 from gapbench.store.json_records import records
 from gapbench.store.manifest import CellEntry
 from gapbench.suite.loads.load import CLOSED_LOOP_KINDS, CONSTANT_RATE_KINDS
@@ -278,7 +278,7 @@ def _times(part: pd.DataFrame, replies: pd.DataFrame) -> dict[str, Any]:
         ("complete_call", as_floats(answered["complete_call_s"]) + as_floats(answered["sent_s"]) - due_s),
         ("response", whole_s),
     ):
-        row.update({f"{name}_p{share * 100:.0f}_s": _quantile(values, share) for share in _QUANTILES})
+        row.update({f"{name}_p{share * 100:.0f}_s": known_quantile(values, share) for share in _QUANTILES})
     for name in ("input_tokens", "output_tokens"):
         known = answered[name].dropna()
         row[name] = float(known.mean()) if len(known) else None
@@ -287,11 +287,6 @@ def _times(part: pd.DataFrame, replies: pd.DataFrame) -> dict[str, Any]:
         cached["cached_input_tokens"] / cached["input_tokens"] if cached["input_tokens"] else None
     )
     return row
-
-
-def _quantile(values: Floats, share: float) -> float | None:
-    known = values[~np.isnan(values)]
-    return float(np.quantile(known, share)) if len(known) else None
 
 
 def _rates(table: pd.DataFrame, slo: Slo) -> list[SustainableRate]:

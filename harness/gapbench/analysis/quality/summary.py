@@ -59,7 +59,7 @@ from gapbench.analysis.frames import (
     load_runs,
     without_search_probes,
 )
-from gapbench.analysis.notebook_html import count_noun, table_html
+from gapbench.analysis.notebook_html import table_html
 from gapbench.analysis.performance.client_limits import (
     CLIENT_LIMIT_TEXT,
     client_limits,
@@ -78,6 +78,7 @@ from gapbench.analysis.quality.request_figures import (
 )
 from gapbench.analysis.sample_design import design_of
 from gapbench.analysis.weighting import DESIGN_COLUMNS, AppliedWeights
+from gapbench.formatting import count_of
 from gapbench.stats import Ints
 from gapbench.store.json_records import records
 
@@ -118,7 +119,7 @@ class Summary:
 
     def __repr__(self) -> str:
         models = len(self.level("model"))
-        return f"<gapbench.Summary: {len(self.frame)} rows of {count_noun(models, 'model')}>"
+        return f"<gapbench.Summary: {len(self.frame)} rows of {count_of(models, 'model')}>"
 
     def _repr_html_(self) -> str:
         return table_html("Models", self.level("model"), _SHOWN, self.warnings, simulated=self.simulated)

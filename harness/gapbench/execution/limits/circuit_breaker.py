@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
+from gapbench.formatting import count_of
 from gapbench.values.failure_kinds import FailureTraits, failure_traits
 from gapbench.values.policies import BreakerPolicy
 
@@ -105,7 +106,7 @@ class CircuitBreaker:
         if decision == "probe":
             # Count every probe whatever its result, or rate-limited probes would repeat forever.
             if self.state == "open" and self._probes >= self._policy.probes:
-                self.give_up(f"{self.reason}, and {_count(self._probes, 'failed probe')}")
+                self.give_up(f"{self.reason}, and {count_of(self._probes, 'failed probe')}")
             self._probe_lock.release()
 
     def _record_failure(self, kind: str, gives_up_after: int | None) -> None:
@@ -137,8 +138,4 @@ def _describe_failures(counts: Counter[str]) -> str:
     by_kind = ", ".join(
         f"{count} {kind}" if len(counts) > 1 else kind for kind, count in counts.most_common()
     )
-    return f"{_count(counts.total(), 'failure')} in a row ({by_kind})"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("s" if number != 1 else "")
+    return f"{count_of(counts.total(), 'failure')} in a row ({by_kind})"

@@ -105,12 +105,12 @@ def trend_table(trend: Trend) -> Table:
 def headline(trend: Trend) -> str:
     """Return in one line what the last night brought, and over how many nights."""
     count = len(trend.nights)
-    over = f"{formatting.strip_controls(trend.suite)}, {count} night{'s' if count != 1 else ''}"
+    over = f"{formatting.strip_controls(trend.suite)}, {formatting.count_of(count, 'night')}"
     if trend.new_changes:
         words = ", ".join(f"{change.model_id}: {change_words(change)}" for change in trend.new_changes)
         return f"New on the last night: {formatting.strip_controls(words)} ({over})"
     if trend.changes:
-        return f"Nothing new on the last night; {len(trend.changes)} earlier change{'s' if len(trend.changes) != 1 else ''} ({over})"
+        return f"Nothing new on the last night; {formatting.count_of(len(trend.changes), 'earlier change')} ({over})"
     if count < FIRST:
         return f"Too few nights to search for changes: the first is night {FIRST} ({over})"
     return f"No change found ({over})"

@@ -64,6 +64,11 @@ def placeholder(column: str) -> str:
     return f"{{{column}}}" if is_plain else f"{{{json.dumps(column)}}}"
 
 
+def quoted_placeholder(column: str) -> str:
+    """Return the template of a column in YAML's double quotes; a template is printable, so JSON's escapes are enough."""
+    return json.dumps(placeholder(column), ensure_ascii=False)
+
+
 def columns_named(template: str) -> list[str]:
     """Return the columns that a template names, in order."""
     return [name for match in _TOKEN.finditer(template) if (name := _column(match)) is not None]

@@ -27,7 +27,7 @@ from gapbench.analysis.economics.tco import tco
 from gapbench.analysis.frames import load_runs
 from gapbench.analysis.quality.gap import gap
 from gapbench.values import Attempt
-from tests.run_folders import make_attempt
+from tests.run_folders import change_first_cell, make_attempt
 from tests.two_models import command_output
 
 Make = Callable[..., Path]
@@ -285,3 +285,15 @@ def test_replies_from_our_cache_do_not_make_a_month_cheaper(make_run: Make, cach
 
     assert answer.legs.set_index("leg").loc["closed", "usd"] == pytest.approx(1000 * 0.00315)
     assert answer.scenario.point_values["replica_requests_per_s"] == pytest.approx(20 / WALL_S)
+
+
+def test_a_throughput_that_this_client_limited_is_marked(make_run: Make) -> None:
+    """30 answers in 100 reserved seconds; the event loop was late, so the server may be faster than that."""
+    rows = [make_attempt(model_id="open-a", sample_id=str(k)) for k in range(30)]
+    runs = load_runs([change_first_cell(make_run(rows, open_a=SELF_COST), lag_p99_s=0.5)])
+    found = throughput_at_load(runs, bill(runs), "open-a")
+
+    assert found is not None
+    assert (
+        "30 answers in 100 s of reserved time; this client was the limit, so it may do more" in found.source
+    )

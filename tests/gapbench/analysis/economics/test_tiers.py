@@ -17,7 +17,6 @@ from gapbench.analysis.economics.routing import (
     best_by_category,
     call_performance_threshold,
     category_scores,
-    hybrid_volume_mtok,
     incremental_benefit,
     needed_acceptance,
     oracle,
@@ -158,12 +157,6 @@ def test_benefit_per_dollar_over_a_random_mix() -> None:
 def test_the_acceptance_that_pays_for_a_cascade() -> None:
     """(0.001 + 0.0005) / 0.01 of the open answers."""
     assert 0.15 == pytest.approx(needed_acceptance(0.001, 0.01, 0.0005))
-
-
-def test_a_self_hosted_tier_pays_above_a_volume() -> None:
-    """$63,600 over 0.7 x $10: 9.1 billion tokens a month; nothing accepted never pays."""
-    assert 9_086 == pytest.approx(hybrid_volume_mtok(63_600, 0.7, 10.0), abs=1)
-    assert hybrid_volume_mtok(63_600, 0.0, 10.0) is None
 
 
 def both(answers: Answers, *, open_right: int, closed_right: int, count: int = 100) -> list[Attempt]:

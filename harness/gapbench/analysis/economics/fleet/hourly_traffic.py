@@ -51,11 +51,6 @@ class HourlyTraffic:
         """Whether weekdays share their means, since some were seen only once."""
         return len(set(self.groups.tolist())) < len(self.groups)
 
-    @property
-    def days_of_group(self) -> Ints:
-        """The number of days of each group."""
-        return np.bincount(self.day_group, minlength=int(self.groups.max()) + 1)
-
     def week(self, matrix: Floats) -> Floats:
         """Return the mean of each hour of the week."""
         means = np.stack(
