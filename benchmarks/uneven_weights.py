@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -76,8 +77,11 @@ def covers(interval: tuple[float | None, float | None], truth: float) -> bool:
     return (low is None or low <= truth) and (high is None or truth <= high)
 
 
-def draw(design: Design, rng: np.random.Generator) -> dict[str, tuple[float | None, float | None]]:
-    """Return the 95 % intervals of one sample."""
+Intervals = dict[str, Callable[[], tuple[float | None, float | None]]]
+
+
+def draw(design: Design, rng: np.random.Generator) -> Intervals:
+    """Return what computes the 95 % intervals of one sample, by figure."""
     clusters = np.arange(SIZE)
     taste = rng.random(SIZE)  # of the item, shared by both models
     mixed = [np.where(rng.random(SIZE) < 0.5, taste, rng.random(SIZE)) for _ in range(2)]
@@ -88,25 +92,31 @@ def draw(design: Design, rng: np.random.Generator) -> dict[str, tuple[float | No
     usd = 3 * np.exp(size), np.exp(0.6 * size + 0.8 * rng.normal(0, SIGMA, SIZE))
     seconds, slower = (level * np.exp(rng.normal(0, SIGMA, SIZE)) for level in (1.0, 1.5))
     credit = first * rng.random(SIZE), second * rng.random(SIZE)
-    quotients = compare_quotients((usd[0], first), (usd[1], second), clusters, design)
+
+    def quotients() -> tuple[float | None, float | None]:
+        found = compare_quotients((usd[0], first), (usd[1], second), clusters, design)
+        return found.low, found.high
+
     return {
-        "accuracy": mean_interval(second, clusters, design=design),
-        "gap": paired_difference(first, second, clusters, design).interval(),
-        "gap, partial credit": paired_difference(*credit, clusters, design).interval(),
-        "response p50": quantile_interval(seconds, 0.5, clusters=clusters, design=design),
-        "response p50 gap": quantile_difference(slower, seconds, clusters, 0.5, design).interval(),
-        "usd per task": ratio_interval(usd[1], np.ones(SIZE), clusters, design=design),
-        "usd per correct": ratio_interval(usd[1], second, clusters, design=design),
-        "usd per correct gap": (quotients.low, quotients.high),
+        "accuracy": lambda: mean_interval(second, clusters, design=design),
+        "gap": lambda: paired_difference(first, second, clusters, design).interval(),
+        "gap, partial credit": lambda: paired_difference(*credit, clusters, design).interval(),
+        "response p50": lambda: quantile_interval(seconds, 0.5, clusters=clusters, design=design),
+        "response p50 gap": lambda: quantile_difference(slower, seconds, clusters, 0.5, design).interval(),
+        "usd per task": lambda: ratio_interval(usd[1], np.ones(SIZE), clusters, design=design),
+        "usd per correct": lambda: ratio_interval(usd[1], second, clusters, design=design),
+        "usd per correct gap": quotients,
     }
 
 
-def run_case(design: Design, draws: int) -> dict[str, Any]:
+def run_case(design: Design, draws: int, figures: Sequence[str]) -> dict[str, Any]:
     """Return the share of samples whose interval covers the truth, and the median width, by figure."""
-    hits = dict.fromkeys(TRUTH, 0)
-    widths: dict[str, list[float]] = {name: [] for name in TRUTH}
+    hits = dict.fromkeys(figures, 0)
+    widths: dict[str, list[float]] = {name: [] for name in figures}
     for number in range(draws):
-        for name, (low, high) in draw(design, np.random.default_rng(number)).items():
+        intervals = draw(design, np.random.default_rng(number))
+        for name in figures:
+            low, high = intervals[name]()
             hits[name] += covers((low, high), TRUTH[name])
             widths[name].append(np.inf if low is None or high is None else high - low)
     weights = design.weights
@@ -115,10 +125,11 @@ def run_case(design: Design, draws: int) -> dict[str, Any]:
         "figures": {
             name: {
                 "truth": round(TRUTH[name], 6),
+                "draws": draws,
                 "coverage": round(hits[name] / draws, 4),
                 "median_width": round(float(np.median(widths[name])), 4),
             }
-            for name in TRUTH
+            for name in figures
         },
     }
 
@@ -134,19 +145,27 @@ def main() -> None:
     )
     parser.add_argument("--label", default="after", help="under which the results of this version are kept")
     parser.add_argument("--name", default="uneven_weights", help="of the result file; -: none is written")
+    parser.add_argument(
+        "--figures", nargs="+", choices=list(TRUTH), help="only these; others of the label are kept"
+    )
+    parser.add_argument("--cases", nargs="+", help="only these; others of the label are kept")
     arguments = parser.parse_args()
     started = time.process_time()
     cases: dict[str, Any] = {}
     for name, design in make_designs().items():
-        cases[name] = run_case(design, arguments.draws)
+        if arguments.cases and name not in arguments.cases:
+            continue
+        cases[name] = run_case(design, arguments.draws, arguments.figures or list(TRUTH))
         print(f"{name} (as many as {cases[name]['effective_items']} equal items)")
         for figure, row in cases[name]["figures"].items():
             print(f"  {figure:22} {row['coverage']:7.1%} width {row['median_width']:.3f}")
     if arguments.ordinary:
         found = run_named("month, equal", arguments.ordinary, 1)["figures"]
         cases["month, equal (traffic_sample.py)"] = {
-            "draws": arguments.ordinary,
-            "figures": {name: {"coverage": row["weighted_coverage"]} for name, row in found.items()},
+            "figures": {
+                name: {"draws": arguments.ordinary, "coverage": row["weighted_coverage"]}
+                for name, row in found.items()
+            },
         }
         print("month, equal")
         for figure, row in found.items():
@@ -155,7 +174,13 @@ def main() -> None:
         file = HERE / "results" / f"{arguments.name}.json"
         kept = json.loads(file.read_text()).get("versions", {}) if file.exists() else {}
         cpu_s = round(time.process_time() - started, 1)
-        kept[arguments.label] = {"draws": arguments.draws, "cpu_s": cpu_s, "cases": cases}
+        earlier = (
+            kept.get(arguments.label, {}).get("cases", {}) if arguments.figures or arguments.cases else {}
+        )
+        for name, case in cases.items():
+            figures = {**earlier.get(name, {}).get("figures", {}), **case["figures"]}
+            earlier[name] = {**case, "figures": figures}
+        kept[arguments.label] = {"cpu_s_of_the_last_part": cpu_s, "cases": earlier}
         write(arguments.name, {"versions": kept})
 
 

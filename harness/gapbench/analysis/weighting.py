@@ -73,6 +73,10 @@ class AppliedWeights:
         """
         return [f"{what} each item once, whatever its weight"] if self.has_design else []
 
+    def describe_traffic(self) -> list[str]:
+        """Return :meth:`describe` where the traffic is counted, and [] where nothing needs to be said."""
+        return [self.describe()] if self.is_traffic else []
+
     def describe(self) -> str:
         """Return in a sentence which weights are used, and what *overall* counts."""
         if not self.is_traffic:

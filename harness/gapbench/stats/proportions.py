@@ -106,7 +106,7 @@ def _weighted_interval(values: Floats, clusters: Ints, confidence: float, design
     # Strata can make it more than the number of items.
     effective = spread / found.standard_error**2
     right = values > 0.5
-    if found.effective < FEW_EFFECTIVE or is_rare(right, clusters, design):
+    if found.is_uneven or is_rare(right, clusters, design):
         effective = min(effective, found.effective)
     return _wilson(found.mean, effective, float(special.stdtrit(found.degrees, 0.5 + confidence / 2)))
 

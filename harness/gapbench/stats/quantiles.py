@@ -10,7 +10,6 @@ from scipy import special
 from gapbench.stats.bootstrap import SEED
 from gapbench.stats.paired import CONFIDENCE, INNER, Difference
 from gapbench.stats.proportions import (
-    FEW_EFFECTIVE,
     Floats,
     Interval,
     Ints,
@@ -92,7 +91,7 @@ def _effective_values(
         found = design.estimate(is_below.astype(np.float64), codes)
         error, below = found.standard_error, found.mean
         known = below * (1 - below) / error**2 if error else found.effective
-        if found.effective < FEW_EFFECTIVE or is_rare(is_below, codes, design):
+        if found.is_uneven or is_rare(is_below, codes, design):
             known = min(known, found.effective)
         t = float(special.stdtrit(found.degrees, 0.5 + confidence / 2))
         return max(1, round(known)), 2 * float(special.ndtr(t)) - 1

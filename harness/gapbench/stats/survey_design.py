@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gapbench.stats.proportions import Floats, Ints, dense_codes, robust_variance
+from gapbench.stats.proportions import FEW_EFFECTIVE, Floats, Ints, dense_codes, robust_variance
 
 _ZERO = 1e-12
 
@@ -47,6 +47,11 @@ class WeightedMean(NamedTuple):
     degrees: float
     effective: float
     clusters: int
+
+    @property
+    def is_uneven(self) -> bool:
+        """Whether a handful of the clusters holds so much of the weight that the linearised variance rests on their values."""
+        return self.effective < min(FEW_EFFECTIVE, self.clusters / 2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -310,3 +310,26 @@ def test_a_weighted_quantile_is_that_of_repeated_values(share: float, seed: int)
     found = Design(weights.astype(np.float64), np.zeros(9, dtype=np.int64)).quantile(values, share)
 
     assert found == pytest.approx(np.quantile(np.repeat(values, weights), share))
+
+
+def test_a_gap_of_few_heavy_items_that_agree_by_chance_keeps_the_error_of_so_many() -> None:
+    """Five items with 95 % of the weight have no gap, the others gaps of 0.4 and 0.6: Kish's 5.5 items decide, not 400."""
+    weights = np.concatenate([np.full(5, 395 * 0.95 / 0.05 / 5), np.ones(395)])
+    first = np.concatenate([np.full(5, 0.5), np.tile([0.4, 0.6], 198)[:395]])
+    second = np.concatenate([np.full(5, 0.5), np.zeros(395)])
+    effective = weights.sum() ** 2 / (weights @ weights)
+    gap = weights @ (first - second) / weights.sum()
+    spread = weights @ (first - second - gap) ** 2 / weights.sum()
+
+    found = paired_difference(first, second, np.arange(400), Design(weights, np.zeros(400, dtype=np.int64)))
+
+    assert found.standard_error == pytest.approx(math.sqrt(spread / effective))
+
+
+def test_few_clusters_of_nearly_equal_weight_are_not_uneven() -> None:
+    """20 clusters say what 20 do; 5 of 400 with nearly all the weight say no more than 5."""
+    twenty = Design(np.tile([1.0, 1.2], 20), np.zeros(40, dtype=np.int64))
+    heavy = Design(np.concatenate([np.full(5, 1_000.0), np.ones(395)]), np.zeros(400, dtype=np.int64))
+
+    assert not twenty.estimate(np.arange(40) % 3 / 2, np.arange(40) // 2).is_uneven
+    assert heavy.estimate(np.arange(400) % 3 / 2, np.arange(400)).is_uneven

@@ -9,6 +9,7 @@ import pandas as pd
 
 from gapbench.analysis.frames import as_floats
 from gapbench.analysis.sample_design import design_of, design_of_replies
+from gapbench.analysis.weighting import DESIGN_COLUMNS
 from gapbench.stats import (
     Design,
     Floats,
@@ -63,7 +64,7 @@ def share_of_tokens(replies: pd.DataFrame, part: str, whole: str) -> float | Non
         part: Column of the tokens that are a part.
         whole: Column of all of them.
     """
-    known = replies[(replies[part].notna() & replies[whole].notna()).to_numpy()]
+    known = _columns_for(replies, part, whole)[(replies[part].notna() & replies[whole].notna()).to_numpy()]
     design = design_of_replies(known, known["request"].to_numpy())
     above, below = (as_floats(known[name]) for name in (part, whole))
     each = 1.0 if design is None else design.weights
@@ -75,7 +76,14 @@ def _known(replies: pd.DataFrame, column: str) -> tuple[pd.DataFrame, Floats]:
     """Return the rows in which a column is known, and its values there."""
     values = as_floats(replies[column])
     is_known = ~np.isnan(values)
-    return (replies, values) if is_known.all() else (replies[is_known], values[is_known])
+    found = _columns_for(replies)
+    return (found, values) if is_known.all() else (found[is_known], values[is_known])
+
+
+def _columns_for(replies: pd.DataFrame, *figures: str) -> pd.DataFrame:
+    """Return the columns that figures need, so that choosing rows copies no others."""
+    design = ("task", "sample_id", *DESIGN_COLUMNS) if DESIGN_COLUMNS[0] in replies.columns else ()
+    return replies[["cluster", "request", *design, *figures]]
 
 
 def mean_by_request(replies: pd.DataFrame, name: str) -> float | None:
@@ -85,12 +93,10 @@ def mean_by_request(replies: pd.DataFrame, name: str) -> float | None:
         replies: Rows of replies with the code of their ``request``; with weights, also how their items were drawn.
         name: The column.
     """
-    known = replies.loc[replies[name].notna()]
+    known, values = _known(replies, name)
     if not len(known):
         return None
-    _, first, codes = np.unique(known["request"].to_numpy(), return_index=True, return_inverse=True)
-    design = design_of(known.iloc[first])
-    if design is None:
-        return float(known[name].sum()) / len(first)
-    sums = np.bincount(codes, weights=as_floats(known[name]))
-    return design.mean(sums.astype(np.float64, copy=False))
+    codes, kinds = pd.factorize(known["request"].to_numpy())
+    sums: Floats = np.bincount(codes, weights=values).astype(np.float64, copy=False)
+    design = design_of(known[~known["request"].duplicated().to_numpy()])
+    return float(values.sum()) / len(kinds) if design is None else design.mean(sums)

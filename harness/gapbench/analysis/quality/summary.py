@@ -306,8 +306,8 @@ def _model_facts(runs: Runs, model_id: str) -> dict[str, Any]:
 
 
 def _metrics(part: pd.DataFrame, planned: pd.DataFrame) -> dict[str, Any]:
-    finals = part[part["final"]]
-    measured = finals[finals["phase"] == "measure"]
+    final = part["final"].to_numpy(dtype=bool)
+    measured = part[final & (part["phase"] == "measure").to_numpy()]
     n = len(measured)
     counts = measured["outcome"].value_counts()
     outcomes = {outcome: int(counts.get(outcome, 0)) for outcome in OUTCOMES}
@@ -318,7 +318,7 @@ def _metrics(part: pd.DataFrame, planned: pd.DataFrame) -> dict[str, Any]:
     wall_s = float(wall.sum()) if wall.notna().all() else None
     row: dict[str, Any] = {
         "planned": int(planned["planned"].sum()),
-        "done": len(finals),
+        "done": int(final.sum()),
         "n": n,
         "coverage": _coverage(measured, outcomes["infra"]) if n else None,
         "scored": len(scored),

@@ -29,7 +29,7 @@ _LABELS = ("route", "provider", "model_asked", "model_served", "endpoint", "serv
 
 
 def read_requests(
-    tables: Sequence[Path], *, personal_data: bool = False, with_texts: bool = True
+    tables: Sequence[Path], *, with_texts: bool = True, personal_data: bool = False
 ) -> pd.DataFrame:
     """Return the requests of some traffic tables in order of time, those without a time last.
 
@@ -40,21 +40,21 @@ def read_requests(
 
     Args:
         tables: The tables.
+        with_texts: Whether to read the texts, which takes most of the time and memory. False leaves out the columns that
+            follow from them.
         personal_data: Whether to look for personal data in the texts, for a column ``personal_data``; see
             :func:`gapbench.analysis.traffic.personal_data.scan_texts`.
-        with_texts: Whether to read the texts for their hashes and signs, which takes most of the time and memory; False leaves
-            their columns out.
 
     Raises:
         ResultsError: A file is missing, is no traffic table, or is of a newer version.
     """
+    names = tuple(name for name in _COLUMNS if with_texts or name not in _TEXTS)
     columns: dict[str, list[pd.Series[Any]]] = {}
-    wanted = tuple(name for name in _COLUMNS if with_texts or name not in _TEXTS)
     for path in tables:
-        for frame in iterate_table(path, wanted):
+        for rows in iterate_table(path, names):
+            frame = _without_texts(rows, personal_data=personal_data) if with_texts else rows
             if len(frame):
-                read = _without_texts(frame, personal_data=personal_data) if with_texts else frame
-                for name, column in _with_narrow_types(read).items():
+                for name, column in _with_narrow_types(frame).items():
                     # A copy: the column would keep all others of its type in memory.
                     columns.setdefault(str(name), []).append(column.copy())
     if not columns:
@@ -76,7 +76,7 @@ def _join_in_order(columns: dict[str, list[pd.Series[Any]]]) -> pd.DataFrame:
 
 
 def _without_texts(frame: pd.DataFrame, *, personal_data: bool) -> pd.DataFrame:
-    """Return a frame with hashes and signs in place of its texts."""
+    """Return a frame with hashes and signs for its texts."""
     if "text_shape" not in frame:  # a table from before there were recordings
         frame = frame.assign(text_shape=None)
     shapes = [read_shape(text) for text in frame["text_shape"]]

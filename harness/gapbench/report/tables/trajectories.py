@@ -57,7 +57,7 @@ def trajectory_table(trajectories: TrajectoryTable) -> Table | None:
         simulated=trajectories.simulated,
         notes=tuple(
             (line, "dim")
-            for line in [trajectories.weights.describe(), *(f"{line}." for line in totals), _NOTE]
+            for line in [*trajectories.weights.describe_traffic(), *(f"{line}." for line in totals), _NOTE]
         ),
         lead="An episode is one task that the model works on in several turns. Shares with their 95 % interval.",
         fits_phone=False,
