@@ -185,14 +185,7 @@ def _make_task(
     fit: PromptFit,
 ) -> Task:
     numbers = tuple(range(len(names)))
-    columns = zip(
-        numbers,
-        names,
-        requests.session.tolist(),
-        requests.route.tolist(),
-        requests.input_tokens.tolist(),
-        strict=True,
-    )
+    columns = zip(numbers, names, requests.session.tolist(), requests.route.tolist(), strict=True)
     samples = tuple(
         TrafficSample(
             texts,
@@ -200,9 +193,8 @@ def _make_task(
             name,
             None if session == UNKNOWN else requests.sessions[session],
             None if route == UNKNOWN else requests.routes[route],
-            tokens if tokens > 0 else None,
         )
-        for number, name, session, route, tokens in columns
+        for number, name, session, route in columns
     )
     # What the tokenizer said counts, not where it was asked.
     settings = asked.model_dump(exclude={"traffic", "speed", "data_policy", "tokenizer"})

@@ -50,6 +50,11 @@ class PromptTexts:
         self._recent[number] = found
         return found
 
+    def logged_tokens(self, number: int) -> int | None:
+        """Return the tokens of a prompt in the log. None: unknown."""
+        tokens = int(self._made_up.input_tokens[number])
+        return tokens if tokens > 0 else None
+
     def chars(self, number: int) -> tuple[int, int]:
         """Return the characters of a prompt and of the declaration of its tools, without reading or making it."""
         if self._logged.has_text(number):
@@ -66,7 +71,6 @@ class TrafficSample(Sample):
         sample_id: Its id.
         session: Its session. None: it has none.
         route: Its route. None: unknown.
-        logged_input_tokens: Tokens of its prompt in the log. None: unknown.
     """
 
     __slots__ = ("_number", "_texts")
@@ -74,13 +78,7 @@ class TrafficSample(Sample):
     _texts: PromptTexts
 
     def __init__(
-        self,
-        texts: PromptTexts,
-        number: int,
-        sample_id: str,
-        session: str | None,
-        route: str | None,
-        logged_input_tokens: int | None = None,
+        self, texts: PromptTexts, number: int, sample_id: str, session: str | None, route: str | None
     ) -> None:
         put = object.__setattr__
         for name, value in _DEFAULTS.items():
@@ -89,13 +87,16 @@ class TrafficSample(Sample):
         put(self, "sample_id", sample_id)
         put(self, "cluster_id", session)
         put(self, "route", route)
-        put(self, "logged_input_tokens", logged_input_tokens)
         put(self, "_texts", texts)
         put(self, "_number", number)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        own = (self._texts, self._number, self.sample_id, self.cluster_id, self.route)
-        return TrafficSample, (*own, self.logged_input_tokens)
+        return TrafficSample, (self._texts, self._number, self.sample_id, self.cluster_id, self.route)
+
+    @property
+    def logged_input_tokens(self) -> int | None:
+        """Tokens of its prompt in the log. None: unknown."""
+        return self._texts.logged_tokens(self._number)
 
     @property
     def chars(self) -> tuple[int, int]:
