@@ -92,10 +92,9 @@ def run(
     setup = build_run_setup(selection)
     enforce_data_policy(setup)
     refuse_missing_requirements(setup)
-    if until_sure:
-        refuse_unsure(setup)
+    unsure = refuse_unsure(setup) if until_sure else []
     refuse_unpriced(setup, max_usd)
-    for note in refuse_unscorable(setup):
+    for note in (*unsure, *refuse_unscorable(setup)):
         _LOGGER.warning("%s", note)
     check_folder_writable(Path(out))
     refuse_unreachable_cache(setup, place)

@@ -24,7 +24,7 @@ Derived columns, in seconds unless the name says otherwise. NaN means that one o
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -181,9 +181,17 @@ class Runs:
         """
         return apply_weights(self.attempts, self.weighting, limited_tasks(self.manifests))
 
+    def without_weights(self, what: str) -> tuple[Runs, list[str]]:
+        """Return the runs with each item counted once, and a sentence where other tables of them count the traffic.
+
+        Args:
+            what: See :meth:`AppliedWeights.counts_items`.
+        """
+        return replace(self, weighting="equal"), self.applied_weights.counts_items(what)
+
     @property
     def _design_columns(self) -> tuple[str, ...]:
-        return DESIGN_COLUMNS if self.applied_weights.is_traffic else ()
+        return DESIGN_COLUMNS if self.applied_weights.has_design else ()
 
     @cached_property
     def _model_frames(self) -> dict[str, pd.DataFrame]:

@@ -12,6 +12,8 @@ from gapbench.analysis.weighting import DESIGN_COLUMNS
 from gapbench.stats import Design, Floats, Ints
 
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
+REQUEST_COLUMNS = ("run_id", "cell_id", "sample_id", "repeat")
+"""Columns that name a request; the replies of an episode share them."""
 _BY_SAMPLE = """
 SELECT hash(task, sample_id, cluster_id) AS code, task, max(weight) AS weight, any_value(stratum) AS stratum
 FROM attempts WHERE phase = 'measure' AND weight IS NOT NULL GROUP BY task, sample_id, cluster_id
@@ -36,6 +38,43 @@ def design_of(frame: pd.DataFrame, counted: Bools | None = None) -> Design | Non
     return Design(weights / np.maximum(answers, 1), strata)
 
 
+def design_of_replies(frame: pd.DataFrame, requests: Ints | None = None) -> Design | None:
+    """Return how the items of some replies were drawn. None: weights are not used.
+
+    A reply counts as often as its request, so that an episode of ten replies has ten times the part of one reply; requests of
+    one item share its weight.
+
+    Args:
+        frame: Rows of :class:`gapbench.analysis.frames.Runs`, which have the columns of the design where it is used.
+        requests: Code of each row's request. None: the frame has :data:`REQUEST_COLUMNS`.
+    """
+    if DESIGN_COLUMNS[0] not in frame.columns:
+        return None
+    if requests is None:
+        requests = group_codes(frame, REQUEST_COLUMNS)
+    is_first = np.zeros(len(frame), dtype=bool)
+    is_first[np.unique(requests, return_index=True)[1]] = True
+    return design_of(frame, is_first)
+
+
+def design_of_attempts(frame: pd.DataFrame) -> Design | None:
+    """Return how the items of some measured attempts were drawn. None: weights are not used.
+
+    The answered requests of an item share its weight; of an item without an answer all its requests do. An attempt that failed
+    and was made again counts as often as its request, so that totals over attempts are those of the traffic.
+
+    Args:
+        frame: Rows of :class:`gapbench.analysis.frames.Runs`, which have the columns of the design where it is used.
+    """
+    if DESIGN_COLUMNS[0] not in frame.columns:
+        return None
+    final = frame["final"].to_numpy(dtype=bool)
+    answered = final & (frame["outcome"] != "infra").to_numpy(dtype=bool)
+    items = group_codes(frame, ["task", "sample_id"])
+    has_answer = np.bincount(items, answered) > 0
+    return design_of(frame, answered | (final & ~has_answer[items]))
+
+
 def designs_of_samples(runs: Runs, samples: pd.DataFrame) -> tuple[Floats, Ints] | None:
     """Return the weight and the code of the stratum of each sample. None: weights are not used.
 
@@ -43,7 +82,7 @@ def designs_of_samples(runs: Runs, samples: pd.DataFrame) -> tuple[Floats, Ints]
         runs: The runs.
         samples: ``code`` (hash of task, sample and cluster) and ``sample``, the sample's number from 0.
     """
-    if not runs.applied_weights.is_traffic:
+    if not runs.applied_weights.has_design:
         return None
     columns = ["task", "sample_id", "cluster_id", "phase", *DESIGN_COLUMNS]
     found = runs.attempts.table(_BY_SAMPLE, columns).to_pandas()

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from gapbench import formatting
 from gapbench.errors import ResultsError
+from gapbench.stats import FEW_EFFECTIVE
 from gapbench.store.attempt_relation import AttemptRelation
 from gapbench.store.manifest import RunManifest
 
@@ -26,8 +27,10 @@ WHERE phase = 'measure' AND final GROUP BY task, sample_id
 HAVING min(weight) < max(weight) OR count(DISTINCT stratum) > 1 ORDER BY min(ord) LIMIT 1
 """
 _TOTAL = """
-SELECT count(*) AS items, sum(weight) AS requests
-FROM (SELECT task, sample_id, max(weight) AS weight FROM attempts WHERE phase = 'measure' AND final GROUP BY task, sample_id)
+SELECT count(*) AS items, sum(weight) AS requests, sum(weight) * sum(weight) / sum(weight * weight) AS effective,
+  min(weight) = max(weight) AND count(stratum) = 0 AS is_even
+FROM (SELECT task, sample_id, max(weight) AS weight, any_value(stratum) AS stratum FROM attempts
+  WHERE phase = 'measure' AND final GROUP BY task, sample_id)
 """
 
 
@@ -39,18 +42,40 @@ class AppliedWeights:
         is_traffic: Whether the items' weights are used.
         items: Items with a weight. 0 without weights.
         requests: Requests of the traffic that they stand for.
-        note: What a reader must know about the choice; "" if nothing.
+        effective: Items of equal weight that say as much (Kish, Survey Sampling (1965), section 11.7). 0 without weights.
+        is_even: Whether all items have the same weight and none has a stratum. The file then is the traffic in small, and every
+            figure is computed as without weights.
+        notes: What a reader must know about the choice, a sentence each.
     """
 
     is_traffic: bool = False
     items: int = 0
     requests: float = 0.0
-    note: str = ""
+    effective: float = 0.0
+    is_even: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def name(self) -> Weighting:
         """``traffic`` or ``equal``, as ``--weights`` has it."""
         return "traffic" if self.is_traffic else "equal"
+
+    @property
+    def has_design(self) -> bool:
+        """Whether figures are computed with the weights and strata of the items."""
+        return self.is_traffic and not self.is_even
+
+    def counts_items(self, what: str) -> list[str]:
+        """Return a sentence on something that counts items where other figures count the traffic; [] where none does.
+
+        Args:
+            what: What counts items, with its verb, such as ``pass@k counts``.
+        """
+        return [f"{what} each item once, whatever its weight"] if self.has_design else []
+
+    def describe_traffic(self) -> list[str]:
+        """Return :meth:`describe` where the traffic is counted, and [] where nothing needs to be said."""
+        return [self.describe()] if self.is_traffic else []
 
     def describe(self) -> str:
         """Return in a sentence which weights are used, and what *overall* counts."""
@@ -95,16 +120,22 @@ def apply_weights(
             f"{_listed([str(row['task']) for row in weighted])} has weights and {_listed(missing)} has none, so each request "
             "counts once; to count the traffic, give all tasks weights"
         )
-        return AppliedWeights(note=note)
+        return AppliedWeights(notes=(note,))
     _refuse_impossible(attempts, weighted)
-    total = attempts.table(_TOTAL, ["task", "sample_id", "phase", "final", "weight"]).to_pylist()[0]
-    note = ""
+    total = attempts.table(_TOTAL, ["task", "sample_id", "phase", "final", *DESIGN_COLUMNS]).to_pylist()[0]
+    items, effective, is_even = int(total["items"]), float(total["effective"]), bool(total["is_even"])
+    notes: list[str] = []
     if limited and len(tasks) > 1:
-        note = (
+        notes.append(
             f"only the first items of {_listed(limited)} were run (limit), so the tasks are not in the proportions of your "
             "traffic; run all items to count it"
         )
-    return AppliedWeights(True, int(total["items"]), float(total["requests"]), note)
+    if effective < FEW_EFFECTIVE and not is_even:
+        notes.append(
+            f"with these weights {formatting.format_count(items)} items say as much as {effective:.0f} of equal weight (Kish), so a "
+            "few of them decide every figure; sample more requests"
+        )
+    return AppliedWeights(True, items, float(total["requests"]), effective, is_even, tuple(notes))
 
 
 def limited_tasks(manifests: Iterable[RunManifest]) -> list[str]:

@@ -134,7 +134,8 @@ def fleet_command(
     document, prices = suite_and_prices(None, prices, has_run=bool(runs))
     block = _with_apis(document.block, closed_name, hosted_name)
     document = replace(document, block=block)
-    requests = select_requests(read_requests(tables), wait_share=wait_share, waiting_routes=waiting_routes)
+    frame = read_requests(tables, with_texts=False)
+    requests = select_requests(frame, wait_share=wait_share, waiting_routes=waiting_routes)
     money = read_money(runs, prices, slo=slo, open_model=model_id, task=task) if runs else None
     legs = None if money is None else money.legs
     _require_capacity(block, legs, settings)

@@ -230,11 +230,10 @@ def run_command(
         from gapbench.execution.machines.refusals import refuse_on_machines
 
         refuse_on_machines(setup, cache)
-    if selection.until_sure:
-        refuse_unsure(setup)
+    unsure = refuse_unsure(setup) if selection.until_sure else ()
     refuse_unpriced(setup, max_usd)
     notes = refuse_unscorable(setup) if previous is None else ()
-    for note in (*notes, *describe_unused_cache(setup, cache)):
+    for note in (*notes, *unsure, *describe_unused_cache(setup, cache)):
         console.print(f"Note: {note}", markup=False, highlight=False, soft_wrap=True)
     refuse_broken_tools(setup)
     changes = confirm_changes(setup, previous, console, accept=accept_changes, ask=not yes)

@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gapbench.commands.options import POSITIVE, Finite, json_option, plots_option, runs_argument
+from gapbench.commands.options import (
+    POSITIVE,
+    Finite,
+    json_option,
+    plots_option,
+    runs_argument,
+    weights_option,
+)
 from gapbench.commands.price_options import PriceOptions, price_options
 
 if TYPE_CHECKING:
     from gapbench.analysis.frames import Runs
+    from gapbench.analysis.weighting import Weighting
 
 
 @click.command(
@@ -47,6 +55,7 @@ Examples:
 @click.option("--export", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="With --guarantee: try only rules that LiteLLM can follow, and write the rule as its configuration (YAML).")  # fmt: skip
 @plots_option
+@weights_option
 @price_options
 @json_option
 def tiers_command(
@@ -60,6 +69,7 @@ def tiers_command(
     tasks_per_month: float | None,
     export: Path | None,
     plots: Path | None,
+    weighting: Weighting | None,
     *,
     prices: PriceOptions,
     as_json: bool,
@@ -78,11 +88,11 @@ def tiers_command(
             if is_used:
                 raise InputError(f"--guarantee compares two models and has no plots; leave out {name}")
         _print_guarantee(
-            prices.read_runs(resolve_run_folders(runs)), guarantee, open_model, closed_model, verifier_usd,
+            prices.read_runs(resolve_run_folders(runs), weighting=weighting), guarantee, open_model, closed_model, verifier_usd,
             tasks_per_month, export, as_json=as_json,
         )  # fmt: skip
         return
-    read_runs = prices.read_runs(resolve_run_folders(runs))
+    read_runs = prices.read_runs(resolve_run_folders(runs), weighting=weighting)
     if open_model is None and closed_model is None and not purpose_built:
         open_model, closed_model = compared_models(read_runs)
     tiers = evaluate_tiers(

@@ -212,7 +212,7 @@ def _open_price(name: str | None) -> OpenPrice | None:
     why: list[str] = []
     quote, label = leg_price("hosted", document, DEFAULT_WEIGHTS, datetime.now(UTC).date(), why)
     if quote is None and name is not None:
-        raise InputError(f"--hosted {name}: {why[0]}")
+        raise InputError(f"--hosted {name}: {why[0].removeprefix('hosted: ')}")
     return None if quote is None else OpenPrice(quote, label)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from gapbench.execution.earlier_sessions import RequestKey, request_key
@@ -18,12 +18,14 @@ from gapbench.suite.plan import (
     max_search_requests,
     merge_params,
 )
+from gapbench.suite.replay.traffic_sample import TrafficSample
 from gapbench.values import Message, Params, Sample
 
 CHARS_PER_TOKEN = 3.0
 """Low for English prose (about 4), so that the bound stays a bound for code and other languages."""
 TOKENS_PER_IMAGE = 1_600
 """Anthropic's count for the largest image that it does not shrink; other providers count fewer at default detail."""
+_TEMPLATE_TOKENS = 16
 UNBOUNDED_OUTPUT_TOKENS = 8_192
 """Assumed output tokens of a request without a token limit."""
 
@@ -105,36 +107,34 @@ def estimate_cost_bounds(
     """
     rows: list[CostBound] = []
     for model in plan.models:
-        bounds = [
-            (1, bound)
-            for cell in plan.cells_of(model)
-            for bound in _dearest(
-                cell.most_requests,
-                [
-                    _bound_request(plan, request.sample, cell.messages(request), cell.params_of(request))
-                    for request in cell.requests
-                    if not finished or request_key(cell, request) not in finished
-                ],
+        total = _Total()
+        for cell in plan.cells_of(model):
+            each = (
+                _bound_planned(plan, cell, request)
+                for request in cell.requests
+                if not finished or request_key(cell, request) not in finished
             )
-        ]
+            for bound in each if cell.task.adaptive is None else _dearest(cell.most_requests, list(each)):
+                total.add(1, bound)
         for search in plan.searches_of(model):
-            each = [
-                _bound_request(plan, sample, sample.messages, search.params) for sample in search.task.samples
+            bounds = [
+                _bound_request(plan, sample, _prompt_tokens(sample, sample.messages), search.params)
+                for sample in search.task.samples
             ]
-            bounds.append((max_search_requests(search), max(each, key=lambda bound: bound.input_tokens)))
+            total.add(max_search_requests(search), max(bounds, key=lambda bound: bound.input_tokens))
         unit = prices.get(model.id)
         usd: Decimal | None = Decimal(0)
         if metered[model.id]:
-            usd = None if unit is None else _sum_usd(bounds, unit)
+            usd = None if unit is None else total.usd(unit)
         rows.append(
             CostBound(
                 model.id,
                 metered[model.id],
-                sum(count * bound.calls for count, bound in bounds),
-                sum(count * bound.input_tokens for count, bound in bounds),
-                sum(count * bound.output_tokens for count, bound in bounds),
+                total.calls,
+                total.input_tokens,
+                total.output_tokens,
                 usd,
-                sum(count for count, _ in bounds),
+                total.requests,
             )
         )
     return rows
@@ -142,20 +142,17 @@ def estimate_cost_bounds(
 
 def bound_request_usd(plan: Plan, cell: Cell, planned: PlannedRequest, price: UnitPrices) -> Decimal:
     """Return the most that one request of a cell can cost."""
-    bound = _bound_request(plan, planned.sample, cell.messages(planned), cell.params_of(planned))
-    return bound.usd(price)
+    return _bound_planned(plan, cell, planned).usd(price)
 
 
 def bound_attempt_usd(plan: Plan, cell: Cell, price: UnitPrices) -> Decimal:
     """Return the most that one attempt of a cell can cost; of an episode, its last reply."""
-    bounds = [
-        _bound_request(plan, request.sample, cell.messages(request), cell.params_of(request))
-        for request in cell.requests
-    ]
-    return price.usd(
-        input_tokens=max((bound.last_input_tokens for bound in bounds), default=0),
-        output_tokens=max((bound.output_tokens // max(1, bound.calls) for bound in bounds), default=0),
-    )
+    last_input_tokens = output_tokens = 0
+    for request in cell.requests:
+        bound = _bound_planned(plan, cell, request)
+        last_input_tokens = max(last_input_tokens, bound.last_input_tokens)
+        output_tokens = max(output_tokens, bound.output_tokens // max(1, bound.calls))
+    return price.usd(input_tokens=last_input_tokens, output_tokens=output_tokens)
 
 
 def _dearest(most: int, bounds: list[_RequestBound]) -> list[_RequestBound]:
@@ -165,21 +162,51 @@ def _dearest(most: int, bounds: list[_RequestBound]) -> list[_RequestBound]:
     return sorted(bounds, key=lambda bound: bound.input_tokens + bound.output_tokens, reverse=True)[:most]
 
 
-def _sum_usd(bounds: Sequence[tuple[int, _RequestBound]], unit: UnitPrices) -> Decimal:
-    """Return the dollars of all requests; those without a limit of their own are priced in one go."""
-    free = [(count, bound) for count, bound in bounds if bound.limit_usd is None]
-    whole = unit.usd(
-        input_tokens=sum(count * bound.input_tokens for count, bound in free),
-        output_tokens=sum(count * bound.output_tokens for count, bound in free),
-    )
-    limited = [count * bound.usd(unit) for count, bound in bounds if bound.limit_usd is not None]
-    return whole + sum(limited, Decimal(0))
+@dataclass(slots=True)
+class _Total:
+    """The sum of the bounds of requests; those with a limit in dollars of their own are kept, to be priced one by one."""
+
+    requests: int = 0
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    limited: list[tuple[int, _RequestBound]] = field(default_factory=list)
+
+    def add(self, count: int, bound: _RequestBound) -> None:
+        """Add so many requests."""
+        self.requests += count
+        self.calls += count * bound.calls
+        self.input_tokens += count * bound.input_tokens
+        self.output_tokens += count * bound.output_tokens
+        if bound.limit_usd is not None:
+            self.limited.append((count, bound))
+
+    def usd(self, unit: UnitPrices) -> Decimal:
+        """Return the dollars of all requests; those without a limit of their own are priced in one go."""
+        whole = unit.usd(
+            input_tokens=self.input_tokens - sum(count * bound.input_tokens for count, bound in self.limited),
+            output_tokens=self.output_tokens
+            - sum(count * bound.output_tokens for count, bound in self.limited),
+        )
+        return whole + sum((count * bound.usd(unit) for count, bound in self.limited), Decimal(0))
 
 
-def _bound_request(
-    plan: Plan, sample: Sample, messages: tuple[Message, ...], params: Params
-) -> _RequestBound:
-    prompt = estimate_prompt_tokens(messages) + tokens_of(count_declaration_chars(sample))
+def _bound_planned(plan: Plan, cell: Cell, planned: PlannedRequest) -> _RequestBound:
+    sample = planned.sample
+    if isinstance(sample, TrafficSample) and cell.load.salt is None:
+        # A million prompts are not read or made up for their size alone.
+        prompt_chars, tool_chars = sample.chars
+        prompt = tokens_of(prompt_chars) + _TEMPLATE_TOKENS + tokens_of(tool_chars)
+    else:
+        prompt = _prompt_tokens(sample, cell.messages(planned))
+    return _bound_request(plan, sample, prompt, cell.params_of(planned))
+
+
+def _prompt_tokens(sample: Sample, messages: tuple[Message, ...]) -> int:
+    return estimate_prompt_tokens(messages) + tokens_of(count_declaration_chars(sample))
+
+
+def _bound_request(plan: Plan, sample: Sample, prompt: int, params: Params) -> _RequestBound:
     reply = params.max_tokens or UNBOUNDED_OUTPUT_TOKENS
     if sample.episode is None:
         return _RequestBound(1, prompt, reply, prompt)
@@ -206,7 +233,7 @@ def _bound_request(
 def estimate_prompt_tokens(messages: tuple[Message, ...]) -> int:
     """Return an upper estimate of a prompt's tokens."""
     images = sum(len(message.images) for message in messages)
-    return tokens_of(count_prompt_chars(messages)) + TOKENS_PER_IMAGE * images + 16
+    return tokens_of(count_prompt_chars(messages)) + TOKENS_PER_IMAGE * images + _TEMPLATE_TOKENS
 
 
 def tokens_of(chars: int) -> int:

@@ -94,8 +94,11 @@ async def _check_tools(modules_by_task: Mapping[str, Mapping[PythonTools, ToolSe
                 raise InputError(f"task {task!r}: {exc}") from exc
 
 
-def refuse_unsure(setup: RunSetup) -> None:
+def refuse_unsure(setup: RunSetup) -> list[str]:
     """Refuse ``--until-sure`` for a run that cannot be looked at while it runs.
+
+    Returns:
+        What the rule does not allow for: weights of the items.
 
     Raises:
         InputError: A side is missing, a load or a search follows a schedule, an answer is scored only later, or two
@@ -133,6 +136,16 @@ def refuse_unsure(setup: RunSetup) -> None:
             f"{setup.suite.path}: --until-sure asks all models in turn, so the servers of {' and '.join(owned)} would run at once; "
             "start them yourself and give their base_url"
         )
+    weighted = [
+        cell.task.name for cell in plan.cells if cell.requests and cell.requests[0].sample.weight is not None
+    ]
+    if not weighted:
+        return []
+    note = (
+        f"--until-sure counts each request once, and the items of {weighted[0]} have weights: it stops when it is sure of the gap of "
+        "your file, and not of your traffic; for that, run all items"
+    )
+    return [note]
 
 
 def refuse_unscorable(setup: RunSetup) -> list[str]:

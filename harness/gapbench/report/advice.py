@@ -61,7 +61,8 @@ def tiers_table(tiers: Tiers) -> RenderableType:
             f"A cascade costs less than the closed model alone from {tiers.needed_acceptance:.0%} accepted open answers on; "
             f"only the open model solved {tiers.only_open_right:.1%} of the tasks."
         ))  # fmt: skip
-    return Group(headline, table, by, *third, *lines, *dim_lines(tiers.warnings))
+    counted = [Text(line, "dim") for line in tiers.weights.describe_traffic()]
+    return Group(headline, table, by, *third, *lines, *counted, *dim_lines(tiers.warnings))
 
 
 def _purpose_built_table(tiers: Tiers) -> RenderableType:

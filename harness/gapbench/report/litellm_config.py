@@ -92,7 +92,7 @@ def litellm_config(
         f"ask for {found.closed_model} where a request has none of these names; nothing was shown for it"
     )
     notes.append(
-        f"set {_MASTER_KEY} to a key of your own (sk-…), which applications send; LiteLLM does not start without it"
+        f"set {_MASTER_KEY} to a new key (sk-…), which applications send; LiteLLM does not start without it"
     )
     document = {
         "model_list": deployments,

@@ -144,7 +144,7 @@ Declaration = Callable[[ResultTables], Table | None]
 TABLES: tuple[Declaration, ...] = (
     lambda results: summary_table(results.summary),
     lambda results: trajectory_table(results.trajectories),
-    lambda results: ladder_table(results.gap.ladders),
+    lambda results: ladder_table(results.gap.ladders, results.gap.weights),
     lambda results: pass_at_k_table(results.pass_at_k),
     lambda results: gap_table(results.gap),
     lambda results: cost_table(results.cost),

@@ -34,6 +34,7 @@ from gapbench.stats.power import (
     round_up,
 )
 from gapbench.stats.proportions import (
+    FEW_EFFECTIVE,
     Floats,
     Interval,
     Ints,
@@ -71,6 +72,7 @@ from gapbench.stats.survey_design import (
 
 __all__ = [
     "CONFIDENCE",
+    "FEW_EFFECTIVE",
     "MIN_CLUSTERS",
     "MIN_FOR_P95",
     "RESAMPLES",

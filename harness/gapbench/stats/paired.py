@@ -11,7 +11,14 @@ from scipy import special
 
 from gapbench.stats.bootstrap import RESAMPLES, SEED, resample_sums
 from gapbench.stats.power import MIN_CLUSTERS, ROUNDS, required_pairs, round_up
-from gapbench.stats.proportions import Floats, Ints, cluster_sums, robust_variance
+from gapbench.stats.proportions import (
+    FEW_WEIGHTED,
+    Floats,
+    Ints,
+    cluster_sums,
+    dense_codes,
+    robust_variance,
+)
 from gapbench.stats.score_test import ScoreTest, WeightedScoreTest
 from gapbench.stats.studentised_test import StudentisedTest
 from gapbench.stats.survey_design import Design
@@ -95,7 +102,8 @@ def paired_difference(
     (Cameron, Gelbach and Miller, Rev. Econ. Stat. 90 (2008) 414).
 
     With weights, estimate and standard error are those of :meth:`gapbench.stats.survey_design.Design.estimate`. The test is
-    then the score test with the effective number of pairs, or for partial credit Student's t.
+    then the score test with the effective number of pairs, or for partial credit Student's t. Where few pairs decide, that
+    number is at most Kish's.
 
     Args:
         first: Scores in 0 to 1.
@@ -175,12 +183,18 @@ def _weighted_difference(
     found = design.estimate(difference, clusters)
     error = found.standard_error
     sums, _ = cluster_sums(difference, clusters)
-    differing = np.count_nonzero(np.abs(sums) > 10.0**-_DECIMALS)
+    differs = np.abs(sums) > 10.0**-_DECIMALS
+    is_scarce = np.count_nonzero(differs) < FEW_DISCORDANT
+    is_few = (
+        is_scarce
+        or found.is_uneven
+        or design.effective_share(differs[dense_codes(clusters)], clusters) < FEW_WEIGHTED
+    )
     test: Evidence
-    if is_binary or differing < FEW_DISCORDANT or not error:
-        spread = design.mean(difference**2) - found.mean**2
+    spread = design.mean(difference**2) - found.mean**2
+    if is_binary or is_scarce or not error:
         effective = spread / error**2 if error else found.effective
-        if differing < FEW_DISCORDANT:
+        if is_few:
             # Which weights so few have is chance: the variance is as likely far too small as too large.
             effective = min(effective, found.effective)
         test = WeightedScoreTest(
@@ -188,10 +202,13 @@ def _weighted_difference(
         )
         method = "score"
     else:
+        if is_few:
+            # As for right and wrong answers: never a smaller error than that of Kish's number of items.
+            error = max(error, math.sqrt(spread / found.effective))
         test = StudentisedTest(found.mean, error, found.degrees, None, -1.0, 1.0)
         method = "linearised"
     outer = test.interval(CONFIDENCE)
-    inner = outer if differing < FEW_DISCORDANT else test.interval(INNER)
+    inner = outer if is_scarce else test.interval(INNER)
     name = "score" if method == "score" else "t"
     return Difference(
         found.mean, *outer, *inner, test.p_value(), error, len(difference), found.clusters, method, name, test

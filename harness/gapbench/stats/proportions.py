@@ -18,7 +18,11 @@ Ints = npt.NDArray[np.signedinteger[Any]]
 
 
 FEW_WEIGHTED = 10
-"""With fewer scores that differ from the others, which weights they have is chance, and so is the linearised variance."""
+"""With fewer scores that differ from the others, which weights they have is chance, and so is the linearised variance. A
+weighted sample counts its effective number of them."""
+FEW_EFFECTIVE = 30
+"""With a smaller effective number of items (Kish) a handful of them decides, and the linearised variance is as likely far
+too small as too large."""
 
 
 class Interval(NamedTuple):
@@ -102,9 +106,20 @@ def _weighted_interval(values: Floats, clusters: Ints, confidence: float, design
     # Strata can make it more than the number of items.
     effective = spread / found.standard_error**2
     right = values > 0.5
-    if min(int(right.sum()), int((~right).sum())) < FEW_WEIGHTED:
+    if found.is_uneven or is_rare(right, clusters, design):
         effective = min(effective, found.effective)
     return _wilson(found.mean, effective, float(special.stdtrit(found.degrees, 0.5 + confidence / 2)))
+
+
+def is_rare(chosen: npt.NDArray[np.bool_], clusters: Ints, design: Design) -> bool:
+    """Return whether so few items are chosen, or not chosen, that which weights they have is chance.
+
+    Args:
+        chosen: Which items are.
+        clusters: Cluster code of each item.
+        design: Their weights and strata.
+    """
+    return min(design.effective_share(part, clusters) for part in (chosen, ~chosen)) < FEW_WEIGHTED
 
 
 def cluster_sums(values: Floats, clusters: Ints) -> tuple[Floats, Floats]:

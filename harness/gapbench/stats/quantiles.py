@@ -10,12 +10,12 @@ from scipy import special
 from gapbench.stats.bootstrap import SEED
 from gapbench.stats.paired import CONFIDENCE, INNER, Difference
 from gapbench.stats.proportions import (
-    FEW_WEIGHTED,
     Floats,
     Interval,
     Ints,
     cluster_sums,
     dense_codes,
+    is_rare,
     robust_variance,
 )
 from gapbench.stats.studentised_test import StudentisedTest
@@ -91,7 +91,7 @@ def _effective_values(
         found = design.estimate(is_below.astype(np.float64), codes)
         error, below = found.standard_error, found.mean
         known = below * (1 - below) / error**2 if error else found.effective
-        if min(int(is_below.sum()), int((~is_below).sum())) < FEW_WEIGHTED:
+        if found.is_uneven or is_rare(is_below, codes, design):
             known = min(known, found.effective)
         t = float(special.stdtrit(found.degrees, 0.5 + confidence / 2))
         return max(1, round(known)), 2 * float(special.ndtr(t)) - 1

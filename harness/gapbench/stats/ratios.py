@@ -42,11 +42,13 @@ class RatioTest:
     Args:
         totals: Cluster sums of one numerator and denominator, or of two: shape (2 or 4, clusters). Sums of each row are
             above 0.
+        degrees: Degrees of freedom, at least 1. None: one less than clusters.
     """
 
-    def __init__(self, totals: Floats) -> None:
+    def __init__(self, totals: Floats, degrees: float | None = None) -> None:
         """Compute the moments that every hypothesis needs."""
         self._groups = totals.shape[1]
+        self._degrees = self._groups - 1.0 if degrees is None else degrees
         means = totals.mean(axis=1)
         relative = totals / means[:, None] - 1
         self.first = float(means[0] / means[1])
@@ -77,7 +79,7 @@ class RatioTest:
     def ratio_interval(self, confidence: float = 0.95) -> tuple[float, float]:
         """Return the smallest and the largest ratio that are not rejected at ``1 - confidence``."""
         error, slope, constant, widening = self._corrections(1.0, 1.0)
-        width = float(special.stdtrit(self._groups - 1, 0.5 + confidence / 2)) * widening
+        width = float(special.stdtrit(self._degrees, 0.5 + confidence / 2)) * widening
         low, high = (_untransform(sign * width, slope, constant) * error for sign in (1, -1))
         ratio = self.first / self.second
         return ratio * math.exp(-low), ratio * math.exp(-high)
@@ -108,11 +110,11 @@ class RatioTest:
             return float(abs(distance) <= 1e-12)
         t = distance / error
         corrected = _transform(t, slope, constant)
-        return 2 * float(special.stdtr(self._groups - 1, -abs(corrected) / widening))
+        return 2 * float(special.stdtr(self._degrees, -abs(corrected) / widening))
 
     def _corrections(self, first: float, second: float) -> tuple[float, float, float, float]:
         """Return standard error, slope and constant of the transformation, and widening, at weights of the two ratios."""
-        n = self._groups
+        n, effective = self._groups, self._degrees + 1
         variance = float(self._moments @ (first * first, -2 * first * second, second * second))
         if variance <= 1e-24:
             return 0.0, 0.0, 0.0, 1.0
@@ -120,10 +122,11 @@ class RatioTest:
         third = self._third @ (first**3, -3 * first**2 * second, 3 * first * second**2, -(second**3))
         powers = np.array([first ** (4 - k) * (-second) ** k for k in range(5)]) * (1, 4, 6, 4, 1)
         # A sample shows too little skewness, the more so the smaller it is.
-        sample = 1 + 6 / n
+        sample = 1 + 6 / effective
         skewness = float(third) / spread**3 * sample
-        # Between two equally skewed costs the skewness cancels; what is left of the heavy tails is the kurtosis.
-        kurtosis = max(0.0, float(self._fourth @ powers) / variance**2 - 3) * sample**2
+        # Between two equally skewed costs the skewness cancels; what is left of the heavy tails is the kurtosis. What uneven
+        # weights add to it is in the degrees of freedom.
+        kurtosis = max(0.0, float(self._fourth @ powers) / variance**2 - 3 * n / effective) * sample**2
         tail = max(skewness * skewness, _SKEWNESS_OF_KURTOSIS * kurtosis)
         along = self._along @ (first, -second) / variance
         curvature = _curvature(along[:2], first)
@@ -131,7 +134,7 @@ class RatioTest:
             curvature -= _curvature(along[2:], second)
         root = math.sqrt(n)
         # Of a handful of clusters the slope is a guess, and the transformation nearly flat where the bounds lie.
-        most = _MAX_SLOPE / float(special.stdtrit(n - 1, 0.975))
+        most = _MAX_SLOPE / float(special.stdtrit(self._degrees, 0.975))
         slope = min(most, max(-most, (skewness / 3 + curvature * spread / 2) / root))
         widening = 1 + SKEW_WIDENING * _EDGEWORTH * tail / n
         return spread / math.sqrt(n - 1), slope, skewness / (6 * root), widening
@@ -243,7 +246,7 @@ def compare_quotients(
     ratio = float(sums[0] / sums[1] / (sums[2] / sums[3]))
     if not _has_interval(counted):
         return Quotients(observed_first, observed_second, ratio)
-    test = RatioTest(totals)
+    test = RatioTest(totals, _degrees((*first, *second), clusters, design))
     return Quotients(
         observed_first,
         observed_second,
@@ -289,7 +292,18 @@ def ratio_interval(
     # Not below or equal: an unknown value is not above 0 either.
     if not (totals.sum(axis=1) > 0).all() or not _has_interval(counted):
         return Interval(None, None)
-    return Interval(*RatioTest(totals).ratio_interval(confidence))
+    return Interval(*RatioTest(totals, _degrees((above, below), clusters, design)).ratio_interval(confidence))
+
+
+def _degrees(columns: Sequence[Floats], clusters: Ints, design: Design | None) -> float | None:
+    """Return the degrees of freedom of the log-ratio of two totals, or of two such ratios. None: without weights."""
+    if design is None:
+        return None
+    relative = [column / design.mean(column) for column in columns]
+    influence = relative[0] - relative[1]
+    if len(relative) > 2:
+        influence = influence - (relative[2] - relative[3])
+    return design.estimate(influence, clusters).degrees
 
 
 def _has_interval(totals: Floats) -> bool:

@@ -16,6 +16,7 @@ from scipy import special
 from gapbench.stats.pass_at_k import Components
 from gapbench.stats.power import ALPHA, POWER
 from gapbench.stats.proportions import Interval, Ints, mean_interval
+from gapbench.stats.survey_design import Design, weighted_mean
 
 Estimator = Callable[[int, int, int], float | None]
 """Returns the estimate of one task from its judged repeats, the right ones, and k: :func:`pass_at_k` or :func:`pass_hat_k`."""
@@ -65,6 +66,7 @@ def mean_over_tasks(
     k: int,
     clusters: Ints | None = None,
     confidence: float = 0.95,
+    design: Design | None = None,
 ) -> TaskMean:
     """Return pass@k or pass^k averaged over tasks.
 
@@ -78,6 +80,7 @@ def mean_over_tasks(
         k: Number of tries.
         clusters: Cluster code of each task. None: the tasks are independent.
         confidence: Nominal coverage.
+        design: Weights and strata of the tasks. None: each counts once.
     """
     found = [estimator(int(n), int(c), k) for n, c in zip(judged, correct, strict=True)]
     counted = np.array([value is not None for value in found], dtype=bool)
@@ -86,8 +89,9 @@ def mean_over_tasks(
     if not len(values):
         return TaskMean(None, Interval(None, None), 0, short)
     codes = np.arange(len(found)) if clusters is None else np.asarray(clusters)
-    interval = mean_interval(values, codes[counted], confidence)
-    return TaskMean(float(values.mean()), interval, len(values), short)
+    of_counted = None if design is None else design.take(counted)
+    interval = mean_interval(values, codes[counted], confidence, of_counted)
+    return TaskMean(weighted_mean(values, of_counted), interval, len(values), short)
 
 
 def intraclass_correlation(parts: Components) -> float | None:
@@ -121,7 +125,7 @@ def noise_floor(parts: Components, tasks: int, repeats: int) -> float:
 def repeats_to_resolve(
     gap: float,
     parts: Components,
-    tasks: int,
+    tasks: float,
     *,
     same_tasks: bool = False,
     level: float = 1 - ALPHA / 2,
@@ -134,7 +138,7 @@ def repeats_to_resolve(
     Args:
         gap: True gap, 0 to 1.
         parts: Components of the paired differences by task.
-        tasks: Number of tasks, T.
+        tasks: Number of tasks, T; with weights the effective one.
         same_tasks: Whether the claim is about these tasks only. Then differences between tasks are no noise.
         level: One-sided confidence of the test; for a two-sided test at 5 %, 0.975.
         power: Probability of detecting the gap.

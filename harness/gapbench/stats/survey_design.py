@@ -9,6 +9,13 @@ Means and ratios are Hájek's: both totals are estimated (Särndal, Swensson and
 within strata, since the number of items of each stratum was fixed, and summed over clusters, since the answers to items of
 one source are alike. A cluster may have items in several strata. Items are drawn from far more, so there is no correction
 for a finite population.
+
+Every weighted interval takes its critical value from the degrees of freedom of :meth:`Design.estimate`. They are
+Satterthwaite's (Biometrics Bulletin 2 (1946) 110), over the strata as in Cochran, Sampling Techniques (1977), equation
+5.16, where a stratum counts with the effective number of its clusters. So a stratum of n equal clusters has n - 1, and one
+in which a few clusters hold nearly all the weight has little more than those few. Residuals are smaller the more weight
+their item has, since the estimate follows it: the variance is therefore widened by the effective number too (the bias is that
+of Bell and McCaffrey, Surv. Methodol. 28 (2002) 169, section 2).
 """
 
 from __future__ import annotations
@@ -19,7 +26,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gapbench.stats.proportions import Floats, Ints, dense_codes, robust_variance
+from gapbench.stats.proportions import FEW_EFFECTIVE, Floats, Ints, dense_codes, robust_variance
 
 _ZERO = 1e-12
 
@@ -40,6 +47,11 @@ class WeightedMean(NamedTuple):
     degrees: float
     effective: float
     clusters: int
+
+    @property
+    def is_uneven(self) -> bool:
+        """Whether a handful of the clusters holds so much of the weight that the linearised variance rests on their values."""
+        return self.effective < min(FEW_EFFECTIVE, self.clusters / 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +84,9 @@ class Design:
         return float(self.weights @ values / self.weights.sum()) if len(values) else math.nan
 
     def quantile(self, values: Floats, share: float) -> float:
-        """Return a weighted quantile, interpolated as :func:`numpy.quantile` does where all weights are equal.
+        """Return a weighted quantile: that of values of which the lightest is there once and each as often as its weight.
+
+        It is :func:`numpy.quantile` of values that are repeated so, and of the values as they are where all weights are equal.
 
         Args:
             values: At least one value.
@@ -82,8 +96,11 @@ class Design:
         ordered, weights = values[order], self.weights[order]
         if len(ordered) == 1:
             return float(ordered[0])
-        middles = np.cumsum(weights) - weights / 2
-        return float(np.interp(share, (middles - middles[0]) / (middles[-1] - middles[0]), ordered))
+        counts = weights / weights.min()
+        last = np.cumsum(counts) - 1
+        # The first and the last place of each value, counted from 0.
+        places = np.maximum.accumulate(np.stack([last - counts + 1, last], axis=1).ravel())
+        return float(np.interp(share * last[-1], places, np.repeat(ordered, 2)))
 
     def effective_clusters(self, clusters: Ints) -> float:
         """Return the number of clusters of equal weight that are worth as much.
@@ -93,11 +110,20 @@ class Design:
         totals = np.bincount(dense_codes(clusters), weights=self.weights)
         return float(totals.sum() ** 2 / (totals @ totals))
 
+    def effective_share(self, chosen: np.ndarray[Any, np.dtype[np.bool_]], clusters: Ints) -> float:
+        """Return the number of clusters of equal weight that some of the items are worth. 0: there are none.
+
+        Args:
+            chosen: Which items count.
+            clusters: Code of each item's cluster.
+        """
+        return self.take(chosen).effective_clusters(clusters[chosen]) if chosen.any() else 0.0
+
     def contributions(self, values: Floats, clusters: Ints) -> Floats:
         """Return what each item adds to the weighted total, with the differences between strata taken out.
 
         The sum is that of the weighted values, over the mean weight. Each stratum's mean is moved to the overall one, since
-        how many items a stratum has is not chance, and its deviations are widened for its own number of clusters. So the
+        how many items a stratum has is not chance, and its deviations are widened for its own effective number of clusters. So the
         spread of the clusters' sums is that of the stratified total, and what is known of independent clusters (their
         variance, skewness, resampling) holds for them. Strata with one cluster show no spread of their own and are
         collapsed (Cochran, Sampling Techniques (1977), section 5A.12).
@@ -107,21 +133,18 @@ class Design:
             clusters: Code of each item's cluster.
         """
         weighted = values * (self.weights / self.weights.mean())
-        codes, counts = _collapsed(self.strata, clusters)
-        items = np.bincount(codes)
-        if len(items) == 1:
-            return np.asarray(weighted, dtype=np.float64)
-        means = np.bincount(codes, weights=weighted) / items
+        codes = _collapsed(self.strata, clusters)
         groups = int(dense_codes(clusters).max()) + 1
-        widening = np.sqrt(counts / np.maximum(counts - 1, 1) * (groups - 1) / groups)
+        means = np.bincount(codes, weights=weighted) / np.bincount(codes)
+        effective = np.maximum(self._parts(codes, clusters)[2], 2)
+        widening = np.sqrt(effective / (effective - 1) * (groups - 1) / groups)
         found: Floats = weighted.mean() + (weighted - means[codes]) * widening[codes]
         return found
 
     def estimate(self, values: Floats, clusters: Ints) -> WeightedMean:
         """Return the weighted mean of values with its standard error.
 
-        The degrees of freedom are Satterthwaite's over the strata (Cochran, Sampling Techniques (1977), equation 5.16), with
-        the effective number of clusters of each.
+        See the module's docstring for its degrees of freedom.
 
         Args:
             values: Value of each item, at least one.
@@ -139,17 +162,21 @@ class Design:
         return WeightedMean(mean, error, self._degrees(influence, clusters), effective, groups)
 
     def _degrees(self, influence: Floats, clusters: Ints) -> float:
-        codes, _ = _collapsed(self.strata, clusters)
         groups = int(clusters.max()) + 1
-        # One code for the items of a cluster in a stratum.
-        parts, place = np.unique(codes.astype(np.int64) * groups + clusters, return_inverse=True)
-        strata = (parts // groups).astype(np.int64)
+        strata, place, effective = self._parts(_collapsed(self.strata, clusters), clusters)
         variances = np.bincount(strata, weights=np.bincount(place, weights=influence) ** 2)
-        weights = np.bincount(place, weights=self.weights)
-        effective = np.bincount(strata, weights=weights) ** 2 / np.bincount(strata, weights=weights**2)
         below = float((variances**2 / np.maximum(effective - 1, 0.5)).sum())
         found = float(variances.sum()) ** 2 / below if below > 0 else 1.0
         return min(max(found, 1.0), max(1.0, groups - 1.0))
+
+    def _parts(self, codes: Ints, clusters: Ints) -> tuple[Ints, Ints, Floats]:
+        """Return the stratum of each part (the items of a cluster in a stratum), each item's part, and the strata's Kish numbers."""
+        reach = int(clusters.max()) + 1
+        parts, place = np.unique(codes.astype(np.int64) * reach + clusters, return_inverse=True)
+        strata = (parts // reach).astype(np.int64)
+        weights = np.bincount(place, weights=self.weights)
+        effective = np.bincount(strata, weights=weights) ** 2 / np.bincount(strata, weights=weights**2)
+        return strata, place, effective
 
 
 def weighted_mean(values: Floats, design: Design | None) -> float:
@@ -162,8 +189,8 @@ def weighted_quantile(values: Floats, share: float, design: Design | None) -> fl
     return float(np.quantile(values, share)) if design is None else design.quantile(values, share)
 
 
-def _collapsed(strata: Ints, clusters: Ints) -> tuple[Ints, Floats]:
-    """Return codes of the strata with those of a single cluster put together, and the number of clusters of each."""
+def _collapsed(strata: Ints, clusters: Ints) -> Ints:
+    """Return codes of the strata with those of a single cluster put together."""
     codes = dense_codes(strata)
     counts = _clusters_of(codes, clusters)
     alone = counts < 2
@@ -173,8 +200,8 @@ def _collapsed(strata: Ints, clusters: Ints) -> tuple[Ints, Floats]:
         counts = _clusters_of(codes, clusters)
         if len(counts) > 1 and (counts < 2).any():
             # All of them have the same single cluster.
-            return np.zeros_like(codes), _clusters_of(np.zeros_like(codes), clusters)
-    return codes, counts
+            return np.zeros_like(codes)
+    return codes
 
 
 def _clusters_of(codes: Ints, clusters: Ints) -> Floats:

@@ -242,7 +242,6 @@ def part_readers(
     kind: str,
     schema: pa.Schema,
     columns: Sequence[str],
-    *,
     is_needed: Callable[[Path], bool] = lambda _: True,
 ) -> Iterator[Callable[[], pa.Table]]:
     """Yield a function for each part and each open journal that reads it with later scores applied.
@@ -250,7 +249,8 @@ def part_readers(
     Args:
         runs: Run folders.
         kind: Name of the table's files, such as ``attempts``.
-        schema: The table's columns and their types, of which ``columns`` are read.
+        schema: The table's columns and their types.
+        columns: Columns to read.
         is_needed: Whether a part may hold rows that are looked for; asked once for each part.
     """
     texts = _categorical_texts(schema) if kind == "attempts" else set()

@@ -118,13 +118,19 @@ class Cell:
         load = self.load
         draw = random.Random(f"{self.seed}:{self.task.name}:{load.label}:arrivals")  # noqa: S311 - a schedule
         asked: dict[str, int] = {}
-        named = {sample.sample_id: sample for sample in order} if load.trace else {}
+        # The samples of replayed traffic stand in the order of its arrivals, each once: a million need no index.
+        is_in_order = len(load.trace) <= len(order) and all(
+            arrival.sample_id == sample.sample_id for arrival, sample in zip(load.trace, order, strict=False)
+        )
+        named = {sample.sample_id: sample for sample in order} if load.trace and not is_in_order else {}
         unnamed = 0
         for number, due_s in enumerate(load.due_times_s(draw)):
             phase: Phase = "warmup" if due_s < load.warmup_s else "measure"
             arrival = load.trace[number] if load.trace else Arrival(due_s)
             is_made_up = arrival.sample_id is None and arrival.input_tokens is not None
-            if is_made_up:
+            if load.trace and is_in_order:
+                sample = order[number]
+            elif is_made_up:
                 sample = make_synthetic_sample(arrival, number, self.seed)
             elif arrival.sample_id is None:
                 sample, unnamed = order[unnamed % len(order)], unnamed + 1
@@ -135,8 +141,10 @@ class Cell:
                     f"load {load.label!r}: its trace asks for sample {arrival.sample_id!r}, which task "
                     f"{self.task.name!r} does not have; name one of its samples, or leave sample_id out"
                 )
-            repeat = asked.get(sample.sample_id, 0)
-            asked[sample.sample_id] = repeat + 1
+            repeat = 0
+            if not (load.trace and is_in_order):
+                repeat = asked.get(sample.sample_id, 0)
+                asked[sample.sample_id] = repeat + 1
             yield PlannedRequest(
                 sample,
                 repeat,

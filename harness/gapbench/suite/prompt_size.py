@@ -12,6 +12,7 @@ from gapbench.values import (
     Text,
     ToolCall,
     ToolResult,
+    ToolSet,
     canonical_json,
 )
 
@@ -23,9 +24,14 @@ def count_prompt_chars(messages: Iterable[Message]) -> int:
 
 def count_declaration_chars(sample: Sample) -> int:
     """Return the characters of JSON that declare a sample's tools and the schema of its reply; 0 without them."""
-    tools = 0 if sample.tools is None else len(canonical_json(sample.tools.as_json()))
+    tools = count_tool_chars(sample.tools)
     schema = 0 if sample.response_schema is None else len(canonical_json(sample.response_schema.schema))
     return tools + schema
+
+
+def count_tool_chars(tools: ToolSet | None) -> int:
+    """Return the characters of JSON that declare tools; 0 without them."""
+    return 0 if tools is None else len(canonical_json(tools.as_json()))
 
 
 def _count_chars(part: Part) -> int:

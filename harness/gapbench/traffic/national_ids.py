@@ -1,10 +1,10 @@
 """National ids of people in a text, those of eight countries: each by its published form and its check digits.
 
-Sources (read November 2026): the US Social Security Administration's rules for numbers that are never issued, and the Internal Revenue
-Service's ranges of taxpayer numbers (ITIN); the form of the
-UK's National Insurance number (HMRC manual NIM39110), which has no check digit; Spain's DNI and NIE (letter by the number
-modulo 23); Italy's codice fiscale (decree of 23 December 1976); France's NIR (key 97 less the number modulo 97); Brazil's
-CPF (two digits modulo 11); China's resident number (GB 11643-1999, ISO 7064 MOD 11-2); Sweden's personnummer (Luhn).
+Sources: the US Social Security Administration's rules for numbers that are never issued, and the Internal Revenue
+Service's ranges of taxpayer numbers (ITIN); the form of the UK's National Insurance number (HMRC manual NIM39110), which
+has no check digit; Spain's DNI and NIE (letter by the number modulo 23); Italy's codice fiscale (decree of 23 December
+1976); France's NIR (key 97 less the number modulo 97); Brazil's CPF (two digits modulo 11); China's resident number
+(GB 11643-1999, ISO 7064 MOD 11-2); Sweden's personnummer (Luhn).
 """
 
 from __future__ import annotations

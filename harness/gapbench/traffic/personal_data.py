@@ -34,8 +34,10 @@ _EMAIL = re.compile(
     r"(?<![A-Za-z0-9._%+\-])[A-Za-z0-9_%+\-](?:[A-Za-z0-9._%+\-]{0,62}[A-Za-z0-9_%+\-])?+@"
     r"((?:[A-Za-z0-9](?:[A-Za-z0-9\-]{0,61}[A-Za-z0-9])?\.){1,8}[A-Za-z]{2,24})(?![A-Za-z0-9\-])"
 )
-_RESERVED = re.compile(r"(?:^|\.)(?:example\.(?:com|org|net)|example|test|invalid|localhost)$", re.IGNORECASE)
-"""Names that belong to no one (RFC 2606, RFC 6761)."""
+_RESERVED = re.compile(
+    r"(?:^|\.)(?:example\.(?:com|org|net)|example|test|invalid|localhost|local|internal)$", re.IGNORECASE
+)
+"""Names that belong to no one, or are of a private network (RFC 2606, RFC 6761, RFC 6762, ICANN for ``internal``)."""
 _INTERNATIONAL = re.compile(r"(?<![\w+\-.])\+[1-9](?:(?:[ .\-/(]|\) ?| \()?\d){7,14}(?!\d)", re.ASCII)
 _NORTH_AMERICAN = re.compile(
     r"(?<![\w+\-.])(?:1[\-. ])?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[\-.])[2-9]\d{2}[\-.]\d{4}(?![\w\-]|\.\d)",
@@ -74,7 +76,9 @@ _ISSUERS = (
     (re.compile(r"3(?:0[0-5]|095|[689])"), (14, 16, 19)),  # Diners Club
 )
 """First digits and lengths of the large networks."""
-_IP_V4 = re.compile(r"(?<![\w.\-])(?<![vV] )\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?![\w\-]|\.\w)", re.ASCII)
+_IP_V4 = re.compile(
+    r"(?<![\w.\-])(?<![vV] )(?<![=<>~!]=)\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?![\w\-]|\.\w)", re.ASCII
+)
 _IP_V6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:{1,2}){2,7}[0-9A-Fa-f]{0,4}(?![\w:])", re.ASCII)
 _VERSION = re.compile(r"(?:version|release|build|ver\.?|section|§)\s*$", re.IGNORECASE)
 """What stands before four numbers with dots that are no address."""

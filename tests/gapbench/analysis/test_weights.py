@@ -7,23 +7,30 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import gapbench
+from gapbench.analysis.cost.attempt_costs import bill
 from gapbench.analysis.cost.cost import cost
+from gapbench.analysis.economics.measured_legs import measured_legs
 from gapbench.analysis.frames import Runs, load_runs
 from gapbench.analysis.performance.distributions import latency_quantiles
 from gapbench.analysis.quality.answer import answer_of
 from gapbench.analysis.quality.gap import gap
 from gapbench.analysis.quality.summary import summarize
 from gapbench.analysis.regression.compare import compare_runs
+from gapbench.analysis.regression.diff import diff_runs
 from gapbench.analysis.regression.threshold import RegressionRule
+from gapbench.analysis.regression.trend import trend
 from gapbench.analysis.weighting import Weighting
 from gapbench.errors import ResultsError
 from gapbench.report.answer import answer_text
+from gapbench.report.results import load_results
 from gapbench.stats import Design, paired_difference
 from gapbench.values import Attempt
-from tests.run_folders import make_answers, write_run
+from gapbench.values.played_user import user_cell_id
+from tests.run_folders import make_answers, make_attempt, write_run
 
 PRICE = {"cost": {"input_usd_per_mtok": 10.0, "output_usd_per_mtok": 0.0, "source": "a test"}}
 COMMON, RARE = "reasoning/sums", "coding/patches"
@@ -282,3 +289,121 @@ def test_python_counts_what_the_command_line_counts(tmp_path: Path) -> None:
     assert overall(results.gap().frame, "accuracy")["gap_points"] == pytest.approx(10.0)
     assert overall(by_file.gap().frame, "accuracy")["gap_points"] == pytest.approx(50.0)
     assert by_file.with_prices({}).cost().weights.name == "equal"
+
+
+def test_weights_that_are_all_alike_change_no_figure(tmp_path: Path) -> None:
+    """A sample in which every item stands for seven requests is the traffic in small: estimates and intervals are the file's."""
+    even = [dataclasses.replace(row, weight=7.0, stratum=None) for row in traffic_rows(15)]
+    plain = [dataclasses.replace(row, weight=None) for row in even]
+    weighted, unweighted = read(tmp_path / "a", even), read(tmp_path / "b", plain)
+
+    pd.testing.assert_frame_equal(gap(weighted).frame, gap(unweighted).frame, rtol=0, atol=1e-12)
+    pd.testing.assert_frame_equal(summarize(weighted).frame, summarize(unweighted).frame, rtol=0, atol=1e-12)
+    pd.testing.assert_frame_equal(cost(weighted).frame, cost(unweighted).frame, rtol=0, atol=1e-12)
+    assert weighted.applied_weights.describe() == (
+        "Weights: traffic. Overall counts our traffic: 40 items stand for 280 requests."
+    )
+
+
+def test_few_effective_items_are_reported(tmp_path: Path) -> None:
+    """(20 · 9 + 20 · 1)² / (20 · 81 + 20 · 1) = 24.4 items of equal weight, fewer than 30."""
+    table = gap(read(tmp_path / "run", traffic_rows()))
+
+    assert any("40 items say as much as 24 of equal weight (Kish)" in line for line in table.warnings)
+
+
+def test_many_effective_items_are_not(tmp_path: Path) -> None:
+    """(20 · 3 + 20 · 1)² / (20 · 9 + 20 · 1) = 32."""
+    rows = [dataclasses.replace(row, weight=min(row.weight or 0.0, 3.0)) for row in traffic_rows()]
+
+    assert not any("Kish" in line for line in gap(read(tmp_path / "run", rows)).warnings)
+
+
+def test_users_cost_what_they_do_in_the_traffic(tmp_path: Path) -> None:
+    """Three of four requests have a user of $0.01, and one has a user of $0.05: $0.02."""
+    rows: list[Attempt] = []
+    for name, weight, tokens in (("a", 3.0, 1_000), ("b", 1.0, 5_000)):
+        own = make_attempt(sample_id=name, weight=weight, stratum=name)
+        rows += [
+            own,
+            dataclasses.replace(
+                own, cell_id=user_cell_id(own.cell_id), phase="user", model_id="shopper", input_tokens=tokens
+            ),
+        ]
+    runs = load_runs([write_run(tmp_path / "run", rows, closed_a=PRICE, shopper=PRICE)])
+
+    table = cost(runs).frame.set_index("model_id")
+
+    assert table.loc["closed-a", "usd_user_per_task"] == pytest.approx(0.02)
+
+
+def test_the_busy_time_of_gpus_is_that_of_the_traffic(tmp_path: Path) -> None:
+    """At $1 a second: 3 of 4 requests keep the GPUs busy for 2 s, and one for 10 s: $4 each. The file's mean is $6."""
+    rows = [
+        make_attempt(model_id="open-b", task=COMMON, weight=3.0, stratum="common", done_s=2.5),
+        make_attempt(model_id="open-b", task=RARE, weight=1.0, stratum="rare", done_s=10.5),
+    ]
+    given = {"cost": {"gpus": 1, "usd_per_gpu_hour": 3_600}, "runner": "vllm"}
+    folder = write_run(tmp_path / "run", rows, open_b=given)
+    found = {}
+    for weighting in ("traffic", "equal"):
+        runs = dataclasses.replace(load_runs([folder]), weighting=weighting)
+        found[weighting] = cost(runs).frame.set_index("category").loc["all", "usd_busy_per_task"]
+
+    assert found == pytest.approx({"traffic": 4.0, "equal": 6.0})
+
+
+def test_the_size_of_a_request_for_plans_is_the_traffics(tmp_path: Path) -> None:
+    """(9 · 1000 + 1 · 10000) / 10 = 1,900 prompt tokens, as in the summary."""
+    runs = read(tmp_path / "run", traffic_rows())
+    account = bill(runs)
+
+    legs = measured_legs(runs, cost(runs, account), account, closed_model="closed-a", open_model="open-b")
+
+    assert legs.inputs["input_tokens"].value == pytest.approx(1_900)
+
+
+def test_ladders_say_that_they_count_items(tmp_path: Path) -> None:
+    """A rung is no part of the traffic; the figures beside it are."""
+    rows = [
+        dataclasses.replace(row, rung=1 + int(row.sample_id) // 5, complexity=1.0)
+        for row in traffic_rows()
+        if row.task == COMMON
+    ]
+    results = load_results(read(tmp_path / "run", rows))
+
+    notes = [text for text, _ in results.tables["ladders"].notes]
+
+    assert any("each item once, whatever its weight" in line for line in notes)
+    assert not any("whatever its weight" in text for text, _ in results.tables["gap"].notes)
+
+
+@pytest.mark.parametrize("key", ["summary", "cost"])
+def test_tables_say_which_of_their_figures_count_the_file(tmp_path: Path, key: str) -> None:
+    """Counts and totals beside weighted figures; with --weights equal there is nothing to say."""
+    runs = read(tmp_path / "run", traffic_rows())
+    said = {
+        weighting: [
+            text for text, _ in load_results(dataclasses.replace(runs, weighting=weighting)).tables[key].notes
+        ]
+        for weighting in ("traffic", "equal")
+    }
+
+    assert any("each item once, whatever its weight" in line for line in said["traffic"])
+    assert not any("whatever its weight" in line for line in said["equal"])
+
+
+def test_nights_and_differences_of_two_runs_count_items_and_say_so(tmp_path: Path) -> None:
+    """The open model is right on 20 of 40 items in the file, and on 90 % of the traffic."""
+    folders = [
+        write_run(tmp_path / name, traffic_rows(), closed_a=PRICE, open_b=PRICE) for name in ("a", "b")
+    ]
+
+    nights, changes = trend(folders), diff_runs([folders[0]], [folders[1]])
+
+    assert [row["accuracy"] for row in nights.rows if row["model_id"] == "open-b"] == [0.5, 0.5]
+    (row,) = [row for row in changes.models if row["model_id"] == "open-b"]
+    assert row["accuracy_a"] == 0.5
+    assert row["usd_per_task_a"] == pytest.approx((0.01 + 0.10) / 2)
+    for found in (nights, changes):
+        assert any("each item once, whatever its weight" in line for line in found.warnings)

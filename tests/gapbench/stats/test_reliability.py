@@ -25,7 +25,7 @@ Z_BOTH = 1.959964 + 0.841621
 
 
 def components(item: float, repeat: float) -> Components:
-    return Components(4, item, repeat, 0.0, 0.0)
+    return Components(4, item, repeat, 0.0, 0.0, 40.0)
 
 
 @pytest.mark.parametrize(

@@ -247,3 +247,89 @@ def test_the_selection_bias_of_equal_weights_is_the_one_without() -> None:
     weighted = selection_bias(scores, np.arange(120), design=equal_design(120))
 
     assert weighted == pytest.approx(selection_bias(scores, np.arange(120)), abs=1e-9)
+
+
+def test_few_heavy_clusters_leave_few_degrees_of_freedom() -> None:
+    """Five of 400 items hold 99.96 % of the weight: Kish's number is 5.004, so there are 4.004 degrees of freedom, not 399."""
+    weights = np.concatenate([np.full(5, 1e6), np.full(395, 5.0)])
+    effective = weights.sum() ** 2 / (weights @ weights)
+    values = np.arange(400) % 7 / 10
+
+    found = Design(weights, np.zeros(400, dtype=np.int64)).estimate(values, np.arange(400))
+
+    assert found.degrees == pytest.approx(effective - 1)
+    assert found.degrees == pytest.approx(4, abs=0.01)
+
+
+def test_the_error_of_few_heavy_clusters_is_that_of_so_many_items() -> None:
+    """Beside five items of equal weight, 395 of next to none change nothing: the error is s / sqrt(5)."""
+    heavy = np.array([0.1, 0.5, 0.2, 0.9, 0.4])
+    values, weights = (
+        np.concatenate([heavy, np.full(395, 0.3)]),
+        np.concatenate([np.ones(5), np.full(395, 1e-9)]),
+    )
+
+    found = Design(weights, np.zeros(400, dtype=np.int64)).estimate(values, np.arange(400))
+
+    assert found.standard_error == pytest.approx(heavy.std(ddof=1) / math.sqrt(5), rel=1e-5)
+
+
+def test_a_ratio_of_few_heavy_items_has_the_interval_of_so_many() -> None:
+    """Five dear and cheap requests that hold all the weight say what five say alone, though the file has 395 more."""
+    usd, ones = np.array([1.0, 1.3, 0.8, 1.1, 0.9]), np.ones(5)
+    alone = ratio_interval(usd, ones, np.arange(5), design=equal_design(5))
+    weights = np.concatenate([np.ones(5), np.full(395, 1e-9)])
+
+    among = ratio_interval(
+        np.concatenate([usd, np.ones(395)]), np.ones(400), np.arange(400),
+        design=Design(weights, np.zeros(400, dtype=np.int64)),
+    )  # fmt: skip
+
+    assert among == pytest.approx(alone, rel=0.05)
+
+
+def test_an_error_of_few_heavy_items_is_not_trusted_for_a_share() -> None:
+    """All five that hold 95 % are right and 80 of 395 others wrong: the interval is that of about 5.5 items, from Wilson."""
+    weights = np.concatenate([np.full(5, 395 * 0.95 / 0.05 / 5), np.ones(395)])
+    values = np.concatenate([np.ones(5), np.zeros(80), np.ones(315)])
+
+    low, high = mean_interval(values, np.arange(400), design=Design(weights, np.zeros(400, dtype=np.int64)))
+
+    assert low is not None
+    assert high is not None
+    assert low < 0.6
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.95, 1.0])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_weighted_quantile_is_that_of_repeated_values(share: float, seed: int) -> None:
+    """Each value as often as its weight, the lightest once."""
+    rng = np.random.default_rng(seed)
+    values, weights = rng.random(9), np.append(rng.integers(1, 5, 8), 1)
+
+    found = Design(weights.astype(np.float64), np.zeros(9, dtype=np.int64)).quantile(values, share)
+
+    assert found == pytest.approx(np.quantile(np.repeat(values, weights), share))
+
+
+def test_a_gap_of_few_heavy_items_that_agree_by_chance_keeps_the_error_of_so_many() -> None:
+    """Five items with 95 % of the weight have no gap, the others gaps of 0.4 and 0.6: Kish's 5.5 items decide, not 400."""
+    weights = np.concatenate([np.full(5, 395 * 0.95 / 0.05 / 5), np.ones(395)])
+    first = np.concatenate([np.full(5, 0.5), np.tile([0.4, 0.6], 198)[:395]])
+    second = np.concatenate([np.full(5, 0.5), np.zeros(395)])
+    effective = weights.sum() ** 2 / (weights @ weights)
+    gap = weights @ (first - second) / weights.sum()
+    spread = weights @ (first - second - gap) ** 2 / weights.sum()
+
+    found = paired_difference(first, second, np.arange(400), Design(weights, np.zeros(400, dtype=np.int64)))
+
+    assert found.standard_error == pytest.approx(math.sqrt(spread / effective))
+
+
+def test_few_clusters_of_nearly_equal_weight_are_not_uneven() -> None:
+    """20 clusters say what 20 do; 5 of 400 with nearly all the weight say no more than 5."""
+    twenty = Design(np.tile([1.0, 1.2], 20), np.zeros(40, dtype=np.int64))
+    heavy = Design(np.concatenate([np.full(5, 1_000.0), np.ones(395)]), np.zeros(400, dtype=np.int64))
+
+    assert not twenty.estimate(np.arange(40) % 3 / 2, np.arange(40) // 2).is_uneven
+    assert heavy.estimate(np.arange(400) % 3 / 2, np.arange(400)).is_uneven

@@ -36,3 +36,23 @@ def test_variance_components_are_found_again() -> None:
 def test_without_repeats_there_are_no_components() -> None:
     """One answer to each item cannot tell the two apart."""
     assert variance_components(np.array([0.0, 1, 1]), np.arange(3)) is None
+
+
+def test_equal_weights_change_no_component_of_balanced_items() -> None:
+    """Three items, two answers each, all of weight 5."""
+    values, items = np.array([0.0, 1, 1, 1, 0, 0]), np.array([0, 0, 1, 1, 2, 2])
+
+    weighted = variance_components(values, items, np.full(6, 5.0))
+
+    assert weighted == pytest.approx(variance_components(values, items))
+
+
+def test_the_variance_within_items_follows_the_weights() -> None:
+    """Squares of 1/2, 0 and 0 with one degree of freedom each, at weights 6, 2 and 2: 6 · 1/2 / 10."""
+    values, items = np.array([0.0, 1, 1, 1, 0, 0]), np.array([0, 0, 1, 1, 2, 2])
+
+    parts = variance_components(values, items, np.array([3.0, 3, 1, 1, 1, 1]))
+
+    assert parts is not None
+    assert parts.repeat_variance == pytest.approx(0.3)
+    assert parts.items == pytest.approx(10**2 / (6**2 + 2**2 + 2**2))

@@ -81,7 +81,7 @@ def test_each_kind_is_found_wherever_it_stands(kind: str, text: str, frame: str)
 @pytest.mark.parametrize(
     "text",
     [
-        "anna@example.com", "a@b", "user@localhost", "x@y.test", "@decorator", "git@github:repo", "a..b@kunde.de",
+        "anna@example.com", "a@b", "user@localhost", "bench@cache.internal", "cuda==12.0.0.61", "x@y.test", "@decorator", "git@github:repo", "a..b@kunde.de",
         "+12345", "2026-01-31", "2026-01-31T12:00:00.000Z", "1767225600", "1767225600000000", "415 555 2671",
         "order 415-555-26711", "v1.2.3.4", "version 1.2.3.4", "1.2.3.4.5", "10.0.0.7", "192.168.1.1", "127.0.0.1", "::1",
         "203.0.113.9", "fe80::1", "12:34:56", "std::vector", "999.1.1.1", "4111 1111 1111 1112", "0000 0000 0000 0000",

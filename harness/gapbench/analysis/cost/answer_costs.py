@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gapbench.analysis.frames import group_codes
+from gapbench.analysis.frames import as_floats, group_codes
 from gapbench.stats import Floats, Ints
 
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
@@ -29,7 +29,8 @@ def usd_per_answer(frame: pd.DataFrame, usd: Floats) -> Floats:
 
     The dollars of requests without an answer are split evenly over the answers of the same cell. If the cell has no
     answer, those of the model and category share them. So the mean over a model's answers is its ``usd_per_task`` of
-    :func:`gapbench.analysis.cost.cost.cost`.
+    :func:`gapbench.analysis.cost.cost.cost`. With weights the same holds of weighted means: both the dollars that are lost
+    and the answers that share them count as often as the traffic has them.
 
     Args:
         frame: The runs' frame.
@@ -44,11 +45,17 @@ def usd_per_answer(frame: pd.DataFrame, usd: Floats) -> Floats:
     measured = (frame["phase"] == "measure").to_numpy()
     answered = measured & frame["final"].to_numpy(dtype=bool) & (frame["outcome"] != "infra").to_numpy()
     groups = [group_codes(frame, columns) for columns in _SHARED_BY]
-    return spread_usd(group_codes(frame, _REQUEST), groups, measured, answered, usd)
+    weight = as_floats(frame["weight"]) if "weight" in frame.columns else None
+    return spread_usd(group_codes(frame, _REQUEST), groups, measured, answered, usd, weight)
 
 
 def spread_usd(
-    request: Ints, groups: Sequence[Ints], measured: Bools, answered: Bools, usd: Floats
+    request: Ints,
+    groups: Sequence[Ints],
+    measured: Bools,
+    answered: Bools,
+    usd: Floats,
+    weight: Floats | None = None,
 ) -> Floats:
     """Return the dollars of each answered request at its final attempt; see :func:`usd_per_answer`.
 
@@ -58,6 +65,7 @@ def spread_usd(
         measured: Whether each attempt is of the measured phase.
         answered: Whether each attempt is the measured final one of an answered request.
         usd: Cost of each attempt in USD. NaN means unknown.
+        weight: Weight of each attempt's item. None: each counts once.
     """
     found = np.full(len(request), np.nan)
     if not len(request):
@@ -67,11 +75,14 @@ def spread_usd(
     has_answer[request[answered]] = True
     left = np.where(measured & ~has_answer[request], np.nan_to_num(usd), 0.0)
     known = ~np.isnan(found)
+    if weight is not None and left.any():
+        left *= np.nan_to_num(weight)
     for group in groups:
         if not left.any():
             break
-        answers = np.bincount(group[known], minlength=int(group.max()) + 1)
-        share = np.bincount(group, weights=left) / np.maximum(answers, 1)
+        counted = None if weight is None else weight[known]
+        answers = np.bincount(group[known], counted, minlength=int(group.max()) + 1)
+        share = np.bincount(group, weights=left) / np.where(answers > 0, answers, 1)
         found[known] += share[group[known]]
         left[answers[group] > 0] = 0.0
     return found

@@ -88,7 +88,7 @@ def bill(runs: Runs, service_tier: str | None = None, priced_at: datetime | None
     """
     prices = quote_runs(runs, service_tier, priced_at)
     shares: dict[tuple[str, str], GpuShare] = {}
-    warnings = [*runs.notes, *filter(None, [runs.applied_weights.note]), *prices.notes]
+    warnings = [*runs.notes, *runs.applied_weights.notes, *prices.notes]
     for model_id, quote in prices.by_model.items():
         if isinstance(quote, Unpriced):
             warnings.append(f"{model_id}: cost unknown: {quote.reason}")

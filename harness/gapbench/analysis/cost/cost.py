@@ -1,6 +1,7 @@
 """The cost table: what a task and a correct task cost, in API dollars or GPU-hours.
 
-Columns of :attr:`CostTable.frame`, one row for each model and category (``all`` stands for all categories):
+Columns of :attr:`CostTable.frame`, one row for each model and category (``all`` stands for all categories). Where items have
+weights, what is per task, per correct task or per token is that of the traffic; counts and totals are those of the run:
 
 ===================== ===================================================================================
 ``model_id`` ``weights`` ``simulated`` ``category``
@@ -35,7 +36,7 @@ Columns of :attr:`CostTable.frame`, one row for each model and category (``all``
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -51,7 +52,7 @@ from gapbench.analysis.cost.deployment_options import deployment_options
 from gapbench.analysis.cost.first_call_costs import first_calls_note
 from gapbench.analysis.cost.gpu_token_cost import MIN_SHAPES, fit_token_cost, request_shapes
 from gapbench.analysis.cost.token_prices import has_possible_counts
-from gapbench.analysis.cost.user_costs import user_usd
+from gapbench.analysis.cost.user_costs import user_usd_by_item
 from gapbench.analysis.cost.weighted_costs import weighted_units
 from gapbench.analysis.frames import Runs, as_floats, group_codes, load_runs
 from gapbench.analysis.notebook_html import table_html
@@ -167,7 +168,7 @@ def cost(runs: Runs | Sequence[Path], billed: Bill | None = None) -> CostTable:
     account = bill(read_runs) if billed is None else billed
     rows: list[dict[str, Any]] = []
     exact: dict[str, Decimal | None] = {}
-    users = user_usd(read_runs, account)
+    users = user_usd_by_item(read_runs, account)
     categories = read_runs.categories
     for model_id in _paid_models(read_runs):
         part = _priced_rows(read_runs, account, model_id)
@@ -198,7 +199,11 @@ def _priced_rows(runs: Runs, account: Bill, model_id: str) -> pd.DataFrame:
     """Return the measured attempts of a model with their dollars and those of each answer."""
     frame = runs.model_frame(model_id)
     usd = price_rows(account, frame)
-    designed = ["task", "sample_id", *DESIGN_COLUMNS] if DESIGN_COLUMNS[0] in frame.columns else []
+    designed = (
+        ["run_id", "cell_id", "task", "sample_id", *DESIGN_COLUMNS]
+        if DESIGN_COLUMNS[0] in frame.columns
+        else []
+    )
     needed = ["model_id", "category", "final", "timed", "outcome", *_TOKENS, *designed]
     priced = frame[needed].assign(
         billed_usd=usd,
@@ -236,7 +241,7 @@ def _row(
     model_id: str,
     category: str,
     part: pd.DataFrame,
-    users: Mapping[tuple[str, str, str], float],
+    users: pd.DataFrame,
 ) -> dict[str, Any]:
     model = runs.model(model_id) if model_id in runs.models else None
     quote = account.quotes.get(model_id)
@@ -267,12 +272,13 @@ def _row(
     if not len(part):
         row["usd"] = None
         return row
-    paid = [
-        usd
-        for (model, of_category, _), usd in users.items()
-        if model == model_id and category in {ALL, of_category}
+    of_users = users[
+        ((users["model_id"] == model_id) & ((category == ALL) | (users["category"] == category))).to_numpy()
     ]
-    row["usd_user_per_task"] = _per_unit(sum(paid), tasks) if paid and not np.isnan(paid).any() else None
+    paid = of_users["usd"].to_numpy(np.float64)
+    row["usd_user_per_task"] = (
+        _per_unit(float(paid.sum()), tasks) if len(paid) and not np.isnan(paid).any() else None
+    )
     if isinstance(quote, UnitPrices):
         # The mean over the tasks with known cost is valid even if the total is unknown.
         known = part["answer_usd"].dropna()
@@ -292,7 +298,7 @@ def _row(
         row["usd_per_mtok"] = _per_unit(None if usd is None else usd * 1_000_000, tokens)
     else:
         row.update(usd_per_mtok_low=None, usd_per_mtok_high=None)
-    return row | weighted_units(part, row)
+    return row | weighted_units(part, row, account.gpu, of_users)
 
 
 def _are_tokens_known(replies: pd.DataFrame) -> bool:

@@ -26,7 +26,7 @@ import pandas as pd
 from gapbench.analysis.cost.attempt_costs import Bill
 from gapbench.analysis.cost.token_prices import TOKENS, price_attempts
 from gapbench.analysis.frames import Runs, as_floats, group_codes
-from gapbench.analysis.sample_design import design_of
+from gapbench.analysis.sample_design import design_of_attempts
 from gapbench.analysis.weighting import DESIGN_COLUMNS
 from gapbench.pricing import GpuPrice, Quote, UnitPrices, hosted_prices, price_book_date, weights_at
 from gapbench.stats import Floats, ratio_interval
@@ -132,7 +132,7 @@ def _hosted_row(runs: Runs, model_id: str, model: ModelEntry) -> dict[str, Any]:
     answered = final & (part["outcome"] != "infra").to_numpy()
     correct = final & (part["outcome"] == "correct").to_numpy()
     tokens = np.nan_to_num(as_floats(part["input_tokens"])) + np.nan_to_num(as_floats(part["output_tokens"]))
-    design = design_of(part, answered)
+    design = design_of_attempts(part)
     each = np.ones(len(part)) if design is None else design.weights
     total = float(usd.sum()) if design is None else float(each @ usd)
     low, high = None, None

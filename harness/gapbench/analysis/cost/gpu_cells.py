@@ -104,6 +104,7 @@ def gpu_cells(runs: Runs, prices: Quotes, shares: Mapping[tuple[str, str], GpuSh
                 {
                     "model_id": model_id,
                     "category": cell.category,
+                    "run_id": run_id,
                     "cell_id": cell.cell_id,
                     "reserved_s": reserved_s,
                     "busy_s": busy_s.get(key, 0.0),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pandas as pd
+
 from gapbench.analysis.cost.attempt_costs import BILL_COLUMNS, Bill, price_rows
 from gapbench.analysis.frames import Runs
 from gapbench.store.attempt_frame import read_frame
@@ -17,19 +20,35 @@ def user_usd(runs: Runs, account: Bill) -> dict[tuple[str, str, str], float]:
         runs: The runs.
         account: Their bill.
     """
+    found = user_usd_by_item(runs, account)
+    by = ["model_id", "category", "task"]
+    sums = {tuple(map(str, key)): part["usd"] for key, part in found.groupby(by, sort=False)}
+    return {key: float(np.sum(usd.to_numpy())) for key, usd in sums.items()}  # type: ignore[misc]
+
+
+def user_usd_by_item(runs: Runs, account: Bill) -> pd.DataFrame:
+    """Return the dollars of users by item: ``model_id`` (under test), ``category``, ``task``, ``sample_id``, ``usd``.
+
+    There may be several rows for an item. A cost that is not known is NaN.
+
+    Args:
+        runs: The runs.
+        account: Their bill.
+    """
+    columns = ["model_id", "category", "task", "sample_id", "usd"]
     if not (runs.tally["phase"] == "user").any():
-        return {}
+        return pd.DataFrame(columns=columns)
     frame = read_frame(
         runs.attempts,
-        list(BILL_COLUMNS),
+        list(dict.fromkeys((*BILL_COLUMNS, "sample_id"))),
         where="a.phase = 'user' AND a.repeat >= 0",
         where_columns=("phase", "repeat"),
     )
     cells = {(run_id, cell.cell_id): (cell.model_id, cell.category, cell.task) for run_id, cell in runs.cells}
-    found: dict[tuple[str, str, str], float] = {}
-    names = zip(frame["run_id"], frame["cell_id"], strict=True)
-    for (run_id, cell_id), usd in zip(names, price_rows(account, frame), strict=True):
+    rows: list[tuple[str, str, str, str, float]] = []
+    names = zip(frame["run_id"], frame["cell_id"], frame["sample_id"], strict=True)
+    for (run_id, cell_id, sample_id), usd in zip(names, price_rows(account, frame), strict=True):
         played = cells.get((str(run_id), cell_of_user(str(cell_id))))
         if played is not None:
-            found[played] = found.get(played, 0.0) + float(usd)
-    return found
+            rows.append((*played, str(sample_id), float(usd)))
+    return pd.DataFrame(rows, columns=columns)

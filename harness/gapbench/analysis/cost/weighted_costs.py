@@ -8,12 +8,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gapbench.analysis.frames import as_floats
-from gapbench.analysis.sample_design import design_of
+from gapbench.analysis.frames import Runs, as_floats
+from gapbench.analysis.sample_design import design_of, design_of_attempts
 from gapbench.stats import Floats, ratio_interval
 
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
-def weighted_units(part: pd.DataFrame, row: Mapping[str, Any]) -> dict[str, Any]:
+
+def weighted_units(
+    part: pd.DataFrame, row: Mapping[str, Any], gpu_cells: pd.DataFrame, users: pd.DataFrame
+) -> dict[str, Any]:
     """Return dollars per task, per right answer and per million tokens as they are in the traffic, and tokens per task.
 
     What is not known of the file stays unknown. Totals are not weighted: they are what the run cost.
@@ -21,6 +25,8 @@ def weighted_units(part: pd.DataFrame, row: Mapping[str, Any]) -> dict[str, Any]
     Args:
         part: A model's measured attempts with their dollars; see :func:`gapbench.analysis.cost.cost.cost`.
         row: The figures of the file.
+        gpu_cells: :attr:`gapbench.analysis.cost.attempt_costs.Bill.gpu`.
+        users: What users cost in these attempts; see :func:`gapbench.analysis.cost.user_costs.user_usd_by_item`.
 
     Returns:
         {} where weights are not used.
@@ -31,10 +37,14 @@ def weighted_units(part: pd.DataFrame, row: Mapping[str, Any]) -> dict[str, Any]
     known = ~np.isnan(usd)
     answers, usd = answers[known], usd[known]
     design = design_of(answers)
-    if design is None or not len(answers):
+    if design is None:
         return {}
+    found = _weighted_tokens(part, row)
+    if row["usd_user_per_task"] is not None:
+        found["usd_user_per_task"] = _usd_user_per_task(part, answered, users)
+    if not len(answers):
+        return found
     clusters = answers["cluster"].to_numpy()
-    found: dict[str, Any] = {}
     below = {
         "usd_per_task": np.ones(len(answers)),
         "usd_per_correct": (answers["outcome"] == "correct").to_numpy(dtype=np.float64),
@@ -47,7 +57,60 @@ def weighted_units(part: pd.DataFrame, row: Mapping[str, Any]) -> dict[str, Any]
         if row[f"{name}_low"] is not None:
             low, high = ratio_interval(usd, count, clusters, design=design)
             found[f"{name}_low"], found[f"{name}_high"] = low, high
-    return found | _weighted_tokens(part, row)
+    if row["usd_busy_per_task"] is not None:
+        busy = usd * _busy_share(answers, gpu_cells)
+        found["usd_busy_per_task"] = float(design.weights @ busy) / float(design.weights.sum())
+    return found
+
+
+def traffic_totals(runs: Runs, model_id: str) -> dict[str, float] | None:
+    """Return tokens, tasks and replies of a model as they are in the traffic, in any unit: their ratios count.
+
+    Args:
+        runs: The runs.
+        model_id: The model.
+
+    Returns:
+        Totals by the names of the cost table's columns. None where weights are not used.
+    """
+    frame = runs.model_frame(model_id)
+    part = frame[(frame["phase"] == "measure").to_numpy()]
+    is_answer = (part["outcome"] != "infra").to_numpy(dtype=bool)
+    answered = part["final"].to_numpy(dtype=bool) & is_answer
+    design = design_of_attempts(part)
+    if design is None:
+        return None
+    tokens = ("input_tokens", "output_tokens", "cached_input_tokens")
+    counts: dict[str, Floats] = {
+        **{name: np.nan_to_num(as_floats(part[name])) for name in tokens},
+        "tasks": answered.astype(np.float64),
+        "replies": (part["timed"].to_numpy(dtype=bool) & is_answer).astype(np.float64),
+    }
+    return {name: float(design.weights @ values) for name, values in counts.items()}
+
+
+def _busy_share(answers: pd.DataFrame, gpu_cells: pd.DataFrame) -> Floats:
+    """Return the share of each answer's reserved time in which a request of its cell was in flight."""
+    shares = {
+        (str(cell["run_id"]), str(cell["cell_id"])): float(cell["busy_s"]) / float(cell["reserved_s"])
+        for cell in gpu_cells.to_dict("records")
+        if cell["reserved_s"]
+    }
+    keys = zip(answers["run_id"].astype(str), answers["cell_id"].astype(str), strict=True)
+    return np.array([shares.get(key, 0.0) for key in keys], dtype=np.float64)
+
+
+def _usd_user_per_task(part: pd.DataFrame, answered: Bools, users: pd.DataFrame) -> float | None:
+    """Return the dollars of users for a task of the traffic; None where nothing was answered."""
+    design = design_of_attempts(part)
+    tasks = 0.0 if design is None else float(design.weights @ answered)
+    if design is None or not tasks:
+        return None
+    by = ["task", "sample_id"]
+    # The part that one request of each item has in the traffic.
+    each = part[by].astype(str).assign(each=design.weights).drop_duplicates(by).set_index(by)["each"]
+    usd = users.groupby(by, sort=False)["usd"].sum().reindex(each.index, fill_value=0.0)
+    return float(each.to_numpy(np.float64) @ usd.to_numpy(np.float64)) / tasks
 
 
 def _weighted_tokens(part: pd.DataFrame, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,7 +121,7 @@ def _weighted_tokens(part: pd.DataFrame, row: Mapping[str, Any]) -> dict[str, An
         as_floats(part["output_tokens"])
     )
     answered = (part["final"] & (part["outcome"] != "infra")).to_numpy(dtype=bool)
-    design = design_of(part, answered)
+    design = design_of_attempts(part)
     if design is None:
         return {}
     total, tasks = float(design.weights @ tokens), float(design.weights @ answered)

@@ -15,11 +15,13 @@ import numpy as np
 from gapbench.analysis.cost.attempt_costs import Bill
 from gapbench.analysis.cost.cost import CostTable
 from gapbench.analysis.cost.deployment_options import hosted_offer, model_weights
+from gapbench.analysis.cost.weighted_costs import traffic_totals
 from gapbench.analysis.economics.measured_cost import MeasuredCost
 from gapbench.analysis.economics.quantity import Quantity
 from gapbench.analysis.economics.replica_throughput import Throughput
 from gapbench.analysis.economics.scenario import UNITS
 from gapbench.analysis.frames import Runs, as_floats, group_codes
+from gapbench.analysis.sample_design import design_of_attempts
 from gapbench.pricing import GpuPrice, Quote, UnitPrices, Unpriced
 from gapbench.stats import ratio_interval
 from gapbench.store.json_records import records
@@ -101,7 +103,7 @@ def measured_legs(
     # The last row of a model covers all its categories.
     rows = {str(row["model_id"]): row for row in records(table.frame)}
     closed_sizes, open_sizes = (
-        _sizes(rows[name]) if name in rows else None for name in (closed_model, open_model)
+        _sizes(runs, rows[name]) if name in rows else None for name in (closed_model, open_model)
     )
     volume = closed_sizes or open_sizes
     made = MeasuredLegs(
@@ -197,12 +199,14 @@ def _replace(made: MeasuredLegs, *, weights: str, throughput: Throughput | None)
     return replace(made, weights=weights, throughput=throughput)
 
 
-def _sizes(row: Mapping[str, Any]) -> _Sizes | None:
+def _sizes(runs: Runs, row: Mapping[str, Any]) -> _Sizes | None:
     if not row["tokens_per_task"]:
         return None
-    read, written, tasks = row["input_tokens"], row["output_tokens"], row["tasks"]
-    cached = float(row["cached_input_tokens"] or 0)
-    return _Sizes(read / tasks, written / tasks, cached / read if read else 0.0, read / row["replies"])
+    # The totals of the cost table are those of the file; a request of the traffic needs weights.
+    totals = traffic_totals(runs, str(row["model_id"])) or row
+    read, written, tasks = totals["input_tokens"], totals["output_tokens"], totals["tasks"]
+    cached = float(totals["cached_input_tokens"] or 0)
+    return _Sizes(read / tasks, written / tasks, cached / read if read else 0.0, read / totals["replies"])
 
 
 def _add_sizes(made: MeasuredLegs, runs: Runs, model_id: str, sizes: _Sizes) -> None:
@@ -216,7 +220,8 @@ def _add_sizes(made: MeasuredLegs, runs: Runs, model_id: str, sizes: _Sizes) -> 
     part = frame[((frame["model_id"] == model_id) & (frame["phase"] == "measure")).to_numpy()]
     read, written = (np.nan_to_num(as_floats(part[name])) for name in ("input_tokens", "output_tokens"))
     share = sizes.input / sizes.total
-    low, high = ratio_interval(read, read + written, group_codes(part, ["task", "cluster_id"]))
+    clusters, design = group_codes(part, ["task", "cluster_id"]), design_of_attempts(part)
+    low, high = ratio_interval(read, read + written, clusters, design=design)
     if low is not None and high is not None:
         low, high = min(low, share), max(share, min(high, 1.0))
     made.inputs["input_share"] = Quantity(share, UNITS["input_share"], low, high, source, None, "measured")

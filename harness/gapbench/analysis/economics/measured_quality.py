@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from gapbench.analysis.cost.cost import CostTable
 from gapbench.analysis.frames import Runs, as_floats
 from gapbench.analysis.performance.client_limits import client_limits
 from gapbench.analysis.quality.gap import OVERALL, GapTable
 from gapbench.analysis.quality.gap_metrics import NO_RIGHT_ANSWER, describe_pairs_needed
 from gapbench.analysis.quality.gap_row import NOT_DISTINGUISHABLE
+from gapbench.analysis.sample_design import design_of_replies
 from gapbench.errors import ResultsError
 from gapbench.formatting import format_gap, format_interval
+from gapbench.stats import weighted_quantile
 from gapbench.store.json_records import records
 
 CLOSED_AHEAD, OPEN_AHEAD = "closed ahead", "open ahead"
@@ -181,9 +181,10 @@ def _first_text_s(runs: Runs, models: Sequence[str]) -> dict[str, float]:
     frame = runs.measured_replies
     found = {}
     for name in models:
-        waits = as_floats(
-            frame.loc[(frame["model_id"] == name) & (frame["outcome"] != "infra"), "answer_ttft_s"]
+        is_known = (
+            (frame["model_id"] == name) & (frame["outcome"] != "infra") & frame["answer_ttft_s"].notna()
         )
-        if np.isfinite(waits).any():
-            found[name] = float(np.nanquantile(waits, 0.95))
+        known = frame[is_known.to_numpy(dtype=bool)]
+        if len(known):
+            found[name] = weighted_quantile(as_floats(known["answer_ttft_s"]), 0.95, design_of_replies(known))
     return found

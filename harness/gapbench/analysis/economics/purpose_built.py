@@ -94,12 +94,15 @@ def _gain(items: RoutedTasks, quality: Floats, usd: Floats, mask: Bools) -> tupl
     if not shared.any():
         return -1.0, 0.0
     general = [
-        (float(items.open_quality[shared].mean()), -float(items.open_usd[shared].mean())),
-        (float(items.closed_quality[shared].mean()), -float(items.closed_usd[shared].mean())),
+        (float(items.mean(quality_of, shared)), -float(items.mean(usd_of, shared)))
+        for quality_of, usd_of in (
+            (items.open_quality, items.open_usd),
+            (items.closed_quality, items.closed_usd),
+        )
     ]
     best = max(general, key=lambda side: (side[0], np.nan_to_num(side[1], nan=-np.inf)))
-    saved = -float(usd[shared].mean()) - best[1]
-    gain = float(quality[shared].mean()) - best[0]
+    saved = -float(items.mean(usd, shared)) - best[1]
+    gain = float(items.mean(quality, shared)) - best[0]
     return (gain if abs(gain) > 1e-12 else 0.0), (saved if np.isfinite(saved) else 0.0)
 
 
@@ -125,18 +128,18 @@ def purpose_built_table(
             mask = (items.category == code) & ~np.isnan(one.quality)
             if not mask.any():
                 continue
-            is_closed = items.closed_quality[mask].mean() > items.open_quality[mask].mean()
+            is_closed = items.mean(items.closed_quality, mask) > items.mean(items.open_quality, mask)
             side = "closed" if is_closed else "open"
             rows.append(
                 {
                     "category": category,
                     "model_id": one.model_id,
                     "n": int(mask.sum()),
-                    "quality": float(one.quality[mask].mean()),
-                    "usd_per_task": float(one.usd[mask].mean()),
-                    "best_quality": float(getattr(items, f"{side}_quality")[mask].mean()),
-                    "best_usd_per_task": float(getattr(items, f"{side}_usd")[mask].mean()),
-                    "chosen_share": float(one.chosen[mask].mean()),
+                    "quality": float(items.mean(one.quality, mask)),
+                    "usd_per_task": float(items.mean(one.usd, mask)),
+                    "best_quality": float(items.mean(getattr(items, f"{side}_quality"), mask)),
+                    "best_usd_per_task": float(items.mean(getattr(items, f"{side}_usd"), mask)),
+                    "chosen_share": float(items.mean(one.chosen.astype(np.float64), mask)),
                 }
             )
     return pd.DataFrame(rows, columns=list(COLUMNS))

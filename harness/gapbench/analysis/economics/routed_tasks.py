@@ -11,8 +11,10 @@ import pandas as pd
 from gapbench.analysis.cost.attempt_costs import Bill
 from gapbench.analysis.economics.routing import RoutedTasks
 from gapbench.analysis.economics.routing_signals import tasks_answered_by_both
-from gapbench.analysis.frames import Runs
+from gapbench.analysis.frames import Runs, as_floats
+from gapbench.analysis.sample_design import design_of
 from gapbench.errors import ResultsError
+from gapbench.stats import Design, weighted_mean
 
 MIN_TASKS = 20
 """Minimum number of tasks for choosing a threshold."""
@@ -73,7 +75,7 @@ def read_routed_tasks(
             f"{left} and {right} both answered {len(table)} tasks with the same prompt; tiers need at least {MIN_TASKS}"
             + (f"; {changed}" if unequal_keys else "")
         )
-    items, names = _items(table)
+    items, names = _items(table, design_of(runs.frame.iloc[table["row"].to_numpy(np.int64)]))
     return RoutedRuns(left, right, table, items, tuple(names), changed if unequal_keys else "")
 
 
@@ -93,11 +95,14 @@ def _pick_model(runs: Runs, weights: str, requested: str | None, left_out: Seque
     if not known:
         raise ResultsError(f"there is no {weights} model in these runs; tiers need one of each")
     scored = runs.frame[runs.frame["scored"]]
-    means = scored.groupby("model_id", observed=True)["score"].mean()
-    return max(known, key=lambda name: float(means.get(name, -1.0)))
+    means = {
+        str(name): weighted_mean(as_floats(part["score"]), design_of(part))
+        for name, part in scored.groupby("model_id", observed=True)
+    }
+    return max(known, key=lambda name: means.get(name, -1.0))
 
 
-def _items(table: pd.DataFrame) -> tuple[RoutedTasks, list[str]]:
+def _items(table: pd.DataFrame, design: Design | None) -> tuple[RoutedTasks, list[str]]:
     category, names = pd.factorize(table["category"])
     column = {
         name: table[name].to_numpy(np.float64)
@@ -113,5 +118,6 @@ def _items(table: pd.DataFrame) -> tuple[RoutedTasks, list[str]]:
         closed_s=column["closed_response_s"],
         category=category.astype(np.int64),
         cluster=table["cluster"].to_numpy(np.int64),
+        design=design,
     )
     return items, [str(name) for name in names]

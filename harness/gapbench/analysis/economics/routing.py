@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from gapbench.stats import Floats, Ints
+from gapbench.stats import Design, Floats, Ints
 
 Kind = Literal["router", "cascade"]
 Bools = npt.NDArray[np.bool_]
@@ -35,6 +35,7 @@ class RoutedTasks:
         closed_s: Response time of the closed model, in seconds.
         category: Code of the category.
         cluster: Cluster code; tasks of one cluster stay together in folds and draws.
+        design: Weights and strata of the tasks. None: each counts once.
     """
 
     open_quality: Floats
@@ -45,10 +46,29 @@ class RoutedTasks:
     closed_s: Floats
     category: Ints
     cluster: Ints
+    design: Design | None = None
 
     def __len__(self) -> int:
         """Return the number of tasks."""
         return len(self.open_quality)
+
+    @property
+    def weight(self) -> Floats:
+        """Weight of each task; 1 without a design."""
+        return np.ones(len(self)) if self.design is None else self.design.weights
+
+    def mean(self, values: Floats, chosen: Bools | None = None) -> Floats:
+        """Return the mean of values over tasks, weighted as they are in the traffic.
+
+        Args:
+            values: One for each task, or several in columns: shape (tasks,) or (tasks, columns).
+            chosen: Tasks that count, at least one. None: all.
+        """
+        part = values if chosen is None else values[chosen]
+        if self.design is None:
+            return np.asarray(part.mean(axis=0))
+        weight = self.design.weights if chosen is None else self.design.weights[chosen]
+        return np.asarray(weight @ part / weight.sum())
 
 
 @dataclass(frozen=True)
@@ -75,7 +95,9 @@ def assign_folds(cluster: Ints, seed: int, count: int = FOLDS) -> Ints:
     return np.asarray((order % min(count, max(len(names), 1)))[place], dtype=np.int64)
 
 
-def route_to_closed(score: Floats, fold: Ints, seed: int, shares: Floats = SHARES) -> Bools:
+def route_to_closed(
+    score: Floats, fold: Ints, seed: int, shares: Floats = SHARES, weight: Floats | None = None
+) -> Bools:
     """Return which tasks go to the closed model at each share, with thresholds from the other folds.
 
     Args:
@@ -83,6 +105,7 @@ def route_to_closed(score: Floats, fold: Ints, seed: int, shares: Floats = SHARE
         fold: Fold of each task.
         seed: Seed of that order.
         shares: Shares of tasks to send.
+        weight: Weight of each task; shares are of their sum. None: each counts once.
 
     Returns:
         Shape (tasks, shares).
@@ -92,10 +115,13 @@ def route_to_closed(score: Floats, fold: Ints, seed: int, shares: Floats = SHARE
     chosen = np.zeros((len(score), len(shares)), dtype=bool)
     for one in np.unique(fold):
         here = fold == one
-        others = np.sort(ranked[~here])
-        if not len(others):
-            others = np.sort(ranked[here])
-        cut = np.clip(np.rint((1 - shares) * len(others)).astype(np.int64), 0, len(others))
+        learned = ~here if (~here).any() else here
+        others = np.sort(ranked[learned])
+        if weight is None:
+            cut = np.clip(np.rint((1 - shares) * len(others)).astype(np.int64), 0, len(others))
+        else:
+            below = np.append(0.0, np.cumsum(weight[learned][np.argsort(ranked[learned])]))
+            cut = np.abs((1 - shares)[:, np.newaxis] * below[-1] - below).argmin(axis=1)
         threshold = np.append(others, np.inf)[cut]
         threshold[cut == 0] = -np.inf
         chosen[here] = ranked[here][:, np.newaxis] >= threshold
@@ -133,9 +159,9 @@ def category_scores(items: RoutedTasks, fold: Ints) -> Floats:
         here, others = fold == one, fold != one
         if not others.any():
             others = here
-        counts = np.bincount(items.category[others], minlength=kinds)
-        sums = np.bincount(items.category[others], weights=gain[others], minlength=kinds)
-        means = np.where(counts > 0, sums / np.maximum(counts, 1), gain[others].mean())
+        counts = np.bincount(items.category[others], items.weight[others], minlength=kinds)
+        sums = np.bincount(items.category[others], (items.weight * gain)[others], minlength=kinds)
+        means = np.where(counts > 0, sums / np.where(counts > 0, counts, 1), items.mean(gain, others))
         score[here] = means[items.category[here]]
     return score
 
@@ -156,9 +182,11 @@ def best_by_category(items: RoutedTasks, fold: Ints, usd_weight: float = 0.0) ->
             others = here
         gain = items.closed_quality - items.open_quality
         extra_usd = items.closed_usd - items.open_usd
-        counts = np.maximum(np.bincount(items.category[others], minlength=kinds), 1)
-        gains = np.bincount(items.category[others], weights=gain[others], minlength=kinds) / counts
-        costs = np.bincount(items.category[others], weights=extra_usd[others], minlength=kinds) / counts
+        weight, category = items.weight[others], items.category[others]
+        counts = np.bincount(category, weight, minlength=kinds)
+        counts = np.where(counts > 0, counts, 1)
+        gains = np.bincount(category, weight * gain[others], minlength=kinds) / counts
+        costs = np.bincount(category, weight * extra_usd[others], minlength=kinds) / counts
         worth = gains - usd_weight * np.nan_to_num(costs)
         pick = (worth > 0) | ((worth == 0) & (costs < 0))
         chosen[here] = pick[items.category[here]]

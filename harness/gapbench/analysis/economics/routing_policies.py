@@ -16,7 +16,7 @@ from gapbench.analysis.economics.routing import (
     incremental_benefit,
     points_over_mix,
 )
-from gapbench.stats import Floats, Ints
+from gapbench.stats import Floats, Ints, cluster_totals
 
 Counts = npt.NDArray[np.uint8]
 _MAX_COUNTS = 200_000_000
@@ -66,13 +66,7 @@ class PolicyEvaluator:
         self._usd = [self._means(values) for values in (items.open_usd, items.closed_usd)]
 
     def _draw(self, columns: Floats) -> Floats:
-        sums = np.stack(
-            [
-                np.bincount(self._place, weights=column, minlength=self._counts.shape[1])
-                for column in columns.T
-            ],
-            axis=1,
-        )
+        sums = np.ascontiguousarray(cluster_totals(tuple(columns.T), self._place, self._items.design)[1].T)
         # In chunks of draws, since the counts are bytes and the product needs floats.
         parts = [
             self._counts[at : at + _STEP].astype(np.float64) @ sums
@@ -105,24 +99,24 @@ class PolicyEvaluator:
         if not self._resolved:
             return row
         items = self._items
-        ends = [float(items.open_quality.mean()), float(items.closed_quality.mean())]
-        share, curve = result.closed.mean(axis=0), result.quality.mean(axis=0)
+        ends = [float(items.mean(side)) for side in (items.open_quality, items.closed_quality)]
+        share, curve = items.mean(result.closed), items.mean(result.quality)
         row["apgr"] = float(apgr(share, curve, np.array(ends[0]), np.array(ends[1])))
         drawn = apgr(self._means(result.closed), self._means(result.quality), *self._quality)
         row["apgr_low"], row["apgr_high"] = _interval_ends(drawn)
         row |= self._compare_with_mix(quality, usd, result.closed[rows, at])
         recovered = (curve - ends[0]) / (ends[1] - ends[0])
-        spent = [float(items.open_usd.mean()), float(items.closed_usd.mean())]
+        spent = [float(items.mean(side)) for side in (items.open_usd, items.closed_usd)]
         extra = spent[1] - spent[0]
         for level in (50, 80):
             row[f"cpt_{level}"] = call_performance_threshold(share, recovered, level / 100)
             if np.isfinite(extra) and extra > 0:
-                spend = (result.usd.mean(axis=0) - spent[0]) / extra
+                spend = (items.mean(result.usd) - spent[0]) / extra
                 row[f"spend_cpt_{level}"] = call_performance_threshold(spend, recovered, level / 100)
-        if np.isfinite(extra) and extra > 0 and usd.mean() > spent[0]:
+        if np.isfinite(extra) and extra > 0 and items.mean(usd) > spent[0]:
             point = incremental_benefit(
-                quality.mean(),
-                usd.mean(),
+                items.mean(quality),
+                items.mean(usd),
                 (np.array(ends[0]), np.array(spent[0])),
                 (np.array(ends[1]), np.array(spent[1])),
             )
@@ -143,14 +137,14 @@ class PolicyEvaluator:
         (Bonferroni): a policy beats the mix if it lies above zero.
         """
         items = self._items
-        ends = [float(items.open_quality.mean()), float(items.closed_quality.mean())]
+        ends = [float(items.mean(side)) for side in (items.open_quality, items.closed_quality)]
         spent, drawn, sides = usd, self._means(usd), list(self._usd)
-        limits = [float(items.open_usd.mean()), float(items.closed_usd.mean())]
-        if not np.isfinite([usd.mean(), *limits]).all():
+        limits = [float(items.mean(side)) for side in (items.open_usd, items.closed_usd)]
+        if not np.isfinite([float(items.mean(usd)), *limits]).all():
             spent, drawn = closed, self._means(closed)
             limits, sides = [0.0, 1.0], [np.zeros(len(drawn)), np.ones(len(drawn))]
         sides_now = [(np.array(ends[side]), np.array(limits[side])) for side in (0, 1)]
-        point = float(points_over_mix(np.array(quality.mean()), np.array(spent.mean()), *sides_now))
+        point = float(points_over_mix(items.mean(quality), items.mean(spent), *sides_now))
         if not np.isfinite(point):
             return {}
         draws = points_over_mix(
@@ -173,11 +167,12 @@ class PolicyEvaluator:
             others = self._fold != one
             if not others.any():
                 others = ~others
-            low, high = self._items.open_quality[others].mean(), self._items.closed_quality[others].mean()
-            enough = result.quality[others].mean(axis=0) >= low + self._target * (high - low) - 1e-12
+            items = self._items
+            low, high = (items.mean(side, others) for side in (items.open_quality, items.closed_quality))
+            enough = items.mean(result.quality, others) >= low + self._target * (high - low) - 1e-12
             # If prices are unknown, use the number of closed calls as the cost.
-            costs = result.usd[others].mean(axis=0)
-            costs = costs if np.isfinite(costs).all() else result.closed[others].mean(axis=0)
+            costs = items.mean(result.usd, others)
+            costs = costs if np.isfinite(costs).all() else items.mean(result.closed, others)
             last = result.quality.shape[1] - 1
             at[~others if others.sum() < len(others) else others] = (
                 int(np.where(enough, costs, np.inf).argmin()) if enough.any() else last
@@ -190,24 +185,24 @@ class PolicyEvaluator:
         low, high = _interval_ends(self._means(quality))
         known = bool(np.isfinite(usd).all())
         usd_low, usd_high = _interval_ends(self._means(usd)) if known else (None, None)
-        timed = response_s[np.isfinite(response_s)]
+        items, timed = self._items, np.isfinite(response_s)
         return {
             "policy": policy,
             "kind": kind,
-            "quality": float(quality.mean()),
+            "quality": float(items.mean(quality)),
             "quality_low": low,
             "quality_high": high,
-            "usd_per_task": float(usd.mean()) if known else None,
+            "usd_per_task": float(items.mean(usd)) if known else None,
             "usd_per_task_low": usd_low,
             "usd_per_task_high": usd_high,
-            "response_s": float(timed.mean()) if len(timed) else None,
-            "closed_share": float(closed.mean()),
+            "response_s": float(items.mean(response_s, timed)) if timed.any() else None,
+            "closed_share": float(items.mean(closed)),
             "closed_usd_per_task": self._closed_usd(closed),
         }
 
     def _closed_usd(self, closed: Floats) -> float | None:
         """Return the dollars of the closed calls alone, over all tasks. None if a price is unknown."""
-        usd = float(np.where(closed > 0, self._items.closed_usd, 0.0).mean())
+        usd = float(self._items.mean(np.where(closed > 0, self._items.closed_usd, 0.0)))
         return usd if np.isfinite(usd) else None
 
 

@@ -1,6 +1,6 @@
 """Hybrid tiers: the results that routers and cascades between an open and a closed model would have had.
 
-They are computed from stored answers of both models to the same tasks. Columns of :attr:`Tiers.frame`, one row for each
+They are computed from stored answers of both models to the same tasks, which count by their weights where they have any. Columns of :attr:`Tiers.frame`, one row for each
 policy; intervals are 95 % over draws of clusters, with the same draws for every policy:
 
 ===================== ===================================================================================
@@ -27,6 +27,7 @@ The measures of gap recovery are null unless the closed model is certainly ahead
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -53,8 +54,9 @@ from gapbench.analysis.economics.routing_policies import PolicyEvaluator, draw_c
 from gapbench.analysis.economics.routing_signals import Signal, routing_signals
 from gapbench.analysis.frames import Folders, Runs, load_runs
 from gapbench.analysis.quality.applied_rule import applied_rule
+from gapbench.analysis.weighting import AppliedWeights
 from gapbench.formatting import format_gap, format_interval
-from gapbench.stats import SEED, Difference, paired_difference
+from gapbench.stats import SEED, Difference, Floats, paired_difference
 from gapbench.store.json_records import records
 
 DRAWS = 1_000
@@ -89,6 +91,7 @@ class Tiers:
         simulated: Whether either model is simulated.
         warnings: One sentence for each caveat that readers need to know.
         purpose_built: The third tier; see :func:`gapbench.analysis.economics.purpose_built.purpose_built_table`.
+        weights: What qualities, dollars and shares count.
     """
 
     open_model: str
@@ -103,6 +106,7 @@ class Tiers:
     simulated: bool
     warnings: list[str] = field(default_factory=list)
     purpose_built: pd.DataFrame = field(default_factory=pd.DataFrame)
+    weights: AppliedWeights = field(default_factory=AppliedWeights)
 
     @property
     def is_resolved(self) -> bool:
@@ -157,6 +161,7 @@ class Tiers:
             "curves": records(self.curves),
             "categories": records(self.categories),
             "purpose_built": records(self.purpose_built),
+            "weights": self.weights.name,
             "warnings": self.warnings,
             "simulated": self.simulated,
         }
@@ -218,9 +223,11 @@ def evaluate_tiers(
         *routing_signals(read_runs, table),
     ]
     for signal in signals:
-        chosen = route_to_closed(signal.score, fold, seed)
+        chosen = route_to_closed(
+            signal.score, fold, seed, weight=None if items.design is None else items.weight
+        )
         found.append((signal.policy, signal.kind, routing_outcome(items, chosen, signal.kind, verifier_usd)))
-    gap = _gap(read_runs, items)
+    gap, rule_notes = _gap(read_runs, items)
     evaluator = PolicyEvaluator(
         items, fold, draw_clusters(items.cluster, draws, seed), target, resolved=gap.low > 0,
         tried=len(signals),
@@ -239,7 +246,7 @@ def evaluate_tiers(
         outcomes[TIER_3] = with_specialists(outcomes["best by category"], third)
     rows = [evaluator.evaluate_fixed(name, result) for name, result in outcomes.items()]
     rows += [evaluator.evaluate_sweep(name, kind, result) for name, kind, result in found]
-    means = {side: float(np.mean(getattr(items, f"{side}_usd"))) for side in ("open", "closed")}
+    means = {side: float(items.mean(getattr(items, f"{side}_usd"))) for side in ("open", "closed")}
     acceptance = (
         needed_acceptance(means["open"], means["closed"], verifier_usd) if means["closed"] > 0 else None
     )
@@ -249,40 +256,38 @@ def evaluate_tiers(
         warnings.append(routed.left_out)
     if gap.high < 0:
         warnings.append(f"{left} scores higher: there is no gap to recover")
-    if read_runs.applied_weights.is_traffic:
-        warnings.append(
-            "the tasks have weights, and this table counts each task once; `bench tiers --guarantee` and `bench cost` count "
-            "your traffic"
-        )
-    warnings += _below_both(rows)
+    warnings += [*read_runs.applied_weights.notes, *rule_notes, *_below_both(rows)]
     if not known:
         warnings.append("a price is unknown; tiers are compared in calls only")
     return Tiers(
         left,
         right,
         pd.DataFrame(rows, columns=list(COLUMNS)),
-        _curves(found),
+        _curves(items, found),
         _categories(items, names),
         gap,
         len(items),
         acceptance if known else None,
-        float(np.mean(items.open_quality > items.closed_quality)),
+        float(items.mean((items.open_quality > items.closed_quality).astype(np.float64))),
         any(bool(read_runs.model(name).simulated) for name in (left, right, *purpose_built)),
         warnings,
         purpose_built_table(items, names, third),
+        read_runs.applied_weights,
     )
 
 
-def _gap(runs: Runs, items: RoutedTasks) -> Difference:
-    """Return the accuracy gap, with the interval of the runs' stopping rule if there is one."""
-    found = paired_difference(items.closed_quality, items.open_quality, items.cluster)
+def _gap(runs: Runs, items: RoutedTasks) -> tuple[Difference, list[str]]:
+    """Return the accuracy gap, with the interval of the runs' stopping rule if there is one, and notes on the rule."""
+    found = paired_difference(items.closed_quality, items.open_quality, items.cluster, items.design)
     rule, _ = applied_rule(runs)
     if rule is None:
-        return found
+        return found, []
+    if runs.applied_weights.has_design:
+        return found, [rule.without_weights]
     if rule.is_unlooked:
-        return replace(found, low=-1.0, high=1.0)
+        return replace(found, low=-1.0, high=1.0), []
     low, high = rule.interval(items.closed_quality - items.open_quality, items.cluster)
-    return replace(found, low=low, high=high)
+    return replace(found, low=low, high=high), []
 
 
 def _below_both(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -302,18 +307,16 @@ def _below_both(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def _curves(outcomes: list[tuple[str, Kind, RoutingOutcome]]) -> pd.DataFrame:
+def _curves(items: RoutedTasks, outcomes: list[tuple[str, Kind, RoutingOutcome]]) -> pd.DataFrame:
     parts = [
         pd.DataFrame(
             {
                 "policy": policy,
                 "kind": kind,
-                "closed_share": result.closed.mean(axis=0),
-                "quality": result.quality.mean(axis=0),
-                "usd_per_task": result.usd.mean(axis=0),
-                "response_s": np.nanmean(result.response_s, axis=0)
-                if np.isfinite(result.response_s).any()
-                else np.nan,
+                "closed_share": items.mean(result.closed),
+                "quality": items.mean(result.quality),
+                "usd_per_task": items.mean(result.usd),
+                "response_s": _mean_times(items, result.response_s),
             }
         )
         for policy, kind, result in outcomes
@@ -321,19 +324,32 @@ def _curves(outcomes: list[tuple[str, Kind, RoutingOutcome]]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def _mean_times(items: RoutedTasks, response_s: Floats) -> list[float]:
+    """Return the mean time at each threshold, over the tasks whose time is known; NaN where none is."""
+    known = np.isfinite(response_s)
+    return [
+        float(items.mean(column, is_known)) if is_known.any() else math.nan
+        for column, is_known in zip(response_s.T, known.T, strict=True)
+    ]
+
+
 def _categories(items: RoutedTasks, names: list[str]) -> pd.DataFrame:
-    table = pd.DataFrame(
-        {
-            "category": [names[code] for code in items.category],
-            "open_quality": items.open_quality,
-            "closed_quality": items.closed_quality,
-            "only_open_right": (items.open_quality > items.closed_quality).astype(np.float64),
-            "only_closed_right": (items.closed_quality > items.open_quality).astype(np.float64),
-            "open_usd_per_task": items.open_usd,
-            "closed_usd_per_task": items.closed_usd,
+    columns = {
+        "open_quality": items.open_quality,
+        "closed_quality": items.closed_quality,
+        "only_open_right": (items.open_quality > items.closed_quality).astype(np.float64),
+        "only_closed_right": (items.closed_quality > items.open_quality).astype(np.float64),
+        "open_usd_per_task": items.open_usd,
+        "closed_usd_per_task": items.closed_usd,
+    }
+    rows = []
+    for code in dict.fromkeys(items.category.tolist()):
+        chosen = items.category == code
+        means = {
+            name: float(items.mean(values, chosen & np.isfinite(values)))
+            if (chosen & np.isfinite(values)).any()
+            else math.nan
+            for name, values in columns.items()
         }
-    )
-    grouped = table.groupby("category", sort=False)
-    means = grouped.mean().reset_index()
-    means.insert(1, "n", grouped.size().to_numpy())
-    return means
+        rows.append({"category": names[code], "n": int(chosen.sum()), **means})
+    return pd.DataFrame(rows)

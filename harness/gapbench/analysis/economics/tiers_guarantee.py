@@ -275,8 +275,7 @@ def guarantee_tiers(
     warnings += _unscored(read_runs, names)
     if routed.left_out:
         warnings.append(routed.left_out)
-    if read_runs.applied_weights.note:
-        warnings.append(read_runs.applied_weights.note)
+    warnings += read_runs.applied_weights.notes
     if is_stratified:
         warnings.append(
             "the samples were drawn by strata; the proof is for samples drawn independently, and strata kept to it when simulated"

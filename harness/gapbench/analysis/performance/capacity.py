@@ -205,7 +205,11 @@ def capacity(runs: Runs | Sequence[Path], slo: Slo, usd: Floats | None = None) -
         table,
         tuple(_rates(table, slo)),
         read_runs.simulated,
-        [*_warnings(table), *machine_notes(read_runs, refusals)],
+        [
+            *_warnings(table),
+            *machine_notes(read_runs, refusals),
+            *read_runs.applied_weights.counts_items("capacity is about the load that was sent: it counts"),
+        ],
         tuple(largest_concurrencies(table)),
     )
 

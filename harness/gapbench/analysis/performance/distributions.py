@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from gapbench.analysis.frames import Folders, Runs, as_floats, load_runs
-from gapbench.analysis.sample_design import design_of
+from gapbench.analysis.sample_design import design_of_replies
 from gapbench.stats import weighted_quantile
 
 SHARES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
@@ -41,8 +41,8 @@ def latency_quantiles(runs: Runs | Folders, shares: Sequence[float] = SHARES) ->
             part = frame[measured]
             values = as_floats(part[metric])
             is_known = ~np.isnan(values) & (part["outcome"] != "infra").to_numpy()
-            design = design_of(part)
-            design = None if design is None else design.take(is_known)
+            known = part[is_known]
+            design = design_of_replies(known)
             values = values[is_known]
             if not len(values):
                 continue

@@ -31,6 +31,14 @@ class AppliedRule:
         """Whether the rule has a fixed number of looks and none was taken, so that its interval is not known."""
         return bool(self.rule.information) and self.look == 0
 
+    @property
+    def without_weights(self) -> str:
+        """Why it does not apply where weights are used."""
+        return (
+            f"{self.name} counts each request once: with weights the intervals do not allow for its looks; --weights equal has "
+            "the rule's own verdict"
+        )
+
     def interval(self, differences: Floats, clusters: Ints) -> tuple[float, float]:
         """Return the interval of the mean of paired differences, 0 to 1."""
         sums, sizes = cluster_totals(differences, dense_codes(clusters).tolist())

@@ -130,7 +130,7 @@ def rate_models(
         contradicted_share=_contradiction_share(battles) if fit and chosen == "judge" else None,
         unreadable_verdicts=judgments.unreadable,
         simulated=read_runs.simulated or judgments.is_simulated,
-        warnings=warnings,
+        warnings=[*warnings, *read_runs.applied_weights.counts_items("a rating counts the battles of")],
     )
 
 

@@ -73,7 +73,8 @@ def violations_by_pair(
         violations += different_users(one, other, users.get(one, {}), users.get(other, {}))
         violations += different_company(one, other, beside)
         most = min(MAX_SHARE_DIFFERENCE_POINTS, margin)
-        violations += _different_outcome_shares(one, other, parts[one], parts[other], most)
+        counted = "the file's requests" if runs.applied_weights.has_design else "requests"
+        violations += _different_outcome_shares(one, other, parts[one], parts[other], most, counted)
     return found
 
 
@@ -259,14 +260,14 @@ def _different_reasoning(one: str, other: str, first: pd.DataFrame, second: pd.D
 
 
 def _different_outcome_shares(
-    one: str, other: str, first: pd.DataFrame, second: pd.DataFrame, most: float
+    one: str, other: str, first: pd.DataFrame, second: pd.DataFrame, most: float, counted: str
 ) -> Iterator[str]:
     words = {"truncated": "ran into the token budget", "refused": "were refused", "infra": "got no answer"}
     for outcome, word in words.items():
         shares = [_share(part, "outcome", outcome) if len(part) else 0.0 for part in (first, second)]
         if abs(shares[0] - shares[1]) * 100 > most + 1e-9:
             yield (
-                f"{format_percent(shares[0])} of requests to {one} {word}, {format_percent(shares[1])} to {other}."
+                f"{format_percent(shares[0])} of {counted} to {one} {word}, {format_percent(shares[1])} to {other}."
             )
 
 

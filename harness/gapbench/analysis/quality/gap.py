@@ -70,7 +70,7 @@ from gapbench.analysis.quality.fairness import request_conditions, violations_by
 from gapbench.analysis.quality.gap_metrics import TIMES, describe_pairs_needed, metric_rows, remarks
 from gapbench.analysis.quality.gap_row import COLUMNS, OF_OTHERS, PLAIN_CONFIDENCE, Comparison, GapRow, decide
 from gapbench.analysis.quality.ladders import Ladder, summarize_ladders
-from gapbench.analysis.quality.looks import ADVICE, apply_stopping_rule, looks_notes
+from gapbench.analysis.quality.looks import ADVICE, ADVICE_WITH_WEIGHTS, apply_stopping_rule, looks_notes
 from gapbench.analysis.quality.model_pairs import ModelPairs, Pair, pair_requests
 from gapbench.analysis.quality.model_requests import ModelRequests
 from gapbench.analysis.quality.reference_models import choose_reference
@@ -85,9 +85,6 @@ _SHOWN = (
     "n_pairs",
 )  # fmt: skip
 """Columns that a notebook shows."""
-_RULE_WITH_WEIGHTS = (
-    "with weights the intervals do not allow for its looks; --weights equal has the rule's own verdict"
-)
 _COUNTS = ["closed_n", "open_n", "n_pairs", "n_clusters", "items_needed", "repeats_needed", "episodes"]
 
 
@@ -173,7 +170,9 @@ class GapTable:
             return f"{row['closed_model']} and {row['open_model']}: {row['verdict']}."
         values = {str(name): value for name, value in row.items()}
         more = "".join(f"; {note}" for note in remarks(values)) + (
-            f" to settle it: {ADVICE}" if describe_pairs_needed(values) else ""
+            f" to settle it: {ADVICE_WITH_WEIGHTS if self.weights.has_design else ADVICE}"
+            if describe_pairs_needed(values)
+            else ""
         )
         # With every pair of models there are several rows of overall quality.
         is_corrected = pd.notna(row["confidence"]) and float(row["confidence"]) > PLAIN_CONFIDENCE
@@ -256,8 +255,8 @@ def gap(
     else:
         comparisons, choice_warnings = against_references(sides, scopes)
     rule, notes = applied_rule(read_runs)
-    if rule is not None and read_runs.applied_weights.is_traffic:
-        notes = [f"{rule.name} counts each request once: {_RULE_WITH_WEIGHTS}"]
+    if rule is not None and read_runs.applied_weights.has_design:
+        notes = [rule.without_weights]
         rule = None
     # Sorting and summing release the interpreter lock.
     with ThreadPoolExecutor(1) as pool:

@@ -154,18 +154,17 @@ def _accuracy_row(comparison: Comparison, pairs: ModelPairs, bias: float) -> Gap
         standard_error=corrected.standard_error * 100,
         selection_points=bias * 100,
     )
-    # The components are those of a sample in which each item counts the same.
-    parts = variance_components(first - second, pairs.closed.sample) if design is None else None
+    weights = None if design is None else design.weights
+    parts = variance_components(first - second, pairs.closed.sample, weights)
     if parts is not None:
-        samples = int(dense_codes(pairs.closed.sample).max()) + 1
         row = replace(
             row,
             repeats=parts.repeats,
             repeat_noise_points=parts.repeat_sd * 100,
             repeat_variance_share=parts.share,
-            noise_floor_points=math.sqrt(parts.repeat_variance / row.n_pairs) * 100,
+            noise_floor_points=math.sqrt(parts.repeat_variance / (parts.items * parts.repeats)) * 100,
             icc=intraclass_correlation(parts),
-            repeats_needed=repeats_to_resolve(abs(corrected.estimate), parts, samples),
+            repeats_needed=repeats_to_resolve(abs(corrected.estimate), parts, parts.items),
         )
     return row if first.any() or second.any() else replace(row, verdict=NO_RIGHT_ANSWER)
 

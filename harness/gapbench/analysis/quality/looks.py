@@ -18,6 +18,7 @@ from gapbench.analysis.quality.model_pairs import ModelPairs
 from gapbench.stats.sequential import conclude, describe
 
 PairsByModels = Mapping[tuple[str, str], ModelPairs]
+ADVICE_WITH_WEIGHTS = "draw a larger sample of your traffic (`bench traffic sample -n`) and run it"
 ADVICE = "start a fresh run of that size with another `seed:`, or use `bench run --until-sure`"
 """What to do instead of extending a run until it is significant."""
 

@@ -1,6 +1,7 @@
 """pass@k and pass^k over repeats, the noise of a repetition, and partial credit from hidden tests.
 
-Columns of :attr:`PassAtK.frame`, one row for each model and task; null means unknown:
+Columns of :attr:`PassAtK.frame`, one row for each model and task; null means unknown. Where samples have weights, means count
+them by weight, and the noise and ICC use their effective number:
 
 ================ ========================================================================================
 ``model_id`` ``weights`` ``simulated`` ``category`` ``task``
@@ -22,19 +23,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from gapbench.analysis.frames import Folders, Runs, group_codes, load_runs
+from gapbench.analysis.frames import Folders, Runs, as_floats, group_codes, load_runs
+from gapbench.analysis.sample_design import design_of
+from gapbench.analysis.weighting import DESIGN_COLUMNS, AppliedWeights
 from gapbench.stats import (
     intraclass_correlation,
     mean_over_tasks,
     pass_at_k,
     pass_hat_k,
     variance_components,
+    weighted_mean,
 )
 from gapbench.store.json_records import records
 
@@ -48,10 +52,12 @@ class PassAtK:
     Attributes:
         frame: See the module's docstring. Empty if no task has hidden tests and nothing was asked twice.
         simulated: Whether any row is simulated.
+        weights: What the shares count.
     """
 
     frame: pd.DataFrame
     simulated: bool
+    weights: AppliedWeights = field(default_factory=AppliedWeights)
 
     @property
     def ks(self) -> list[int]:
@@ -102,8 +108,9 @@ def summarize_pass_at_k(runs: Runs | Folders) -> PassAtK:
     for (model_id, category, task), part in _judged_parts(read_runs):
         if len(part["load"].unique()) > 1 or (part["partial"].isna().all() and part["repeat"].nunique() < 2):
             continue
+        first = {name: (name, "first") for name in DESIGN_COLUMNS if name in part.columns}
         trials = part.groupby(["run_id", "sample_id"], observed=True, sort=False).agg(
-            n=("right", "size"), correct=("right", "sum"), cluster=("cluster_id", "first")
+            n=("right", "size"), correct=("right", "sum"), cluster=("cluster_id", "first"), **first
         )
         if part["partial"].isna().all() and int(trials["n"].max()) < 2:
             continue
@@ -119,12 +126,12 @@ def summarize_pass_at_k(runs: Runs | Folders) -> PassAtK:
                 "answers": len(part),
                 "repeats": int(trials["n"].min()),
                 "episodes": bool(part["turn"].notna().any()),
-                "partial": float(part["partial"].mean()) if part["partial"].notna().any() else None,
-                **_at_each_k(trials.reset_index()),
-                **_noise(part, len(trials)),
+                "partial": _partial(part),
+                **_at_each_k(trials.reset_index().assign(task=task)),
+                **_noise(part),
             }
         )
-    return PassAtK(pd.DataFrame(rows), read_runs.simulated)
+    return PassAtK(pd.DataFrame(rows), read_runs.simulated, read_runs.applied_weights)
 
 
 def _judged_parts(runs: Runs) -> Iterator[tuple[tuple[str, str, str], pd.DataFrame]]:
@@ -141,7 +148,8 @@ def _judged_parts(runs: Runs) -> Iterator[tuple[tuple[str, str, str], pd.DataFra
         if model_id not in parts:
             frame = runs.model_frame(model_id)
             # Select columns first, since masking all columns would copy the table.
-            judged = frame[_NEEDED][frame["scored"].to_numpy()]
+            needed = [*_NEEDED, *(name for name in DESIGN_COLUMNS if name in frame.columns)]
+            judged = frame[needed][frame["scored"].to_numpy()]
             judged = judged.assign(
                 right=judged["outcome"] == "correct",
                 # An episode has assertions and no hidden tests; the table of episodes shows them.
@@ -157,10 +165,10 @@ def _judged_parts(runs: Runs) -> Iterator[tuple[tuple[str, str, str], pd.DataFra
 def _at_each_k(trials: pd.DataFrame) -> dict[str, Any]:
     found: dict[str, Any] = {}
     judged, correct = trials["n"].to_numpy(np.int64), trials["correct"].to_numpy(np.int64)
-    clusters = group_codes(trials, ["cluster"])
+    clusters, design = group_codes(trials, ["cluster"]), design_of(trials)
     for name, estimator, least in (("pass_at", pass_at_k, 1), ("pass_hat", pass_hat_k, 2)):
         for k in (k for k in K_VALUES if k >= least):
-            mean = mean_over_tasks(estimator, judged, correct, k, clusters)
+            mean = mean_over_tasks(estimator, judged, correct, k, clusters, design=design)
             if mean.value is None:
                 break
             found |= {
@@ -172,13 +180,21 @@ def _at_each_k(trials: pd.DataFrame) -> dict[str, Any]:
     return found
 
 
-def _noise(part: pd.DataFrame, samples: int) -> dict[str, float | None]:
+def _partial(part: pd.DataFrame) -> float | None:
+    """Return the mean share of hidden tests passed, over the answers that have some. None: there are none."""
+    tested = part[part["partial"].notna()]
+    return weighted_mean(as_floats(tested["partial"]), design_of(tested)) if len(tested) else None
+
+
+def _noise(part: pd.DataFrame) -> dict[str, float | None]:
     """Return the noise floor and the intraclass correlation of one model's answers to a task."""
     right = part["right"].to_numpy(np.float64)
-    parts = variance_components(right, group_codes(part, ["run_id", "sample_id"]))
+    design = design_of(part)
+    items = group_codes(part, ["run_id", "sample_id"])
+    parts = variance_components(right, items, None if design is None else design.weights)
     if parts is None:
         return {"noise_floor": None, "icc": None}
     return {
-        "noise_floor": math.sqrt(parts.repeat_variance / (samples * parts.repeats)),
+        "noise_floor": math.sqrt(parts.repeat_variance / (parts.items * parts.repeats)),
         "icc": intraclass_correlation(parts),
     }

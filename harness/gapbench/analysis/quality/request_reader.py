@@ -35,6 +35,7 @@ _CONTEXT = list(
     )
 )  # fmt: skip
 """Labels that a request's codes, keys and price follow from."""
+_ANSWER = ("phase", "sample_id", "cluster_id", "repeat", "prompt_sha256", "turn", "score")
 _SAMPLES = """
 SELECT hash(task, sample_id, cluster_id) AS code, min(first) OVER (PARTITION BY task, sample_id) AS sample,
   min(first) OVER (PARTITION BY task, cluster_id) AS cluster
@@ -164,7 +165,8 @@ class RequestsByModel(Mapping[str, ModelRequests]):
         repeat = rows.pop("repeat").astype(np.int64)
         request = _request_codes(label("cell", np.int64), rows["sample"], repeat, final[at], self._repeats)
         groups = [label("cell", np.int64), label("category_code", np.int64) + 1]
-        whole = spread_usd(request, groups, np.ones(len(at), dtype=bool), answered, rows.pop("usd"))
+        weight = None if self._designs is None else self._designs[0][rows["sample"]]
+        whole = spread_usd(request, groups, np.ones(len(at), dtype=bool), answered, rows.pop("usd"), weight)
         del request, groups, answered
         item = (rows["sample"].astype(np.int64) * len(self._loads) + label("load_code")) * self._repeats
         item += repeat
@@ -249,18 +251,7 @@ class RequestsByModel(Mapping[str, ModelRequests]):
             f"SELECT {shown} FROM attempts a"
             f" JOIN (SELECT context, hash({names}) AS code FROM contexts) c ON c.code = hash({', '.join(f'a.{name}' for name in _CONTEXT)})"
             " JOIN samples q ON q.code = hash(a.task, a.sample_id, a.cluster_id) WHERE a.phase = 'measure'",
-            [
-                *_CONTEXT,
-                "phase",
-                "sample_id",
-                "cluster_id",
-                "repeat",
-                "prompt_sha256",
-                "turn",
-                "score",
-                *TIMES,
-                *tokens,
-            ],
+            [*_CONTEXT, *_ANSWER, *TIMES, *tokens],
             tables={"contexts": labels, "samples": self._samples},
             model_id=model_id,
         ):

@@ -1,5 +1,8 @@
 """The summary: scores with their intervals, coverage, outcomes, times, tokens and cost of each model.
 
+Where items have weights (:attr:`Summary.weights`), shares, means and quantiles are those of the traffic; counts, ``rate_rps``
+and what is computed over the window are those of the run.
+
 Columns of :attr:`Summary.frame`. ``level`` is the level of aggregation; NaN or null means unknown:
 
 ===================== ===================================================================================
@@ -71,6 +74,7 @@ from gapbench.analysis.quality.request_figures import (
     mean_figures,
     quantile,
     quantile_figures,
+    share_of_tokens,
 )
 from gapbench.analysis.sample_design import design_of
 from gapbench.analysis.weighting import DESIGN_COLUMNS, AppliedWeights
@@ -79,29 +83,10 @@ from gapbench.stats import Ints
 from gapbench.store.json_records import records
 
 _NEEDED = [
-    "model_id",
-    "category",
-    "task",
-    "load",
-    "final",
-    "phase",
-    "outcome",
-    "scored",
-    "score",
-    "load_kind",
-    "cached_input_tokens",
-    "ttft_s",
-    "response_s",
-    "answer_ttft_s",
-    "queue_s",
-    "answer_chars_per_s",
-    "input_tokens",
-    "output_tokens",
-    "reasoning_tokens",
-    "complete_call_s",
-    "timed",
-    "retried",
-]
+    "model_id", "category", "task", "load", "final", "phase", "outcome", "scored", "score", "load_kind",
+    "cached_input_tokens", "ttft_s", "response_s", "answer_ttft_s", "queue_s", "answer_chars_per_s", "input_tokens",
+    "output_tokens", "reasoning_tokens", "complete_call_s", "timed", "retried",
+]  # fmt: skip
 _SHOWN = (
     "model_id", "weights", "n", "coverage", "accuracy", "accuracy_low", "accuracy_high", "all_right", "ttft_p50_s",
     "response_p50_s", "response_p95_s", "usd_per_task", "usd_per_correct", "invalid",
@@ -321,50 +306,51 @@ def _model_facts(runs: Runs, model_id: str) -> dict[str, Any]:
 
 
 def _metrics(part: pd.DataFrame, planned: pd.DataFrame) -> dict[str, Any]:
-    finals = part[part["final"]]
-    measured = finals[finals["phase"] == "measure"]
+    final = part["final"].to_numpy(dtype=bool)
+    measured = part[final & (part["phase"] == "measure").to_numpy()]
     n = len(measured)
     counts = measured["outcome"].value_counts()
     outcomes = {outcome: int(counts.get(outcome, 0)) for outcome in OUTCOMES}
     scored = measured[measured["scored"]]
     scores, right = as_floats(scored["score"]), as_floats((scored["outcome"] == "correct").astype(float))
-    designs = design_of(scored), design_of(measured)
+    design = design_of(scored)
     wall = planned["wall_s"].astype(float)
     wall_s = float(wall.sum()) if wall.notna().all() else None
     row: dict[str, Any] = {
         "planned": int(planned["planned"].sum()),
-        "done": len(finals),
+        "done": int(final.sum()),
         "n": n,
-        "coverage": 1 - outcomes["infra"] / n if n else None,
+        "coverage": _coverage(measured, outcomes["infra"]) if n else None,
         "scored": len(scored),
-        **mean_figures(scores, scored["cluster"].to_numpy(), "accuracy", designs[0]),
-        **mean_figures(right, scored["cluster"].to_numpy(), "all_right", designs[0]),
+        **mean_figures(scores, scored["cluster"].to_numpy(), "accuracy", design),
+        **mean_figures(right, scored["cluster"].to_numpy(), "all_right", design),
         "partial_credit": bool((scores != right).any()),
         **outcomes,
     }
     replies = part[part["timed"]]
-    of_replies = design_of(replies)
-    for name, times, design in (
-        ("ttft", replies, of_replies),
-        ("response", measured, designs[1]),
-        ("complete_call", replies, of_replies),
-    ):
-        row.update(quantile_figures(as_floats(times[f"{name}_s"]), times["cluster"].to_numpy(), name, design))
+    for name, times in (("ttft", replies), ("response", measured), ("complete_call", replies)):
+        row.update(quantile_figures(times, name))
     row.update(
-        answer_ttft_p50_s=quantile(as_floats(replies["answer_ttft_s"]), 0.5, of_replies),
-        queue_p95_s=quantile(as_floats(replies["queue_s"]), 0.95),
-        answer_chars_per_s_p50=quantile(as_floats(measured["answer_chars_per_s"]), 0.5, designs[1]),
+        answer_ttft_p50_s=quantile(replies, "answer_ttft_s", 0.5),
+        queue_p95_s=quantile(replies, "queue_s", 0.95),
+        answer_chars_per_s_p50=quantile(measured, "answer_chars_per_s", 0.5),
         rate_rps=n / wall_s if wall_s and n else None,
         retries=int((part["retried"] & (part["phase"] == "measure")).sum()),
         replies=len(replies),
     )
     row.update(_window(planned))
-    cached = replies[["cached_input_tokens", "input_tokens"]].dropna().astype(float).sum()
-    total_tokens = float(cached["input_tokens"])
-    row["cached_share"] = float(cached["cached_input_tokens"]) / total_tokens if total_tokens else None
+    row["cached_share"] = share_of_tokens(replies, "cached_input_tokens", "input_tokens")
     for name in ("input_tokens", "output_tokens", "reasoning_tokens"):
         row[name] = mean_by_request(replies, name)
     return row
+
+
+def _coverage(measured: pd.DataFrame, infra: int) -> float:
+    """Return the share of measured requests, at least one, that did not end as ``infra``."""
+    design = design_of(measured)
+    if design is None:
+        return 1 - infra / len(measured)
+    return design.mean(np.where((measured["outcome"] != "infra").to_numpy(dtype=bool), 1.0, 0.0))
 
 
 def _cost(table: CostTable, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Episodes by model and task: success, turns, calls, where the time went, tokens and dollars per solved task.
 
 Columns of :attr:`TrajectoryTable.frame`, one row for each model and task with episodes; null means unknown. An episode
-counts if it is measured, and a load search's probes are left out.
+counts if it is measured, and a load search's probes are left out. Where items have weights, shares, means, quantiles and
+dollars per episode are those of the traffic; counts and totals are those of the run.
 
 ======================= ===================================================================================
 ``model_id`` ``weights`` ``simulated`` ``category`` ``task``
@@ -35,7 +36,7 @@ counts if it is measured, and a load search's probes are left out.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, get_args
 
 import numpy as np
@@ -47,7 +48,9 @@ from gapbench.analysis.cost.answer_costs import usd_per_answer
 from gapbench.analysis.cost.attempt_costs import Bill, bill
 from gapbench.analysis.cost.user_costs import user_usd
 from gapbench.analysis.frames import Folders, Runs, as_floats, group_codes, load_runs
-from gapbench.stats import Floats, mean_interval, ratio_interval
+from gapbench.analysis.sample_design import design_of, design_of_replies
+from gapbench.analysis.weighting import DESIGN_COLUMNS, AppliedWeights
+from gapbench.stats import mean_interval, ratio_interval, weighted_mean, weighted_quantile
 from gapbench.store.json_records import records
 from gapbench.store.trajectories import read_trajectories
 from gapbench.values import Termination
@@ -65,10 +68,12 @@ class TrajectoryTable:
     Attributes:
         frame: See the module's docstring. Empty if the runs have no episode.
         simulated: Whether any row is simulated.
+        weights: What means, shares and quantiles count.
     """
 
     frame: pd.DataFrame
     simulated: bool
+    weights: AppliedWeights = field(default_factory=AppliedWeights)
 
     def to_json(self) -> list[dict[str, Any]]:
         """Return the rows of ``bench report --json``."""
@@ -86,11 +91,9 @@ def summarize_trajectories(runs: Runs | Folders, billed: Bill | None = None) -> 
         ResultsError: A folder is not a run.
     """
     read_runs = load_runs(runs)
-    if not read_runs.attempts.has_episodes:
-        return TrajectoryTable(pd.DataFrame(), read_runs.simulated)
+    if not read_runs.attempts.has_episodes or read_runs.frame["trajectory_id"].isna().all():
+        return TrajectoryTable(pd.DataFrame(), read_runs.simulated, read_runs.applied_weights)
     frame = read_runs.frame
-    if frame["trajectory_id"].isna().all():
-        return TrajectoryTable(pd.DataFrame(), read_runs.simulated)
     account = bill(read_runs) if billed is None else billed
     episodes = _measured_episodes(read_runs)
     of_judges = _judge_usd(read_runs, account)
@@ -123,7 +126,7 @@ def summarize_trajectories(runs: Runs | Folders, billed: Bill | None = None) -> 
                 "usd_judge": of_judges.get((model_id, task)),
             }
         )
-    return TrajectoryTable(pd.DataFrame(rows), read_runs.simulated)
+    return TrajectoryTable(pd.DataFrame(rows), read_runs.simulated, read_runs.applied_weights)
 
 
 def _measured_episodes(runs: Runs) -> pd.DataFrame:
@@ -142,39 +145,50 @@ def _measured_episodes(runs: Runs) -> pd.DataFrame:
         runs.frame["from_cache"].to_numpy(dtype=bool) & runs.frame["trajectory_id"].notna().to_numpy(),
         "trajectory_id",
     ]
-    return found.assign(
-        cluster=group_codes(found, ["task", "cluster_id"]),
-        has_times=(found["outcome"] != "infra") & ~found["trajectory_id"].isin(set(cached.astype(str))),
-    ).reset_index(drop=True)
+    return (
+        _with_design(found, runs)
+        .assign(
+            cluster=group_codes(found, ["task", "cluster_id"]),
+            has_times=(found["outcome"] != "infra") & ~found["trajectory_id"].isin(set(cached.astype(str))),
+        )
+        .reset_index(drop=True)
+    )
+
+
+def _with_design(episodes: pd.DataFrame, runs: Runs) -> pd.DataFrame:
+    """Return episodes with the weight and stratum of their items, where these are used."""
+    if not runs.applied_weights.has_design:
+        return episodes
+    by = ["task", "sample_id"]
+    rows = runs.frame.loc[runs.frame["weight"].notna().to_numpy(), [*by, *DESIGN_COLUMNS]]
+    items = rows.drop_duplicates(by).astype(dict.fromkeys(by, str))
+    return episodes.astype({"sample_id": str}).merge(items, on=by, how="left")
 
 
 def _quality(part: pd.DataFrame) -> dict[str, Any]:
     scored = part[part["score"].notna()]
     success = as_floats(scored["success"].astype(float))
-    low, high = mean_interval(success, scored["cluster"].to_numpy())
+    design = design_of(scored)
+    low, high = mean_interval(success, scored["cluster"].to_numpy(), design=design)
     ended = part["termination"].value_counts()
     return {
         "episodes": len(part),
         **{name: int(ended.get(name, 0)) for name in TERMINATIONS},
         "scored": len(scored),
         "solved": int(success.sum()),
-        "success": float(success.mean()) if len(scored) else None,
+        "success": weighted_mean(success, design) if len(scored) else None,
         "success_low": low,
         "success_high": high,
-        "score": float(as_floats(scored["score"]).mean()) if len(scored) else None,
-        "partial": _mean(scored["partial"]),
+        "score": _mean(scored, "score"),
+        "partial": _mean(scored, "partial"),
     }
 
 
 def _work(part: pd.DataFrame) -> dict[str, Any]:
-    calls = int(part["calls"].sum())
     return {
-        "turns": _mean(part["turns"]),
-        "calls": _mean(part["calls"]),
-        **{
-            name: int(part[name].sum()) / calls if calls else None
-            for name in ("calls_invalid", "calls_failed")
-        },
+        "turns": _mean(part, "turns"),
+        "calls": _mean(part, "calls"),
+        **{name: _ratio(part, name, "calls") for name in ("calls_invalid", "calls_failed")},
         "retries": int(part["retries"].sum()),
     }
 
@@ -182,44 +196,35 @@ def _work(part: pd.DataFrame) -> dict[str, Any]:
 def _times(part: pd.DataFrame, replies: pd.DataFrame) -> dict[str, Any]:
     timed = part[part["has_times"].to_numpy(dtype=bool)]
     answered = replies[(replies["outcome"] != "infra").to_numpy()]
-    row: dict[str, Any] = {name: _mean(timed[name]) for name in ("wall_s", *TIME_PARTS)}
-    for name, values in (
-        ("wall", as_floats(timed["wall_s"])),
-        ("ttft", as_floats(answered["ttft_s"])),
-        ("complete_call", as_floats(answered["complete_call_s"])),
-    ):
-        row |= {f"{name}_p{share * 100:.0f}_s": _quantile(values, share) for share in (0.5, 0.95)}
+    row: dict[str, Any] = {name: _mean(timed, name) for name in ("wall_s", *TIME_PARTS)}
+    for name, rows in (("wall", timed), ("ttft", answered), ("complete_call", answered)):
+        row |= {f"{name}_p{share * 100:.0f}_s": _quantile(rows, f"{name}_s", share) for share in (0.5, 0.95)}
     return row
 
 
 def _tokens(part: pd.DataFrame) -> dict[str, Any]:
-    both = part[["cached_input_tokens", "input_tokens"]].dropna().astype(float).sum()
-    total = float(both["input_tokens"])
     return {
-        **{name: _mean(part[name]) for name in TOKENS},
-        "cached_share": float(both["cached_input_tokens"]) / total if total else None,
+        **{name: _mean(part, name) for name in TOKENS},
+        "cached_share": _ratio(part, "cached_input_tokens", "input_tokens"),
     }
 
 
 def _money(attempts: pd.DataFrame) -> dict[str, Any]:
-    """Return dollars of the model; unknown if the cost of any attempt is."""
+    """Return dollars of the model; unknown if the cost of any attempt is. The total is what the run cost, without weights."""
     usd = float(as_floats(attempts["usd"]).sum())
     names = ("usd", "usd_per_episode", "usd_per_solved", "usd_per_solved_low", "usd_per_solved_high")
     if np.isnan(as_floats(attempts["usd"])).any() or not len(attempts):
         return dict.fromkeys(names)
     ended = attempts[attempts["final"].to_numpy(dtype=bool) & (attempts["outcome"] != "infra").to_numpy()]
     solved = (ended["outcome"] == "correct").to_numpy().astype(np.float64)
-    low, high = ratio_interval(
-        as_floats(ended["answer_usd"]), solved, group_codes(ended, ["task", "cluster_id"])
+    answer_usd, design = as_floats(ended["answer_usd"]), design_of(ended)
+    low, high = ratio_interval(answer_usd, solved, group_codes(ended, ["task", "cluster_id"]), design=design)
+    each = np.ones(len(ended)) if design is None else design.weights
+    total = usd if design is None else float(each @ answer_usd)
+    per_unit = (
+        total / count if (count := float(each @ units)) else None for units in (np.ones(len(ended)), solved)
     )
-    count = int(solved.sum())
-    return dict(
-        zip(
-            names,
-            (usd, usd / len(ended) if len(ended) else None, usd / count if count else None, low, high),
-            strict=True,
-        )
-    )
+    return dict(zip(names, (usd, *per_unit, low, high), strict=True))
 
 
 def _judge_usd(runs: Runs, account: Bill) -> Mapping[tuple[str, str], float]:
@@ -235,11 +240,24 @@ def _judge_usd(runs: Runs, account: Bill) -> Mapping[tuple[str, str], float]:
     return {judged: usd for judged, usd in found.items() if not np.isnan(usd)}
 
 
-def _mean(column: pd.Series[Any]) -> float | None:
-    known = column.dropna()
-    return float(known.astype(float).mean()) if len(known) else None
+def _mean(part: pd.DataFrame, column: str) -> float | None:
+    """Return the mean of a column over the episodes in which it is known; None: there are none."""
+    known = part[part[column].notna().to_numpy()]
+    return weighted_mean(as_floats(known[column]), design_of(known)) if len(known) else None
 
 
-def _quantile(values: Floats, share: float) -> float | None:
-    known = values[~np.isnan(values)]
-    return float(np.quantile(known, share)) if len(known) else None
+def _ratio(part: pd.DataFrame, above: str, below: str) -> float | None:
+    """Return the total of a column over that of another, over the episodes in which both are known; None: it is 0."""
+    known = part[(part[above].notna() & part[below].notna()).to_numpy()]
+    design = design_of(known)
+    each = np.ones(len(known)) if design is None else design.weights
+    total = float(each @ as_floats(known[below]))
+    return float(each @ as_floats(known[above])) / total if total else None
+
+
+def _quantile(rows: pd.DataFrame, column: str, share: float) -> float | None:
+    """Return a quantile of a column of episodes or of replies where it is known; None: nowhere."""
+    known = rows[rows[column].notna().to_numpy()]
+    return (
+        weighted_quantile(as_floats(known[column]), share, design_of_replies(known)) if len(known) else None
+    )

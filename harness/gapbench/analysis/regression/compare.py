@@ -149,7 +149,7 @@ def compare_runs(
 def _weighted_alike(before: Runs, after: Runs) -> tuple[Runs, Runs, list[str]]:
     """Return both runs with weights or both without, and a note where one of them has none."""
     found = before.applied_weights, after.applied_weights
-    notes = [one.note for one in found if one.note]
+    notes = [note for one in found for note in one.notes]
     if found[0].is_traffic == found[1].is_traffic:
         return before, after, notes
     notes.append("only one of the runs has weights, so each request counts once")

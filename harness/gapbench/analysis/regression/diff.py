@@ -103,7 +103,11 @@ def diff_runs(first: Sequence[Path], second: Sequence[Path]) -> RunDiff:
     Raises:
         ResultsError: A folder is not a run, or the runs share no model.
     """
-    runs = load_runs(first), load_runs(second)
+    (one, notes), (other, more) = (
+        load_runs(side).without_weights("bench diff counts (bench compare does not)")
+        for side in (first, second)
+    )
+    runs = one, other
     models = shared_models(*runs)
     tables = [_answers(folders) for folders in (first, second)]
     changes = list(setup_changes(*runs))
@@ -121,7 +125,7 @@ def diff_runs(first: Sequence[Path], second: Sequence[Path]) -> RunDiff:
             {"model_id": name, **_row(known[mask], right[0][mask], right[1][mask], noise), **usd[name]}
         )
     suites = [str(side.manifests[-1].suite) for side in runs]
-    warnings = _unshared_models(*runs, models)
+    warnings = [*dict.fromkeys([*notes, *more]), *_unshared_models(*runs, models)]
     if suites[0] != suites[1]:
         warnings.append(f"the runs are of two suites: {suites[0]} and {suites[1]}")
     warnings += _unpaired_models(tables, models, set(both["model_id"]))

@@ -135,7 +135,9 @@ def _cost(pairs: RunPairs, metric: str) -> dict[str, Any]:
     if pairs.hosted:
         # All requests of a hosted cell share the cell's time, so its variation shows only between cells.
         cells = group_codes(pairs.base[mask], ["task", "load"])
-        noise = ratio_noise(cluster_sums(columns[0], cells)[0], cluster_sums(columns[2], cells)[0])
+        design = pairs.design(mask)
+        each = 1.0 if design is None else design.weights
+        noise = ratio_noise(*(cluster_sums(column * each, cells)[0] for column in (columns[0], columns[2])))
         if noise is None:
             return row | {
                 "reason": "the cost of a model paid by the hour is its cells' time, and one cell does not show its noise; "

@@ -158,9 +158,10 @@ def trend(folders: Sequence[Path], baselines: Mapping[str, Sequence[str]] | None
         raise ResultsError("a trend needs at least one complete run")
     nights: list[Night] = []
     rows: list[dict[str, Any]] = []
+    warnings: list[str] = []
     before: tuple[Runs, CostTable] | None = None
     for folder in folders:
-        runs = load_runs([folder])
+        runs, unweighted = load_runs([folder]).without_weights("bench trend counts")
         table = cost(runs, bill(runs))
         manifest = runs.manifests[-1]
         changes = () if before is None else tuple(_changes_since(before, (runs, table)))
@@ -168,8 +169,8 @@ def trend(folders: Sequence[Path], baselines: Mapping[str, Sequence[str]] | None
         nights.append(Night(run, str(manifest.started_at), tuple((baselines or {}).get(run, ())), changes))
         rows += _rows(runs, table)
         before = runs, table
+        warnings += [line for line in unweighted if line not in warnings]
     scores = NightScores.read(folders)
-    warnings: list[str] = []
     found: list[tuple[int, TrendChange]] = []
     for model_id in dict.fromkeys(row["model_id"] for row in rows):
         own = [row for row in rows if row["model_id"] == model_id]

@@ -17,6 +17,7 @@ from gapbench.analysis.traffic.prefixes import shared_tokens
 from gapbench.analysis.traffic.prices import explain_difference, price_requests
 from gapbench.analysis.traffic.takeover import OpenPrice, TakeOver, find_take_over
 from gapbench.formatting import ALL
+from gapbench.store.free_memory import release_memory
 
 Row = dict[str, Any]
 _SUMMARIZED = (
@@ -93,22 +94,26 @@ def audit_traffic(
         is_near_duplicate=is_near_duplicate(frame),
     )
     del prices, cacheable
+    release_memory()
     frame["usd"] = frame["cost_usd"].where(frame["cost_usd"].notna(), frame["usd_booked"])
     times = frame["time"].dt
     by = {
         "model": models,
         "route": frame["route"].fillna("unknown"),
-        "day": times.strftime("%Y-%m-%d"),
+        "day": times.floor("D"),
         "hour": times.hour,
     }
     groups = {name: _group(frame, name, keys) for name, keys in by.items()}
+    dollars = [_compare(model, part) for model, part in frame[[*_COMPARED]].groupby(by["model"], sort=False)]
+    personal_data = _personal_data(frame, by["route"]) if "personal_data" in frame else None
+    by.clear()
+    release_memory()
+    take_over = find_take_over(frame, models, open_price)
     tokens = frame["input_tokens"].fillna(0) + frame["output_tokens"].fillna(0)
     return TrafficAudit(
         total=summarize(frame),
         groups=groups,
-        dollars=[
-            _compare(model, part) for model, part in frame[[*_COMPARED]].groupby(by["model"], sort=False)
-        ],
+        dollars=dollars,
         requests_a_month=figures.monthly_volume(frame, pd.Series(1.0, frame.index)),
         tokens_a_month=figures.monthly_volume(frame, tokens),
         usd_a_month=figures.monthly_volume(frame, frame["usd"]) if frame["usd"].notna().any() else None,
@@ -119,15 +124,16 @@ def audit_traffic(
         usd_requests=int(frame["usd"].notna().sum()),
         arrivals=figures.burstiness(frame),
         simulated=bool(frame["simulated"].any()),
-        take_over=find_take_over(frame, models, open_price),
-        personal_data=_personal_data(frame, by["route"]) if "personal_data" in frame else None,
+        take_over=take_over,
+        personal_data=personal_data,
         tables=tuple(tables),
     )
 
 
 def _personal_data(frame: pd.DataFrame, routes: pd.Series[Any]) -> list[Row]:
     parts = [
-        {"route": route, **count_personal_data(part)} for route, part in frame.groupby(routes, sort=True)
+        {"route": route, **count_personal_data(part)}
+        for route, part in frame[["personal_data"]].groupby(routes, sort=True)
     ]
     parts.sort(key=lambda row: (-(row["personal_data_share"] or 0.0), -row["requests"]))
     return [{"route": ALL, **count_personal_data(frame)}, *parts]
@@ -178,6 +184,8 @@ def summarize(frame: pd.DataFrame) -> Row:
 def _group(frame: pd.DataFrame, name: str, keys: pd.Series[Any]) -> list[Row]:
     """Return the figures of each group: days and hours in order, the others by requests."""
     rows = [{name: key, **summarize(part)} for key, part in frame[[*_SUMMARIZED]].groupby(keys, sort=True)]
+    if name == "day":
+        rows = [{**row, "day": f"{row['day']:%Y-%m-%d}"} for row in rows]
     if name == "hour":
         rows = [{**row, "hour": int(row["hour"])} for row in rows]
     if name in {"day", "hour"}:

@@ -28,7 +28,9 @@ _COUNTS = tuple(name for name in _COLUMNS if name.endswith(("_tokens", "_count")
 _LABELS = ("route", "provider", "model_asked", "model_served", "endpoint", "service_tier")
 
 
-def read_requests(tables: Sequence[Path], *, personal_data: bool = False) -> pd.DataFrame:
+def read_requests(
+    tables: Sequence[Path], *, with_texts: bool = True, personal_data: bool = False
+) -> pd.DataFrame:
     """Return the requests of some traffic tables in order of time, those without a time last.
 
     The columns are those of the table, but for its texts ``prompt_hash`` and ``template_hash`` (0: no prompt was stored),
@@ -38,17 +40,21 @@ def read_requests(tables: Sequence[Path], *, personal_data: bool = False) -> pd.
 
     Args:
         tables: The tables.
+        with_texts: Whether to read the texts, which takes most of the time and memory. False leaves out the columns that
+            follow from them.
         personal_data: Whether to look for personal data in the texts, for a column ``personal_data``; see
             :func:`gapbench.analysis.traffic.personal_data.scan_texts`.
 
     Raises:
         ResultsError: A file is missing, is no traffic table, or is of a newer version.
     """
+    names = tuple(name for name in _COLUMNS if with_texts or name not in _TEXTS)
     columns: dict[str, list[pd.Series[Any]]] = {}
     for path in tables:
-        for frame in iterate_table(path, _COLUMNS):
+        for rows in iterate_table(path, names):
+            frame = _without_texts(rows, personal_data=personal_data) if with_texts else rows
             if len(frame):
-                for name, column in _without_texts(frame, personal_data=personal_data).items():
+                for name, column in _with_narrow_types(frame).items():
                     # A copy: the column would keep all others of its type in memory.
                     columns.setdefault(str(name), []).append(column.copy())
     if not columns:
@@ -70,7 +76,7 @@ def _join_in_order(columns: dict[str, list[pd.Series[Any]]]) -> pd.DataFrame:
 
 
 def _without_texts(frame: pd.DataFrame, *, personal_data: bool) -> pd.DataFrame:
-    """Return a frame with hashes and signs for its texts, and narrow types."""
+    """Return a frame with hashes and signs for its texts."""
     if "text_shape" not in frame:  # a table from before there were recordings
         frame = frame.assign(text_shape=None)
     shapes = [read_shape(text) for text in frame["text_shape"]]
@@ -83,7 +89,11 @@ def _without_texts(frame: pd.DataFrame, *, personal_data: bool) -> pd.DataFrame:
     frame = frame.join(read_signs(frame[[*_TEXTS]], shapes))
     if personal_data:
         frame["personal_data"] = scan_texts(frame)
-    frame = frame.drop(columns=[*_TEXTS])
+    return frame.drop(columns=[*_TEXTS])
+
+
+def _with_narrow_types(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame with ``is_error``, whole token counts and plain labels."""
     frame["is_error"] = frame.pop("error").notna() | (frame.pop("http_status").fillna(0) >= 400)
     for name in _COUNTS:
         frame[name] = frame[name].astype("Int64")

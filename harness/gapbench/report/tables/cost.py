@@ -68,6 +68,7 @@ def cost_table(cost: CostTable) -> Table:
             2,
         )
         columns.insert(7, users)
+    totals = cost.weights.counts_items("Tasks, total dollars and GPU-hours are those of the run: they count")
     return Table(
         "cost",
         "Cost, retries included",
@@ -75,7 +76,7 @@ def cost_table(cost: CostTable) -> Table:
         rows,
         Sections(lambda row: row["model_id"], _heading, (_MODEL,)),
         simulated=cost.simulated,
-        notes=((cost.weights.describe(), "dim"),),
+        notes=tuple((line, "dim") for line in [cost.weights.describe(), *(f"{line}." for line in totals)]),
         warnings=tuple(cost.warnings),
         lead=f"Retries included; for self-hosted models the whole reserved time. {price_book_version().capitalize()}.",
         fits_phone=False,

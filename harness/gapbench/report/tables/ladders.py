@@ -8,6 +8,7 @@ from typing import Any
 from gapbench import formatting
 from gapbench.analysis.quality.answer import LadderAnswer
 from gapbench.analysis.quality.ladders import Ladder, LadderModel
+from gapbench.analysis.weighting import AppliedWeights
 from gapbench.report.table import Column, Row, Sections, Span, Table
 from gapbench.report.tables.summary import weights_tone
 
@@ -19,13 +20,25 @@ _NOTE = (
 )
 
 
-def ladder_table(ladders: Sequence[Ladder]) -> Table | None:
-    """Return one row for each ladder and model. None: there is not a ladder."""
+def ladder_table(ladders: Sequence[Ladder], weights: AppliedWeights | None = None) -> Table | None:
+    """Return one row for each ladder and model. None: there is not a ladder.
+
+    Args:
+        ladders: The ladders.
+        weights: What the figures of the other tables count. None: each request once.
+    """
     if not ladders:
         return None
     rows = [_row(ladder, model) for ladder in ladders for model in ladder.models]
     lines = dict.fromkeys(line for row in rows if (line := _gap_line(row)) is not None)
     gaps: list[Span] = [(line, "") for line in lines]
+    uncounted = (
+        []
+        if weights is None
+        else weights.counts_items(
+            "A rung is a difficulty and no part of your traffic: thresholds, curves and their gap count"
+        )
+    )
     return Table(
         "ladders",
         "Ladders: the rung at which a model is right half of the time",
@@ -39,7 +52,7 @@ def ladder_table(ladders: Sequence[Ladder]) -> Table | None:
         rows,
         Sections(lambda row: row["task"], _heading, (_TASK,)),
         simulated=any(ladder.simulated for ladder in ladders),
-        notes=(*gaps, (_NOTE, "dim")),
+        notes=(*gaps, (_NOTE, "dim"), *((f"{line}.", "dim") for line in uncounted)),
         lead="Each ladder has questions from easy to hard, by construction.",
         fits_phone=False,
     )  # fmt: skip

@@ -49,7 +49,7 @@ def pass_at_k_table(pass_at_k: PassAtK) -> Table | None:
         records(pass_at_k.frame),
         Sections(lambda row: row["task"], _heading, (_TASK,)),
         simulated=pass_at_k.simulated,
-        notes=((note, "dim"),),
+        notes=tuple((line, "dim") for line in [*pass_at_k.weights.describe_traffic(), note]),
         lead="Shares in percent, with their 95 % interval.",
     )
 

@@ -82,7 +82,11 @@ def summary_table(summary: Summary) -> Table:
     if len({row["category"] for row in rows}) > 1:
         rows += [{**row, "category": OVERALL} for row in models]
     gives_partial_credit = any(row["partial_credit"] for row in rows)
-    notes = [summary.weights.describe(), *([_TWO_SHARES] if gives_partial_credit else [])]
+    counted = summary.weights.counts_items(
+        "Counts of requests, and tokens/s, are those of the run: they count"
+    )
+    notes = [summary.weights.describe(), *counted, *([_TWO_SHARES] if gives_partial_credit else [])]
+    lead = " ".join([_LEAD, *(f"{line[:1].upper()}{line[1:].removesuffix('.')}." for line in notes[1:])])
     return Table(
         "summary",
         "Summary",
@@ -93,7 +97,7 @@ def summary_table(summary: Summary) -> Table:
         notes=tuple((line, "dim") for line in [*notes, *describe_outcomes(models)]),
         warnings=tuple(summary.warnings),
         # The page shows the lead and not the notes.
-        lead=f"{_LEAD} {_TWO_SHARES[:1].upper()}{_TWO_SHARES[1:]}." if gives_partial_credit else _LEAD,
+        lead=f"{lead} {summary.weights.describe()}" if summary.weights.is_traffic else lead,
         fits_phone=False,
     )
 

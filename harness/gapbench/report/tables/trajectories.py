@@ -45,6 +45,9 @@ def trajectory_table(trajectories: TrajectoryTable) -> Table | None:
         columns.insert(
             -2, Column("usd_judge", "judge $", lambda row: formatting.format_usd(row["usd_judge"]), 12)
         )
+    totals = trajectories.weights.counts_items(
+        "Numbers of episodes and total dollars are those of the run: they count"
+    )
     return Table(
         "episodes",
         "Episodes",
@@ -52,7 +55,10 @@ def trajectory_table(trajectories: TrajectoryTable) -> Table | None:
         rows,
         Sections(lambda row: row["task"], _heading, (_TASK,)),
         simulated=trajectories.simulated,
-        notes=((_NOTE, "dim"),),
+        notes=tuple(
+            (line, "dim")
+            for line in [*trajectories.weights.describe_traffic(), *(f"{line}." for line in totals), _NOTE]
+        ),
         lead="An episode is one task that the model works on in several turns. Shares with their 95 % interval.",
         fits_phone=False,
     )

@@ -13,6 +13,7 @@ import numpy as np
 import orjson
 
 from gapbench.errors import DocumentError
+from gapbench.suite.prompt_size import count_prompt_chars, count_tool_chars
 from gapbench.suite.replay.logged_requests import Ints
 from gapbench.suite.tasks.conversations import ConversationError, MediaReader, read_conversation
 from gapbench.suite.tasks.tool_declarations import ToolDeclarationError, read_tools
@@ -43,11 +44,13 @@ class LoggedPrompts:
         path: The file.
         places: Where the text of each request starts; -1: it has none.
         sizes: Its bytes.
+        chars: Characters of its messages, and of the declaration of its tools, in two rows.
         owned: Whether to remove the file at the end.
     """
 
-    def __init__(self, path: str, places: Ints, sizes: Ints, *, owned: bool) -> None:
+    def __init__(self, path: str, places: Ints, sizes: Ints, chars: Ints, *, owned: bool) -> None:
         self._path = path
+        self._chars = chars
         self._places = places
         self._sizes = sizes
         self._file = os.open(path, os.O_RDONLY)
@@ -56,11 +59,15 @@ class LoggedPrompts:
             weakref.finalize(self, _remove, path)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reopen, (self._path, self._places, self._sizes)
+        return _reopen, (self._path, self._places, self._sizes, self._chars)
 
     def has_text(self, number: int) -> bool:
         """Return whether the log has the prompt of a request."""
         return bool(self._places[number] >= 0)
+
+    def chars(self, number: int) -> tuple[int, int]:
+        """Return the characters of the prompt of a request, and of the declaration of its tools."""
+        return int(self._chars[0, number]), int(self._chars[1, number])
 
     def read(self, number: int) -> tuple[tuple[Message, ...], ToolSet | None]:
         """Return the prompt of a request and the tools that it offers; None: it offers none."""
@@ -69,8 +76,8 @@ class LoggedPrompts:
         return _build(kept["messages"], kept["tools"])
 
 
-def _reopen(path: str, places: Ints, sizes: Ints) -> LoggedPrompts:
-    return LoggedPrompts(path, places, sizes, owned=False)
+def _reopen(path: str, places: Ints, sizes: Ints, chars: Ints) -> LoggedPrompts:
+    return LoggedPrompts(path, places, sizes, chars, owned=False)
 
 
 def _remove(path: str) -> None:
@@ -90,6 +97,7 @@ class PromptFile:
         self.first_problem: str | None = None
         self._places = np.full(count, -1, dtype=np.int64)
         self._sizes = np.zeros(count, dtype=np.int64)
+        self._chars = np.zeros((2, count), dtype=np.int64)
         self._end = 0
         descriptor, self._path = tempfile.mkstemp(prefix="gapbench-replay-")
         self._file = os.fdopen(descriptor, "wb")
@@ -98,7 +106,8 @@ class PromptFile:
         """Add a prompt. Returns whether it can be sent."""
         try:
             kept = _clean(messages, tools, self.left_out)
-            _build(kept["messages"], kept["tools"])
+            built, declared = _build(kept["messages"], kept["tools"])
+            self._chars[:, number] = count_prompt_chars(built), count_tool_chars(declared)
         except (
             ConversationError,
             ToolDeclarationError,
@@ -118,7 +127,9 @@ class PromptFile:
     def finish(self, chosen: Any) -> LoggedPrompts:
         """Return the texts of the requests that are chosen."""
         self._file.close()
-        return LoggedPrompts(self._path, self._places[chosen], self._sizes[chosen], owned=True)
+        return LoggedPrompts(
+            self._path, self._places[chosen], self._sizes[chosen], self._chars[:, chosen], owned=True
+        )
 
     def discard(self) -> None:
         """Remove the file after an error."""

@@ -134,8 +134,10 @@ def read_requests(table: TrafficTable, document: ReplayDocument, file: Path) -> 
     """
     if table.metadata.num_rows == 0:
         raise DocumentError("holds no request, so there is nothing to replay", file=file)
-    columns = table.read(columns=list(_COLUMNS))
-    found, unsent = _to_arrays(columns)
+    import pyarrow as pa  # noqa: PLC0415 - loaded by now
+
+    found, unsent = _to_arrays(table.read(columns=list(_COLUMNS)))
+    pa.default_memory_pool().release_unused()
     if not (found.time_us != UNKNOWN).any():
         raise DocumentError(
             "no request has a time, so there are no arrivals to replay; import a log with times, or send it under "

@@ -19,7 +19,7 @@ import numpy as np
 
 from gapbench.suite.replay.logged_requests import UNKNOWN, Floats, Ints, LoggedRequests
 from gapbench.suite.replay.prompt_fit import PromptFit
-from gapbench.suite.replay.word_streams import WordStreams
+from gapbench.suite.replay.word_streams import WORD_CHARS, WordStreams
 
 _ROUTE = -1
 _BLOCKS = -2
@@ -76,6 +76,10 @@ class MadeUpPrompts:
     def text(self, number: int) -> str:
         """Return a prompt."""
         return " ".join(self.streams.text(name, words) for name, words in self.segments(number))
+
+    def chars(self, number: int) -> int:
+        """Return the characters of a prompt, without making it."""
+        return self.fit.words(int(self.input_tokens[number])) * (WORD_CHARS + 1) - 1
 
     def _route_stream(self, number: int) -> str:
         route = int(self.route[number])

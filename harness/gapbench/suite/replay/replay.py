@@ -81,7 +81,9 @@ def open_replay(document: LoadDocument, folder: Path, seed: int, limit: int | No
     if asked.tokenizer is not None and not has_text.all():
         fit = measure_fit_at(asked.tokenizer, streams)
     made_up, shared_by = plan_prompts(requests, has_text, blocks, streams, fit)
-    arrivals, overlapping, unknown_gaps = _arrivals(requests)
+    # One text for the arrival and the sample: a million requests are planned.
+    names = [f"row-{row + 1:06d}" for row in requests.rows.tolist()]
+    arrivals, overlapping, unknown_gaps = _arrivals(requests, names)
     with file.open("rb") as stream:
         digest = file_digest(stream, "sha256").hexdigest()
     bounds = [bound for bound in (document.max_requests, limit) if bound is not None]
@@ -96,7 +98,7 @@ def open_replay(document: LoadDocument, folder: Path, seed: int, limit: int | No
         )
         for load in document.to_loads()
     )
-    task = _make_task(loads[0], asked, file, requests, PromptTexts(logged, made_up), digest, seed, fit)
+    task = _make_task(loads[0], asked, file, requests, names, PromptTexts(logged, made_up), digest, seed, fit)
     lines = _describe(loads[0], asked, requests, in_parts)
     lines += _describe_prompts(has_text, shared_by, overlapping, unknown_gaps)
     if asked.tokenizer is not None and not has_text.all():
@@ -136,13 +138,12 @@ def _read_prompts(table: TrafficTable, requests: LoggedRequests) -> tuple[Logged
     return prompts.finish(sendable), prompts.left_out
 
 
-def _arrivals(requests: LoggedRequests) -> tuple[tuple[Arrival, ...], int, int]:
-    """Return when each request is sent; how many were logged before the answer that they follow, and after an unknown one."""
+def _arrivals(requests: LoggedRequests, names: Sequence[str]) -> tuple[tuple[Arrival, ...], int, int]:
+    """Return when each request, by its sample's name, is sent; how many were logged before the answer that they follow, and after an unknown one."""
     zero_us = int(requests.time_us[0])
     at_s = ((requests.time_us - zero_us) / 1e6).tolist()
     response_s = requests.response_s.tolist()
     output = requests.output_tokens.tolist()
-    rows = requests.rows.tolist()
     last: dict[int, int] = {}
     found: list[Arrival] = []
     overlapping = unknown = 0
@@ -161,7 +162,7 @@ def _arrivals(requests: LoggedRequests) -> tuple[tuple[Arrival, ...], int, int]:
         found.append(
             Arrival(
                 at_s[number],
-                _sample_id(rows[number]),
+                names[number],
                 None,
                 max(1, output[number]) if output[number] != UNKNOWN else None,
                 (),
@@ -172,22 +173,21 @@ def _arrivals(requests: LoggedRequests) -> tuple[tuple[Arrival, ...], int, int]:
     return tuple(found), overlapping, unknown
 
 
-def _sample_id(row: int) -> str:
-    return f"row-{row + 1:06d}"
-
-
 def _make_task(
     load: Load,
     asked: ReplayDocument,
     file: Path,
     requests: LoggedRequests,
+    names: Sequence[str],
     texts: PromptTexts,
     digest: str,
     seed: int,
     fit: PromptFit,
 ) -> Task:
-    names = zip(
-        requests.rows.tolist(),
+    numbers = tuple(range(len(names)))
+    columns = zip(
+        numbers,
+        names,
         requests.session.tolist(),
         requests.route.tolist(),
         requests.input_tokens.tolist(),
@@ -197,12 +197,12 @@ def _make_task(
         TrafficSample(
             texts,
             number,
-            _sample_id(row),
+            name,
             None if session == UNKNOWN else requests.sessions[session],
             None if route == UNKNOWN else requests.routes[route],
             tokens if tokens > 0 else None,
         )
-        for number, (row, session, route, tokens) in enumerate(names)
+        for number, name, session, route, tokens in columns
     )
     # What the tokenizer said counts, not where it was asked.
     settings = asked.model_dump(exclude={"traffic", "speed", "data_policy", "tokenizer"})
@@ -217,7 +217,7 @@ def _make_task(
         data_policy=asked.data_policy,
         source=str(file),
         origin=str(file),
-        working_order=tuple(range(len(samples))),
+        working_order=numbers,
     )
 
 

@@ -50,6 +50,12 @@ class PromptTexts:
         self._recent[number] = found
         return found
 
+    def chars(self, number: int) -> tuple[int, int]:
+        """Return the characters of a prompt and of the declaration of its tools, without reading or making it."""
+        if self._logged.has_text(number):
+            return self._logged.chars(number)
+        return self._made_up.chars(number), 0
+
 
 class TrafficSample(Sample):
     """A request of a replay.
@@ -90,6 +96,11 @@ class TrafficSample(Sample):
     def __reduce__(self) -> tuple[Any, ...]:
         own = (self._texts, self._number, self.sample_id, self.cluster_id, self.route)
         return TrafficSample, (*own, self.logged_input_tokens)
+
+    @property
+    def chars(self) -> tuple[int, int]:
+        """The characters of its prompt, and of the declaration of its tools, without reading or making it."""
+        return self._texts.chars(self._number)
 
     @property
     def messages(self) -> tuple[Message, ...]:

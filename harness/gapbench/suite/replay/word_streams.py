@@ -13,6 +13,7 @@ head hour game line team idea body back face door city name girl land food road
 WORDS = tuple(_LETTERS_4.split())
 """One token each, with the space before, in the vocabularies of GPT-2 to Llama 3 and Qwen, and four letters each, so that
 a number of words is also an exact number of tokens where a token is a letter."""
+WORD_CHARS = 4
 HEAD_WORDS = 12
 """Words that tell streams apart: drawn from the hash of the name, so two streams agree in them by chance once in 32^12."""
 _POOL_WORDS = 2**14

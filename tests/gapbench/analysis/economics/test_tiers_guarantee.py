@@ -120,12 +120,20 @@ def test_the_weight_of_a_row_counts(make_run: Make, answers: Answers) -> None:
     assert any("drawn by strata" in line for line in found.warnings)
 
 
-def test_the_table_of_tiers_says_that_it_counts_no_weights(make_run: Make, answers: Answers) -> None:
-    """Its savings differ from those of the guarantee, which counts the traffic."""
-    rows = [*answers("open-a", 60, 60, weight=9.0), *answers("closed-a", 60, 60, weight=9.0)]
-    folder = make_run(rows, **COSTS)
+def test_the_table_of_tiers_counts_the_traffic_as_the_guarantee_does(
+    make_run: Make, answers: Answers
+) -> None:
+    """The open model is right on 30 items of weight 9 and wrong on 30 of weight 1: 90 %, and 10 points behind."""
+    rows = [
+        *answers("open-a", 30, 30, weight=9.0), *answers("open-a", 0, 30, start=30, weight=1.0),
+        *answers("closed-a", 30, 30, weight=9.0), *answers("closed-a", 30, 30, start=30, weight=1.0),
+    ]  # fmt: skip
+    tiers = evaluate_tiers([make_run(rows, **COSTS)], draws=100)
+    policies = tiers.frame.set_index("policy")
 
-    assert any("counts each task once" in line for line in evaluate_tiers([folder], draws=100).warnings)
+    assert policies.loc["all open", "quality"] == pytest.approx(0.9)
+    assert tiers.gap.estimate == pytest.approx(0.1)
+    assert tiers.to_json()["weights"] == "traffic"
 
 
 def test_requests_without_a_score_are_counted(make_run: Make, answers: Answers) -> None:

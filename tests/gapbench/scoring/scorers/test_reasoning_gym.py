@@ -101,6 +101,13 @@ def test_names_that_are_not_mathematics_are_no_formula(scorer: Scorer, answer: s
     assert scorer(write_answer(answer), sample).value == 0.0
 
 
+def test_a_right_answer_that_sympy_leaves_as_an_integral_scores_1(scorer: Scorer) -> None:
+    """The package gives such answers itself, and its scorer differentiates them."""
+    samples = make_task("intermediate_integration", count=11).samples
+    sample = next(sample for sample in samples if "Integral(" in str(sample.target))
+    assert scorer(sample.reference or "", sample).value == 1.0
+
+
 def test_an_answer_that_takes_for_ever_scores_0_and_the_next_is_scored(
     scorer: Scorer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

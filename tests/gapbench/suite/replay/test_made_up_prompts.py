@@ -11,7 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gapbench.suite.prompt_size import count_prompt_chars, count_tool_chars
 from gapbench.suite.replay import Replay
+from gapbench.suite.replay.traffic_sample import TrafficSample
 from gapbench.suite.replay.word_streams import WORDS, WordStreams
 from tests.traffic_tables import logged, replay_of
 
@@ -164,3 +166,25 @@ def test_a_recording_without_texts_shares_its_blocks(tmp_path: Path) -> None:
     one, other = words_of(replay_of(tmp_path, rows))
 
     assert 40 == shared(one, other)
+
+
+def test_the_size_of_a_prompt_is_known_without_its_text(tmp_path: Path) -> None:
+    """Made up from nothing, from its session and from blocks, and logged with a tool: as many characters as it has."""
+    tool = {
+        "type": "function",
+        "function": {"name": "look", "parameters": {"type": "object", "properties": {}}},
+    }
+    rows = [
+        logged(0.0, input_tokens=3),
+        logged(1.0, input_tokens=1_000, session_hash="s"),
+        logged(2.0, input_tokens=1_500, session_hash="s"),
+        logged(3.0, input_tokens=70, prefix_blocks=["a", "b"], prefix_block_tokens=32),
+        logged(4.0, messages=[{"role": "user", "content": "Grüße"}], tools=json.dumps([tool])),
+    ]
+    found: list[tuple[int, int]] = []
+    for replay in (replay_of(tmp_path, rows), replay_of(tmp_path, rows, words_per_token=0.37)):
+        for sample in replay.task.samples:
+            assert isinstance(sample, TrafficSample)
+            assert sample.chars == (count_prompt_chars(sample.messages), count_tool_chars(sample.tools))
+            found.append(sample.chars)
+    assert (5, True) == (found[-1][0], found[-1][1] > 0)
