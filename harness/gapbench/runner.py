@@ -284,11 +284,11 @@ def installed_runners() -> dict[str, EntryPoint]:
     }
 
 
-def load_runner_class(name: str) -> type[Runner]:
-    """Import a runner's module and return its class.
+def find_runner(name: str) -> EntryPoint:
+    """Return an installed runner without importing it.
 
     Raises:
-        SetupError: No such runner is installed, its module cannot be imported, or it is not a :class:`Runner`.
+        SetupError: No such runner is installed.
     """
     points = installed_runners()
     if name not in points:
@@ -297,15 +297,23 @@ def load_runner_class(name: str) -> type[Runner]:
         hint = CLOUD_HINTS.get(name.lower().replace("_", "-"), hint)
         msg = f"no runner {name!r} is installed; {hint}there are: {', '.join(points) or 'none'}"
         raise SetupError(msg)
+    return points[name]
+
+
+def load_runner_class(name: str) -> type[Runner]:
+    """Import a runner's module and return its class.
+
+    Raises:
+        SetupError: No such runner is installed, its module cannot be imported, or it is not a :class:`Runner`.
+    """
+    point = find_runner(name)
     try:
-        loaded = points[name].load()
+        loaded = point.load()
     except (ImportError, AttributeError) as exc:
-        msg = f"runner {name!r} ({points[name].value}) cannot be imported: {exc}"
+        msg = f"runner {name!r} ({point.value}) cannot be imported: {exc}"
         raise SetupError(msg) from exc
     if not (isinstance(loaded, type) and issubclass(loaded, Runner)):
-        msg = (
-            f"runner {name!r}: {points[name].value} is not a subclass of gapbench.runner.Runner; make it one"
-        )
+        msg = f"runner {name!r}: {point.value} is not a subclass of gapbench.runner.Runner; make it one"
         raise SetupError(msg)
     return loaded
 

@@ -109,7 +109,8 @@ def test_a_runners_keys_become_options(tmp_path: Path) -> None:
         ("{id: m, runner: vllm, weights: open, serve: 3}", "models[0].serve: found 3; expected a mapping"),
         ("{id: m, runner: vllm, weights: open, serv: {gpus: 1}}", "models[0].serv: unknown key 'serv'; did you mean 'serve'?"),
         ("{id: m, runner: openai, weights: closed, serve: {gpus: 1}}", "unknown key 'serve'"),
-        ("{id: m, runner: vlm, weights: open, serve: {gpus: 1}}", "no runner 'vlm' is installed; did you mean 'vllm'?"),
+        ("{id: m, runner: vlm, weights: open, serve: {gpus: 1}}", "models[0].runner: no runner 'vlm' is installed; did you mean 'vllm'?"),
+        ("{id: m, runner: vlm, weights: open}", "models[0].runner: no runner 'vlm' is installed; did you mean 'vllm'?"),
     ],
 )  # fmt: skip
 def test_a_wrong_option_is_named_with_its_key(tmp_path: Path, line: str, message: str) -> None:
@@ -118,6 +119,17 @@ def test_a_wrong_option_is_named_with_its_key(tmp_path: Path, line: str, message
         load_suite(suite_with(tmp_path, line))
 
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("role", ["judges", "users"])
+def test_a_judge_or_user_of_no_runner_is_refused_with_its_place(tmp_path: Path, role: str) -> None:
+    """Found when the suite is read, not when the judge is asked."""
+    suite = suite_with(tmp_path, "{id: m, runner: sim, weights: open, sim: {}}")
+    suite.write_text(suite.read_text() + f"{role}: [{{id: n, runner: vlm, weights: open}}]\n")
+    with pytest.raises(DocumentError, match=rf"{role}\[0\]\.runner: no runner 'vlm' is installed") as caught:
+        load_suite(suite)
+
+    assert str(suite) in str(caught.value)
 
 
 def test_the_schema_of_the_suite_has_every_runners_keys() -> None:

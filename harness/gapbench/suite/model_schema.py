@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError, create_model, field_validator, mode
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from gapbench.errors import SetupError
-from gapbench.runner import installed_runners, runner_info, runner_info_or_default
+from gapbench.runner import find_runner, installed_runners, runner_info, runner_info_or_default
 from gapbench.suite.cost_fields import BookCost, GpuCost, TokenCost
 from gapbench.suite.documents import PATH_NAME_PATTERN, StrictModel
 from gapbench.suite.documents.addresses import validate_address
@@ -82,9 +82,10 @@ class ModelDocument(StrictModel):
         if not isinstance(value, dict) or not isinstance(value.get("runner"), str):
             return value
         unknown_keys = value.keys() - cls.model_fields.keys()
-        if not unknown_keys:
-            return value
         try:
+            if not unknown_keys:
+                find_runner(value["runner"])
+                return value
             declared = runner_info(value["runner"]).options
         except SetupError as exc:
             # Which keys are allowed is unknown if the runner is not installed.

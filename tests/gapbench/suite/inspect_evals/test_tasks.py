@@ -61,9 +61,9 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Rows that the hub gives, by data set, and under "asked" what was asked for."""
     rows: dict[str, Any] = {"asked": []}
 
-    def load(name: str, config: str | None, *, split: str, revision: str) -> datasets.Dataset:
-        rows["asked"].append((name, config, split, revision))
-        return datasets.Dataset.from_list(rows[name])
+    def load(*, path: str, name: str | None, split: str, revision: str) -> datasets.Dataset:
+        rows["asked"].append((path, name, split, revision))
+        return datasets.Dataset.from_list(rows[path])
 
     monkeypatch.setattr(datasets, "load_dataset", load)
     return rows
