@@ -44,7 +44,7 @@ def read_hidden_cases(packed: Any, column: str) -> list[HiddenCase]:
         column: Its name, for errors.
 
     Raises:
-        HiddenCasesError: It is none of these.
+        HiddenCasesError: The value has another form.
     """
     if packed is None or packed == "":
         return []

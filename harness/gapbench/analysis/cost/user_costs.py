@@ -23,7 +23,7 @@ def user_usd(runs: Runs, account: Bill) -> dict[tuple[str, str, str], float]:
     found = user_usd_by_item(runs, account)
     by = ["model_id", "category", "task"]
     sums = {tuple(map(str, key)): part["usd"] for key, part in found.groupby(by, sort=False)}
-    return {key: float(np.sum(usd.to_numpy())) for key, usd in sums.items()}  # type: ignore[misc]
+    return {key: float(np.sum(usd.to_numpy())) for key, usd in sums.items()}  # type: ignore[misc] # the key has the three parts of `by`
 
 
 def user_usd_by_item(runs: Runs, account: Bill) -> pd.DataFrame:

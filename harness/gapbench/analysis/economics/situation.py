@@ -46,5 +46,5 @@ class Situation:
 
     @property
     def staff(self) -> str:
-        """How many engineers there are, in words that say so if nobody told."""
+        """The number of engineers in words, marked as assumed if it was not given."""
         return "none are named (--engineers)" if self.engineers is None else f"there are {self.engineers:g}"

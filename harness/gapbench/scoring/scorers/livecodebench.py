@@ -186,7 +186,7 @@ class LiveCodeBench(SandboxedScorer):
         return None
 
     def find_program(self, reply: str, sample: Sample) -> FoundProgram | Score:
-        """Return the program with its tests, or the score of a reply that is none."""
+        """Return the program with its tests, or the score of a reply without a program."""
         method = _method_name(sample)
         code, is_fenced = extract_program(reply_tail(reply), method)
         if not is_fenced:

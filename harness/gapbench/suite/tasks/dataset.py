@@ -264,8 +264,8 @@ def read_hugging_face(
 def _loading_arguments(source: Mapping[str, Any]) -> dict[str, Any]:
     """Return what ``datasets.load_dataset`` is given.
 
-    Named files are read as what they end in, by their addresses: a repository that has a script of its own could not be
-    loaded by its name, since nobody's scripts are run.
+    Named files are read as what they end in, by their addresses: a repository that has a script of its own cannot be
+    loaded by its name, because scripts of data sets are never run.
     """
     name, split, revision = source["hf"], source.get("split", "test"), source.get("revision")
     if not source.get("files"):

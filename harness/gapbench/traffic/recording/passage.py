@@ -1,6 +1,6 @@
 """One request on its way to its upstream, and the answer on its way back: passed on piece by piece, and recorded.
 
-The end of an answer waits until its line is in the file, so whoever has an answer whole can rely on its line, even if this
+The end of an answer waits until its line is in the file, so a client that has a whole answer can rely on its line, even if this
 process is killed next. What comes before the end does not wait.
 """
 
@@ -216,7 +216,7 @@ class Passage:
             self._fail(f"the answer is not HTTP/1.1: {exc}")
             return
         if rest and self._upstream is not None:
-            self._upstream.abort()  # nobody asked for it
+            self._upstream.abort()  # bytes after the answer's end
         self._pass_on(head, payload)
 
     def _read_head(self, data: bytes) -> tuple[bytes, bytes] | None:

@@ -60,7 +60,7 @@ class UpstreamConnection(Peer):
         self._pool = pool
 
     def data_received(self, data: bytes) -> None:
-        """Pass on what came; bytes that nobody asked for end the connection."""
+        """Pass on what came; bytes outside an answer end the connection."""
         if self.reader is not None:
             self.reader.answer_received(data)
         else:

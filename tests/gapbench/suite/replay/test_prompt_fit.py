@@ -101,7 +101,7 @@ def test_a_server_that_is_not_there_is_refused() -> None:
         ({"tokenizer": "http://h", "words_per_token": 1.0}, "give either tokenizer"),
     ],
 )
-def test_a_wrong_setting_is_refused(more: dict[str, object], said: str) -> None:
+def test_a_wrong_setting_is_refused(more: dict[str, Any], said: str) -> None:
     """A name, a password, and two sources of one number."""
     with pytest.raises(ValueError, match=said):
-        ReplayDocument(traffic="t.parquet", **more)  # type: ignore[arg-type]
+        ReplayDocument(traffic="t.parquet", **more)

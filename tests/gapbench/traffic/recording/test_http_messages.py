@@ -138,7 +138,7 @@ def test_extensions_and_trailers_are_passed_over() -> None:
     [b"zz\r\n", b"3\r\nabcd\r\n", b"-3\r\n", b"3 4\r\n", b"1" * 16 + b"\r\n", b"3" + b";" * 5_000, b"0\r\n" + b"a: b\r\n" * 2**17],
 )  # fmt: skip
 def test_bytes_that_are_no_chunks_are_refused(sent: bytes) -> None:
-    """A size that is none, a chunk over its size, lines and trailers without end."""
+    """A size that is not a number, a chunk longer than its size, lines and trailers without end."""
     with pytest.raises(MessageError):
         BodyReader(Framing.CHUNKED).feed(sent)
 
