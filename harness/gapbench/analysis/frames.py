@@ -36,7 +36,7 @@ from gapbench.analysis.adaptive_tasks import adaptive_tasks
 from gapbench.analysis.column_names import check_columns
 from gapbench.analysis.continued_runs import CountedRuns, find_runs
 from gapbench.analysis.run_folders import judging_runs
-from gapbench.analysis.tally import count_attempts, score_outside
+from gapbench.analysis.tally import Tally, count_attempts, score_outside
 from gapbench.analysis.weighting import (
     DESIGN_COLUMNS,
     AppliedWeights,
@@ -128,7 +128,7 @@ class Runs:
             _refuse_scores_outside_0_to_1(frame)
         return frame
 
-    @cached_property
+    @property
     def tally(self) -> pd.DataFrame:
         """The attempts counted by their labels; see :mod:`gapbench.analysis.tally`.
 
@@ -137,6 +137,11 @@ class Runs:
         Raises:
             ResultsError: A part cannot be read, or a score is not within 0 to 1.
         """
+        return self.counted.rows
+
+    @cached_property
+    def counted(self) -> Tally:
+        """The tally, and which of its rows each attempt belongs to."""
         counted = count_attempts(self.attempts)
         models: dict[tuple[str, str], int] = {}
         tasks: dict[tuple[str, str], int] = {}
@@ -145,12 +150,12 @@ class Runs:
                 models.setdefault((manifest.run_id, model.id), len(models))
             for task in manifest.tasks:
                 tasks.setdefault((manifest.run_id, task.name), len(tasks))
-        runs = counted["run_id"].astype(str)
+        runs = counted.rows["run_id"].astype(str)
         places = [
-            [known.get(key, len(known)) for key in zip(runs, counted[label].astype(str), strict=True)]
+            [known.get(key, len(known)) for key in zip(runs, counted.rows[label].astype(str), strict=True)]
             for label, known in (("task", tasks), ("model_id", models))
         ]
-        return counted.iloc[np.lexsort(places)].reset_index(drop=True)
+        return counted.sorted_by(np.lexsort(places))
 
     def model_frame(self, model_id: str) -> pd.DataFrame:
         """Return the attempts of one model, in the order written, with :data:`MODEL_COLUMNS`.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,8 +17,8 @@ Bools = np.ndarray[Any, np.dtype[np.bool_]]
 REQUEST_COLUMNS = ("run_id", "cell_id", "sample_id", "repeat")
 """Columns that name a request; the replies of an episode share them."""
 _BY_SAMPLE = """
-SELECT hash(task, sample_id, cluster_id) AS code, task, max(weight) AS weight, any_value(stratum) AS stratum
-FROM attempts WHERE phase = 'measure' AND weight IS NOT NULL GROUP BY task, sample_id, cluster_id
+SELECT task, hash(sample_id) AS code, max(weight) AS weight, any_value(stratum) AS stratum
+FROM attempts WHERE phase = 'measure' AND weight IS NOT NULL GROUP BY task, sample_id
 """
 
 
@@ -75,21 +77,42 @@ def design_of_attempts(frame: pd.DataFrame) -> Design | None:
     return design_of(frame, answered | (final & ~has_answer[items]))
 
 
-def designs_of_samples(runs: Runs, samples: pd.DataFrame) -> tuple[Floats, Ints] | None:
-    """Return the weight and the code of the stratum of each sample. None: weights are not used.
+def task_seed(task: str) -> np.uint64:
+    """Return what the hashes of a task's sample ids are combined with (exclusive or), so that no two tasks share a sample."""
+    return np.uint64(int.from_bytes(hashlib.blake2b(task.encode(), digest_size=8).digest(), "little"))
 
-    Args:
-        runs: The runs.
-        samples: ``code`` (hash of task, sample and cluster) and ``sample``, the sample's number from 0.
+
+@dataclass(frozen=True)
+class SampleDesigns:
+    """The weight and the code of the stratum of each sample.
+
+    Attributes:
+        keys: Hash of each sample's id, combined with :func:`task_seed` of its task; ascending.
+        weights: Weight of each sample.
+        strata: Code of its stratum.
     """
+
+    keys: np.ndarray[tuple[int], np.dtype[np.uint64]]
+    weights: Floats
+    strata: Ints
+
+    def of(self, keys: np.ndarray[tuple[int], np.dtype[np.uint64]]) -> tuple[Floats, Ints]:
+        """Return weights and strata of samples by their keys; NaN and 0 for those that have none."""
+        if not len(self.keys):
+            return np.full(len(keys), np.nan), np.zeros(len(keys), dtype=np.int32)
+        at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        is_known = self.keys[at] == keys
+        return np.where(is_known, self.weights[at], np.nan), np.where(is_known, self.strata[at], 0)
+
+
+def designs_of_samples(runs: Runs) -> SampleDesigns | None:
+    """Return the weight and the stratum of each sample. None: weights are not used."""
     if not runs.applied_weights.has_design:
         return None
-    columns = ["task", "sample_id", "cluster_id", "phase", *DESIGN_COLUMNS]
+    columns = ["task", "sample_id", "phase", *DESIGN_COLUMNS]
     found = runs.attempts.table(_BY_SAMPLE, columns).to_pandas()
-    found = found.merge(samples[["code", "sample"]], on="code")
-    size = int(samples["sample"].max()) + 1 if len(samples) else 0
-    weights, strata = np.full(size, np.nan), np.zeros(size, dtype=np.int32)
-    at = found["sample"].to_numpy()
-    weights[at] = found["weight"].to_numpy(dtype=np.float64)
-    strata[at] = group_codes(found, ["task", "stratum"])
-    return weights, strata
+    seeds = {name: task_seed(str(name)) for name in found["task"].unique()}
+    keys = found["code"].to_numpy() ^ found["task"].map(seeds).to_numpy(dtype=np.uint64)
+    order = np.argsort(keys)
+    weights = found["weight"].to_numpy(dtype=np.float64)
+    return SampleDesigns(keys[order], weights[order], group_codes(found, ["task", "stratum"])[order])

@@ -25,9 +25,13 @@ Columns besides :data:`LABELS`:
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
+import numpy as np
 import pandas as pd
 
 from gapbench.errors import ResultsError
+from gapbench.stats import Ints
 from gapbench.store.attempt_relation import AttemptRelation
 
 LABELS = (
@@ -37,8 +41,9 @@ LABELS = (
 )  # fmt: skip
 """Columns of the attempt row by which attempts are counted."""
 _COUNTED = (
-    "turn", "repeat", "params_changes", "prompt_sha256", "image_count", "image_bytes", "reasoning_tokens", "rung", "done_s", "score",
-    "input_tokens", "output_tokens", "cached_input_tokens", "cache_write_tokens", "cache_write_1h_tokens",
+    "turn", "repeat", "prompt_sha256", "image_count", "image_bytes", "reasoning_tokens", "rung", "done_s", "score",
+    "input_tokens", "output_tokens", "cached_input_tokens", "cache_write_tokens", "cache_write_1h_tokens", "outcome",
+    "from_cache",
 )  # fmt: skip
 POSSIBLE = """(
   coalesce(cached_input_tokens, 0) >= 0 AND coalesce(cache_write_tokens, 0) >= 0
@@ -51,39 +56,121 @@ POSSIBLE = """(
 PRICED = f"""(coalesce(from_cache, false) OR {POSSIBLE}
   AND (outcome = 'infra' OR input_tokens IS NOT NULL AND output_tokens IS NOT NULL))"""
 """Whether the cost of an attempt by its tokens is known, or it is not billed."""
-_SELECT = f"""
-SELECT {", ".join(LABELS)}, turn IS NOT NULL AS turns, array_to_string(params_changes, chr(10)) AS params_changes,
-  count(*) AS n, min(ord) AS first, CAST(sum(hash(prompt_sha256)) AS VARCHAR) AS prompts,
-  count_if(image_count > 0) AS with_images, CAST(sum(image_count) AS BIGINT) AS images,
-  CAST(coalesce(sum(image_bytes) FILTER (image_count > 0), 0) AS BIGINT) AS image_bytes,
-  count(reasoning_tokens) AS reasoning_known, CAST(coalesce(sum(reasoning_tokens), 0) AS BIGINT) AS reasoning_tokens,
-  count_if(NOT priced) AS unpriced, count_if(NOT priced AND NOT possible) AS impossible,
-  count(rung) AS rungs, max(repeat) AS high_repeat, max(done_s) AS done_s, min(score) AS low_score, max(score) AS high_score
+_BY_PART = """
+SELECT * EXCLUDE (prompts), CAST(prompts AS VARCHAR) AS prompts, hash(part, {names}turns) AS code,
+  min(first) OVER (PARTITION BY turns, {labels}) AS place
 FROM (
-  SELECT *, {POSSIBLE} AS possible, {PRICED} AS priced FROM attempts
-) GROUP BY ALL ORDER BY first
+  SELECT ord >> 32 AS part, {varying}turn IS NOT NULL AS turns,
+    count(*) AS n, min(ord) AS first, sum(hash(prompt_sha256)) AS prompts,
+    count_if(image_count > 0) AS with_images, CAST(sum(image_count) AS BIGINT) AS images,
+    CAST(coalesce(sum(image_bytes) FILTER (image_count > 0), 0) AS BIGINT) AS image_bytes,
+    count(reasoning_tokens) AS reasoning_known, CAST(coalesce(sum(reasoning_tokens), 0) AS BIGINT) AS reasoning_tokens,
+    count_if(NOT priced) AS unpriced, count_if(NOT priced AND NOT possible) AS impossible,
+    count(rung) AS rungs, max(repeat) AS high_repeat, max(done_s) AS done_s, min(score) AS low_score, max(score) AS high_score
+  FROM (SELECT *, {possible} AS possible, {priced} AS priced FROM attempts) AS attempts GROUP BY ALL
+) LEFT JOIN labels USING (part)
 """
+"""Attempts counted in each part by the labels that vary within parts, with all labels. ``place`` is the same in all rows of one
+combination of labels."""
+_TOTALS = """
+SELECT {labels}, any_value(turns) AS turns, CAST(sum(n) AS BIGINT) AS n, place AS first,
+  CAST(sum(CAST(prompts AS HUGEINT)) AS VARCHAR) AS prompts,
+  {sums}, max(high_repeat) AS high_repeat, max(done_s) AS done_s, min(low_score) AS low_score, max(high_score) AS high_score
+FROM by_part GROUP BY place ORDER BY place
+"""
+_SUMS = (
+    "with_images", "images", "image_bytes", "reasoning_known", "reasoning_tokens", "unpriced", "impossible", "rungs",
+)  # fmt: skip
 _OUTSIDE = """
 SELECT run_id, sample_id, task, score FROM attempts WHERE score < 0 OR score > 1 ORDER BY ord LIMIT 1
 """
 
 
-def count_attempts(attempts: AttemptRelation) -> pd.DataFrame:
-    """Return the table; see the module's docstring.
+@dataclass(frozen=True)
+class Tally:
+    """Attempts counted.
+
+    Attributes:
+        rows: The table; see the module's docstring. Its index counts from 0.
+        codes: For each part and each combination of labels in it, the value of ``code_of``.
+        numbers: The row of each of these.
+        varying: The labels that vary within a part; in all others of :data:`LABELS` the attempts of a part agree.
+    """
+
+    rows: pd.DataFrame
+    codes: np.ndarray[tuple[int], np.dtype[np.uint64]]
+    numbers: Ints
+    varying: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the attempt row that :meth:`code_of` reads."""
+        return (*self.varying, "turn")
+
+    def code_of(self, attempt: str) -> str:
+        """Return SQL for the code of an attempt, which leads to its row.
+
+        Args:
+            attempt: Name of the table of attempts.
+        """
+        labels = "".join(f"{_text(name, attempt)}, " for name in self.varying)
+        return f"hash({attempt}.ord >> 32, {labels}{attempt}.turn IS NOT NULL)"
+
+    def sorted_by(self, order: Ints) -> Tally:
+        """Return the table with its rows in another order."""
+        numbers: Ints = np.argsort(order)[self.numbers]
+        return replace(self, rows=self.rows.iloc[order].reset_index(drop=True), numbers=numbers)
+
+
+def count_attempts(attempts: AttemptRelation) -> Tally:
+    """Return the attempts counted.
+
+    What all rows of a part share is in its footer, and is read from there: hashing two dozen labels of each row took three
+    quarters of the time.
 
     Raises:
         ResultsError: A part cannot be read, or a score is not within 0 to 1.
     """
-    found: pd.DataFrame = attempts.table(_SELECT, [*LABELS, *_COUNTED]).to_pandas()
-    if (found["low_score"] < 0).any() or (found["high_score"] > 1).any():
+    named = (*LABELS, "params_changes")
+    labels, varying = attempts.labels_of_parts(named)
+    keys = ", ".join(named)
+    by_part = attempts.table(
+        _BY_PART.format(
+            varying="".join(f"{_text(name, 'attempts')} AS {name}, " for name in varying),
+            names="".join(f"{name}, " for name in varying),
+            possible=POSSIBLE,
+            priced=PRICED,
+            labels=keys,
+        ),
+        {*varying, *_COUNTED},
+        tables={"labels": labels},
+    )
+    rows: pd.DataFrame = attempts.table(
+        _TOTALS.format(
+            labels=", ".join(f"any_value({name}) AS {name}" for name in named),
+            sums=", ".join(f"CAST(sum({name}) AS BIGINT) AS {name}" for name in _SUMS),
+        ),
+        (),
+        tables={"by_part": by_part},
+    ).to_pandas()
+    if (rows["low_score"] < 0).any() or (rows["high_score"] > 1).any():
         row = attempts.table(_OUTSIDE, ["run_id", "sample_id", "task", "score"]).to_pylist()[0]
         raise score_outside(row["run_id"], f"sample {row['sample_id']} of {row['task']}", row["score"])
-    within = ~found["final"] & found["turns"] & (found["outcome"] != "infra")
-    return found.assign(
-        load=found["cell_id"].str.rsplit("|", n=1).str[-1],
-        timed=(found["phase"] == "measure") & (found["final"] | within),
-        retried=~found["final"] & ~within,
+    within = ~rows["final"] & rows["turns"] & (rows["outcome"] != "infra")
+    rows = rows.assign(
+        load=rows["cell_id"].str.rsplit("|", n=1).str[-1],
+        timed=(rows["phase"] == "measure") & (rows["final"] | within),
+        retried=~rows["final"] & ~within,
     )
+    codes = by_part["code"].to_numpy()
+    if len(pd.unique(codes)) < len(codes):
+        raise ResultsError("two groups of labels have one code of 64 bits; read fewer runs at once")
+    numbers = pd.Index(rows["first"]).get_indexer(by_part["place"].to_numpy()).astype(np.int32)
+    return Tally(rows, codes, numbers, tuple(varying))
+
+
+def _text(name: str, attempt: str) -> str:
+    return f"array_to_string({attempt}.{name}, chr(10))" if name == "params_changes" else f"{attempt}.{name}"
 
 
 def score_outside(run_id: str, where: str, score: float) -> ResultsError:

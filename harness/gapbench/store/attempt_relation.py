@@ -25,7 +25,7 @@ import pyarrow as pa
 
 from gapbench.errors import ResultsError
 from gapbench.store import query_engine
-from gapbench.store.attempt_sources import QueryText, find_sources, null_column, select_source
+from gapbench.store.attempt_sources import QueryText, find_sources, null_column, plain_type, select_source
 from gapbench.store.derived_columns import DERIVED, EPISODE_COLUMNS, EPISODE_SOURCES, EPISODES_QUERY
 from gapbench.store.reader import read_part
 from gapbench.store.schema import ATTEMPT_SCHEMA
@@ -80,14 +80,47 @@ class AttemptRelation:
             for source in self._sources
         )
 
+    def may_have(self, name: str) -> bool:
+        """Return whether a row may have ``trajectory_id``, ``turn`` or ``weight``."""
+        return any(
+            any(name in part.filled for part in source.parts)
+            or (source.table is not None and source.table[name].null_count < source.table.num_rows)
+            for source in self._sources
+        )
+
     @property
     def has_episodes(self) -> bool:
         """Whether a row may be a turn of an episode."""
-        return any(
-            any(part.has_episodes for part in source.parts)
-            or (source.table is not None and source.table["trajectory_id"].null_count < source.table.num_rows)
+        return self.may_have("trajectory_id")
+
+    def labels_of_parts(self, names: Sequence[str]) -> tuple[pa.Table, list[str]]:
+        """Return the labels that are the same in all rows of each part, and the names of those that vary within some part.
+
+        Args:
+            names: Some of :data:`gapbench.store.part_facts.LABELS`.
+
+        Returns:
+            One row for each part: ``part``, which is ``ord`` over 2**32, and every label that varies within none.
+        """
+        varying = [name for name in names if any(source.varies(name) for source in self._sources)]
+        if self._judges and "phase" not in varying and any(source.varies("run_id") for source in self._sources):
+            varying.append("phase")
+        shared = [name for name in names if name not in varying]
+        parts = [
+            (source.first + place, part.constants)
             for source in self._sources
-        )
+            for place, part in enumerate(source.parts)
+        ]
+        columns: dict[str, pa.Array] = {"part": pa.array([number for number, _ in parts], pa.int64())}
+        for name in shared:
+            values = [constants[name] for _, constants in parts]
+            if name == "phase" and self._judges:
+                values = [
+                    "judge" if constants["run_id"] in self._judges else phase
+                    for (_, constants), phase in zip(parts, values, strict=True)
+                ]
+            columns[name] = pa.array(values, plain_type(name))
+        return pa.table(columns), varying
 
     def with_cache_share(self, share: float) -> AttemptRelation:
         """Return the attempts as if a share of all input tokens, 0 to 1, had been read from a cache and none written to it."""

@@ -14,7 +14,7 @@ from gapbench.store import score_overlay
 from gapbench.store.part_facts import PartFacts, read_part_facts
 from gapbench.store.query_tables import later_scores
 from gapbench.store.reader import check_is_run, journal_table, numbered_files
-from gapbench.store.schema import ATTEMPT_SCHEMA
+from gapbench.store.schema import ATTEMPT_SCHEMA, value_type
 from gapbench.store.score_overlay import REPLACED_IN
 from gapbench.values import ATTEMPT_KEY
 
@@ -46,6 +46,12 @@ class RowSource:
     parts: tuple[PartFacts, ...] = ()
     table: pa.Table | None = None
     scores: pa.Table | None = None
+
+    def varies(self, name: str) -> bool:
+        """Return whether a label may have several values in a part."""
+        if self.table is not None or (self.scores is not None and name in REPLACED_IN["attempts"]):
+            return True
+        return not all(name in part.constants for part in self.parts)
 
 
 @dataclass
@@ -176,7 +182,7 @@ def _select_parts(chosen: Sequence[tuple[int, PartFacts]], query: QueryText, nam
     everywhere = frozenset.intersection(*(part.columns for part in parts))
     anywhere = frozenset.union(*(part.columns for part in parts))
     shown = "".join(", " + (_typed(name) if name in anywhere else null_column(name)) for name in names)
-    files = query.value([_sql_path(part.path) for part in parts])
+    files = query.value([part.sql_path for part in parts])
     # Reading the schema of each file again takes longer: only where a needed column is missing in one.
     union = ", union_by_name = true" if any(name in anywhere - everywhere for name in names) else ""
     numbers = [number for number, _ in chosen]
@@ -186,6 +192,12 @@ def _select_parts(chosen: Sequence[tuple[int, PartFacts]], query: QueryText, nam
         place = f"list_extract({query.value(numbers)}, CAST(file_index + 1 AS BIGINT))"
     ord_ = f"CAST({place} AS BIGINT) * {_ORD_OF_FILE} + file_row_number AS ord"
     return f"SELECT {ord_}{shown} FROM read_parquet({files}{union}, hive_partitioning = false)"
+
+
+def plain_type(name: str) -> pa.DataType:
+    """Return the type of a label in the result of a query; a list of texts is one text of lines."""
+    kind = ATTEMPT_SCHEMA.field(name).type
+    return pa.string() if pa.types.is_list(kind) else value_type(kind)
 
 
 def _typed(name: str) -> str:
@@ -206,7 +218,3 @@ def _sql_type(kind: pa.DataType) -> str:
         return f"{_sql_type(kind.value_type)}[]"
     return _SQL_TYPES[kind.value_type if pa.types.is_dictionary(kind) else kind]
 
-
-def _sql_path(path: Path) -> str:
-    """Return an absolute path in which DuckDB expands nothing."""
-    return "".join(f"[{char}]" if char in "*?[" else char for char in str(path.absolute()))

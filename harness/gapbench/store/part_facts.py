@@ -1,10 +1,11 @@
-"""What the footer of a part says, read without its rows: columns, version, rows, models, and whether it has episodes."""
+"""What the footer of a part says, read without its rows: columns, version, rows, models, and labels that all rows share."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gapbench.errors import ResultsError
-from gapbench.store.schema import SCHEMA_VERSION
+from gapbench.store.schema import ATTEMPT_SCHEMA, SCHEMA_VERSION
 
 _THREADS = 2
+
+
+def _is_label(field: pa.Field) -> bool:
+    kind = field.type
+    return bool(pa.types.is_dictionary(kind) or pa.types.is_boolean(kind) or pa.types.is_timestamp(kind))
+
+
+LABELS = frozenset(
+    (*(field.name for field in ATTEMPT_SCHEMA if _is_label(field)), "params_asked", "params_sent", "params_changes")
+)
+"""Columns that have one value in most parts."""
+_RARE = ("trajectory_id", "turn", "weight")
+"""Columns that most runs leave empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +40,19 @@ class PartFacts:
         rows: Its rows.
         columns: Names of its columns.
         models: Smallest and largest model id. None: not known.
-        has_episodes: Whether a row may be a turn of an episode.
+        constants: The value of each of :data:`LABELS` that is the same in all rows; None where it is null in all of them.
+            ``params_changes`` is one text of lines.
+        filled: Which of ``trajectory_id``, ``turn`` and ``weight`` a row may have.
+        sql_path: Its absolute path, in which DuckDB expands nothing.
     """
 
     path: Path
     rows: int
     columns: frozenset[str]
     models: tuple[str, str] | None
-    has_episodes: bool
+    constants: Mapping[str, Any]
+    filled: frozenset[str]
+    sql_path: str
 
     def may_hold(self, model_id: str) -> bool:
         """Return whether a row of a model can be in the part."""
@@ -46,13 +65,14 @@ def read_part_facts(paths: Sequence[Path]) -> list[PartFacts]:
     Raises:
         ResultsError: A part cannot be read, or was written by a newer schema.
     """
-    known: dict[frozenset[str], frozenset[str]] = {}
+    layouts = _Layouts()
+    known: dict[tuple[Any, ...], Mapping[str, Any]] = {}
 
     def read(path: Path) -> PartFacts:
-        facts = _read(path)
-        # Thousands of parts have the same columns: keep one set of names.
-        columns = known.setdefault(facts.columns, facts.columns)
-        return PartFacts(facts.path, facts.rows, columns, facts.models, facts.has_episodes)
+        facts = _read(path, layouts)
+        # Thousands of parts have the same labels: keep each set once.
+        key = (*facts.constants, *facts.constants.values())
+        return replace(facts, constants=known.setdefault(key, facts.constants))
 
     if len(paths) < 2 * _THREADS:
         return [read(path) for path in paths]
@@ -75,21 +95,98 @@ def check_part_version(path: Path, metadata: dict[bytes, bytes] | None) -> None:
         raise ResultsError(msg)
 
 
-def _read(path: Path) -> PartFacts:
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Where the columns of parts of one schema are.
+
+    Attributes:
+        schema: The schema.
+        names: Names of the columns.
+        places: Place of the only leaf of each column that facts are read of.
+        has_empty_lists: Whether a list without a value is empty, and never null.
+    """
+
+    schema: pq.ParquetSchema
+    names: frozenset[str]
+    places: Mapping[str, int]
+    has_empty_lists: bool
+
+
+class _Layouts:
+    """The layouts seen so far: nearly all parts have the same."""
+
+    def __init__(self) -> None:
+        self._known: list[_Layout] = []
+
+    def of(self, footer: pq.FileMetaData) -> _Layout:
+        schema = footer.schema
+        for layout in self._known:
+            if layout.schema.equals(schema):
+                return layout
+        leaves = [schema.column(place) for place in range(footer.num_columns)]
+        names = [leaf.path.split(".", 1)[0] for leaf in leaves]
+        places = {
+            name: place for place, name in enumerate(names) if name in LABELS or name in _RARE or name == "model_id"
+        }
+        changes = places.get("params_changes")
+        found = _Layout(
+            schema,
+            frozenset(names),
+            places,
+            # One level for the list and one for its values; a list that may be null has a third.
+            changes is not None and leaves[changes].max_definition_level <= 2,  # noqa: PLR2004 - see above
+        )
+        self._known.append(found)
+        return found
+
+
+def _read(path: Path, layouts: _Layouts) -> PartFacts:
     try:
         # Arrow takes a relative path with a colon for an address.
         footer = pq.read_metadata(path.absolute())
     except (pa.ArrowInvalid, OSError) as exc:
         raise unreadable_part(path, exc) from exc
     check_part_version(path, footer.metadata)
-    names = [footer.schema.column(place).path.split(".", 1)[0] for place in range(footer.num_columns)]
+    layout = layouts.of(footer)
+    groups = [footer.row_group(group) for group in range(footer.num_row_groups)]
+    chunks = {name: [group.column(place) for group in groups] for name, place in layout.places.items()}
+    constants: dict[str, Any] = dict.fromkeys(LABELS - layout.names)
+    for name in LABELS & layout.names:
+        found = [_constant(chunk, name, group.num_rows, layout) for chunk, group in zip(chunks[name], groups, strict=True)]
+        if found and found[0] is not _VARIES and all(one == found[0] for one in found):
+            constants[name] = found[0]
+    filled = frozenset(name for name in _RARE if any(_may_have_values(chunk) for chunk in chunks.get(name, ())))
     return PartFacts(
-        path,
-        footer.num_rows,
-        frozenset(names),
-        _models(footer),
-        _has_values(footer, names, "trajectory_id"),
+        path, footer.num_rows, layout.names, _models(footer, layout), constants, filled, _sql_path(path)
     )
+
+
+def _sql_path(path: Path) -> str:
+    return re.sub(r"[*?[]", r"[\g<0>]", str(path.absolute()))
+
+
+_VARIES = object()
+
+
+def _constant(chunk: pq.ColumnChunkMetaData, name: str, rows: int, layout: _Layout) -> Any:
+    """Return the value that all rows of a row group have in a column; ``_VARIES`` if they differ or it is not known."""
+    statistics = chunk.statistics
+    if statistics is None or not statistics.has_null_count:
+        return _VARIES
+    is_list = name == "params_changes"
+    if is_list and chunk.num_values != rows:
+        return _VARIES
+    if statistics.null_count == chunk.num_values:
+        return None if not is_list else "" if layout.has_empty_lists else _VARIES
+    if statistics.null_count or not statistics.has_min_max:
+        return _VARIES
+    low = statistics.min
+    return low if low == statistics.max else _VARIES
+
+
+def _may_have_values(chunk: pq.ColumnChunkMetaData) -> bool:
+    statistics = chunk.statistics
+    return statistics is None or not statistics.has_null_count or statistics.null_count < chunk.num_values
 
 
 def column_range(footer: pq.FileMetaData, name: str) -> tuple[Any, Any] | None:
@@ -98,9 +195,11 @@ def column_range(footer: pq.FileMetaData, name: str) -> tuple[Any, Any] | None:
     Values that are null or NaN are not counted; a column of these alone has no range.
     """
     names = [footer.schema.column(place).path for place in range(footer.num_columns)]
-    if name not in names:
-        return None
-    place, found = names.index(name), None
+    return _range_at(footer, names.index(name)) if name in names else None
+
+
+def _range_at(footer: pq.FileMetaData, place: int) -> tuple[Any, Any] | None:
+    found = None
     for group in range(footer.num_row_groups):
         statistics = footer.row_group(group).column(place).statistics
         if statistics is None or not statistics.has_min_max:
@@ -110,18 +209,7 @@ def column_range(footer: pq.FileMetaData, name: str) -> tuple[Any, Any] | None:
     return found
 
 
-def _models(footer: pq.FileMetaData) -> tuple[str, str] | None:
-    found = column_range(footer, "model_id")
+def _models(footer: pq.FileMetaData, layout: _Layout) -> tuple[str, str] | None:
+    place = layout.places.get("model_id")
+    found = None if place is None else _range_at(footer, place)
     return found if found is not None and isinstance(found[0], str) and isinstance(found[1], str) else None
-
-
-def _has_values(footer: pq.FileMetaData, names: Sequence[str], name: str) -> bool:
-    if name not in names:
-        return False
-    place = names.index(name)
-    for group in range(footer.num_row_groups):
-        rows = footer.row_group(group)
-        statistics = rows.column(place).statistics
-        if statistics is None or not statistics.has_null_count or statistics.null_count < rows.num_rows:
-            return True
-    return False

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import weakref
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -25,18 +26,22 @@ class ColumnStore:
         self._held: dict[str, Array] = {}
         self._files: dict[str, tuple[Path, np.dtype[Any]]] = {}
         self._folder: Path | None = None
+        self._written = 0
+        self._lock = Lock()
 
     def put(self, name: str, array: Array) -> None:
         """Store an array; its name must be new."""
-        if array.nbytes <= self._left:
-            self._left -= array.nbytes
-            self._held[name] = array
-            return
-        if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="gapbench-"))
-            # Also at the end of the process.
-            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
-        path = self._folder / str(len(self._files))
+        with self._lock:
+            if array.nbytes <= self._left:
+                self._left -= array.nbytes
+                self._held[name] = array
+                return
+            if self._folder is None:
+                self._folder = Path(tempfile.mkdtemp(prefix="gapbench-"))
+                # Also at the end of the process.
+                weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+            path = self._folder / str(self._written)
+            self._written += 1
         array.tofile(path)
         self._files[name] = path, array.dtype
 
@@ -47,3 +52,15 @@ class ColumnStore:
             return held
         path, kind = self._files[name]
         return np.fromfile(path, dtype=kind)
+
+    def take(self, name: str) -> Array:
+        """Return an array that is not asked for again."""
+        held = self._held.pop(name, None)
+        if held is not None:
+            with self._lock:
+                self._left += held.nbytes
+            return held
+        path, kind = self._files.pop(name)
+        found = np.fromfile(path, dtype=kind)
+        path.unlink()
+        return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -24,7 +25,8 @@ def cheapest_equal_quality(
     closed: Sequence[str],
     opened: Sequence[str],
     margin: float,
-    rule: AppliedRule | None = None,
+    rule: AppliedRule | None,
+    pool: Executor,
 ) -> list[dict[str, Any]]:
     """Return for each closed model the cheapest open configuration that is no worse.
 
@@ -48,8 +50,16 @@ def cheapest_equal_quality(
         opened: Open models.
         margin: Gap that makes no difference, in points of accuracy.
         rule: The runs' stopping rule. None if the number of pairs was fixed before.
+        pool: Where pairs of models are compared side by side.
     """
-    return [_cheapest_match(models, name, opened, margin, rule) for name in closed]
+    found = pool.map(
+        lambda pair: _match(models, *pair, rule), [(name, other) for name in closed for other in opened]
+    )
+    matches = [[next(found) for _ in opened] for _ in closed]
+    return [
+        _cheapest_match(models, name, opened, margin, [match for match in of_name if match is not None])
+        for name, of_name in zip(closed, matches, strict=True)
+    ]
 
 
 @dataclass(frozen=True)
@@ -109,9 +119,8 @@ def _cheapest_match(
     name: str,
     opened: Sequence[str],
     margin: float,
-    rule: AppliedRule | None,
+    matches: Sequence[_Match],
 ) -> dict[str, Any]:
-    matches = [match for other in opened if (match := _match(models, name, other, rule)) is not None]
     confidence, passed = _no_worse(matches, margin)
     undecided = [match for match in matches if match not in passed and not match.is_worse(confidence)]
     best = min(passed, key=_open_usd, default=None)

@@ -42,7 +42,7 @@ A gap is the closed model's value minus the open one's, on the same requests wit
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -85,6 +85,7 @@ _SHOWN = (
     "n_pairs",
 )  # fmt: skip
 """Columns that a notebook shows."""
+_THREADS = 2
 _COUNTS = ["closed_n", "open_n", "n_pairs", "n_clusters", "items_needed", "repeats_needed", "episodes"]
 
 
@@ -259,10 +260,9 @@ def gap(
         notes = [rule.without_weights]
         rule = None
     # Sorting and summing release the interpreter lock.
-    with ThreadPoolExecutor(1) as pool:
-        pending = pool.submit(cheapest_equal_quality, requests, sides.closed, sides.open, margin, rule)
-        compared = _compare_models(read_runs, sides, scopes, comparisons)
-        matched = pending.result()
+    with ThreadPoolExecutor(_THREADS) as pool:
+        compared = _compare_models(read_runs, sides, scopes, comparisons, pool)
+        matched = cheapest_equal_quality(requests, sides.closed, sides.open, margin, rule, pool)
     rows = compared.rows
     if rule is None:
         notes += looks_notes(read_runs)
@@ -355,17 +355,19 @@ def _compare_models(
     sides: Sides,
     scopes: Mapping[str, int | None],
     comparisons: Sequence[PlannedComparison],
+    pool: Executor,
 ) -> _Compared:
-    compared = _Compared([], {})
-    for one in comparisons:
-        closed, other = one.pair
-        if one.pair not in compared.pairs:
-            compared.pairs[one.pair] = pair_requests(sides.requests[closed], sides.requests[other])
+    requests = sides.requests
+    names = list(dict.fromkeys(one.pair for one in comparisons))
+    paired = pool.map(lambda pair: pair_requests(requests[pair[0]], requests[pair[1]]), names)
+    pairs = dict(zip(names, paired, strict=True))
+
+    def compare(one: PlannedComparison) -> list[GapRow]:
         simulated = any(runs.model(name).simulated for name in one.pair)
-        pairs = compared.pairs[one.pair].in_category(scopes[one.scope])
-        comparison = Comparison(one.scope, closed, other, simulated, one.is_main)
-        compared.rows.extend(metric_rows(comparison, pairs, one.bias))
-    return compared
+        comparison = Comparison(one.scope, *one.pair, simulated, one.is_main)
+        return list(metric_rows(comparison, pairs[one.pair].in_category(scopes[one.scope]), one.bias))
+
+    return _Compared([row for rows in pool.map(compare, comparisons) for row in rows], pairs)
 
 
 def _mark_client_limits(rows: Sequence[GapRow], limited: Collection[tuple[str, str, str]]) -> list[GapRow]:

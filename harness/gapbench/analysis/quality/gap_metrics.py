@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -66,12 +67,14 @@ def metric_rows(comparison: Comparison, pairs: ModelPairs, bias: float) -> Itera
 
 
 def _time_and_cost_rows(comparison: Comparison, pairs: ModelPairs) -> Iterator[GapRow]:
-    for metric, column, share, unit, better in TIMES:
+    for column, metrics in groupby(TIMES, key=lambda time: time[1]):
         known = pairs.with_known(column)
-        yield _quantile_row(_new_row(comparison, metric, unit, better, known), known, column, share)
-    for metric, denominator in (("usd_per_task", None), ("usd_per_correct", "correct")):
-        known = pairs.with_known("usd", *((denominator,) if denominator else ()))
-        yield _cost_row(_new_row(comparison, metric, "usd", "lower", known), known, denominator)
+        for metric, _, share, unit, better in metrics:
+            yield _quantile_row(_new_row(comparison, metric, unit, better, known), known, column, share)
+    known = pairs.with_known("usd")
+    yield _cost_row(_new_row(comparison, "usd_per_task", "usd", "lower", known), known, None)
+    known = pairs.with_known("usd", "correct")
+    yield _cost_row(_new_row(comparison, "usd_per_correct", "usd", "lower", known), known, "correct")
 
 
 def describe_pairs_needed(row: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -44,29 +45,33 @@ class ModelPairs:
     def by_load(self) -> dict[str, ModelPairs]:
         """Return the pairs of each load, by its name."""
         loads = self.closed.load
-        codes = np.flatnonzero(np.bincount(loads)).tolist() if len(loads) else []
         names = self.closed.names["load"]
-        return {names[code]: self if len(codes) == 1 else self._filter(loads == code) for code in codes}
+        if len(loads) < 2 or (loads[1:] >= loads[:-1]).all():
+            stops = np.cumsum(np.bincount(loads)).tolist() if len(loads) else []
+            spans = [(code, start, stop) for code, (start, stop) in enumerate(pairwise([0, *stops])) if stop > start]
+            if len(spans) == 1:
+                return {names[spans[0][0]]: self}
+            return {names[code]: self._filter(slice(start, stop)) for code, start, stop in spans}
+        codes = np.flatnonzero(np.bincount(loads)).tolist()
+        return {names[code]: self._filter(loads == code) for code in codes}
 
-    def _filter(self, mask: np.ndarray[Any, Any]) -> ModelPairs:
-        return replace(self, closed=self.closed.filter(mask), open=self.open.filter(mask))
+    def _filter(self, rows: np.ndarray[Any, Any] | slice) -> ModelPairs:
+        return replace(self, closed=self.closed.filter(rows), open=self.open.filter(rows))
 
     def with_known(self, *names: str) -> ModelPairs:
         """Return the pairs in which both sides have a value in every named column, with only those columns."""
         first, second = ({name: side.columns[name] for name in names} for side in (self.closed, self.open))
-        known = np.ones(len(self.closed.item), dtype=bool)
+        unknown = np.zeros(len(self.closed.item), dtype=bool)
         for name in names:
-            known &= ~(np.isnan(first[name]) | np.isnan(second[name]))
-        if known.all():
+            unknown |= np.isnan(first[name])
+            unknown |= np.isnan(second[name])
+        if not unknown.any():
             return replace(self, closed=self.closed.with_columns(first), open=self.open.with_columns(second))
+        rows = np.flatnonzero(~unknown).astype(np.int32)
         return replace(
             self,
-            closed=self.closed.filter(known).with_columns(
-                {name: values[known] for name, values in first.items()}
-            ),
-            open=self.open.filter(known).with_columns(
-                {name: values[known] for name, values in second.items()}
-            ),
+            closed=self.closed.filter(rows).with_columns({name: values[rows] for name, values in first.items()}),
+            open=self.open.filter(rows).with_columns({name: values[rows] for name, values in second.items()}),
         )
 
 
@@ -75,22 +80,21 @@ def pair_requests(closed: ModelRequests, other: ModelRequests) -> ModelPairs:
     left, right = _shared_places(closed.item, other.item)
     alone = ~closed.is_picked, ~other.is_picked
     alone[0][left] = alone[1][right] = False
-    same = closed.prompt[left] == other.prompt[right]
+    first, second = closed.filter(left), other.filter(right)
+    same = first.prompt == second.prompt
     unequal_prompts = int((~same).sum())
     if unequal_prompts:
-        left, right = left[same], right[same]
-    first, second = closed.filter(left), other.filter(right)
+        first, second = first.filter(same), second.filter(same)
     comparable, unequal_keys = _judged_alike(first, second)
     if not comparable.all():
         first, second = first.filter(comparable), second.filter(comparable)
     return ModelPairs(first, second, unequal_prompts, int(alone[0].sum()), int(alone[1].sum()), unequal_keys)
 
 
-def _shared_places(first: Ints, second: Ints) -> tuple[Ints, Ints]:
+def _shared_places(first: Ints, second: Ints) -> tuple[Ints, Ints] | tuple[slice, slice]:
     """Return where the items are that both have; each side's codes ascend without repetition."""
     if len(first) == len(second) and (first == second).all():
-        places = np.arange(len(first), dtype=np.int32)
-        return places, places
+        return slice(0, len(first)), slice(0, len(first))
     reach = 1 + int(max(side[-1] if len(side) else -1 for side in (first, second)))
     if reach > 8 * (len(first) + len(second)):
         _, left, right = np.intersect1d(first, second, assume_unique=True, return_indices=True)

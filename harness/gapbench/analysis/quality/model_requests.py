@@ -18,10 +18,10 @@ class ModelRequests:
     """One model's measured requests.
 
     Attributes:
-        item: Code of (task, sample, repeat, load), unique within a model, ascending.
+        item: Code of (load, task, sample, repeat), unique within a model, ascending.
         prompt: Code of the prompt's hash.
         cluster: Code of (task, cluster).
-        sample: Code of (task, sample, load), the same in each repeat.
+        sample: Code of (load, task, sample), the same in each repeat.
         category: Code of the category.
         task: Code of the task.
         load: Code of the load.
@@ -37,6 +37,7 @@ class ModelRequests:
         keys: See above.
         names: See above.
         columns: See above.
+        samples: Number of samples of all models, from which codes of the same sample at two loads differ.
         is_weighted: Whether the weights of the items are used.
     """
 
@@ -47,8 +48,10 @@ class ModelRequests:
         names: Mapping[str, Sequence[str]],
         columns: Mapping[str, Floats],
         *,
+        samples: int,
         is_weighted: bool = False,
     ) -> None:
+        self.samples = samples
         self.is_weighted = is_weighted
         self.codes = codes
         self.keys = keys
@@ -72,9 +75,7 @@ class ModelRequests:
         if not self.is_weighted:
             return None
         # The same item at another load is no other part of the traffic.
-        return Design(self.codes["weight"], self.codes["stratum"]).shared_by(
-            self.sample // len(self.names["load"])
-        )
+        return Design(self.codes["weight"], self.codes["stratum"]).shared_by(self.sample % self.samples)
 
     def select(self, *names: str) -> ModelRequests:
         """Return the requests with only the named columns."""
@@ -82,26 +83,35 @@ class ModelRequests:
 
     def with_columns(self, columns: Mapping[str, Floats]) -> ModelRequests:
         """Return the requests with other columns."""
-        return ModelRequests(self.codes, self.keys, self.names, columns, is_weighted=self.is_weighted)
+        return ModelRequests(
+            self.codes, self.keys, self.names, columns, samples=self.samples, is_weighted=self.is_weighted
+        )
 
-    def filter(self, chosen: np.ndarray[Any, Any]) -> ModelRequests:
-        """Return the rows that a mask or an index array selects. Each array is taken when it is asked for."""
-        rows = np.flatnonzero(chosen).astype(np.int32) if chosen.dtype == np.bool_ else chosen
+    def filter(self, chosen: np.ndarray[Any, Any] | slice) -> ModelRequests:
+        """Return the rows that a mask, an index array or a slice selects. Each array is taken when it is asked for.
+
+        Neighbouring rows, as a slice, are not copied.
+        """
+        if isinstance(chosen, slice):
+            rows: Ints | slice = chosen
+        else:
+            rows = np.flatnonzero(chosen).astype(np.int32) if chosen.dtype == np.bool_ else chosen
         return ModelRequests(
             _take(self.codes, rows),
             _take(self.keys, rows),
             self.names,
             _take(self.columns, rows),
+            samples=self.samples,
             is_weighted=self.is_weighted,
         )
 
 
 @dataclass(frozen=True)
 class _Taken(Mapping[str, Any]):
-    """Some rows of arrays."""
+    """Some rows of arrays: a slice has a start and a stop, and no step."""
 
     arrays: Mapping[str, Any]
-    rows: Ints
+    rows: Ints | slice
 
     def __getitem__(self, name: str) -> Any:
         return self.arrays[name][self.rows]
@@ -113,9 +123,16 @@ class _Taken(Mapping[str, Any]):
         return len(self.arrays)
 
 
-def _take(arrays: Mapping[str, Any], rows: Ints) -> _Taken:
+def _take(arrays: Mapping[str, Any], rows: Ints | slice) -> _Taken:
     """Return rows of arrays, or rows of some of their rows."""
-    return _Taken(arrays.arrays, arrays.rows[rows]) if isinstance(arrays, _Taken) else _Taken(arrays, rows)
+    if not isinstance(arrays, _Taken):
+        return _Taken(arrays, rows)
+    if not isinstance(arrays.rows, slice):
+        return _Taken(arrays.arrays, arrays.rows[rows])
+    start = arrays.rows.start
+    if isinstance(rows, slice):
+        return _Taken(arrays.arrays, slice(start + rows.start, start + rows.stop))
+    return _Taken(arrays.arrays, rows + start if start else rows)
 
 
 @dataclass(frozen=True)

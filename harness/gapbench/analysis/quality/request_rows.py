@@ -1,0 +1,100 @@
+"""The measured attempts of one model as arrays, with what each cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gapbench.analysis.cost.attempt_costs import Bill
+from gapbench.analysis.cost.token_prices import TOKENS, price_tokens
+from gapbench.analysis.frames import Runs
+from gapbench.analysis.quality.request_contexts import RequestContexts
+from gapbench.errors import ResultsError
+from gapbench.stats import Floats, Ints
+
+TIMES = ("response_s", "answer_chars_per_s")
+Rows = dict[str, np.ndarray[Any, Any]]
+_KINDS: dict[str, Any] = {
+    "ord": np.int64, "context": np.int32, "sample": np.uint64, "cluster": np.uint64, "repeat": np.int32, "prompt": np.uint64,
+    **dict.fromkeys(("score", *TIMES, "usd"), np.float64),
+}  # fmt: skip
+
+
+def fetch_rows(runs: Runs, account: Bill, contexts: RequestContexts, model_id: str) -> Rows:
+    """Return the measured attempts of a model, in the order written.
+
+    Args:
+        runs: The runs.
+        account: Their bill.
+        contexts: The kinds of their attempts.
+        model_id: The model.
+
+    Returns:
+        Arrays by name: ``ord``, ``context`` (number of the kind), ``sample``, ``cluster`` and ``prompt`` (hashes), ``repeat``,
+        ``score``, ``response_s``, ``answer_chars_per_s`` and ``usd``. NaN means unknown.
+
+    Raises:
+        ResultsError: A part cannot be read, or rows were added while it was read.
+    """
+    counted = runs.counted
+    is_measured = ((counted.rows["model_id"] == model_id) & (counted.rows["phase"] == "measure")).to_numpy()
+    count = int(counted.rows["n"][is_measured].sum())
+    tokens = [*TOKENS] if (contexts.lookup("quote")[contexts.of_model(model_id)] >= 0).any() else []
+    shown = ", ".join(
+        [
+            "a.ord", "c.context", "xor(hash(a.sample_id), c.seed) AS sample", "xor(hash(a.cluster_id), c.seed) AS cluster",
+            "a.repeat", "hash(a.prompt_sha256) AS prompt", *(f"a.{name}" for name in ("score", *TIMES, *tokens)),
+        ]
+    )  # fmt: skip
+    found = {name: np.empty(count, kind) for name, kind in _KINDS.items()}
+    start = 0
+    for batch in runs.attempts.batches(
+        f"SELECT {shown} FROM attempts a JOIN places c ON c.code = {counted.code_of('a')}",
+        [*counted.columns, "sample_id", "cluster_id", "repeat", "prompt_sha256", "score", *TIMES, *tokens],
+        tables={"places": contexts.places(model_id)},
+        model_id=model_id,
+    ):
+        stop = start + batch.num_rows
+        if stop > count:
+            break
+        for name in _KINDS:
+            if name != "usd":
+                found[name][start:stop] = batch[name].to_numpy(zero_copy_only=False)
+        found["usd"][start:stop] = _price(
+            batch, found["context"][start:stop], contexts, account, tokens
+        )
+        start = stop
+    if start != count:
+        raise ResultsError(f"{model_id}: its rows changed while they were read; read the runs again")
+    numbers = found["ord"]
+    if (numbers[1:] < numbers[:-1]).any():
+        order = np.argsort(numbers)
+        found = {name: values[order] for name, values in found.items()}
+    return found
+
+
+def _price(
+    batch: Any, context: Ints, contexts: RequestContexts, account: Bill, tokens: Sequence[str]
+) -> Floats:
+    """Return the dollars of a batch of attempts; NaN means unknown."""
+    is_gpu = contexts.lookup("is_gpu", bool)[context]
+    usd: Floats = np.where(is_gpu, contexts.lookup("gpu_usd", np.float64)[context], np.nan)
+    if not tokens:
+        return usd
+    place = np.where(is_gpu, -1, contexts.lookup("quote", np.int32)[context])
+    frame = pd.DataFrame(
+        {name: batch[name].to_numpy(zero_copy_only=False).astype(np.float64, copy=False) for name in tokens}, copy=False
+    )
+    outcomes = pd.Categorical(contexts.table["outcome"])
+    frame["outcome"] = pd.Categorical.from_codes(outcomes.codes[context], dtype=outcomes.dtype)
+    frame["from_cache"] = contexts.lookup("from_cache", bool)[context]
+    for number in np.unique(place[place >= 0]):
+        rows = place == number
+        quote = account.prices.units[int(number)]
+        if rows.all():
+            return price_tokens(frame, quote)
+        usd[rows] = price_tokens(frame[rows], quote)
+    return usd
