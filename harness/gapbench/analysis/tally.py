@@ -3,7 +3,7 @@
 There are as few rows as there are cells times outcomes, however many attempts there are. What needs counts, shares, means of
 whole numbers or the settings of requests takes them from here, and never reads the attempts themselves.
 
-Columns besides :data:`LABELS`:
+Columns besides :data:`gapbench.store.part_facts.LABELS`:
 
 ==================== ======================================================================================
 ``turns``            whether the attempts are turns of episodes
@@ -16,6 +16,7 @@ Columns besides :data:`LABELS`:
 ``reasoning_known``  attempts that report reasoning tokens; ``reasoning_tokens`` is their sum
 ``unpriced``         attempts whose token counts are missing or impossible, so that their cost is not known
 ``impossible``       those of them that are impossible
+``queued``           first attempts that were sent; ``late`` of them more than :data:`LATE_S` after they were due
 ``high_repeat``      largest number of a repetition
 ``rungs``            attempts on a rung of a ladder
 ``done_s``           latest end of an attempt, in seconds of its cell
@@ -33,25 +34,21 @@ import pandas as pd
 from gapbench.errors import ResultsError
 from gapbench.stats import Ints
 from gapbench.store.attempt_relation import AttemptRelation
+from gapbench.store.part_facts import LABELS
 
-LABELS = (
-    "run_id", "cell_id", "task", "task_sha256", "category", "model_id", "runner", "model_asked", "model_served",
-    "service_tier", "started_at", "simulated", "phase", "final", "outcome", "scorer", "load_kind", "from_cache",
-    "transport", "reasoning_disclosure", "image_detail", "params_asked", "params_sent",
-)  # fmt: skip
-"""Columns of the attempt row by which attempts are counted."""
 _COUNTED = (
     "turn", "repeat", "prompt_sha256", "image_count", "image_bytes", "reasoning_tokens", "rung", "done_s", "score",
     "input_tokens", "output_tokens", "cached_input_tokens", "cache_write_tokens", "cache_write_1h_tokens", "outcome",
-    "from_cache",
+    "from_cache", "attempt", "queue_s",
 )  # fmt: skip
-POSSIBLE = """(
-  coalesce(cached_input_tokens, 0) >= 0 AND coalesce(cache_write_tokens, 0) >= 0
-  AND coalesce(cache_write_1h_tokens, 0) >= 0 AND coalesce(output_tokens, 0) >= 0
-  AND coalesce(cache_write_1h_tokens, 0) <= coalesce(cache_write_tokens, 0)
-  AND (input_tokens IS NULL OR (input_tokens >= 0
-    AND coalesce(cached_input_tokens, 0) + coalesce(cache_write_tokens, 0) <= input_tokens))
-)"""
+LATE_S = 0.010
+"""Lateness below this is always accepted, however fast the server: one timer tick of the event loop takes as long."""
+# A comparison with null is null, which counts as no: few rows need a value in place of an unknown one.
+POSSIBLE = """coalesce(NOT (
+  cached_input_tokens < 0 OR cache_write_tokens < 0 OR cache_write_1h_tokens < 0 OR output_tokens < 0 OR input_tokens < 0
+  OR cache_write_1h_tokens > coalesce(cache_write_tokens, 0)
+  OR coalesce(cached_input_tokens, 0) + coalesce(cache_write_tokens, 0) > input_tokens
+), true)"""
 """Whether the token counts of an attempt can be true; see :func:`gapbench.analysis.cost.attempt_costs.has_possible_counts`."""
 PRICED = f"""(coalesce(from_cache, false) OR {POSSIBLE}
   AND (outcome = 'infra' OR input_tokens IS NOT NULL AND output_tokens IS NOT NULL))"""
@@ -66,6 +63,7 @@ FROM (
     CAST(coalesce(sum(image_bytes) FILTER (image_count > 0), 0) AS BIGINT) AS image_bytes,
     count(reasoning_tokens) AS reasoning_known, CAST(coalesce(sum(reasoning_tokens), 0) AS BIGINT) AS reasoning_tokens,
     count_if(NOT priced) AS unpriced, count_if(NOT priced AND NOT possible) AS impossible,
+    count_if(attempt = 1 AND queue_s IS NOT NULL) AS queued, count_if(attempt = 1 AND queue_s > {late_s}) AS late,
     count(rung) AS rungs, max(repeat) AS high_repeat, max(done_s) AS done_s, min(score) AS low_score, max(score) AS high_score
   FROM (SELECT *, {possible} AS possible, {priced} AS priced FROM attempts) AS attempts GROUP BY ALL
 ) LEFT JOIN labels USING (part)
@@ -79,7 +77,8 @@ SELECT {labels}, any_value(turns) AS turns, CAST(sum(n) AS BIGINT) AS n, place A
 FROM by_part GROUP BY place ORDER BY place
 """
 _SUMS = (
-    "with_images", "images", "image_bytes", "reasoning_known", "reasoning_tokens", "unpriced", "impossible", "rungs",
+    "with_images", "images", "image_bytes", "reasoning_known", "reasoning_tokens", "unpriced", "impossible", "queued", "late",
+    "rungs",
 )  # fmt: skip
 _OUTSIDE = """
 SELECT run_id, sample_id, task, score FROM attempts WHERE score < 0 OR score > 1 ORDER BY ord LIMIT 1
@@ -94,7 +93,7 @@ class Tally:
         rows: The table; see the module's docstring. Its index counts from 0.
         codes: For each part and each combination of labels in it, the value of ``code_of``.
         numbers: The row of each of these.
-        varying: The labels that vary within a part; in all others of :data:`LABELS` the attempts of a part agree.
+        varying: The labels that vary within a part; in all other labels the attempts of a part agree.
     """
 
     rows: pd.DataFrame
@@ -125,29 +124,28 @@ class Tally:
 def count_attempts(attempts: AttemptRelation) -> Tally:
     """Return the attempts counted.
 
-    What all rows of a part share is in its footer, and is read from there: hashing two dozen labels of each row took three
-    quarters of the time.
+    What all rows of a part share is in its footer, and is read from there: hashing two dozen labels of each row takes longer
+    than all the rest.
 
     Raises:
         ResultsError: A part cannot be read, or a score is not within 0 to 1.
     """
-    named = (*LABELS, "params_changes")
-    labels, varying = attempts.labels_of_parts(named)
-    keys = ", ".join(named)
+    labels, varying = attempts.labels_of_parts(LABELS)
     by_part = attempts.table(
         _BY_PART.format(
             varying="".join(f"{_text(name, 'attempts')} AS {name}, " for name in varying),
             names="".join(f"{name}, " for name in varying),
+            late_s=LATE_S,
             possible=POSSIBLE,
             priced=PRICED,
-            labels=keys,
+            labels=", ".join(LABELS),
         ),
         {*varying, *_COUNTED},
         tables={"labels": labels},
     )
     rows: pd.DataFrame = attempts.table(
         _TOTALS.format(
-            labels=", ".join(f"any_value({name}) AS {name}" for name in named),
+            labels=", ".join(f"any_value({name}) AS {name}" for name in LABELS),
             sums=", ".join(f"CAST(sum({name}) AS BIGINT) AS {name}" for name in _SUMS),
         ),
         (),

@@ -45,7 +45,13 @@ from gapbench.stats.proportions import (
     mean_interval,
     wilson,
 )
-from gapbench.stats.quantiles import MIN_FOR_P95, known_quantile, quantile_difference, quantile_interval
+from gapbench.stats.quantiles import (
+    MIN_FOR_P95,
+    known_quantile,
+    paired_quantiles,
+    quantile_difference,
+    quantile_interval,
+)
 from gapbench.stats.ratios import (
     Quotients,
     cluster_totals,
@@ -118,6 +124,7 @@ __all__ = [
     "pass_at_k",
     "pass_hat_k",
     "probability_at_most",
+    "paired_quantiles",
     "quantile_difference",
     "quantile_interval",
     "ratio_interval",

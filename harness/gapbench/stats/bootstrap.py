@@ -159,7 +159,8 @@ def selection_bias(
         columns += [np.bincount(some, candidates[mask, k], groups) for k in range(models)]
         columns.append(np.bincount(some, minlength=groups))
     draws = resample_sums(np.stack(columns, axis=1).astype(np.float64), resamples, seed)
-    return _mean_excess(draws, candidates[mask].mean(axis=0))
+    judged = candidates if counted is None else candidates[mask]
+    return _mean_excess(draws, np.array([column.mean() for column in judged.T]))
 
 
 def _weighted_selection_bias(

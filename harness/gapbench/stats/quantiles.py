@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from scipy import special
@@ -123,6 +124,20 @@ def known_quantile(values: Floats, share: float, design: Design | None = None) -
     return weighted_quantile(values[is_known], share, None if design is None else design.take(is_known))
 
 
+class QuantilePair(NamedTuple):
+    """One quantile of two paired samples.
+
+    Attributes:
+        first: Quantile of the first.
+        second: Quantile of the second.
+        difference: First minus second, with its interval.
+    """
+
+    first: float
+    second: float
+    difference: Difference
+
+
 def quantile_difference(
     first: Floats,
     second: Floats,
@@ -133,7 +148,21 @@ def quantile_difference(
     resamples: int = 2_000,
     seed: int = SEED,
 ) -> Difference:
-    """Return the difference of one quantile of two paired samples, first minus second.
+    """Return the difference of one quantile of two paired samples, first minus second; see :func:`paired_quantiles`."""
+    return paired_quantiles(first, second, clusters, share, design, resamples=resamples, seed=seed).difference
+
+
+def paired_quantiles(
+    first: Floats,
+    second: Floats,
+    clusters: Ints,
+    share: float,
+    design: Design | None = None,
+    *,
+    resamples: int = 2_000,
+    seed: int = SEED,
+) -> QuantilePair:
+    """Return one quantile of two paired samples, and the difference.
 
     Below 1,500 pairs the standard error is a quarter of the spread between the 2.5 and 97.5 % quantiles of a cluster
     bootstrap, which a heavy tail does not inflate as it does the standard deviation. Above, it comes from the influence
@@ -141,14 +170,14 @@ def quantile_difference(
     Stat. Assoc. 47 (1952) 635), as it does with weights (``design``). Interval and p-value are Student's.
     """
     if design is not None:
-        return _weighted_quantile_difference(first, second, clusters, share, design)
+        return _weighted_quantiles(first, second, clusters, share, design)
     n = len(first)
     if n < 1_500:
-        observed = float(np.quantile(first, share) - np.quantile(second, share))
+        middle, other = float(np.quantile(first, share)), float(np.quantile(second, share))
     else:
         (middle, influence), (other, others) = _influence(first, share), _influence(second, share)
-        observed = middle - other
-    rounding = 1e-12 * float(max(np.abs(first).max(), np.abs(second).max()))
+    observed = middle - other
+    rounding = 1e-12 * _largest(first, second)
     if abs(observed) <= rounding:
         observed = 0.0
     codes = dense_codes(clusters)
@@ -165,7 +194,7 @@ def quantile_difference(
     if error <= rounding:
         error = 0.0
     test = StudentisedTest(observed, error, max(groups - 1, 1))
-    return Difference(
+    found = Difference(
         observed,
         *test.interval(CONFIDENCE),
         *test.interval(INNER),
@@ -177,20 +206,21 @@ def quantile_difference(
         "bootstrap" if n < 1_500 else "t",
         test,
     )
+    return QuantilePair(middle, other, found)
 
 
-def _weighted_quantile_difference(
+def _weighted_quantiles(
     first: Floats, second: Floats, clusters: Ints, share: float, design: Design
-) -> Difference:
+) -> QuantilePair:
     (middle, influence), (other, others) = (
         _weighted_influence(values, clusters, share, design) for values in (first, second)
     )
-    rounding = 1e-12 * float(max(np.abs(first).max(), np.abs(second).max()))
+    rounding = 1e-12 * _largest(first, second)
     observed = 0.0 if abs(middle - other) <= rounding else middle - other
     found = design.estimate(influence - others, clusters)
     error = 0.0 if found.standard_error <= rounding else found.standard_error
     test = StudentisedTest(observed, error, found.degrees)
-    return Difference(
+    difference = Difference(
         observed,
         *test.interval(CONFIDENCE),
         *test.interval(INNER),
@@ -202,6 +232,12 @@ def _weighted_quantile_difference(
         "t",
         test,
     )
+    return QuantilePair(middle, other, difference)
+
+
+def _largest(first: Floats, second: Floats) -> float:
+    """Return the largest absolute value of both."""
+    return max(float(value) for side in (first, second) for value in (side.max(), -side.min()))
 
 
 def _weighted_influence(values: Floats, clusters: Ints, share: float, design: Design) -> tuple[float, Floats]:

@@ -13,20 +13,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gapbench.errors import ResultsError
-from gapbench.store.schema import ATTEMPT_SCHEMA, SCHEMA_VERSION
+from gapbench.store.schema import SCHEMA_VERSION
 
 _THREADS = 2
 
 
-def _is_label(field: pa.Field) -> bool:
-    kind = field.type
-    return bool(pa.types.is_dictionary(kind) or pa.types.is_boolean(kind) or pa.types.is_timestamp(kind))
-
-
-LABELS = frozenset(
-    (*(field.name for field in ATTEMPT_SCHEMA if _is_label(field)), "params_asked", "params_sent", "params_changes")
-)
-"""Columns that have one value in most parts."""
+LABELS = (
+    "run_id", "cell_id", "task", "task_sha256", "category", "model_id", "runner", "model_asked", "model_served",
+    "service_tier", "started_at", "simulated", "phase", "final", "outcome", "scorer", "load_kind", "from_cache",
+    "transport", "reasoning_disclosure", "image_detail", "params_asked", "params_sent", "params_changes",
+)  # fmt: skip
+"""Columns that have one value in most parts, or few."""
 _RARE = ("trajectory_id", "turn", "weight")
 """Columns that most runs leave empty."""
 
@@ -150,8 +147,11 @@ def _read(path: Path, layouts: _Layouts) -> PartFacts:
     layout = layouts.of(footer)
     groups = [footer.row_group(group) for group in range(footer.num_row_groups)]
     chunks = {name: [group.column(place) for group in groups] for name, place in layout.places.items()}
-    constants: dict[str, Any] = dict.fromkeys(LABELS - layout.names)
-    for name in LABELS & layout.names:
+    constants: dict[str, Any] = {}
+    for name in LABELS:
+        if name not in layout.names:
+            constants[name] = None
+            continue
         found = [_constant(chunk, name, group.num_rows, layout) for chunk, group in zip(chunks[name], groups, strict=True)]
         if found and found[0] is not _VARIES and all(one == found[0] for one in found):
             constants[name] = found[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -51,13 +52,23 @@ class PlannedComparison:
     is_main: bool = True
 
 
-def against_references(sides: Sides, scopes: Scopes) -> tuple[list[PlannedComparison], list[str]]:
+def against_references(sides: Sides, scopes: Scopes, pool: Executor) -> tuple[list[PlannedComparison], list[str]]:
     """Return the comparisons of the best models, then of every other model with the best of the other side, and warnings.
 
     The best models are compared in every scope, the others over all requests. Where a best model has no scored request in a
     category, the best of those that have is taken.
+
+    Args:
+        sides: The models.
+        scopes: The scopes.
+        pool: Where the two sides are looked at side by side.
     """
-    closed, other = (choose_reference(sides.requests, names) for names in (sides.closed, sides.open))
+    closed, other = pool.map(
+        lambda names: choose_reference(sides.requests, names), (sides.closed, sides.open)
+    )
+    biases = [pool.submit(side.bias, code) for side in (closed, other) for code in scopes.values()]
+    for bias in biases:
+        bias.result()
     found: list[PlannedComparison] = []
     for scope, code in scopes.items():
         pair = tuple(

@@ -248,19 +248,19 @@ def gap(
     if against is None and (not sides.closed or not sides.open):
         return _empty_table(read_runs, margin, sides, account)
     scopes = _scopes(read_runs, requests.categories)
-    choice_warnings: list[str] = []
-    if against is not None:
-        comparisons = against_model(sides, scopes, against)
-    elif all_pairs:
-        comparisons = every_pair(sides, scopes)
-    else:
-        comparisons, choice_warnings = against_references(sides, scopes)
     rule, notes = applied_rule(read_runs)
     if rule is not None and read_runs.applied_weights.has_design:
         notes = [rule.without_weights]
         rule = None
     # Sorting and summing release the interpreter lock.
     with ThreadPoolExecutor(_THREADS) as pool:
+        choice_warnings: list[str] = []
+        if against is not None:
+            comparisons = against_model(sides, scopes, against)
+        elif all_pairs:
+            comparisons = every_pair(sides, scopes)
+        else:
+            comparisons, choice_warnings = against_references(sides, scopes, pool)
         compared = _compare_models(read_runs, sides, scopes, comparisons, pool)
         matched = cheapest_equal_quality(requests, sides.closed, sides.open, margin, rule, pool)
     rows = compared.rows

@@ -25,12 +25,11 @@ from gapbench.stats import (
     dense_codes,
     intraclass_correlation,
     paired_difference,
-    quantile_difference,
+    paired_quantiles,
     repeats_to_resolve,
     shift,
     variance_components,
     weighted_mean,
-    weighted_quantile,
 )
 
 NO_RIGHT_ANSWER = formatting.NO_RIGHT_ANSWER
@@ -176,10 +175,8 @@ def _quantile_row(row: GapRow, pairs: ModelPairs, column: str, share: float) -> 
     if row.n_pairs < (MIN_FOR_P95 if share > 0.9 else 2):
         return replace(row, verdict=f"too few pairs ({row.n_pairs})")
     first, second = pairs.closed.columns[column], pairs.open.columns[column]
-    design = pairs.closed.design
-    difference = quantile_difference(first, second, pairs.closed.cluster, share, design)
-    values = (weighted_quantile(side, share, design) for side in (first, second))
-    return _with_difference(row, difference, *values)
+    found = paired_quantiles(first, second, pairs.closed.cluster, share, pairs.closed.design)
+    return _with_difference(row, found.difference, found.first, found.second)
 
 
 def _with_difference(row: GapRow, difference: Difference, closed_value: float, open_value: float) -> GapRow:

@@ -32,6 +32,7 @@ class ReferenceModel:
     category: Ints | None = None
     warnings: list[str] = field(default_factory=list)
     design: Design | None = None
+    _known: dict[int | None, float] = field(default_factory=dict, compare=False, repr=False)
 
     def bias(self, category: int | None) -> float:
         """Return how much being chosen flatters the model's score, 0 to 1.
@@ -41,8 +42,10 @@ class ReferenceModel:
         """
         if self.scores is None or self.clusters is None or self.category is None:
             return 0.0
-        counted = None if category is None else self.category == category
-        return selection_bias(self.scores, self.clusters, counted, self.design)
+        if category not in self._known:
+            counted = None if category is None else self.category == category
+            self._known[category] = selection_bias(self.scores, self.clusters, counted, self.design)
+        return self._known[category]
 
 
 def choose_reference(requests: Mapping[str, ModelRequests], names: Sequence[str]) -> ReferenceModel:
@@ -66,7 +69,8 @@ def choose_reference(requests: Mapping[str, ModelRequests], names: Sequence[str]
         return ReferenceModel(_highest_mean(scored), warnings=[warning])
     on_shared = {name: side.filter(shared[side.item]) for name, side in scored.items()}
     first = next(iter(on_shared.values()))
-    scores = np.stack([side.columns["score"] for side in on_shared.values()], axis=1)
+    # The scores of a model are neighbours.
+    scores = np.stack([side.columns["score"] for side in on_shared.values()]).T
     return ReferenceModel(
         _highest_mean(on_shared), scores, first.cluster, first.category, design=first.design
     )

@@ -20,7 +20,7 @@ from gapbench.analysis.quality.request_contexts import KEYS, RequestContexts
 from gapbench.analysis.quality.request_rows import TIMES, Rows, fetch_rows
 from gapbench.analysis.sample_design import SampleDesigns, designs_of_samples
 from gapbench.analysis.weighting import DESIGN_COLUMNS
-from gapbench.stats import Ints
+from gapbench.stats import Ints, dense_codes
 
 MAX_HELD_BYTES = 2**30
 """Bytes of requests that are held in memory; those of further models are read from a temporary folder."""
@@ -71,7 +71,7 @@ class RequestsByModel(Mapping[str, ModelRequests]):
                 assert pending is not None
                 rows = pending.result()
                 pending = pool.submit(self._fetch, names[number + 1]) if number + 1 < len(names) else None
-                for column, values in self._choose(name, rows).items():
+                for column, values in self._describe(name, rows).items():
                     self._store.put(f"{name}\x1fread {column}", values)
         with ThreadPoolExecutor(_THREADS) as pool:
             return dict(zip(names, pool.map(self._sort, names), strict=True))
@@ -88,14 +88,14 @@ class RequestsByModel(Mapping[str, ModelRequests]):
     def _designs(self) -> SampleDesigns | None:
         return designs_of_samples(self._runs)
 
-    def _choose(self, model_id: str, rows: Rows) -> Rows:
-        """Return a model's requests: of each the last attempt, with the dollars of all. Samples and clusters have own codes."""
+    def _describe(self, model_id: str, rows: Rows) -> Rows:
+        """Return a model's attempts with the dollars of their requests, and codes of samples and clusters."""
         contexts, at = self._contexts, rows["context"]
         counted = contexts.lookup("counted", bool)[at]
-        numbers = rows.pop("ord")
+        numbers = rows["ord"]
         seen = numbers if counted.all() else np.where(counted, numbers, numbers + _LAST)
         rows["sample"] = self._samples.add(model_id, rows["sample"], seen)
-        rows["cluster"] = self._clusters.add(model_id, rows["cluster"], seen)
+        rows["cluster"] = self._clusters.add(model_id, rows["cluster"], seen, rows["sample"])
         del seen
         if self._designs is not None:
             found = self._designs.of(self._samples.keys(model_id))
@@ -104,19 +104,17 @@ class RequestsByModel(Mapping[str, ModelRequests]):
             rows["key target"] = _matched(self._targets, numbers)
         final = contexts.lookup("final", bool)
         answered = (final & ~contexts.lookup("infra", bool))[at]
-        cell = contexts.lookup("cell", np.int64)
+        cell = np.zeros(len(contexts.table), dtype=np.int64)
+        of_model = contexts.of_model(model_id)
+        cell[of_model] = dense_codes(contexts.lookup("cell", np.int64)[of_model])
         request = _request_codes(cell[at], rows["sample"], rows["repeat"], final[at], contexts.repeats)
         groups = [cell[at], (contexts.lookup("category_code", np.int64) + 1)[at]]
         everything = np.ones(len(at), dtype=bool)
         rows["usd"] = spread_usd(request, groups, everything, answered, rows["usd"], rows.get(DESIGN_COLUMNS[0]))
-        rows["context"] = at.astype(np.min_scalar_type(-max(1, len(contexts.table))))
-        if counted.all():
-            return rows
-        chosen = np.flatnonzero(counted)
-        return {name: values[chosen] for name, values in rows.items()}
+        return {**rows, "context": at.astype(np.min_scalar_type(-max(1, len(contexts.table))))}
 
     def _sort(self, model_id: str) -> ModelRequests:
-        """Put a model's requests in the order of their items."""
+        """Put a model's requests, of each the last attempt, in the order of their items."""
 
         def take(name: str) -> np.ndarray[Any, Any]:
             return self._store.take(f"{model_id}\x1fread {name}")
@@ -132,7 +130,14 @@ class RequestsByModel(Mapping[str, ModelRequests]):
         sample += of_load * np.int32(samples)
         span = samples * len(contexts.loads) * repeats
         item = sample * np.int64(repeats) + take("repeat")
-        order, item = _sorted_items(item, span)
+        counted = contexts.lookup("counted", bool)[at]
+        chosen = None if counted.all() else np.flatnonzero(counted)
+        numbers = take("ord")
+        if chosen is None:
+            order, item = _sorted_items(item, numbers, span)
+        else:
+            order, item = _sorted_items(item[chosen], numbers[chosen], span)
+            order = chosen[order]
         put("item", item.astype(np.int32 if not len(item) or item[-1] < 2**31 else np.int64))
         put("sample", sample[order])
         put("context", at[order])
@@ -248,8 +253,14 @@ def _request_codes(cell: Ints, sample: Ints, repeat: Ints, final: Any, repeats: 
     return found
 
 
-def _sorted_items(item: Any, span: int) -> tuple[Any, Any]:
-    """Return the order of items, and their ascending codes: a further answer to an item gets a code of a new repeat."""
+def _sorted_items(item: Ints, numbers: Ints, span: int) -> tuple[Any, Any]:
+    """Return the order of items, and their ascending codes: a further answer to an item gets a code of a new repeat.
+
+    Args:
+        item: Code of each request's item, below ``span``.
+        numbers: What orders the requests as they were written.
+        span: Codes of one repeat more than any is away.
+    """
     if len(item) < 2 or (item[1:] > item[:-1]).all():
         return slice(None), item
     if span <= _SPARSE * len(item):
@@ -258,10 +269,8 @@ def _sorted_items(item: Any, span: int) -> tuple[Any, Any]:
         order = places[places >= 0]
         if len(order) == len(item):
             return order, item[order]
-    order = np.argsort(item, kind="stable")
+    order = np.lexsort((numbers, item))
     found = item[order]
-    if (found[1:] > found[:-1]).all():
-        return order, found
     first = np.ones(len(found), dtype=bool)
     first[1:] = found[1:] != found[:-1]
     places = np.arange(len(found))

@@ -24,7 +24,7 @@ _KINDS: dict[str, Any] = {
 
 
 def fetch_rows(runs: Runs, account: Bill, contexts: RequestContexts, model_id: str) -> Rows:
-    """Return the measured attempts of a model, in the order written.
+    """Return the measured attempts of a model, in any order.
 
     Args:
         runs: The runs.
@@ -33,7 +33,7 @@ def fetch_rows(runs: Runs, account: Bill, contexts: RequestContexts, model_id: s
         model_id: The model.
 
     Returns:
-        Arrays by name: ``ord``, ``context`` (number of the kind), ``sample``, ``cluster`` and ``prompt`` (hashes), ``repeat``,
+        Arrays by name: ``ord`` (which orders them as written), ``context`` (number of the kind), ``sample``, ``cluster`` and ``prompt`` (hashes), ``repeat``,
         ``score``, ``response_s``, ``answer_chars_per_s`` and ``usd``. NaN means unknown.
 
     Raises:
@@ -64,37 +64,36 @@ def fetch_rows(runs: Runs, account: Bill, contexts: RequestContexts, model_id: s
             if name != "usd":
                 found[name][start:stop] = batch[name].to_numpy(zero_copy_only=False)
         found["usd"][start:stop] = _price(
-            batch, found["context"][start:stop], contexts, account, tokens
+            batch, found["context"][start:stop], contexts, account, model_id, tokens
         )
         start = stop
     if start != count:
         raise ResultsError(f"{model_id}: its rows changed while they were read; read the runs again")
-    numbers = found["ord"]
-    if (numbers[1:] < numbers[:-1]).any():
-        order = np.argsort(numbers)
-        found = {name: values[order] for name, values in found.items()}
     return found
 
 
 def _price(
-    batch: Any, context: Ints, contexts: RequestContexts, account: Bill, tokens: Sequence[str]
+    batch: Any, context: Ints, contexts: RequestContexts, account: Bill, model_id: str, tokens: Sequence[str]
 ) -> Floats:
     """Return the dollars of a batch of attempts; NaN means unknown."""
-    is_gpu = contexts.lookup("is_gpu", bool)[context]
-    usd: Floats = np.where(is_gpu, contexts.lookup("gpu_usd", np.float64)[context], np.nan)
+    of_model = contexts.of_model(model_id)
+    is_gpu = contexts.lookup("is_gpu", bool)
+    usd = np.where(is_gpu, contexts.lookup("gpu_usd", np.float64), np.nan)
     if not tokens:
-        return usd
-    place = np.where(is_gpu, -1, contexts.lookup("quote", np.int32)[context])
+        return usd[context]
     frame = pd.DataFrame(
         {name: batch[name].to_numpy(zero_copy_only=False).astype(np.float64, copy=False) for name in tokens}, copy=False
     )
     outcomes = pd.Categorical(contexts.table["outcome"])
     frame["outcome"] = pd.Categorical.from_codes(outcomes.codes[context], dtype=outcomes.dtype)
     frame["from_cache"] = contexts.lookup("from_cache", bool)[context]
-    for number in np.unique(place[place >= 0]):
+    place = np.where(is_gpu, -1, contexts.lookup("quote", np.int32))
+    numbers = np.unique(place[of_model])
+    if len(numbers) == 1:
+        return price_tokens(frame, account.prices.units[int(numbers[0])])
+    found: Floats = usd[context]
+    place = place[context]
+    for number in numbers[numbers >= 0]:
         rows = place == number
-        quote = account.prices.units[int(number)]
-        if rows.all():
-            return price_tokens(frame, quote)
-        usd[rows] = price_tokens(frame[rows], quote)
-    return usd
+        found[rows] = price_tokens(frame[rows], account.prices.units[int(number)])
+    return found
