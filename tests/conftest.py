@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from gapbench.cli import invoke
 from gapbench.values import Session
@@ -17,6 +18,9 @@ from tests.two_models import write_suite
 os.environ["HF_HUB_OFFLINE"] = "1"
 # Tests do not read the user's own price file from the configuration folder.
 os.environ["XDG_CONFIG_HOME"] = str(Path(tempfile.gettempdir()) / "gapbench-tests-config")
+# How long an example takes says how busy the machine is.
+settings.register_profile("gapbench", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("gapbench")
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY", "VLLM_BASE_URL")
 
 

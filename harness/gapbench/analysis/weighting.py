@@ -102,11 +102,7 @@ def apply_weights(
         return AppliedWeights()
     # A scan of all rows, which most runs do not need.
     has_weights = attempts.may_have("weight")
-    tasks = (
-        attempts.table(_BY_TASK, ["task", "phase", "final", "weight"]).to_pylist()
-        if has_weights
-        else []
-    )
+    tasks = attempts.table(_BY_TASK, ["task", "phase", "final", "weight"]).to_pylist() if has_weights else []
     weighted = [row for row in tasks if row["with_weight"]]
     missing = [str(row["task"]) for row in tasks if row["without"]]
     if not weighted and asked is None:

@@ -103,7 +103,11 @@ class AttemptRelation:
             One row for each part: ``part``, which is ``ord`` over 2**32, and every label that varies within none.
         """
         varying = [name for name in names if any(source.varies(name) for source in self._sources)]
-        if self._judges and "phase" not in varying and any(source.varies("run_id") for source in self._sources):
+        if (
+            self._judges
+            and "phase" not in varying
+            and any(source.varies("run_id") for source in self._sources)
+        ):
             varying.append("phase")
         shared = [name for name in names if name not in varying]
         parts = [

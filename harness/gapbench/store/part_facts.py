@@ -123,7 +123,9 @@ class _Layouts:
         leaves = [schema.column(place) for place in range(footer.num_columns)]
         names = [leaf.path.split(".", 1)[0] for leaf in leaves]
         places = {
-            name: place for place, name in enumerate(names) if name in LABELS or name in _RARE or name == "model_id"
+            name: place
+            for place, name in enumerate(names)
+            if name in LABELS or name in _RARE or name == "model_id"
         }
         changes = places.get("params_changes")
         found = _Layout(
@@ -131,7 +133,7 @@ class _Layouts:
             frozenset(names),
             places,
             # One level for the list and one for its values; a list that may be null has a third.
-            changes is not None and leaves[changes].max_definition_level <= 2,  # noqa: PLR2004 - see above
+            changes is not None and leaves[changes].max_definition_level <= 2,
         )
         self._known.append(found)
         return found
@@ -152,10 +154,15 @@ def _read(path: Path, layouts: _Layouts) -> PartFacts:
         if name not in layout.names:
             constants[name] = None
             continue
-        found = [_constant(chunk, name, group.num_rows, layout) for chunk, group in zip(chunks[name], groups, strict=True)]
+        found = [
+            _constant(chunk, name, group.num_rows, layout)
+            for chunk, group in zip(chunks[name], groups, strict=True)
+        ]
         if found and found[0] is not _VARIES and all(one == found[0] for one in found):
             constants[name] = found[0]
-    filled = frozenset(name for name in _RARE if any(_may_have_values(chunk) for chunk in chunks.get(name, ())))
+    filled = frozenset(
+        name for name in _RARE if any(_may_have_values(chunk) for chunk in chunks.get(name, ()))
+    )
     return PartFacts(
         path, footer.num_rows, layout.names, _models(footer, layout), constants, filled, _sql_path(path)
     )

@@ -141,7 +141,7 @@ def requests(columns: dict[str, Floats], codes: Ints, categories: Ints) -> Model
             "item": item, "prompt": item, "cluster": codes, "sample": item, "category": categories, "task": zeros,
             "load": zeros, "infra": nothing, "is_episode": nothing, "is_picked": nothing,
         },
-        {}, names, columns,
+        {}, names, columns, samples=1,
     )  # fmt: skip
 
 

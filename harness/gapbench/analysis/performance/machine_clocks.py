@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from gapbench.analysis.frames import Runs
-from gapbench.analysis.performance.client_limits import LATE_S, SHARE, median_by_cell, summarize_cells
+from gapbench.analysis.performance.client_limits import SHARE, median_by_cell, summarize_cells
+from gapbench.analysis.tally import LATE_S
 from gapbench.formatting import count_of
 from gapbench.store.manifest import CellEntry
 

@@ -52,7 +52,9 @@ class PlannedComparison:
     is_main: bool = True
 
 
-def against_references(sides: Sides, scopes: Scopes, pool: Executor) -> tuple[list[PlannedComparison], list[str]]:
+def against_references(
+    sides: Sides, scopes: Scopes, pool: Executor
+) -> tuple[list[PlannedComparison], list[str]]:
     """Return the comparisons of the best models, then of every other model with the best of the other side, and warnings.
 
     The best models are compared in every scope, the others over all requests. Where a best model has no scored request in a

@@ -13,7 +13,7 @@ import numpy as np
 from gapbench.analysis.frames import Runs
 from gapbench.analysis.quality.applied_rule import AppliedRule
 from gapbench.analysis.quality.gap_row import ALPHA
-from gapbench.analysis.quality.model_pairs import pair_requests
+from gapbench.analysis.quality.model_pairs import Pair, pair_requests
 from gapbench.analysis.quality.model_requests import ModelRequests
 from gapbench.stats import Difference, paired_difference, pairs_to_decide, weighted_mean
 
@@ -53,7 +53,7 @@ def cheapest_equal_quality(
         pool: Where pairs of models are compared side by side.
     """
     found = pool.map(
-        lambda pair: _match(models, *pair, rule), [(name, other) for name in closed for other in opened]
+        lambda pair: _match(models, pair, rule), [(name, other) for name in closed for other in opened]
     )
     matches = [[next(found) for _ in opened] for _ in closed]
     return [
@@ -211,10 +211,9 @@ def _undecided_row(match: _Match, margin: float, confidence: float) -> dict[str,
     }
 
 
-def _match(
-    models: Mapping[str, ModelRequests], name: str, other: str, rule: AppliedRule | None
-) -> _Match | None:
+def _match(models: Mapping[str, ModelRequests], pair: Pair, rule: AppliedRule | None) -> _Match | None:
     """Return two models compared, or None if they share no scored request or the open one has no price."""
+    name, other = pair
     shared = pair_requests(*(models[side].select("score", "usd") for side in (name, other)))
     closed_usd, open_usd = (
         _mean(side.filter(~np.isnan(side.columns["score"])), "usd") for side in (shared.closed, shared.open)

@@ -48,7 +48,11 @@ class ModelPairs:
         names = self.closed.names["load"]
         if len(loads) < 2 or (loads[1:] >= loads[:-1]).all():
             stops = np.cumsum(np.bincount(loads)).tolist() if len(loads) else []
-            spans = [(code, start, stop) for code, (start, stop) in enumerate(pairwise([0, *stops])) if stop > start]
+            spans = [
+                (code, start, stop)
+                for code, (start, stop) in enumerate(pairwise([0, *stops]))
+                if stop > start
+            ]
             if len(spans) == 1:
                 return {names[spans[0][0]]: self}
             return {names[code]: self._filter(slice(start, stop)) for code, start, stop in spans}
@@ -70,7 +74,9 @@ class ModelPairs:
         rows = np.flatnonzero(~unknown).astype(np.int32)
         return replace(
             self,
-            closed=self.closed.filter(rows).with_columns({name: values[rows] for name, values in first.items()}),
+            closed=self.closed.filter(rows).with_columns(
+                {name: values[rows] for name, values in first.items()}
+            ),
             open=self.open.filter(rows).with_columns({name: values[rows] for name, values in second.items()}),
         )
 

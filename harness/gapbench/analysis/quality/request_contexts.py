@@ -75,9 +75,7 @@ class RequestContexts:
         self.table = self._describe(runs, account, table, with_probes=with_probes)
         assert len(self.table) == len(kinds)
 
-    def _describe(
-        self, runs: Runs, account: Bill, table: pd.DataFrame, *, with_probes: bool
-    ) -> pd.DataFrame:
+    def _describe(self, runs: Runs, account: Bill, table: pd.DataFrame, *, with_probes: bool) -> pd.DataFrame:
         shares = [account.shares.get(key) for key in zip(table["run_id"], table["cell_id"], strict=True)]
         finals = table["final"].to_numpy(dtype=bool)
         infra = (table["outcome"] == "infra").to_numpy()

@@ -110,7 +110,9 @@ class RequestsByModel(Mapping[str, ModelRequests]):
         request = _request_codes(cell[at], rows["sample"], rows["repeat"], final[at], contexts.repeats)
         groups = [cell[at], (contexts.lookup("category_code", np.int64) + 1)[at]]
         everything = np.ones(len(at), dtype=bool)
-        rows["usd"] = spread_usd(request, groups, everything, answered, rows["usd"], rows.get(DESIGN_COLUMNS[0]))
+        rows["usd"] = spread_usd(
+            request, groups, everything, answered, rows["usd"], rows.get(DESIGN_COLUMNS[0])
+        )
         return {**rows, "context": at.astype(np.min_scalar_type(-max(1, len(contexts.table))))}
 
     def _sort(self, model_id: str) -> ModelRequests:
@@ -264,11 +266,11 @@ def _sorted_items(item: Ints, numbers: Ints, span: int) -> tuple[Any, Any]:
     if len(item) < 2 or (item[1:] > item[:-1]).all():
         return slice(None), item
     if span <= _SPARSE * len(item):
-        places = np.full(span, -1, dtype=np.int32)
-        places[item] = np.arange(len(item), dtype=np.int32)
-        order = places[places >= 0]
-        if len(order) == len(item):
-            return order, item[order]
+        table = np.full(span, -1, dtype=np.int32)
+        table[item] = np.arange(len(item), dtype=np.int32)
+        at = table[table >= 0]
+        if len(at) == len(item):
+            return at, item[at]
     order = np.lexsort((numbers, item))
     found = item[order]
     first = np.ones(len(found), dtype=bool)

@@ -82,7 +82,8 @@ def _price(
     if not tokens:
         return usd[context]
     frame = pd.DataFrame(
-        {name: batch[name].to_numpy(zero_copy_only=False).astype(np.float64, copy=False) for name in tokens}, copy=False
+        {name: batch[name].to_numpy(zero_copy_only=False).astype(np.float64, copy=False) for name in tokens},
+        copy=False,
     )
     outcomes = pd.Categorical(contexts.table["outcome"])
     frame["outcome"] = pd.Categorical.from_codes(outcomes.codes[context], dtype=outcomes.dtype)
