@@ -27,6 +27,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -110,6 +111,7 @@ class Runs:
     notes: tuple[str, ...] = ()
     replaced: Mapping[str, frozenset[str]] = field(default_factory=dict)
     weighting: Weighting | None = None
+    _lock: Lock = field(default_factory=Lock, compare=False)
 
     def __repr__(self) -> str:
         counts = ((len(self.folders), "run"), (len(self.models), "model"), (self.attempts.rows, "attempt"))
@@ -167,14 +169,16 @@ class Runs:
             ResultsError: A part cannot be read, or a score is not within 0 to 1.
         """
         kept = self._model_frames
-        frame = kept.pop(model_id, None)
+        with self._lock:
+            frame = kept.pop(model_id, None)
         if frame is None:
             _ = self.tally  # It refuses scores that are none.
             columns = (*MODEL_COLUMNS, *self._design_columns)
             frame = read_frame(self.attempts, columns, ("sample_id", "cluster_id"), model_id=model_id)
+        with self._lock:
             while kept and sum(map(len, kept.values())) + len(frame) > MAX_KEPT_ROWS:
                 kept.pop(next(iter(kept)))
-        kept[model_id] = frame
+            kept[model_id] = frame
         return frame
 
     @cached_property

@@ -50,6 +50,7 @@ from gapbench.stats.quantiles import (
     known_quantile,
     paired_quantiles,
     quantile_difference,
+    quantile_estimates,
     quantile_interval,
 )
 from gapbench.stats.ratios import (
@@ -126,6 +127,7 @@ __all__ = [
     "pass_hat_k",
     "probability_at_most",
     "quantile_difference",
+    "quantile_estimates",
     "quantile_interval",
     "ratio_interval",
     "ratio_noise",

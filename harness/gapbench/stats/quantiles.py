@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -33,12 +34,7 @@ def quantile_interval(
     clusters: Ints | None = None,
     design: Design | None = None,
 ) -> Interval:
-    """Return an interval of a quantile from order statistics, without assumptions on the distribution.
-
-    Conover, Practical Nonparametric Statistics (1999), section 3.2, interpolated between neighbouring order statistics,
-    since they alone give more than the nominal coverage. With clusters, the ranks are those of the effective
-    number of values: as many independent ones would show the share below the quantile as precisely (Woodruff, J. Am.
-    Stat. Assoc. 47 (1952) 635).
+    """Return an interval of a quantile; see :func:`quantile_estimates`.
 
     Args:
         values: The values.
@@ -51,16 +47,67 @@ def quantile_interval(
         A bound is None if there are too few values for it, such as the upper bound of the 95th percentile of fewer than
         72 values.
     """
-    n = len(values)
-    if n == 0:
-        return Interval(None, None)
-    effective = n
-    if clusters is not None:
-        effective, confidence = _effective_values(values, share, confidence, clusters, design)
+    (found,) = quantile_estimates(values, (share,), clusters, design, confidence)
+    return Interval(found.low, found.high)
+
+
+class QuantileEstimate(NamedTuple):
+    """A quantile and its interval. None: there are too few values.
+
+    Attributes:
+        value: The quantile.
+        low: Lower bound.
+        high: Upper bound.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+def quantile_estimates(
+    values: Floats,
+    shares: Sequence[float],
+    clusters: Ints | None = None,
+    design: Design | None = None,
+    confidence: float = 0.95,
+) -> list[QuantileEstimate]:
+    """Return quantiles with intervals from order statistics, without assumptions on the distribution.
+
+    Conover, Practical Nonparametric Statistics (1999), section 3.2, interpolated between neighbouring order statistics,
+    since they alone give more than the nominal coverage. With clusters, the ranks are those of the effective
+    number of values: as many independent ones would show the share below the quantile as precisely (Woodruff, J. Am.
+    Stat. Assoc. 47 (1952) 635).
+
+    Args:
+        values: The values.
+        shares: The quantiles, 0 to 1.
+        clusters: Cluster code of each value. None means independent values.
+        design: Weights and strata of the values, with clusters. None: each counts once.
+        confidence: Nominal coverage.
+    """
+    if not len(values):
+        return [QuantileEstimate(None, None, None)] * len(shares)
+    # Sorted once for all of them.
+    ordered = values if design is not None else np.sort(values)
+    found: list[QuantileEstimate] = []
+    for share in shares:
+        value = weighted_quantile(values, share, design)
+        effective, level = len(values), confidence
+        if clusters is not None:
+            effective, level = _effective_values(values, value, share, confidence, clusters, design)
+        found.append(QuantileEstimate(value, *_order_statistics(ordered, share, level, effective, design)))
+    return found
+
+
+def _order_statistics(
+    ordered: Floats, share: float, confidence: float, effective: int, design: Design | None
+) -> Interval:
+    """Return the interval of a quantile of ``effective`` independent values; with a design ``ordered`` are all as they are."""
     tail = (1 - confidence) / 2
     below = _binomial_quantile(tail, effective, share)
     above = _binomial_quantile(1 - tail, effective, share)
-    ordered, scale = values if design is not None else np.sort(values), n / effective
+    scale = len(ordered) / effective
     low = high = None
     if below > 0:
         # Between two order statistics, as far as the wanted tail lies between theirs.
@@ -83,12 +130,21 @@ def _value_at(ordered: Floats, rank: float, design: Design | None) -> float:
 
 
 def _effective_values(
-    values: Floats, share: float, confidence: float, clusters: Ints, design: Design | None
+    values: Floats, value: float, share: float, confidence: float, clusters: Ints, design: Design | None
 ) -> tuple[int, float]:
-    """Return the effective number of values, and the confidence that makes up for the few clusters it is known from."""
+    """Return the effective number of values, and the confidence that makes up for the few clusters it is known from.
+
+    Args:
+        values: The values.
+        value: Their quantile.
+        share: Which one it is.
+        confidence: Nominal coverage.
+        clusters: Cluster code of each value.
+        design: Weights and strata of the values.
+    """
     n, codes = len(values), dense_codes(clusters)
     if design is not None:
-        is_below = values <= design.quantile(values, share)
+        is_below = values <= value
         found = design.estimate(is_below.astype(np.float64), codes)
         error, below = found.standard_error, found.mean
         known = below * (1 - below) / error**2 if error else found.effective
@@ -101,7 +157,7 @@ def _effective_values(
         return n, confidence
     if groups < 2:
         return 1, confidence
-    sums, sizes = cluster_sums((values <= np.quantile(values, share)).astype(np.float64), codes)
+    sums, sizes = cluster_sums((values <= value).astype(np.float64), codes)
     below = float(sums.sum()) / n
     variance = robust_variance(sums - below * sizes, n)
     effective = min(float(n), below * (1 - below) / variance) if variance > 0 else float(n)

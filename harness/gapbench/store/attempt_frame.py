@@ -13,6 +13,7 @@ from gapbench.errors import ResultsError
 from gapbench.store.attempt_relation import AttemptRelation
 from gapbench.store.derived_columns import DERIVED
 from gapbench.store.frame_builder import FrameBuilder
+from gapbench.store.part_facts import LABELS
 from gapbench.store.schema import ATTEMPT_SCHEMA
 
 _LABEL = pa.dictionary(pa.int32(), pa.string())
@@ -55,9 +56,13 @@ def read_frame(
     needed = {*columns, *where_columns}
     schema = pa.schema([*(_field(name, name in categorical) for name in columns), _ORD])
     chosen = _Chosen(attempts, where, tuple(where_columns), dict(values or {}), model_id)
-    coded = [name for name in columns if _is_label(name) or name in categorical]
+    shared = _PartLabels(attempts, [name for name in columns if _is_label(name)])
+    coded = [
+        name for name in columns if (_is_label(name) or name in categorical) and name not in shared.names
+    ]
     groups = [_Group(chosen, number, names) for number, names in enumerate(_grouped(coded))]
-    others = [name for name in columns if name not in coded]
+    others = [name for name in columns if name not in coded and name not in shared.names]
+    needed -= {*shared.names} - {*where_columns}
     shown = [
         "a.ord",
         *(f"g{group.number}.place AS g{group.number}" for group in groups),
@@ -79,6 +84,7 @@ def read_frame(
         found = {name: batch[name] for name in ("ord", *others)}
         for group in groups:
             found |= group.columns(batch[f"g{group.number}"])
+        found |= shared.columns(batch["ord"])
         builder.add(
             pa.Table.from_arrays([found[name] for name in schema.names], names=schema.names).cast(schema)
         )
@@ -105,6 +111,38 @@ def _grouped(coded: Collection[str]) -> list[list[str]]:
     return [
         found for k in range(len(_TOGETHER) + 1) if (found := [name for name in coded if names[name] == k])
     ]
+
+
+class _PartLabels:
+    """The labels that all attempts of a part share: the footers of the parts have them, so no row is read for them."""
+
+    def __init__(self, attempts: AttemptRelation, labels: Sequence[str]) -> None:
+        # The load is the end of the cell's name.
+        sources = {name: "cell_id" if name == "load" else name for name in labels}
+        sources = {name: source for name, source in sources.items() if source in LABELS}
+        table, varying = attempts.labels_of_parts(list(dict.fromkeys(sources.values())))
+        self.names = [name for name, source in sources.items() if source not in varying]
+        self._parts = table["part"].to_numpy()
+        self._columns: dict[str, tuple[np.ndarray[Any, Any], pa.Array]] = {}
+        for name in self.names:
+            column = table[sources[name]].combine_chunks()
+            if name == "load":
+                column = pa.array([text.rsplit("|", 1)[-1] for text in column.to_pylist()], pa.string())
+            encoded = column.dictionary_encode()
+            codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+            self._columns[name] = (codes, encoded.dictionary)
+
+    def columns(self, numbers: pa.Array) -> Mapping[str, pa.Array]:
+        """Return the columns of a batch of attempts, by their ``ord``."""
+        if not self.names:
+            return {}
+        at = np.searchsorted(self._parts, numbers.to_numpy(zero_copy_only=False) >> 32)
+        return {name: _labelled(codes[at], texts) for name, (codes, texts) in self._columns.items()}
+
+
+def _labelled(codes: np.ndarray[Any, Any], texts: pa.Array) -> pa.DictionaryArray:
+    """Return labels by their codes; -1 is null."""
+    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), texts)
 
 
 class _Group:
@@ -139,8 +177,7 @@ class _Group:
         at = places.to_numpy(zero_copy_only=False)
         found: dict[str, pa.Array] = {}
         for name, (codes, texts) in self._columns.items():
-            taken = codes[at]
-            found[name] = pa.DictionaryArray.from_arrays(pa.array(taken, mask=taken < 0), texts)
+            found[name] = _labelled(codes[at], texts)
         return found
 
 

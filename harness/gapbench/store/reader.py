@@ -369,9 +369,15 @@ def part_number(path: Path) -> int:
 
 def numbered_files(run: Path, kind: str) -> dict[int, Path]:
     """Return a run's parts of one kind, or its journals, by their number, oldest first; copies with other names are ignored."""
-    suffix = "jsonl" if kind in {"journal", "waiting"} else "parquet"
-    found = [path for path in run.glob(f"{kind}-*.{suffix}") if _NUMBERED_NAME.fullmatch(path.stem)]
-    return {part_number(path): path for path in sorted(found, key=part_number)}
+    suffix = ".jsonl" if kind in {"journal", "waiting"} else ".parquet"
+    start = f"{kind}-"
+    try:
+        names = os.listdir(run)  # noqa: PTH208 - thousands of parts: a path for each file takes ten times as long
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    stems = [name.removesuffix(suffix) for name in names if name.startswith(start) and name.endswith(suffix)]
+    numbers = {int(stem.rsplit("-", 1)[1]): stem for stem in stems if _NUMBERED_NAME.fullmatch(stem)}
+    return {number: run / f"{numbers[number]}{suffix}" for number in sorted(numbers)}
 
 
 def is_run(folder: Path) -> bool:

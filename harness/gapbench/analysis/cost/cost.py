@@ -37,6 +37,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -67,6 +68,7 @@ _SHOWN = (
     "model_id", "category", "kind", "tasks", "correct", "usd", "usd_per_task", "usd_per_correct", "usd_per_mtok", "price",
 )  # fmt: skip
 """Columns that a notebook shows."""
+_THREADS = 2
 _TOKENS = ["input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens"]
 COLUMNS = (
     "model_id",
@@ -170,16 +172,21 @@ def cost(runs: Runs | Sequence[Path], billed: Bill | None = None) -> CostTable:
     exact: dict[str, Decimal | None] = {}
     users = user_usd_by_item(read_runs, account)
     categories = read_runs.categories
-    for model_id in _paid_models(read_runs):
+    _ = account.lines, account.gpu, read_runs.applied_weights  # The threads share them.
+
+    def of_model(model_id: str) -> list[dict[str, Any]]:
         part = _priced_rows(read_runs, account, model_id)
-        row = _row(read_runs, account, model_id, ALL, part, users)
-        exact[model_id] = row["usd"]
-        parts = [part[part["category"] == category] for category in categories]
-        found = [
+        parts = [part, *(part[part["category"] == category] for category in categories)]
+        return [
             _row(read_runs, account, model_id, category, rows_of, users)
-            for category, rows_of in zip(categories, parts, strict=True)
+            for category, rows_of in zip((ALL, *categories), parts, strict=True)
         ]
-        rows += [*found, row] if len(categories) > 1 else [{**row, "category": categories[0]}]
+
+    models = _paid_models(read_runs)
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for model_id, (row, *found) in zip(models, pool.map(of_model, models), strict=True):
+            exact[model_id] = row["usd"]
+            rows += [*found, row] if len(categories) > 1 else [{**row, "category": categories[0]}]
     table = pd.DataFrame([_as_floats(row) for row in rows], columns=list(COLUMNS))
     table[_TOKENS] = table[_TOKENS].astype("Int64")
     legs = deployment_options(read_runs, table, account)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from gapbench.analysis.cost.energy import energy_kwh
 from gapbench.analysis.cost.quotes import Quotes
@@ -123,18 +124,17 @@ def _busy_by_cell(runs: Runs, cells: list[tuple[str, CellEntry]]) -> dict[tuple[
     """Return for how many seconds at least one request of each cell was in flight."""
     if not cells:
         return {}
-    table = pd.DataFrame(
-        {
-            "run": [run_id for run_id, _ in cells],
-            "cell": [cell.cell_id for _, cell in cells],
-            "number": np.arange(len(cells), dtype=np.int32),
-        }
-    )
+    numbers = {(run_id, cell.cell_id): number for number, (run_id, cell) in enumerate(cells)}
+    counted = runs.counted
+    keys = zip(counted.rows["run_id"], counted.rows["cell_id"], strict=True)
+    cell_of = np.array([numbers.get(key, -1) for key in keys], dtype=np.int32)[counted.numbers]
+    table = pa.table({"code": counted.codes[cell_of >= 0], "number": cell_of[cell_of >= 0]})
     found = runs.attempts.table(
-        "SELECT c.number, a.sent_s, a.done_s FROM attempts a JOIN cells c ON c.run = a.run_id AND c.cell = a.cell_id "
+        f"SELECT c.number, a.sent_s, a.done_s FROM attempts a JOIN cells c ON c.code = {counted.code_of('a')} "
         "WHERE a.sent_s IS NOT NULL AND a.done_s IS NOT NULL",
-        ["run_id", "cell_id", "sent_s", "done_s"],
+        [*counted.columns, "sent_s", "done_s"],
         tables={"cells": table},
+        model_id=cells[0][1].model_id,
     )
     number, sent, done = (found[name].to_numpy() for name in ("number", "sent_s", "done_s"))
     order = np.argsort(number, kind="stable")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
-from gapbench.analysis.cost.quotes import QUOTE_COLUMNS, Quotes
+from gapbench.analysis.cost.quotes import Quotes
 from gapbench.analysis.cost.token_prices import TOKENS, rates_of
 from gapbench.analysis.frames import Runs
-from gapbench.analysis.tally import PRICED
+from gapbench.analysis.tally import PRICED, Tally
 
 _COLUMNS = ("model_id", "category", "phase", "retried", "source", "detail", "attempts", *TOKENS, "usd")
 _SUMS = ", ".join(
@@ -18,14 +19,14 @@ _SUMS = ", ".join(
     for name in TOKENS
     for uncounted in ["false" if name in {"input_tokens", "output_tokens"} else "input_tokens IS NULL"]
 )
-_SELECT = f"""
-SELECT model_id, category, phase, retried, q.quote,
+_SELECT = """
+SELECT q.model_id, q.category, q.phase, q.retried, q.quote,
   CASE WHEN input_tokens IS NULL THEN len(q.above) ELSE len(list_filter(q.above, lambda t: t < input_tokens)) END AS band,
-  {PRICED} AS known, count(*) AS attempts, {_SUMS}
-FROM attempts JOIN (SELECT quote, above, hash({", ".join(QUOTE_COLUMNS)}) AS code FROM quoted) q
-  ON q.code = hash({", ".join(f"attempts.{name}" for name in QUOTE_COLUMNS)})
+  {priced} AS known, count(*) AS attempts, {sums}
+FROM attempts JOIN quoted q ON q.code = {code}
 GROUP BY ALL ORDER BY min(ord)
 """
+_LABELS = ["model_id", "category", "phase", "retried"]
 
 
 def price_lines(runs: Runs, prices: Quotes) -> pd.DataFrame:
@@ -35,11 +36,13 @@ def price_lines(runs: Runs, prices: Quotes) -> pd.DataFrame:
         ``model_id``, ``category``, ``phase``, ``retried``, ``source`` and ``detail`` of the price, ``attempts``, the sums of
         their tokens, and ``usd``: Decimal, None if the counts of the attempts are missing or impossible.
     """
-    quoted = _quoted(runs, prices)
+    counted = runs.counted
+    quoted = _quoted(counted, prices)
     rows: list[dict[str, Any]] = []
-    if len(quoted):
-        needed = [*QUOTE_COLUMNS, *TOKENS, "category", "phase", "retried", "from_cache", "outcome"]
-        for line in runs.attempts.table(_SELECT, needed, tables={"quoted": quoted}).to_pylist():
+    if quoted.num_rows:
+        select = _SELECT.format(priced=PRICED, sums=_SUMS, code=counted.code_of("attempts"))
+        needed = {*counted.columns, *TOKENS, "from_cache", "outcome"}
+        for line in runs.attempts.table(select, needed, tables={"quoted": quoted}).to_pylist():
             quote, known = prices.units[line.pop("quote")], line.pop("known")
             rates = rates_of(quote, line.pop("band"))
             usd = rates.usd(**{name: line[name] for name in TOKENS}) if known else None
@@ -47,9 +50,17 @@ def price_lines(runs: Runs, prices: Quotes) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(_COLUMNS))
 
 
-def _quoted(runs: Runs, prices: Quotes) -> pd.DataFrame:
-    """Return the place among the prices of each kind of attempt that is paid by tokens, and the bounds of its bands."""
-    kinds = runs.tally[list(QUOTE_COLUMNS)].assign(quote=prices.places)
-    kinds = kinds[prices.places >= 0].drop_duplicates(list(QUOTE_COLUMNS))
-    above = [[float(bound) for bound, _ in prices.units[place].above] for place in kinds["quote"]]
-    return kinds.assign(above=pd.Series(above, index=kinds.index, dtype=object))
+def _quoted(counted: Tally, prices: Quotes) -> pa.Table:
+    """Return the labels and the price of the attempts that are paid by tokens, by their code, and the bounds of its bands."""
+    places = prices.places[counted.numbers]
+    is_paid = places >= 0
+    rows = counted.rows[_LABELS].iloc[counted.numbers[is_paid]]
+    bounds = [[float(bound) for bound, _ in unit.above] for unit in prices.units]
+    return pa.table(
+        {
+            "code": counted.codes[is_paid],
+            "quote": places[is_paid],
+            "above": pa.array([bounds[place] for place in places[is_paid]], pa.list_(pa.float64())),
+            **{name: pa.array(rows[name]) for name in _LABELS},
+        }
+    )

@@ -42,6 +42,7 @@ Columns of :attr:`Summary.frame`. ``level`` is the level of aggregation; NaN or 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,9 +53,6 @@ from gapbench.analysis.cost.cost import ALL, CostTable, cost
 from gapbench.analysis.frames import (
     Folders,
     Runs,
-    as_floats,
-    group_codes,
-    group_rows,
     load_of_cell,
     load_runs,
     without_search_probes,
@@ -69,36 +67,33 @@ from gapbench.analysis.performance.client_limits import (
 from gapbench.analysis.performance.machine_clocks import ClockRefusals, clock_refusals, machine_notes
 from gapbench.analysis.performance.prompt_lengths import prompt_length_notes
 from gapbench.analysis.performance.steady_state import steady_throughput
+from gapbench.analysis.quality.cell_rows import OUTCOMES, sort_by_cell
 from gapbench.analysis.quality.request_figures import (
+    RequestRows,
     mean_by_request,
     mean_figures,
     quantile,
     quantile_figures,
     share_of_tokens,
 )
-from gapbench.analysis.sample_design import design_of
-from gapbench.analysis.weighting import DESIGN_COLUMNS, AppliedWeights
+from gapbench.analysis.weighting import AppliedWeights
 from gapbench.formatting import count_of
-from gapbench.stats import Ints
 from gapbench.store.json_records import records
 
-_NEEDED = [
-    "model_id", "category", "task", "load", "final", "phase", "outcome", "scored", "score", "load_kind",
-    "cached_input_tokens", "ttft_s", "response_s", "answer_ttft_s", "queue_s", "answer_chars_per_s", "input_tokens",
-    "output_tokens", "reasoning_tokens", "complete_call_s", "timed", "retried",
-]  # fmt: skip
 _SHOWN = (
     "model_id", "weights", "n", "coverage", "accuracy", "accuracy_low", "accuracy_high", "all_right", "ttft_p50_s",
     "response_p50_s", "response_p95_s", "usd_per_task", "usd_per_correct", "invalid",
 )  # fmt: skip
 """Columns that a notebook shows."""
-OUTCOMES = ("correct", "wrong", "unparsed", "truncated", "refused", "infra", "unscored")
 LEVELS: Mapping[str, tuple[str, ...]] = {
     "model": ("model_id",),
     "category": ("model_id", "category"),
     "task": ("model_id", "category", "task"),
     "cell": ("model_id", "category", "task", "load"),
 }
+
+
+_THREADS = 2
 
 
 @dataclass(frozen=True, repr=False)
@@ -166,10 +161,17 @@ def summarize(
         if level in levels
         for key, part in (cells if level == "cell" else shown).groupby(list(LEVELS[level]), sort=False)
     }
+    of_model: dict[str, dict[tuple[str, tuple[str, ...]], pd.DataFrame]] = {}
+    for key, part in planned.items():
+        of_model.setdefault(key[1][0], {})[key] = part
     found: dict[tuple[str, tuple[str, ...]], dict[str, Any]] = {}
-    for model_id in dict.fromkeys(names[0] for _, names in planned):
-        keys = [key for key in planned if key[1][0] == model_id]
-        found |= _rows_of_model(read_runs, table, model_id, {key: planned[key] for key in keys}, refusals)
+    # Sorting and summing release the interpreter lock. The rows of the next model are read only when they are needed.
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for rows in pool.map(
+            lambda model_id: _rows_of_model(read_runs, table, model_id, of_model[model_id], refusals),
+            of_model,
+        ):
+            found |= rows
     rows = [found[key] for key in planned]
     head = ["level", "model_id", "weights", "simulated", "category", "task", "load"]
     summary = pd.DataFrame(rows)
@@ -188,8 +190,13 @@ def summarize(
 
 
 def _throughput(runs: Runs) -> pd.DataFrame:
-    """Return the events in the steady window of each cell, read one model at a time."""
-    parts = [steady_throughput(runs.model_frame(model_id), runs.folders) for model_id in runs.models]
+    """Return the events in the steady window of each cell, read two models at a time."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        parts = list(
+            pool.map(
+                lambda model_id: steady_throughput(runs.model_frame(model_id), runs.folders), runs.models
+            )
+        )
     return pd.concat([part for part in parts if len(part)]) if any(map(len, parts)) else parts[0]
 
 
@@ -210,35 +217,19 @@ def _rows_of_model(
         refusals: What the clocks of several machines do not allow to say.
     """
     whole = refusals.without_lateness(runs.model_frame(model_id))
-    designed = [name for name in ("sample_id", *DESIGN_COLUMNS) if DESIGN_COLUMNS[0] in whole.columns]
-    every = whole[[*_NEEDED, *designed]].assign(
-        cluster=group_codes(whole, ["task", "cluster_id"]), request=_request_codes(whole)
-    )
+    every = sort_by_cell(whole)
     others = every
     if runs.has_probes_beside_others:
-        others = every[(every["load_kind"] != "search").to_numpy()]
+        others = sort_by_cell(whole[(whole["load_kind"] != "search").to_numpy()])
     found: dict[tuple[str, tuple[str, ...]], dict[str, Any]] = {}
-    places: dict[str, dict[tuple[str, ...], Ints]] = {}
     for level, names in planned:
-        frame, columns = every if level == "cell" else others, list(LEVELS[level])
-        if level not in places:
-            places[level] = {
-                tuple(str(frame[name].iloc[int(rows[0])]) for name in columns): rows
-                for rows in group_rows(frame, columns)
-            }
-        part = frame.iloc[places[level].get(names, slice(0))]
-        row = {"level": level, **_metrics(part, planned[level, names])}
+        columns = list(LEVELS[level])
+        rows = (every if level == "cell" else others).of(names[1:])
+        row = {"level": level, **_metrics(rows, planned[level, names])}
         row.update(dict.fromkeys(("category", "task", "load")), **dict(zip(columns, names, strict=True)))
         row.update(_model_facts(runs, model_id), **_cost(table, row))
         found[level, names] = row
     return found
-
-
-def _request_codes(frame: pd.DataFrame) -> Ints:
-    """Return a code for each request; without episodes each of the rows that count is its own."""
-    if frame["turn"].isna().all():
-        return np.arange(len(frame), dtype=np.int32)
-    return group_codes(frame, ["run_id", "cell_id", "sample_id", "repeat"])
 
 
 def _cells(runs: Runs, throughput: pd.DataFrame) -> pd.DataFrame:
@@ -305,29 +296,28 @@ def _model_facts(runs: Runs, model_id: str) -> dict[str, Any]:
     return {"weights": model.weights, "simulated": model.simulated}
 
 
-def _metrics(part: pd.DataFrame, planned: pd.DataFrame) -> dict[str, Any]:
-    final = part["final"].to_numpy(dtype=bool)
-    measured = part[final & (part["phase"] == "measure").to_numpy()]
+def _metrics(rows: RequestRows, planned: pd.DataFrame) -> dict[str, Any]:
+    measured = rows.where(rows["measured"])
     n = len(measured)
-    counts = measured["outcome"].value_counts()
-    outcomes = {outcome: int(counts.get(outcome, 0)) for outcome in OUTCOMES}
-    scored = measured[measured["scored"]]
-    scores, right = as_floats(scored["score"]), as_floats((scored["outcome"] == "correct").astype(float))
-    design = design_of(scored)
+    counts = np.bincount(measured["outcome"], minlength=len(OUTCOMES)).tolist()
+    outcomes = dict(zip(OUTCOMES, counts, strict=False))
+    scored = measured.where(measured["scored"])
+    scores, right = scored["score"], (scored["outcome"] == OUTCOMES.index("correct")).astype(np.float64)
+    design, clusters = scored.design, scored["cluster"]
     wall = planned["wall_s"].astype(float)
     wall_s = float(wall.sum()) if wall.notna().all() else None
     row: dict[str, Any] = {
         "planned": int(planned["planned"].sum()),
-        "done": int(final.sum()),
+        "done": int(rows["final"].sum()),
         "n": n,
         "coverage": _coverage(measured, outcomes["infra"]) if n else None,
         "scored": len(scored),
-        **mean_figures(scores, scored["cluster"].to_numpy(), "accuracy", design),
-        **mean_figures(right, scored["cluster"].to_numpy(), "all_right", design),
+        **mean_figures(scores, clusters, "accuracy", design),
+        **mean_figures(right, clusters, "all_right", design),
         "partial_credit": bool((scores != right).any()),
         **outcomes,
     }
-    replies = part[part["timed"]]
+    replies = measured if (rows["timed"] == rows["measured"]).all() else rows.where(rows["timed"])
     for name, times in (("ttft", replies), ("response", measured), ("complete_call", replies)):
         row.update(quantile_figures(times, name))
     row.update(
@@ -335,7 +325,7 @@ def _metrics(part: pd.DataFrame, planned: pd.DataFrame) -> dict[str, Any]:
         queue_p95_s=quantile(replies, "queue_s", 0.95),
         answer_chars_per_s_p50=quantile(measured, "answer_chars_per_s", 0.5),
         rate_rps=n / wall_s if wall_s and n else None,
-        retries=int((part["retried"] & (part["phase"] == "measure")).sum()),
+        retries=int(rows["again"].sum()),
         replies=len(replies),
     )
     row.update(_window(planned))
@@ -345,12 +335,12 @@ def _metrics(part: pd.DataFrame, planned: pd.DataFrame) -> dict[str, Any]:
     return row
 
 
-def _coverage(measured: pd.DataFrame, infra: int) -> float:
+def _coverage(measured: RequestRows, infra: int) -> float:
     """Return the share of measured requests, at least one, that did not end as ``infra``."""
-    design = design_of(measured)
+    design = measured.design
     if design is None:
         return 1 - infra / len(measured)
-    return design.mean(np.where((measured["outcome"] != "infra").to_numpy(dtype=bool), 1.0, 0.0))
+    return design.mean(np.where(measured["outcome"] != OUTCOMES.index("infra"), 1.0, 0.0))
 
 
 def _cost(table: CostTable, row: Mapping[str, Any]) -> dict[str, Any]:
