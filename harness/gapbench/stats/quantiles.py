@@ -95,7 +95,7 @@ def quantile_estimates(
         value = weighted_quantile(values, share, design)
         effective, level = len(values), confidence
         if clusters is not None:
-            effective, level = _effective_values(values, value, share, confidence, clusters, design)
+            effective, level = _effective_values(values, value, confidence, clusters, design)
         found.append(QuantileEstimate(value, *_order_statistics(ordered, share, level, effective, design)))
     return found
 
@@ -130,14 +130,13 @@ def _value_at(ordered: Floats, rank: float, design: Design | None) -> float:
 
 
 def _effective_values(
-    values: Floats, value: float, share: float, confidence: float, clusters: Ints, design: Design | None
+    values: Floats, value: float, confidence: float, clusters: Ints, design: Design | None
 ) -> tuple[int, float]:
     """Return the effective number of values, and the confidence that makes up for the few clusters it is known from.
 
     Args:
         values: The values.
         value: Their quantile.
-        share: Which one it is.
         confidence: Nominal coverage.
         clusters: Cluster code of each value.
         design: Weights and strata of the values.

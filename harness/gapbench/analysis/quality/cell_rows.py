@@ -54,9 +54,9 @@ def sort_by_cell(frame: pd.DataFrame) -> CellRows:
     _, first = np.unique(codes[-1], return_index=True)
     # Few cells: they are sorted, and each row has the place of its cell, a small number that sorts in one pass.
     in_order = np.lexsort([code[first] for code in reversed(codes)])
-    place = np.empty(len(first), dtype=np.uint16 if len(first) < 2**16 else np.int64)
+    place: Ints = np.empty(len(first), dtype=np.int16 if len(first) < 2**15 else np.int64)
     place[in_order] = np.arange(len(first))
-    places = place[codes[-1]]
+    places: Ints = place[codes[-1]]
     order: Ints | slice = slice(0, len(frame))
     if (places[1:] < places[:-1]).any():
         order = np.argsort(places, kind="stable")

@@ -13,9 +13,9 @@ import numpy as np
 from gapbench.analysis.frames import Runs
 from gapbench.analysis.quality.applied_rule import AppliedRule
 from gapbench.analysis.quality.gap_row import ALPHA
-from gapbench.analysis.quality.model_pairs import Pair, pair_requests
+from gapbench.analysis.quality.model_pairs import ModelPairs, Pair, pair_requests
 from gapbench.analysis.quality.model_requests import ModelRequests
-from gapbench.stats import Difference, paired_difference, pairs_to_decide, weighted_mean
+from gapbench.stats import Difference, pairs_to_decide, weighted_mean
 
 DAYS_PER_MONTH = 30.4375
 
@@ -26,6 +26,7 @@ def cheapest_equal_quality(
     opened: Sequence[str],
     margin: float,
     rule: AppliedRule | None,
+    known: Mapping[Pair, ModelPairs],
     pool: Executor,
 ) -> list[dict[str, Any]]:
     """Return for each closed model the cheapest open configuration that is no worse.
@@ -50,10 +51,12 @@ def cheapest_equal_quality(
         opened: Open models.
         margin: Gap that makes no difference, in points of accuracy.
         rule: The runs' stopping rule. None if the number of pairs was fixed before.
+        known: The pairs that were made already.
         pool: Where pairs of models are compared side by side.
     """
     found = pool.map(
-        lambda pair: _match(models, pair, rule), [(name, other) for name in closed for other in opened]
+        lambda pair: _match(models, pair, known.get(pair), rule),
+        [(name, other) for name in closed for other in opened],
     )
     matches = [[next(found) for _ in opened] for _ in closed]
     return [
@@ -211,23 +214,24 @@ def _undecided_row(match: _Match, margin: float, confidence: float) -> dict[str,
     }
 
 
-def _match(models: Mapping[str, ModelRequests], pair: Pair, rule: AppliedRule | None) -> _Match | None:
+def _match(
+    models: Mapping[str, ModelRequests], pair: Pair, known: ModelPairs | None, rule: AppliedRule | None
+) -> _Match | None:
     """Return two models compared, or None if they share no scored request or the open one has no price."""
-    name, other = pair
-    shared = pair_requests(*(models[side].select("score", "usd") for side in (name, other)))
+    every = known if known is not None else pair_requests(*(models[name] for name in pair))
     closed_usd, open_usd = (
-        _mean(side.filter(~np.isnan(side.columns["score"])), "usd") for side in (shared.closed, shared.open)
+        _mean(side.filter(~np.isnan(side.columns["score"])), "usd") for side in (every.closed, every.open)
     )
-    shared = shared.with_known("score")
+    shared = every.with_known("score")
     if not len(shared.closed.item) or open_usd is None:
         return None
     first, second = shared.closed.columns["score"], shared.open.columns["score"]
     design = shared.closed.design
     return _Match(
-        {"model": name, "value": weighted_mean(first, design), "usd_per_task": closed_usd},
-        {"model": other, "value": weighted_mean(second, design), "usd_per_task": open_usd},
+        {"model": pair[0], "value": weighted_mean(first, design), "usd_per_task": closed_usd},
+        {"model": pair[1], "value": weighted_mean(second, design), "usd_per_task": open_usd},
         open_usd,
-        paired_difference(first, second, shared.closed.cluster, design),
+        every.score_difference,
         not first.any(),
         closed_usd / open_usd if closed_usd is not None and open_usd else None,
         None if rule is None else rule.interval(first - second, shared.closed.cluster),

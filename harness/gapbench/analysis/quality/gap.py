@@ -262,7 +262,9 @@ def gap(
         else:
             comparisons, choice_warnings = against_references(sides, scopes, pool)
         compared = _compare_models(read_runs, sides, scopes, comparisons, pool)
-        matched = cheapest_equal_quality(requests, sides.closed, sides.open, margin, rule, pool)
+        matched = cheapest_equal_quality(
+            requests, sides.closed, sides.open, margin, rule, compared.pairs, pool
+        )
     rows = compared.rows
     if rule is None:
         notes += looks_notes(read_runs)

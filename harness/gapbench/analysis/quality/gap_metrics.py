@@ -24,7 +24,6 @@ from gapbench.stats import (
     compare_quotients,
     dense_codes,
     intraclass_correlation,
-    paired_difference,
     paired_quantiles,
     repeats_to_resolve,
     shift,
@@ -55,7 +54,7 @@ def metric_rows(comparison: Comparison, pairs: ModelPairs, bias: float) -> Itera
     """
     by_load = pairs.by_load()
     yield replace(
-        _accuracy_row(comparison, pairs.with_known("score"), bias),
+        _accuracy_row(comparison, pairs, bias),
         load=next(iter(by_load)) if len(by_load) == 1 else None,
     )
     # Without a pair there is no load either, and the rows say why they are empty.
@@ -139,14 +138,15 @@ def _new_row(comparison: Comparison, metric: str, unit: str, better: str, pairs:
     )
 
 
-def _accuracy_row(comparison: Comparison, pairs: ModelPairs, bias: float) -> GapRow:
+def _accuracy_row(comparison: Comparison, every: ModelPairs, bias: float) -> GapRow:
+    pairs = every.with_known("score")
     row = _new_row(comparison, "accuracy", "points", "higher", pairs)
     if not row.n_pairs:
         return replace(row, verdict="no shared scored requests")
     row = replace(row, episodes=int(pairs.closed.is_episode.sum()))
     first, second = pairs.closed.columns["score"], pairs.open.columns["score"]
     design = pairs.closed.design
-    corrected = shift(paired_difference(first, second, pairs.closed.cluster, design), -bias)
+    corrected = shift(every.score_difference, -bias)
     closed_value, open_value = weighted_mean(first, design), weighted_mean(second, design)
     gap_points = corrected.estimate * 100
     row = replace(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from gapbench.analysis.quality.model_requests import Bools, ModelRequests
-from gapbench.stats import Ints
+from gapbench.stats import Difference, Ints, paired_difference
 
 Pair = tuple[str, str]
 """A closed and an open model."""
@@ -35,6 +36,13 @@ class ModelPairs:
     only_closed: int
     only_open: int
     unequal_keys: tuple[tuple[str, str, int, int], ...] = ()
+
+    @cached_property
+    def score_difference(self) -> Difference:
+        """The mean difference of the scores that both sides have, with its interval. There must be one."""
+        scored = self.with_known("score")
+        scores = scored.closed.columns["score"], scored.open.columns["score"]
+        return paired_difference(*scores, scored.closed.cluster, scored.closed.design)
 
     def in_category(self, category: int | None) -> ModelPairs:
         """Return the pairs of one category, or all pairs for None."""

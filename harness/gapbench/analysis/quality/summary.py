@@ -167,11 +167,11 @@ def summarize(
     found: dict[tuple[str, tuple[str, ...]], dict[str, Any]] = {}
     # Sorting and summing release the interpreter lock. The rows of the next model are read only when they are needed.
     with ThreadPoolExecutor(_THREADS) as pool:
-        for rows in pool.map(
+        for of_one in pool.map(
             lambda model_id: _rows_of_model(read_runs, table, model_id, of_model[model_id], refusals),
             of_model,
         ):
-            found |= rows
+            found |= of_one
     rows = [found[key] for key in planned]
     head = ["level", "model_id", "weights", "simulated", "category", "task", "load"]
     summary = pd.DataFrame(rows)
