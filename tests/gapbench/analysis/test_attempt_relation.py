@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -355,3 +356,49 @@ def test_a_journal_that_becomes_a_part_while_runs_are_listed_is_read_once(
     monkeypatch.setattr(attempt_sources, "numbered_files", listed)
 
     assert [1] == [len(source.parts) for source in find_sources([run])]
+
+
+def split_by_cell(run: Path) -> None:
+    """Cut the part of a run wherever the cell or the phase changes, so that all rows of a part have the same labels."""
+    (path,) = numbered_files(run, "attempts").values()
+    rows = pq.read_table(path)
+    names = rows["cell_id"].to_pandas().astype(str) + rows["phase"].to_pandas().astype(str)
+    starts = np.flatnonzero(names.ne(names.shift()))
+    path.unlink()
+    for number, (start, stop) in enumerate(pairwise([*starts.tolist(), rows.num_rows]), 1):
+        pq.write_table(rows.slice(start, stop - start), run / f"attempts-{number:06d}.parquet")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_labels_in_footers_and_in_rows_give_the_same_tables(tmp_path: Path, seed: int) -> None:
+    """The same rows in one part and in parts of one cell: gap and summary are equal."""
+    mixed = make_runs(tmp_path / "mixed", seed)
+    apart = make_runs(tmp_path / "apart", seed)
+    for run in apart:
+        split_by_cell(run)
+    one, other = load_runs(mixed), load_runs(apart)
+
+    def figures(runs: Runs) -> dict[str, Any]:
+        return numbers([gap(runs).to_json(), summarize(runs).to_json()])
+
+    expected, found = figures(one), figures(other)
+    assert expected.keys() == found.keys()
+    for name, value in expected.items():
+        assert value == (pytest.approx(found[name], rel=1e-9) if isinstance(value, float) else found[name]), (
+            name
+        )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_frames_of_models_have_the_labels_of_the_rows(tmp_path: Path, seed: int) -> None:
+    """Labels from footers stand at their rows."""
+    for run in (found := make_runs(tmp_path, seed)):
+        split_by_cell(run)
+    frame = load_runs(found).model_frame("open-a")
+    rows = stored_rows(load_runs(found))
+    rows = rows[rows["model_id"].astype(str) == "open-a"].reset_index(drop=True)
+
+    for name in ("run_id", "cell_id", "task", "outcome", "phase", "service_tier", "sample_id"):
+        assert list(rows[name].astype(object).where(rows[name].notna(), None)) == list(
+            frame[name].astype(object).where(frame[name].notna(), None)
+        ), name

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from gapbench.stats import quantile_difference, quantile_interval
+from gapbench.stats import paired_quantiles, quantile_difference, quantile_estimates, quantile_interval
 
 
 def test_a_quantile_interval_lies_within_scipys_by_less_than_one_order_statistic() -> None:
@@ -94,3 +94,22 @@ def test_a_quantile_difference_that_never_varies_keeps_a_width() -> None:
     assert found.estimate == pytest.approx(1)
     assert found.low < 1 < found.high
     assert found.p_value < 1e-6
+
+
+def test_a_quantile_of_two_samples_is_that_of_each() -> None:
+    """Of 1 to 2,001 and of twice that the medians are 1,001 and 2,002, and they differ by 1,001."""
+    values = np.arange(1.0, 2002.0)
+    found = paired_quantiles(values, 2 * values, np.arange(2001), 0.5)
+
+    assert (found.first, found.second, found.difference.estimate) == (1001.0, 2002.0, -1001.0)
+
+
+def test_several_quantiles_are_those_one_by_one() -> None:
+    """Values, and bounds with clusters."""
+    rng = np.random.default_rng(5)
+    values, clusters = rng.lognormal(size=500), rng.integers(0, 80, 500)
+    found = quantile_estimates(values, (0.5, 0.95), clusters)
+
+    for share, estimate in zip((0.5, 0.95), found, strict=True):
+        assert (estimate.low, estimate.high) == quantile_interval(values, share, clusters=clusters)
+        assert estimate.value == np.quantile(values, share)
