@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import duckdb
 import numpy as np
 import pytest
 
@@ -53,3 +54,11 @@ def test_ranks_are_those_of_sorted_keys(seed: int, *, is_within: bool) -> None:
     for name, keys in lots.items():
         assert seen.ranks(name)[codes[name]].tolist() == [expected[key] for key in keys.tolist()]
     assert len(seen) == len(expected)
+
+
+def test_the_hashes_of_ids_differ() -> None:
+    """Those of 300,000 ids of three forms, as DuckDB computes them for the codes of samples."""
+    names = "SELECT 's' || i FROM range(100000) t(i) UNION ALL SELECT i || '-' || md5(i::VARCHAR) FROM range(100000) t(i) UNION ALL SELECT 'task/' || i || '/' || i * 7 FROM range(100000) t(i)"
+    found = duckdb.sql(f"SELECT count(DISTINCT hash(name)) FROM ({names}) t(name)").fetchall()
+
+    assert found == [(300_000,)]
