@@ -143,7 +143,7 @@ def dense_codes(codes: Ints) -> Ints:
     places = codes - least if least else codes
     present = np.zeros(reach, dtype=np.int32)
     present[places] = 1
-    found: Ints = np.cumsum(present, out=present)[places]
+    found: Ints = np.cumsum(present, out=present).take(places)
     found -= 1
     return found
 

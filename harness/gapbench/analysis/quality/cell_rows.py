@@ -79,7 +79,10 @@ def sort_by_cell(frame: pd.DataFrame) -> CellRows:
         "timed": frame["timed"].to_numpy(dtype=bool),
         "again": again & is_measured,
     }
-    columns = {name: values[order] for name, values in columns.items()}
+    columns = {
+        name: values[order] if isinstance(order, slice) else values.take(order)
+        for name, values in columns.items()
+    }
     drawn = None
     if DESIGN_COLUMNS[0] in frame.columns:
         drawn = frame[["task", "sample_id", *DESIGN_COLUMNS]].iloc[order]

@@ -83,9 +83,11 @@ class ModelPairs:
         return replace(
             self,
             closed=self.closed.filter(rows).with_columns(
-                {name: values[rows] for name, values in first.items()}
+                {name: values.take(rows) for name, values in first.items()}
             ),
-            open=self.open.filter(rows).with_columns({name: values[rows] for name, values in second.items()}),
+            open=self.open.filter(rows).with_columns(
+                {name: values.take(rows) for name, values in second.items()}
+            ),
         )
 
 

@@ -114,7 +114,9 @@ class _Taken(Mapping[str, Any]):
     rows: Ints | slice
 
     def __getitem__(self, name: str) -> Any:
-        return self.arrays[name][self.rows]
+        found = self.arrays[name]
+        # Half the time of an index in brackets.
+        return found[self.rows] if isinstance(self.rows, slice) else found.take(self.rows)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.arrays)
@@ -128,7 +130,7 @@ def _take(arrays: Mapping[str, Any], rows: Ints | slice) -> _Taken:
     if not isinstance(arrays, _Taken):
         return _Taken(arrays, rows)
     if not isinstance(arrays.rows, slice):
-        return _Taken(arrays.arrays, arrays.rows[rows])
+        return _Taken(arrays.arrays, arrays.rows[rows] if isinstance(rows, slice) else arrays.rows.take(rows))
     start = arrays.rows.start
     if isinstance(rows, slice):
         return _Taken(arrays.arrays, slice(start + rows.start, start + rows.stop))

@@ -48,7 +48,9 @@ class RequestRows:
         return self.rows.stop - self.rows.start if isinstance(self.rows, slice) else len(self.rows)
 
     def __getitem__(self, name: str) -> Any:
-        return self._columns[name][self.rows]
+        found = self._columns[name]
+        # Half the time of an index in brackets.
+        return found[self.rows] if isinstance(self.rows, slice) else found.take(self.rows)
 
     def where(self, mask: Bools) -> RequestRows:
         """Return the rows that a mask of these rows selects."""
@@ -56,7 +58,7 @@ class RequestRows:
             return self
         chosen = np.flatnonzero(mask).astype(np.int32)
         if not isinstance(self.rows, slice):
-            rows = self.rows[chosen]
+            rows = self.rows.take(chosen)
         else:
             rows = chosen + self.rows.start if self.rows.start else chosen
         return RequestRows(self._columns, rows, self._drawn, self._requests)

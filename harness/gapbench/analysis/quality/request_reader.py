@@ -91,7 +91,7 @@ class RequestsByModel(Mapping[str, ModelRequests]):
     def _describe(self, model_id: str, rows: Rows) -> Rows:
         """Return a model's attempts with the dollars of their requests, and codes of samples and clusters."""
         contexts, at = self._contexts, rows["context"]
-        counted = contexts.lookup("counted", bool)[at]
+        counted = contexts.lookup("counted", bool).take(at)
         numbers = rows["ord"]
         seen = numbers if counted.all() else np.where(counted, numbers, numbers + _LAST)
         rows["sample"] = self._samples.add(model_id, rows["sample"], seen)
@@ -103,7 +103,7 @@ class RequestsByModel(Mapping[str, ModelRequests]):
         if self._targets is not None:
             rows["key target"] = _matched(self._targets, numbers)
         final = contexts.lookup("final", bool)
-        answered = (final & ~contexts.lookup("infra", bool))[at]
+        answered = (final & ~contexts.lookup("infra", bool)).take(at)
         cell = np.zeros(len(contexts.table), dtype=np.int64)
         of_model = contexts.of_model(model_id)
         cell[of_model] = dense_codes(contexts.lookup("cell", np.int64)[of_model])
@@ -125,35 +125,37 @@ class RequestsByModel(Mapping[str, ModelRequests]):
             self._store.put(f"{model_id}\x1f{name}", values)
 
         contexts = self._contexts
-        at, sample = take("context"), self._samples.ranks(model_id)[take("sample")]
+        at, sample = take("context"), self._samples.ranks(model_id).take(take("sample"))
         samples, repeats = len(self._samples), contexts.repeats
-        of_load = contexts.lookup("load_code", np.int32)[at]
+        of_load = contexts.lookup("load_code", np.int32).take(at)
         # Requests at one load are neighbours, so that taking them copies nothing.
         sample += of_load * np.int32(samples)
         span = samples * len(contexts.loads) * repeats
         item = sample * np.int64(repeats) + take("repeat")
-        counted = contexts.lookup("counted", bool)[at]
+        counted = contexts.lookup("counted", bool).take(at)
         chosen = None if counted.all() else np.flatnonzero(counted)
         numbers = take("ord")
         if chosen is None:
             order, item = _sorted_items(item, numbers, span)
         else:
             order, item = _sorted_items(item[chosen], numbers[chosen], span)
-            order = chosen[order]
+            order = chosen[order]  # of a slice too
         put("item", item.astype(np.int32 if not len(item) or item[-1] < 2**31 else np.int64))
-        put("sample", sample[order])
-        put("context", at[order])
-        put("cluster", self._clusters.ranks(model_id)[take("cluster")][order])
-        at = at[order]
-        infra = contexts.lookup("infra", bool)[at]
+        if isinstance(order, slice):
+            order = np.arange(len(at), dtype=np.int32)
+        put("sample", sample.take(order))
+        put("cluster", self._clusters.ranks(model_id).take(take("cluster").take(order)))
+        at = at.take(order)
+        put("context", at)
+        infra = contexts.lookup("infra", bool).take(at)
         for name in TIMES:
-            put(name, np.where(infra, np.nan, take(name)[order]))
+            put(name, np.where(infra, np.nan, take(name).take(order)))
         is_scored = contexts.lookup("scored", bool) & ~contexts.lookup("picked", bool)
-        put("score", np.where(is_scored[at], take("score")[order], np.nan))
+        put("score", np.where(is_scored.take(at), take("score").take(order), np.nan))
         further = [*(DESIGN_COLUMNS if self._designs is not None else ())]
         further += [] if self._targets is None else ["key target"]
         for name in ("prompt", "usd", *further):
-            put(name, take(name)[order])
+            put(name, take(name).take(order))
         return self._view(model_id)
 
     def _view(self, model_id: str) -> ModelRequests:
@@ -190,7 +192,7 @@ class _Stored(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         if name in self._tables:
-            return self._tables[name][self["context"]]
+            return self._tables[name].take(self["context"])
         return self._store.get(f"{self._model}\x1f{name}")
 
     def __iter__(self) -> Iterator[str]:

@@ -59,6 +59,6 @@ def test_ranks_are_those_of_sorted_keys(seed: int, *, is_within: bool) -> None:
 def test_the_hashes_of_ids_differ() -> None:
     """Those of 300,000 ids of three forms, as DuckDB computes them for the codes of samples."""
     names = "SELECT 's' || i FROM range(100000) t(i) UNION ALL SELECT i || '-' || md5(i::VARCHAR) FROM range(100000) t(i) UNION ALL SELECT 'task/' || i || '/' || i * 7 FROM range(100000) t(i)"
-    found = duckdb.sql(f"SELECT count(DISTINCT hash(name)) FROM ({names}) t(name)").fetchall()
+    found = duckdb.connect().execute(f"SELECT count(DISTINCT hash(name)) FROM ({names}) t(name)").fetchall()
 
     assert found == [(300_000,)]
