@@ -69,6 +69,7 @@ _SHOWN = (
 )  # fmt: skip
 """Columns that a notebook shows."""
 _THREADS = 2
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
 _TOKENS = ["input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens"]
 COLUMNS = (
     "model_id",
@@ -252,9 +253,11 @@ def _row(
 ) -> dict[str, Any]:
     model = runs.model(model_id) if model_id in runs.models else None
     quote = account.quotes.get(model_id)
-    finals = part[part["final"]]
-    tasks = int((finals["outcome"] != "infra").sum())
-    correct = int((finals["outcome"] == "correct").sum())
+    final = part["final"].to_numpy(dtype=bool)
+    answered = (part["outcome"] != "infra").to_numpy(dtype=bool)
+    tasks = int((final & answered).sum())
+    correct = int((final & (part["outcome"] == "correct").to_numpy(dtype=bool)).sum())
+    replied = part["timed"].to_numpy(dtype=bool) & answered
     input_tokens, output_tokens = _token_sum(part, "input_tokens"), _token_sum(part, "output_tokens")
     row: dict[str, Any] = dict.fromkeys(COLUMNS)
     row.update(
@@ -262,10 +265,10 @@ def _row(
         weights=model.weights if model else None,
         simulated=model is not None and model.simulated,
         category=category,
-        requests=len(finals),
+        requests=int(final.sum()),
         tasks=tasks,
         correct=correct,
-        replies=int((part["timed"] & (part["outcome"] != "infra")).sum()),
+        replies=int(replied.sum()),
         attempts=len(part),
         input_tokens=input_tokens,
         cached_input_tokens=_token_sum(part, "cached_input_tokens"),
@@ -299,7 +302,7 @@ def _row(
     row["usd_per_correct"] = _per_unit(usd, correct)
     if usd is not None:
         row.update(_intervals(part, row["kind"]))
-    if _are_tokens_known(part[part["timed"]]) and input_tokens is not None and output_tokens is not None:
+    if _are_tokens_known(part, replied) and input_tokens is not None and output_tokens is not None:
         tokens = input_tokens + output_tokens
         row["tokens_per_task"] = _per_unit(tokens, tasks)
         row["usd_per_mtok"] = _per_unit(None if usd is None else usd * 1_000_000, tokens)
@@ -308,11 +311,12 @@ def _row(
     return row | weighted_units(part, row, account.gpu, of_users)
 
 
-def _are_tokens_known(replies: pd.DataFrame) -> bool:
-    """Return whether every reply has possible token counts; otherwise dollars per token would be too high."""
-    answers = replies[replies["outcome"] != "infra"]
-    counted = answers[["input_tokens", "output_tokens"]].notna().all(axis=1) & answers["is_countable"]
-    return bool(len(answers)) and bool(counted.all())
+def _are_tokens_known(part: pd.DataFrame, replied: Bools) -> bool:
+    """Return whether every answer has possible token counts; otherwise dollars per token would be too high."""
+    unknown = ~part["is_countable"].to_numpy(dtype=bool)
+    for name in ("input_tokens", "output_tokens"):
+        unknown |= part[name].isna().to_numpy()
+    return bool(replied.any()) and not bool((replied & unknown).any())
 
 
 def _intervals(part: pd.DataFrame, kind: str | None) -> dict[str, float | None]:
@@ -375,8 +379,11 @@ def _per_unit(total: Decimal | float | None, count: float) -> float | None:
 
 def _token_sum(part: pd.DataFrame, column: str) -> int | None:
     """Return the sum of a token column, or None if no attempt reported it."""
-    known = part[column].dropna()
-    return int(known[known >= 0].sum()) if len(known) else None
+    values = as_floats(part[column])
+    if np.isnan(values).all():
+        return None
+    # Whole numbers up to 2**53 are summed exactly.
+    return int(values.sum(where=values >= 0))
 
 
 def _price_source(quote: Quote | None) -> str | None:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from gapbench.analysis.frames import Runs, as_floats
 from gapbench.analysis.sample_design import design_of, design_of_attempts
+from gapbench.analysis.weighting import DESIGN_COLUMNS
 from gapbench.stats import Floats, ratio_interval
 
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
@@ -31,6 +32,8 @@ def weighted_units(
     Returns:
         {} where weights are not used.
     """
+    if DESIGN_COLUMNS[0] not in part.columns:
+        return {}
     answered = (part["final"] & (part["outcome"] != "infra")).to_numpy(dtype=bool)
     answers = part[answered]
     usd = answers["answer_usd"].to_numpy(dtype=np.float64)
