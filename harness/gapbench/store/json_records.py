@@ -42,8 +42,9 @@ def _json_values(column: pd.Series) -> list[Any]:
         shown = [*map(to_json_value, column.cat.categories), None]
         return [shown[code] for code in column.cat.codes.tolist()]
     if isinstance(dtype, pd.StringDtype):
-        texts: list[Any] = column.to_numpy(dtype=object, na_value=None).tolist()
-        return texts
+        texts = column.to_numpy(dtype=object, copy=True)
+        texts[column.isna().to_numpy()] = None
+        return list(texts.tolist())
     values: list[Any] = column.tolist()
     if isinstance(dtype, np.dtype) and dtype.kind in "biu":
         return values
