@@ -79,6 +79,13 @@ if [ "$what" != run ]; then
         echo "     pycosat needs a C compiler; without it zebra_puzzles of reasoning-gym is refused, and all else works"
 fi
 install --no-build-isolation --no-deps -e .
+# uv leaves this to the first start; where PYTHONDONTWRITEBYTECODE is set, every start would compile all of it again.
+echo "     compiling what bench imports"
+(
+    unset PYTHONDONTWRITEBYTECODE
+    .venv/bin/python -m compileall -q harness/gapbench runners/gapbench_runners
+    .venv/bin/python -c 'import gapbench.execution.run_suite, gapbench.report.html, anthropic, google.genai, openai'
+)
 touch .venv/.run-stamp
 [ "$what" = run ] || touch .venv/.stamp
 echo "     .venv is ready after $((SECONDS - began)) s"

@@ -29,13 +29,12 @@ _USD_PLACES = 4
 
 def is_known(value: Any) -> bool:
     """Return whether a value is a number or text, and not None, NA or NaN."""
-    if value is None:
-        return False
+    if value is None or isinstance(value, str):
+        return value is not None
     try:
         return not math.isnan(value)
-    except TypeError:
-        # pandas.NA is not a float; nor is text.
-        return isinstance(value, str)
+    except TypeError:  # pandas.NA, a list
+        return False
 
 
 def format_number(value: Any, digits: int = 3) -> str:
@@ -265,7 +264,11 @@ def _visible(char: str) -> str:
 
 def strip_controls(text: Any) -> str:
     """Return text that cannot move the cursor, set a colour or change the text direction. An unknown value is a dash."""
-    return _CONTROL.sub("", str(text)) if is_known(text) else NOTHING
+    if not is_known(text):
+        return NOTHING
+    shown = str(text)
+    # No character that is removed is printable, and most texts have none.
+    return shown if shown.isprintable() else _CONTROL.sub("", shown)
 
 
 def escape_csv_cell(value: Any) -> Any:

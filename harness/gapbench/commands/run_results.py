@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gapbench.store import RunManifest
 
 LARGE_RUN = 50_000
-"""Requests above which a separate process makes the tables and the page."""
+"""Requests above which the plan is freed before the tables and the page are made."""
 MAX_REASON_CHARS = 500
 """Characters that are printed of why a model answered nothing."""
 
@@ -36,20 +36,14 @@ def print_results(
         folder: The run folder.
         console: Where to print.
         quiet: Print only the folder, and what went wrong.
-        reporter: A process that was started early and makes the report. None: this process makes it, or, for a large
-            run, a new one.
+        reporter: A process that was started early and makes the report. None: this process makes it.
     """
     from gapbench import formatting
-    from gapbench.commands.report_process import ReportProcess
     from gapbench.commands.storage_paths import display_path, upload_run
 
     incomplete = manifest.state != "complete"
     if reporter is not None:
         unanswered = reporter.report_run(folder, quiet=quiet)
-    elif sum(cell.planned for cell in manifest.cells) > LARGE_RUN:
-        # In a new process the memory that sending left behind is not added to the report's.
-        with ReportProcess() as late:
-            unanswered = late.report_run(folder, quiet=quiet)
     else:
         unanswered = report_run(folder, None if quiet else console)
     if quiet:

@@ -198,7 +198,13 @@ class ResponseParser:
         if self._framing is Framing.CHUNKED:
             try:
                 for at_s, data in reads:
-                    self._read_chunks(at_s, data)
+                    pieces: list[bytes] = []
+                    try:
+                        self._read_chunks(data, pieces)
+                    finally:
+                        # What came in one read has one time: joined, its events are parsed together.
+                        if pieces:
+                            self._payloads.append((at_s, b"".join(pieces)))
             except httpx2.RemoteProtocolError as exc:
                 self._fault = exc
                 raise
@@ -213,18 +219,17 @@ class ResponseParser:
         else:
             self._payloads += reads
 
-    def _read_chunks(self, at_s: float, data: bytes) -> None:
-        """Parse one read of a chunked body (RFC 9112, section 7.1)."""
+    def _read_chunks(self, data: bytes, pieces: list[bytes]) -> None:
+        """Parse one read of a chunked body (RFC 9112, section 7.1), and append the body's bytes to ``pieces``."""
         if self.is_complete:
             self.is_reusable = False
             return
         if self._rest:
             data, self._rest = self._rest + data, b""
         at, end = 0, len(data)
-        payloads = self._payloads
         while at < end:
             if self._chunk_left:
-                at = self._read_chunk_rest(at_s, data, at)
+                at = self._read_chunk_rest(data, at, pieces)
                 continue
             if self._trailing >= 0:
                 self._read_trailers(data[at:])
@@ -250,21 +255,21 @@ class ResponseParser:
             stop = start + size
             at = stop + 2
             if at <= end:
-                payloads.append((at_s, data[start:stop]))
+                pieces.append(data[start:stop])
                 if data[stop:at] != b"\r\n":
                     raise httpx2.RemoteProtocolError("a chunk is longer than its size")
             else:
                 self._chunk_left = size + 2
                 at = start
 
-    def _read_chunk_rest(self, at_s: float, data: bytes, at: int) -> int:
+    def _read_chunk_rest(self, data: bytes, at: int, pieces: list[bytes]) -> int:
         """Continue a chunk that an earlier read did not complete; return the position after it."""
         left = self._chunk_left
         piece = data[at : at + left]
         self._chunk_left = left - len(piece)
         payload = piece[: max(0, left - 2)]
         if payload:
-            self._payloads.append((at_s, payload))
+            pieces.append(payload)
         ending = piece[len(payload) :]
         expected = b"\r\n"[2 - min(left, 2) :][: len(ending)]
         if ending != expected:

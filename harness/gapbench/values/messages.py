@@ -24,10 +24,10 @@ def canonical_json(value: Any) -> str:
         return _dumps(_without_non_finite(value))
 
 
-def _dumps(value: Any) -> str:
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str, allow_nan=False
-    )
+# Made once: `json.dumps` with settings makes one for each call.
+_dumps = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str, allow_nan=False
+).encode
 
 
 def _without_non_finite(value: Any) -> Any:

@@ -45,12 +45,12 @@ def test_any_split_of_the_bytes_gives_the_same_events_in_order(cuts: list[int]) 
 
 
 def test_a_payload_has_the_stamp_of_the_read_that_completed_it() -> None:
-    """Two whole chunks in the first read, the third in the second."""
+    """Two whole chunks in the first read, the third in the second. What came in one read is one payload."""
     reply = ResponseParser()
     reply.feed(CHUNKED + b"1\r\na\r\n1\r\nb\r\n", 1.0)
     reply.feed(b"1\r\nc\r\n0\r\n\r\n", 2.0)
 
-    assert [(1.0, b"a"), (1.0, b"b"), (2.0, b"c")] == reply.pop_payloads()
+    assert [(1.0, b"ab"), (2.0, b"c")] == reply.pop_payloads()
     assert (1.0, 2.0) == (reply.first_byte_s, reply.ended_s)
 
 
