@@ -246,6 +246,10 @@ def describe_import(report: ImportReport) -> Iterator[str]:
         yield from (f"    {place}" for place in report.first_conflicts)
     for column, problem, count, first in report.value_problems:
         yield f"  left out     {column} of {count_of(count, 'request')}: {problem}; first {first}"
+    if report.rebuilt:
+        yield f"  chains       earlier turns were added to {count_of(report.rebuilt, 'prompt')}, by `previous_response_id`"
+    for reason, count, first in report.not_whole:
+        yield f"  not whole    prompts that {reason}: {count:,}; no sample has them; first {first}"
     if report.secrets:
         yield f"  secrets      {count_of(report.secrets, 'secret')} removed from texts; the log still has them"
     yield from (f"  note         {note}" for note in report.notes)
