@@ -11,7 +11,7 @@ import pandas as pd
 
 from gapbench.analysis.adaptive_tasks import adaptive_tasks, is_adaptive
 from gapbench.analysis.answer_keys import context_keys, target_codes
-from gapbench.analysis.cost.answer_costs import spread_usd
+from gapbench.analysis.cost.answer_costs import share_weights, spread_usd
 from gapbench.analysis.cost.attempt_costs import Bill
 from gapbench.analysis.cost.quotes import QUOTE_COLUMNS
 from gapbench.analysis.cost.token_prices import TOKENS, price_tokens
@@ -165,7 +165,9 @@ class RequestsByModel(Mapping[str, ModelRequests]):
         repeat = rows.pop("repeat").astype(np.int64)
         request = _request_codes(label("cell", np.int64), rows["sample"], repeat, final[at], self._repeats)
         groups = [label("cell", np.int64), label("category_code", np.int64) + 1]
-        weight = None if self._designs is None else self._designs[0][rows["sample"]]
+        weight = None
+        if self._designs is not None:
+            weight = share_weights(self._designs[0][rows["sample"]], rows["sample"], answered, final[at])
         whole = spread_usd(request, groups, np.ones(len(at), dtype=bool), answered, rows.pop("usd"), weight)
         del request, groups, answered
         item = (rows["sample"].astype(np.int64) * len(self._loads) + label("load_code")) * self._repeats
