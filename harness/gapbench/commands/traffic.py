@@ -168,13 +168,15 @@ def audit_command(
         from gapbench.report.traffic_page import traffic_page
 
         write_output_file(html, traffic_page(audit))
+    from gapbench.report.traffic_takeover import check_commands, check_line
+
     if as_json:
-        click.echo(json.dumps(audit.to_json()))
+        words = {"lines": traffic.answer_lines(audit), "commands": check_commands(audit)}
+        click.echo(json.dumps({"schema": 1, **words, **audit.to_json()}))
         return
     from rich.console import Console
 
     from gapbench.report.terminal import render_table
-    from gapbench.report.traffic_takeover import check_commands, check_line
 
     console = Console()
     for line in traffic.answer_lines(audit):
