@@ -31,6 +31,7 @@ from gapbench.suite.replay.made_up_prompts import plan_prompts
 from gapbench.suite.replay.prompt_fit import PromptFit, measure_fit_at
 from gapbench.suite.replay.traffic_sample import PromptTexts, TrafficSample
 from gapbench.suite.replay.word_streams import WordStreams
+from gapbench.suite.tasks.replay_selection import ReplaySelection
 from gapbench.suite.tasks.task import Task
 from gapbench.values import canonical_json, sha256
 
@@ -98,7 +99,15 @@ def open_replay(document: LoadDocument, folder: Path, seed: int, limit: int | No
         )
         for load in document.to_loads()
     )
+    selection = ReplaySelection(
+        logged=len(requests) + requests.left_out.total(),
+        left_out=dict(requests.left_out),
+        parts_left_out={what: in_parts[what] for what in (IMAGES_AND_FILES, TOOLS) if in_parts[what]},
+        made_up=int((~has_text).sum()),
+        without_length=int((requests.output_tokens == UNKNOWN).sum()),
+    )
     task = _make_task(loads[0], asked, file, requests, names, PromptTexts(logged, made_up), digest, seed, fit)
+    task = replace(task, replay=selection)
     lines = _describe(loads[0], asked, requests, in_parts)
     lines += _describe_prompts(has_text, shared_by, overlapping, unknown_gaps)
     if not_whole:
