@@ -218,9 +218,9 @@ class _Changes:
             self.gaps[gap] += 1
             self.first_rows.setdefault(gap, self._chains.rows[turn])
             return {"prompt_lacks": LACKS_TURNS}
-        self.rebuilt += 1
         if not self._keep_texts:
             return {}
+        self.rebuilt += 1
         turns = self._turns
         history = (turns.messages_and_reply(one) for one in reversed(before))
         parts = (turns.instructions(turn), *history, turns.messages(turn))

@@ -132,6 +132,8 @@ def test_the_run_keeps_what_was_replayed_and_when(
         "open on replay-traffic at replay-traffic: 4 of 6 logged requests replayed (left out: 1 failed in the log; 1 after the end of this load)"
     )
     assert "1 later turn of sessions" in said
+    assert "unscored of" not in said
+    assert "bench try" not in said
 
 
 def test_the_plan_tells_what_is_sent(
