@@ -30,6 +30,7 @@ from benchmarks.tiers_attainable import attainable_savings
 from gapbench.analysis.economics.guarantee import guarantee_routing
 from gapbench.analysis.economics.routing import RoutedTasks
 from gapbench.analysis.economics.routing_rules import Grouping, RoutingRule, Score
+from gapbench.stats import Design
 
 RESULT = Path(__file__).parent / "results" / "tiers_guarantee.json"
 MARGIN, CONFIDENCE = 0.01, 0.95
@@ -270,7 +271,7 @@ def one_draw(scenario: Scenario, traffic: Traffic, seed: int) -> tuple[RoutingRu
     ones = np.ones(len(rows))
     items = RoutedTasks(
         traffic.open_quality[rows], traffic.closed_quality[rows], traffic.open_usd[rows], traffic.closed_usd[rows],
-        ones, ones, traffic.category[rows], cluster,
+        ones, ones, traffic.category[rows], cluster, Design(weight[cluster], np.zeros(len(rows), dtype=np.int32)),
     )  # fmt: skip
     names = tuple(str(code) for code in range(len(scenario.share)))
     found = guarantee_routing(
@@ -282,7 +283,6 @@ def one_draw(scenario: Scenario, traffic: Traffic, seed: int) -> tuple[RoutingRu
             Score("by prompt length", "router", traffic.length[rows], "prompts of at most {threshold} tokens")
         ],
         bad_form=traffic.bad_form[rows],
-        weight=weight[cluster],
         seed=seed,
     )
     return (None if found.chosen is None else found.chosen.rule), len(rows)

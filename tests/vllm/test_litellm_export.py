@@ -71,6 +71,7 @@ def running(command: list[str], ready: str, log: Path) -> Iterator[None]:
     environment = {
         **os.environ,
         "OPENAI_API_KEY": KEY,
+        "CLOSED_A_API_KEY": KEY,
         "LITELLM_MASTER_KEY": MASTER_KEY,
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",
     }

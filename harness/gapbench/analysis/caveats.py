@@ -8,7 +8,7 @@ from typing import Any
 
 from gapbench.analysis.cost.attempt_costs import Bill
 from gapbench.analysis.frames import Runs
-from gapbench.analysis.unscorable_answers import has_made_up_prompt
+from gapbench.analysis.unscorable_answers import has_no_right_answer
 from gapbench.pricing import GpuPrice
 from gapbench.values.batches import BATCH_TRANSPORT
 
@@ -26,7 +26,7 @@ class Caveats:
         unfinished: The runs that are not complete.
         failed_models: Models that a run gave up or could not open.
         lost: By outcome of :data:`LOST_OUTCOMES`, the number of measured requests that ended so; zeros are left out, and so
-            are the unscored answers to made-up prompts of a trace, which no scorer was meant for.
+            are the unscored answers to replayed traffic and to made-up prompts of a trace, which no scorer was meant for.
         requests: Number of measured requests.
         requests_by_category: Measured requests of the model that has most, by category.
         batched: Models all of whose measured answers came from a batch, and so have no times.
@@ -47,7 +47,7 @@ class Caveats:
 def find_caveats(runs: Runs, account: Bill) -> Caveats:
     """Return what limits the answer of runs, whose costs are ``account``."""
     rows = runs.measured_tally
-    judged = rows[~(has_made_up_prompt(rows, runs) & (rows["outcome"] == "unscored"))]
+    judged = rows[~(has_no_right_answer(rows, runs) & (rows["outcome"] == "unscored"))]
     counts = judged.groupby("outcome")["n"].sum()
     by_model = rows.groupby(["category", "model_id"])["n"].sum()
     most: dict[str, int] = {}

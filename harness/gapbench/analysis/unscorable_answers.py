@@ -23,7 +23,7 @@ def unscorable_warning(runs: Runs) -> str:
     """Return a sentence on the model and task with the most unscorable answers, or "" if no pair is above the limit."""
     tasks = {task.name: manifest for manifest in runs.manifests for task in _tasks_scored_in_run(manifest)}
     rows = runs.measured_tally
-    rows = rows[~has_made_up_prompt(rows, runs)]
+    rows = rows[~has_no_right_answer(rows, runs)]
     rows = rows[rows["task"].isin(list(tasks)) & ~rows["outcome"].isin(["infra", "refused", "truncated"])]
     counts = (
         rows.assign(unread=rows["n"].where(rows["outcome"].isin(_UNSCORABLE), 0))
@@ -44,10 +44,10 @@ def unscorable_warning(runs: Runs) -> str:
     )
 
 
-def has_made_up_prompt(frame: pd.DataFrame, runs: Runs) -> pd.Series[bool]:
-    """Return for each row whether its prompt was made up for the replay of a trace, so that no answer to it is right or wrong.
+def has_no_right_answer(frame: pd.DataFrame, runs: Runs) -> pd.Series[bool]:
+    """Return for each row whether no answer to its prompt is right or wrong: it replays logged traffic, or was made up for a trace.
 
-    Such a row has no scorer although its task has one.
+    A row with a prompt that was made up has no scorer although its task has one.
 
     Args:
         frame: Attempts with the columns ``task`` and ``scorer``.
@@ -59,7 +59,8 @@ def has_made_up_prompt(frame: pd.DataFrame, runs: Runs) -> pd.Series[bool]:
         for task in manifest.tasks
         if task.scorer not in {None, "none"}
     }
-    return frame["scorer"].isna() & frame["task"].isin(list(scored))
+    replayed = {cell.task for _, cell in runs.cells if cell.replay is not None}
+    return (frame["scorer"].isna() & frame["task"].isin(list(scored))) | frame["task"].isin(list(replayed))
 
 
 def _tasks_scored_in_run(manifest: RunManifest) -> list[TaskEntry]:

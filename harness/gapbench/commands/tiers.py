@@ -165,7 +165,6 @@ def _print_guarantee(
 
         models = (runs.model(found.open_model), runs.model(found.closed_model))
         notes = write_litellm_config(found, models, export)
-        click.echo(
-            f"{export}: LiteLLM configuration. {'. '.join(f'{line[0].upper()}{line[1:]}' for line in notes)}.",
-            err=as_json,
-        )
+        click.echo(f"{export}: configuration of the LiteLLM proxy. Its head says the same:", err=as_json)
+        for note in notes:
+            click.echo(f"  {note}", err=as_json)

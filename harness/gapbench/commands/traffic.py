@@ -168,13 +168,15 @@ def audit_command(
         from gapbench.report.traffic_page import traffic_page
 
         write_output_file(html, traffic_page(audit))
+    from gapbench.report.traffic_takeover import check_commands, check_line
+
     if as_json:
-        click.echo(json.dumps(audit.to_json()))
+        words = {"lines": traffic.answer_lines(audit), "commands": check_commands(audit)}
+        click.echo(json.dumps({"schema": 1, **words, **audit.to_json()}))
         return
     from rich.console import Console
 
     from gapbench.report.terminal import render_table
-    from gapbench.report.traffic_takeover import check_commands, check_line
 
     console = Console()
     for line in traffic.answer_lines(audit):
@@ -246,6 +248,10 @@ def describe_import(report: ImportReport) -> Iterator[str]:
         yield from (f"    {place}" for place in report.first_conflicts)
     for column, problem, count, first in report.value_problems:
         yield f"  left out     {column} of {count_of(count, 'request')}: {problem}; first {first}"
+    if report.rebuilt:
+        yield f"  chains       earlier turns were added to {count_of(report.rebuilt, 'prompt')}, by `previous_response_id`"
+    for reason, count, first in report.not_whole:
+        yield f"  not whole    prompts that {reason}: {count:,}; no sample has them; first {first}"
     if report.secrets:
         yield f"  secrets      {count_of(report.secrets, 'secret')} removed from texts; the log still has them"
     yield from (f"  note         {note}" for note in report.notes)

@@ -169,7 +169,8 @@ def _describe(
     if sample.empty_holdout and not sample.holdout:
         yield "  holdout      none: no session or template is small enough to be kept apart as a whole; give a larger -n or --holdout"
     elif sample.empty_holdout:
-        yield f"  holdout      {len(sample.empty_holdout):,} small strata have no item in it: use it for the whole traffic only"
+        strata = "stratum has" if len(sample.empty_holdout) == 1 else "strata have"
+        yield f"  holdout      {len(sample.empty_holdout):,} {strata} no item in it, being small or of one session or template: use it for the whole traffic only"
     if frame.simulated:
         yield "  simulated    a simulated provider answered some of these requests"
     yield f"Next: name your models in it, then bench validate {suites[0]}"

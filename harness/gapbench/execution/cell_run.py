@@ -15,6 +15,7 @@ from gapbench import transport
 from gapbench.errors import BenchError
 from gapbench.execution.attempts.attempt_row import CellClock
 from gapbench.execution.attempts.load_generator import Places
+from gapbench.execution.attempts.request_sender import CompletedAttempt
 from gapbench.execution.gpu_telemetry import GpuSampler
 from gapbench.execution.limits.spend_leases import SpendLeases
 from gapbench.execution.limits.stop_signal import StopSignal
@@ -24,6 +25,7 @@ from gapbench.execution.recording.recorder import AttemptRecorder
 from gapbench.execution.recording.scoring_executors import ScoringExecutors
 from gapbench.execution.recording.scoring_queue import ScoringQueue
 from gapbench.execution.recording.user_rows import UserRows
+from gapbench.execution.replay_lateness import ReplayLateness
 from gapbench.execution.sending_cells import SendingCells
 from gapbench.execution.settings import RunSettings
 from gapbench.execution.user_models import make_user_cell
@@ -123,6 +125,13 @@ class CellRun:
                 self.recorder,
                 user.runner.simulated,
             ).record
+        lateness = None if entry.replay is None else ReplayLateness(cell, todo, clock.start_s)
+
+        async def deliver(completed: CompletedAttempt) -> None:
+            if lateness is not None:
+                lateness.note(completed)
+            await scoring_queue.submit(completed)
+
         samples: list[dict[str, Any]] = []
         reports: list[WorkerReport] = []
         try:
@@ -134,7 +143,7 @@ class CellRun:
                     cell,
                     pool,
                     todo,
-                    scoring_queue.submit,
+                    deliver,
                     stop_signal,
                     seed=self.plan.seed,
                     cell_start_s=clock.start_s,
@@ -155,6 +164,8 @@ class CellRun:
                 # What is sent again live belongs to no load, and neither do its times.
                 run_manifest.add_stretch(entry, clock.started_at, wall_s)
                 _add_reports(entry, reports)
+                if lateness is not None and entry.replay is not None:
+                    lateness.add_to(entry.replay)
                 entry.beside = sorted({*entry.beside, *beside})
             if pool is not None:
                 entry.machines += [

@@ -16,6 +16,7 @@ from gapbench.analysis.performance.load_levels import NO_SLO, load_levels
 from gapbench.analysis.quality.gap import OVERALL, GapTable
 from gapbench.analysis.samples import MAX_ITEMS, collect_samples
 from gapbench.report import page_charts, page_sparklines, sample_browser
+from gapbench.report.page_sentences import render_sentence
 from gapbench.report.page_tables import render_table
 from gapbench.report.results import Results, ResultTables, load_results
 from gapbench.report.rung_charts import draw_rung_curves
@@ -58,6 +59,7 @@ def page_environment() -> jinja2.Environment:
     )
     environment.filters.update(
         clean=formatting.strip_controls,
+        sentence=render_sentence,
         count=formatting.format_count,
         seconds=formatting.format_seconds,
     )

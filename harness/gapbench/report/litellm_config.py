@@ -9,8 +9,11 @@ a rule by length and a cascade are not written.
 
 from __future__ import annotations
 
+import re
+import textwrap
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -21,6 +24,7 @@ from gapbench.store.manifest import ModelEntry
 _MARK = "# Written by bench tiers --guarantee"
 _PREFIXES = {"openai": "openai", "anthropic": "anthropic", "google": "gemini", "vllm": "hosted_vllm"}
 _KEYS = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY", "google": "GEMINI_API_KEY"}
+_HOSTS = {"openai": "openai.com", "anthropic": "anthropic.com", "google": "googleapis.com"}
 _MASTER_KEY = "LITELLM_MASTER_KEY"
 _SERVER = "os.environ/HOSTED_VLLM_API_BASE"
 
@@ -40,8 +44,9 @@ def write_litellm_config(
     """
     document, notes = litellm_config(found, models)
     text = yaml.safe_dump(document, sort_keys=False, width=110, allow_unicode=True)
-    lines = [f"{_MARK}: {found.promise}", found.headline(), *notes]
-    head = "\n".join(line if line.startswith("#") else f"# {' '.join(line.split())}" for line in lines)
+    lines = [found.headline(), *notes, f"Start it: litellm --config {path.name}"]
+    wrapped = (part for line in lines for part in textwrap.wrap(line, 108, break_long_words=False))
+    head = "\n".join([f"{_MARK}: {found.promise}", *(f"# {line}" for line in wrapped)])
     try:
         if path.exists() and not path.read_text(encoding="utf-8", errors="replace").startswith(_MARK):
             raise ResultsError(
@@ -86,13 +91,13 @@ def litellm_config(
     aliases = dict.fromkeys(rule.groups, found.open_model) | dict.fromkeys(rule.rest, found.closed_model)
     notes.insert(
         0,
-        f"ask LiteLLM for the model named as the {rule.grouping} of the request: {', '.join(sorted(aliases))}",
+        f"Ask LiteLLM for the model named as the {rule.grouping} of the request: {', '.join(sorted(aliases))}.",
     )
     notes.append(
-        f"ask for {found.closed_model} where a request has none of these names; nothing was shown for it"
+        f"Ask for {found.closed_model} where a request has none of these names; nothing was shown for it."
     )
     notes.append(
-        f"set {_MASTER_KEY} to a new key (sk-…), which applications send; LiteLLM does not start without it"
+        f"Set {_MASTER_KEY} to a new key (sk-…), which applications send; LiteLLM does not start without it."
     )
     document = {
         "model_list": deployments,
@@ -119,17 +124,17 @@ def _deployments(entry: ModelEntry) -> tuple[list[dict[str, Any]], list[str]]:
     if entry.runner == "vllm" and addresses == [None]:
         addresses = [_SERVER]
         notes.append(
-            f"set HOSTED_VLLM_API_BASE to the address of the server of {entry.id}, such as http://HOST:8000/v1"
+            f"Set HOSTED_VLLM_API_BASE to the address of the server of {entry.id}, such as http://HOST:8000/v1."
         )
     key = _KEYS.get(entry.runner)
     if key is not None:
+        if all(_is_of_vendor(address, _HOSTS[entry.runner]) for address in addresses):
+            notes.append(f"Set {key} to your key of {entry.runner}, for {entry.id}.")
+        else:
+            # The vendor's key is not for another server.
+            key = f"{re.sub('[^A-Z0-9]', '_', entry.id.upper())}_API_KEY"
+            notes.append(f"Set {key} to the key of the server of {entry.id}; any text if it asks for none.")
         common["api_key"] = f"os.environ/{key}"
-        custom = (
-            " (or write the name of the variable that holds the key of this server)"
-            if addresses != [None]
-            else ""
-        )
-        notes.append(f"set {key} for {entry.id}{custom}")
     found = [
         {
             "model_name": entry.id,
@@ -138,3 +143,11 @@ def _deployments(entry: ModelEntry) -> tuple[list[dict[str, Any]], list[str]]:
         for address in addresses
     ]
     return found, notes
+
+
+def _is_of_vendor(address: str | None, domain: str) -> bool:
+    """Return whether a server is the vendor's, whose address LiteLLM knows where none is given."""
+    if address is None:
+        return True
+    host = urlsplit(address).hostname or ""
+    return host == domain or host.endswith(f".{domain}")

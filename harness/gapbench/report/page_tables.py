@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from gapbench import formatting
+from gapbench.report.page_sentences import render_sentence
 from gapbench.report.table import Column, Row, Span, Table, Tone, cell_lines
 
 _CLASSES: Mapping[Tone, str] = {"closed": "closed-ink", "open": "open-ink", "warning": "invalid", "dim": "soft"}  # fmt: skip
@@ -52,7 +52,7 @@ def _section_row(table: Table, columns: Sequence[Column], first: Row) -> Markup:
         return Markup('<tr class="block"><td colspan="{}">{}</td></tr>\n').format(len(columns), name)
     return Markup(
         '<tr class="block"><td>{}</td><td class="price" colspan="{}"><span>{}</span></td></tr>\n'
-    ).format(name, len(columns) - 1, " ".join(details))
+    ).format(name, len(columns) - 1, render_sentence(" ".join(details)))
 
 
 def _row(columns: Sequence[Column], row: Row, *, in_section: bool, as_card: bool) -> Markup:
@@ -80,7 +80,8 @@ def _content(column: Column, row: Row, *, in_section: bool) -> Markup:
     if column.owner is not None:
         owner = Markup("") if in_section else _span((column.owner(row), tone)) + Markup("<br>")
         tone = ""
-    content = Markup("<b>{}</b>").format(first) if column.is_strong(row) else escape(first)
+    value = render_sentence(first)
+    content = Markup("<b>{}</b>").format(value) if column.is_strong(row) else value
     if tone in _CLASSES:
         content = Markup('<span class="{}">{}</span>').format(_CLASSES[tone], content)
     for line in more:
@@ -105,5 +106,5 @@ def _class(names: Sequence[str]) -> Markup:
 def _span(span: Span) -> Markup:
     text, tone = span
     return Markup("<span{}>{}</span>").format(
-        _class([_CLASSES[tone]] if tone in _CLASSES else []), formatting.strip_controls(text)
+        _class([_CLASSES[tone]] if tone in _CLASSES else []), render_sentence(text)
     )

@@ -148,7 +148,7 @@ _TOTAL_NOTE = (
 _CACHING_NOTE = (
     f"At most: as if every start of a prompt that the same model got in the {CACHE_HOURS} hours before were read from the "
     f"provider's cache, from {MIN_CACHED_TOKENS} tokens on, and writing it cost nothing. Prompts with images, and requests "
-    "without a stored prompt, are left out."
+    "without a stored prompt, are left out. The dollars are those of the whole log."
 )
 _CACHING_NOTES: tuple[Span, ...] = ((_CACHING_NOTE, "dim"),)
 

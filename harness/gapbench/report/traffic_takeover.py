@@ -96,10 +96,10 @@ def _route_columns(audit: TrafficAudit, *, is_monthly: bool) -> tuple[Column, ..
         Column("route", "route", lambda row: str(row["route"]), is_text=True),
         Column("tier", "tier", lambda row: _SHORT_TIERS[row["tier"]], is_text=True, min_width=8),
         Column("request_share", "requests", _share("request_share")),
-        Column("usd", now, _usd("usd", is_monthly=is_monthly, interval=False), rank=2),
-        Column("usd_open", then, _usd("usd_open", is_monthly=is_monthly, interval=False), rank=3),
+        Column("usd", now, _usd("usd", is_monthly=is_monthly, interval=False)),
+        Column("usd_open", then, _usd("usd_open", is_monthly=is_monthly, interval=False)),
         Column("personal_data_share", "personal data", _share("personal_data_share"), rank=1),
-        Column("reasons", "shape", lambda row: _reasons(row, untold), is_text=True, min_width=20),
+        Column("reasons", "shape", lambda row: _reasons(row, untold), is_text=True, is_detail=True),
     ]
     left_out = {"usd_open"} if audit.take_over.open_label is None else set()
     if not _has_personal_data(audit):
@@ -169,6 +169,11 @@ def _tier_notes(audit: TrafficAudit) -> tuple[Span, ...]:
     if found.requests_without_tokens:
         notes.append(
             f"The tokens of {found.requests_without_tokens:,} requests are unknown; at the open model they count as nothing."
+        )
+    missing = audit.total["requests"] - audit.usd_requests
+    if missing:
+        notes.append(
+            f"Now: without the {missing:,} requests whose dollars are unknown. Open: with them, where their tokens are known."
         )
     notes.append(_sensitivity(audit))
     return tuple((note, "dim") for note in notes)

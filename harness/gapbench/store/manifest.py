@@ -16,6 +16,7 @@ from gapbench.store.first_call_entry import FirstCallEntry
 from gapbench.store.look_entries import EarlierLook, SequentialEntry
 from gapbench.store.machine_entry import MachineEntry
 from gapbench.store.manifest_types import Count, Day, Entry, JsonObject, Number, PlainName, UtcTime
+from gapbench.store.replay_entry import ReplayEntry
 
 
 class CostEntry(TypedDict, total=False):
@@ -162,6 +163,7 @@ class CellEntry(Entry):
         beside: Ids of the cells that were sent at the same time, at least in part. []: none.
         cut_short: Whether a search stopped it because its target was out of reach.
         machines: The machines that sent it, in each session. []: the conductor's own.
+        replay: What of a log it sends, and when against the log. None: it replays no traffic, or an older gapbench wrote the run.
     """
 
     cell_id: str
@@ -184,6 +186,7 @@ class CellEntry(Entry):
     cut_short: bool = False
     unusable: str | None = None
     machines: list[MachineEntry] = Field(default_factory=list)
+    replay: ReplayEntry | None = None
 
 
 class SearchEntry(Entry):

@@ -23,6 +23,8 @@ MAX_TEXT_BYTES = 64 * 2**20
 _ROWS_AT_ONCE = 500
 """A text that repeats is stored once and takes its size in each row, which the file's sizes do not tell."""
 _FRAME_ROWS = 20_000
+_CHANGED_BYTES = 16 * 2**20
+"""Of new values that wait to be written: they are there as Python's texts and as Arrow's."""
 _READ_BYTES = 2**20
 _SMALL_CHARS = 1_000
 """A shorter text counts by its characters, which is quicker; only a longer one can matter."""
@@ -94,6 +96,55 @@ class TableWriter:
         self._writer.write_batch(pa.record_batch(arrays, schema=self._schema))
         self._rows = []
         self._text_bytes = 0
+
+
+def rewrite_rows(
+    source: Path, target: IO[bytes], row: type, changes: Iterator[tuple[int, Mapping[str, Any]]]
+) -> None:
+    """Copy a table that :class:`TableWriter` wrote, with other values in some of its rows.
+
+    Args:
+        source: The table.
+        target: Opened for writing.
+        row: The dataclass of its columns.
+        changes: Number of a row, from 0, and its new values by column; in the order of the rows.
+
+    Raises:
+        TableError: It is no Parquet file, or it is damaged.
+    """
+    schema = derive_schema(row)
+    with _as_table_errors(), pq.ParquetWriter(target, schema, compression="zstd") as writer:
+        start, change = 0, next(changes, None)
+        for batch in _iterate_batches(source, schema.names, _FRAME_ROWS):
+            done, size = 0, 0
+            waiting: dict[int, Mapping[str, Any]] = {}
+            while change is not None and change[0] < start + batch.num_rows:
+                at = change[0] - start
+                waiting[at] = change[1]
+                size += sum(sys.getsizeof(value) for value in change[1].values())
+                change = next(changes, None)
+                if size >= _CHANGED_BYTES:
+                    writer.write_batch(_with_values(batch, done, at + 1, waiting))
+                    done, size, waiting = at + 1, 0, {}
+            if done < batch.num_rows:
+                writer.write_batch(_with_values(batch, done, batch.num_rows, waiting))
+            start += batch.num_rows
+        writer.add_key_value_metadata(read_file_metadata(source))
+
+
+def _with_values(
+    batch: pa.RecordBatch, start: int, end: int, changes: Mapping[int, Mapping[str, Any]]
+) -> pa.RecordBatch:
+    """Return some rows of a batch, those of ``changes`` with other values."""
+    part = batch.slice(start, end - start)
+    for name in dict.fromkeys(name for values in changes.values() for name in values):
+        field = batch.schema.field(name)
+        column = part.column(name).to_pylist()
+        for at, values in changes.items():
+            if name in values:
+                column[at - start] = values[name]
+        part = part.set_column(batch.schema.get_field_index(name), field, pa.array(column, field.type))
+    return part
 
 
 @contextmanager

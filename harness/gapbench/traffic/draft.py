@@ -8,6 +8,8 @@ A draft is a dict with some of the columns of :class:`gapbench.traffic.record.Tr
 - ``latency_ms``, ``first_token_ms``, ``cost_cents``: amounts in other units than their columns;
 - ``counts``: a :class:`TokenCounts`, whose definition is brought to the table's;
 - ``has_local_id``: True if ``request_id`` is unique in its file only, such as the ``custom_id`` of a batch;
+- ``response_id``, ``previous_response_id``: the provider's ids of this reply and of the one before it, which chain turns;
+- ``has_instructions``: whether the first message is the request's ``instructions``, which the next turn does not repeat;
 - ``problems``: a list of (column, problem) that the form met.
 """
 

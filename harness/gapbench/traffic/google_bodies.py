@@ -27,6 +27,8 @@ def read_google_request(body: dict[str, Any], model: str, draft: Draft) -> None:
         messages.append({"role": role, "content": _content(content)})
     if messages:
         draft["messages"] = messages
+    if first_of(body, "cachedContent", "cached_content") is not None:
+        draft["prompt_lacks"] = "cached content"
     if body.get("tools"):
         draft["tools"] = body["tools"]
     parameters = dict(as_mapping(first_of(body, "generationConfig", "generation_config")))

@@ -29,6 +29,8 @@ class ImportReport:
         set_aside_file: Where they are. None: there are none.
         first_set_aside: The first few, as FILE:LINE: PROBLEM.
         value_problems: Values that were left out, as (column, problem, count, first place).
+        rebuilt: Requests that follow another by ``previous_response_id``, and whose prompt has its turns now.
+        not_whole: Prompts of which the provider keeps a part that the log lacks, as (reason, count, first place).
         secrets: Secrets that were removed from texts.
         notes: Other facts, such as what could not be joined.
         key_id: Tells which tables have the same hashes.
@@ -52,6 +54,8 @@ class ImportReport:
     set_aside_file: str | None = None
     first_set_aside: list[str] = field(default_factory=list)
     value_problems: list[tuple[str, str, int, str]] = field(default_factory=list)
+    rebuilt: int = 0
+    not_whole: list[tuple[str, int, str]] = field(default_factory=list)
     secrets: int = 0
     notes: list[str] = field(default_factory=list)
     key_id: str = ""
@@ -78,6 +82,10 @@ class ImportReport:
             "value_problems": [
                 {"column": column, "problem": problem, "count": count, "first": first}
                 for column, problem, count, first in self.value_problems
+            ],
+            "rebuilt": self.rebuilt,
+            "not_whole": [
+                {"reason": reason, "count": count, "first": first} for reason, count, first in self.not_whole
             ],
             "secrets": self.secrets,
             "notes": self.notes,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from gapbench.errors import DocumentError, InputError, ResultsError
 from gapbench.formatting import count_of
 from gapbench.store.table_file import TableWriter
 from gapbench.traffic.draft import Draft, LineError
+from gapbench.traffic.earlier_turns import add_earlier_turns
 from gapbench.traffic.forms import FORM_NAMES, form_named, form_of, unwrap
 from gapbench.traffic.forms.form import Form
 from gapbench.traffic.forms.mapped import MappedForm, read_mapping
@@ -20,6 +22,7 @@ from gapbench.traffic.identities import IdentityHasher
 from gapbench.traffic.import_report import ImportReport
 from gapbench.traffic.items import Item, read_items
 from gapbench.traffic.record import TRAFFIC_SCHEMA_VERSION, TrafficRecord
+from gapbench.traffic.response_chains import LACK_TEXTS, ResponseChains
 from gapbench.traffic.row_builder import Row, RowBuilder
 from gapbench.traffic.set_aside import MAX_SHOWN, SetAside
 from gapbench.traffic.sources import Source, open_sources
@@ -32,9 +35,10 @@ _SAMPLED_LINES = 2_000
 SHAPE_ERRORS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What a record of another shape than documented may cause; it is set aside."""
 _REQUEST_ID = 1
-_PLACE_START = -5
+_COLUMNS = tuple(field.name for field in fields(TrafficRecord))
+_PLACE_START = _COLUMNS.index("form")
 """From here on a row says where it is from, and not what it is."""
-
+_LACKS = _COLUMNS.index("prompt_lacks")
 
 _TOTALS = (
     "num_model_requests",
@@ -98,12 +102,18 @@ def import_traffic(given: Sequence[str], table: Path, options: ImportOptions) ->
         plan = _plan(sources, options, mapped)
         try:
             table.parent.mkdir(parents=True, exist_ok=True)
-            with replace_atomically(table) as file, TableWriter(file, TrafficRecord, metadata) as writer:
-                _Import(plan, builder, writer, aside, report, keep_texts=options.keep_texts).run()
-                _finish_report(report, builder, aside)
-                if not report.rows:
-                    raise InputError(_describe_nothing(sources, report))
-                writer.close({"rows": str(report.rows), "zone": options.time_zone})
+            with replace_atomically(table) as file:
+                chains = ResponseChains()
+                with TableWriter(file, TrafficRecord, metadata) as writer:
+                    _Import(plan, builder, writer, aside, report, chains, keep_texts=options.keep_texts).run()
+                    _finish_report(report, builder, aside)
+                    if not report.rows:
+                        raise InputError(_describe_nothing(sources, report))
+                    writer.close({"rows": str(report.rows), "zone": options.time_zone})
+                if chains.links:
+                    found = add_earlier_turns(file, chains, hasher, keep_texts=options.keep_texts)
+                    report.rebuilt = found.rebuilt
+                    report.not_whole = found.gaps + report.not_whole
             aside.keep()
         except OSError as exc:
             raise ResultsError(f"cannot write {table}: {exc.strerror or exc}; choose another place") from exc
@@ -216,9 +226,11 @@ class _Import:
         writer: TableWriter,
         aside: SetAside,
         report: ImportReport,
+        chains: ResponseChains,
         *,
         keep_texts: bool,
     ) -> None:
+        self._chains = chains
         self._keep_texts = keep_texts
         self._plan = plan
         self._builder = builder
@@ -227,6 +239,8 @@ class _Import:
         self._report = report
         self._seen: dict[int, int | set[int]] = {}
         self._last_time: int | None = None
+        self._lacks: Counter[str] = Counter()
+        self._first_lacks: dict[str, str] = {}
 
     def run(self) -> None:
         report = self._report
@@ -252,6 +266,10 @@ class _Import:
             for draft, file, line in form.finish():
                 self._build(form, draft, file, line, b"")
             report.notes += form.notes()
+        report.not_whole = [
+            (LACK_TEXTS.get(lacks, f"lack {lacks}"), count, self._first_lacks[lacks])
+            for lacks, count in self._lacks.most_common()
+        ]
 
     def _read(self, form: Form, shown: str, item: Item) -> None:
         """Add the requests of a record; of several in one, such as the spans of an export, a bad one loses no other."""
@@ -296,6 +314,10 @@ class _Import:
             if self._last_time is not None and time_us < self._last_time:
                 report.out_of_order += 1
             self._last_time = time_us
+        if row[_LACKS] is not None:
+            self._lacks[row[_LACKS]] += 1
+            self._first_lacks.setdefault(row[_LACKS], f"{file}:{line}")
+        self._chains.add(report.rows, draft)
         self._writer.append(row)
         report.rows += 1
 

@@ -76,3 +76,8 @@ class TrafficRecord:
         str | None,
         "of a recording without texts: lengths of messages and reply, and hashes of prefix blocks, JSON",
     ] = None
+    prompt_lacks: Annotated[
+        Label | None,
+        "the part of the prompt that the provider keeps and neither messages nor text_shape have: earlier turns, conversation, "
+        "stored prompt, referenced items or cached content; null: the prompt is whole, or not known",
+    ] = None

@@ -10,6 +10,10 @@ _ANTHROPIC_KEYS = frozenset({"cache_read_input_tokens", "cache_creation_input_to
 """Keys of Anthropic's usage, whose input leaves out what they count."""
 
 
+STORED_PARTS = ("reply", "reply_tool_calls", "finish_reason", "response_id", "previous_response_id")
+"""What a tool that logs counts and times itself adds to them from the body of a reply."""
+
+
 def looks_like_reply(body: Any) -> bool:
     """Return whether a value is the body of a model's reply."""
     return isinstance(body, dict) and (
@@ -151,6 +155,9 @@ def _read_message(message: dict[str, Any], draft: Draft) -> None:
 
 def _read_output(body: dict[str, Any], draft: Draft) -> None:
     """Responses."""
+    draft["response_id"] = body.get("id")
+    if draft.get("previous_response_id") is None:
+        draft["previous_response_id"] = body.get("previous_response_id")
     texts, calls = [], []
     for item in body["output"]:
         kind = item.get("type") if isinstance(item, dict) else None

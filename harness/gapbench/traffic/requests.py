@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from gapbench.traffic.draft import Draft, as_mapping, first_of, parse_json_text
+from gapbench.traffic.response_chains import prompt_lacks
 
 _PARAMETERS = frozenset((
     "temperature", "top_p", "top_k", "max_tokens", "max_completion_tokens", "max_output_tokens", "n", "stop",
@@ -95,8 +96,12 @@ def read_request(body: dict[str, Any], draft: Draft) -> None:
     # OpenAI replaced `user` by `safety_identifier`, which names a user, and by `prompt_cache_key`, which routes requests
     # with the same start to the same cache: many users and sessions may share one, so it is neither.
     draft["user"] = first_of(body, "user", "safety_identifier")
-    session = first_of(body, "conversation", "previous_response_id")
-    draft["session"] = session.get("id") if isinstance(session, dict) else session
+    conversation = body.get("conversation")
+    draft["session"] = conversation.get("id") if isinstance(conversation, dict) else conversation
+    if endpoint == "responses":
+        draft["previous_response_id"] = body.get("previous_response_id")
+        draft["has_instructions"] = bool(body.get("instructions"))
+        draft["prompt_lacks"] = prompt_lacks(body)
     if isinstance(metadata, dict):
         read_metadata(metadata, draft)
 

@@ -119,6 +119,7 @@ class RowBuilder:
             line,
             get("simulated") is True,
             self._shape(get("text_shape")),
+            label(get("prompt_lacks")),
         )
 
     def _count(self, column: str, problem: str, place: tuple[str, int]) -> None:

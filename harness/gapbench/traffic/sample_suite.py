@@ -19,7 +19,7 @@ _JUDGES = """
 # The judge of the tasks whose replies no program can check; it is asked after the run, by `bench judge RUN`.
 # Take one that is not compared: a judge never grades its own model.
 judges:
-  - {id: jury, runner: openai, model: gpt-5.2-mini, weights: closed, key_env: OPENAI_API_KEY}
+  - {id: jury, runner: openai, model: gpt-5.4-mini, weights: closed, key_env: OPENAI_API_KEY}
 """
 _SCORERS: Mapping[Check, tuple[str, ...]] = {
     "calls": (

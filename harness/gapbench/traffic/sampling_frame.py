@@ -25,7 +25,7 @@ Feature = Literal["route", "length", "tools", "model"]
 """What strata can be made of."""
 READ_COLUMNS = (
     "route", "session_hash", "model_asked", "messages", "tools", "parameters", "reply", "reply_tool_calls", "output_tokens",
-    "image_count", "error", "simulated",
+    "image_count", "error", "simulated", "prompt_lacks",
 )  # fmt: skip
 NO_ROUTE = "no-route"
 OTHER_ROUTES = "other-routes"
@@ -137,7 +137,10 @@ def iterate_requests(
     for path in tables:
         for frame in iterate_table(path, READ_COLUMNS):
             frame = frame.astype(object).where(frame.notna(), None)  # noqa: PLW2901 - unknown is None from here on
-            columns = [frame[name].tolist() for name in READ_COLUMNS]
+            # A table of an earlier version lacks the newest columns.
+            columns = [
+                frame[name].tolist() if name in frame else [None] * len(frame) for name in READ_COLUMNS
+            ]
             for number, values in enumerate(zip(*columns, strict=True), start):
                 if chosen is None or number in chosen:
                     yield {**dict(zip(READ_COLUMNS, values, strict=True)), "place": number}
@@ -171,6 +174,8 @@ class _FrameReader:
         """Count a request, or return why no prompt can stand for it."""
         if row["messages"] is None:
             return NO_TEXT
+        if row["prompt_lacks"] is not None:
+            return f"lack a part of their prompt that the provider keeps: {row['prompt_lacks']}"
         if row["image_count"]:
             return _IMAGES
         if row["error"] is not None or (row["reply"] is None and row["reply_tool_calls"] is None):

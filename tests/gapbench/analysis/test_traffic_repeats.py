@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gapbench.analysis.traffic import audit_traffic, figures, read_requests
-from gapbench.analysis.traffic.duplicates import hash_templates
+from gapbench.analysis.traffic.duplicates import hash_templates, is_near_duplicate
 from gapbench.analysis.traffic.prefixes import BLOCK_CHARS, hash_blocks, shared_tokens
 from gapbench.cli import invoke
 from gapbench.pricing import UnitPrices, find_price
-from tests.traffic_logs import import_files
+from tests.traffic_logs import NOON_S, import_files
 
 MONDAY = pd.Timestamp("2026-01-05", tz="UTC")
 HOUR = pd.Timedelta(hours=1)
@@ -312,3 +312,23 @@ def test_shares_are_none_over_nothing() -> None:
         figures.cacheable_share(frame),
         figures.cache_saving_share(frame),
     ]
+
+
+def test_prompts_without_their_earlier_turns_repeat_nothing(tmp_path: Path) -> None:
+    """Two times "go on" after turns that are not in the log: unknown, not a near-duplicate; of the two others one is."""
+
+    def asked(text: str, previous: str | None) -> dict[str, Any]:
+        return {
+            "request": {"model": "gpt-5.2", "input": text, "previous_response_id": previous},
+            "time": NOON_S,
+        }
+
+    log = [asked("go on", "resp_a"), asked("go on", "resp_b"), asked("hello", None), asked("hello", None)]
+    _, report = import_files(tmp_path, {"log.jsonl": log})
+    frame = read_requests([Path(report.table)])
+
+    assert [None, None, False, True] == is_near_duplicate(frame).astype(object).where(
+        lambda one: one.notna(), None
+    ).tolist()
+    assert [0, 0] == frame["prompt_hash"].tolist()[:2]
+    assert frame["is_tool_loop"].isna().tolist() == [True, True, False, False]

@@ -365,9 +365,36 @@ def test_the_audit_ends_with_what_an_open_model_could_take_over(
         assert "candidate by shape only" in " ".join(text.split())
     assert all(len(line) <= 80 for line in out.splitlines())
     assert 0 == invoke(["traffic", "audit", str(planted), "--json"])
-    (row,) = json.loads(capsys.readouterr().out)["take_over"]["tiers"]
+    document = json.loads(capsys.readouterr().out)
+    (row,) = document["take_over"]["tiers"]
+    assert document["lines"] == [" ".join(line.split()) for line in document["lines"]]
+    assert all(line in words for line in (*document["lines"], *document["commands"][:1]))
+    assert (1, 16) == (document["schema"], row["requests"])
+    assert isinstance(row["tokens"], int)
     assert "1" == row["tier"]
     assert 8 * 365.25 / 12 == pytest.approx(row["usd_a_month"]["value"])
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("options", [[], ["--personal-data"]])
+def test_the_dollars_of_each_route_are_never_left_out(
+    planted: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    columns: int,
+    options: list[str],
+) -> None:
+    """16 requests of $0.50 on a day, 4 of each route: $2 x 365.25 / 12 = $60.88. What describes a route stands below."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert 0 == invoke(["traffic", "audit", str(planted), *options])
+    table = capsys.readouterr().out.partition("Each route by the shape of its requests")[2].splitlines()
+    heading = next(line for line in table if line.startswith("route"))
+
+    assert "now $ a month" in heading
+    assert "open $ a month" in heading
+    assert 4 == sum("$60.88" in line for line in table[:12])
+    assert any(line.startswith("card: ") for line in table)
+    assert all(len(line) <= columns for line in table)
 
 
 @pytest.mark.parametrize(

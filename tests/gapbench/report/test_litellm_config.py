@@ -56,7 +56,7 @@ def test_the_proxy_asks_for_a_key_of_its_own() -> None:
     document, notes = litellm_config(guaranteed(), MODELS)
 
     assert {"master_key": "os.environ/LITELLM_MASTER_KEY"} == document["general_settings"]
-    assert any(line.startswith("set LITELLM_MASTER_KEY") for line in notes)
+    assert any(line.startswith("Set LITELLM_MASTER_KEY") for line in notes)
 
 
 def test_models_have_the_prefix_and_the_key_variable_of_their_vendor() -> None:
@@ -73,6 +73,23 @@ def test_models_have_the_prefix_and_the_key_variable_of_their_vendor() -> None:
             "litellm_params": {"model": "openai/gpt-1", "api_key": "os.environ/OPENAI_API_KEY"},
         },
     ] == document["model_list"]
+
+
+@pytest.mark.parametrize(
+    ("base_url", "variable"),
+    [
+        ("https://api.openai.com/v1", "OPENAI_API_KEY"),
+        ("https://eu.api.openai.com/v1", "OPENAI_API_KEY"),
+        ("http://127.0.0.1:9000/v1", "GPT_4_1_API_KEY"),
+        ("https://openai.com.example.org/v1", "GPT_4_1_API_KEY"),
+    ],
+)
+def test_the_key_of_a_vendor_goes_to_no_other_server(base_url: str, variable: str) -> None:
+    """A server that speaks the vendor's protocol has its own variable, named after the model."""
+    document, notes = litellm_config(guaranteed(), (MODELS[0], entry("gpt-4.1", base_url=base_url)))
+
+    assert f"os.environ/{variable}" == document["model_list"][1]["litellm_params"]["api_key"]
+    assert any(line.startswith(f"Set {variable} to ") for line in notes)
 
 
 @pytest.mark.parametrize(("runner", "model"), [("anthropic", "anthropic/gpt-1"), ("google", "gemini/gpt-1")])
@@ -98,7 +115,7 @@ def test_a_server_that_a_run_started_is_named_by_a_variable() -> None:
     document, notes = litellm_config(guaranteed(), (entry("qwen", "vllm"), MODELS[1]))
 
     assert "os.environ/HOSTED_VLLM_API_BASE" == document["model_list"][0]["litellm_params"]["api_base"]
-    assert any("set HOSTED_VLLM_API_BASE" in line for line in notes)
+    assert any("Set HOSTED_VLLM_API_BASE" in line for line in notes)
 
 
 @pytest.mark.parametrize(
@@ -131,6 +148,8 @@ def test_the_file_says_the_rule_and_is_read_by_any_reader(tmp_path: Path) -> Non
 
     assert litellm_config(guaranteed(), MODELS)[0] == yaml.safe_load(text)
     assert "# Send category extract and label to qwen and the rest to gpt" in text
+    assert "# Start it: litellm --config litellm.yaml" in text
+    assert all(len(line) <= 110 for line in text.splitlines())
 
 
 def test_a_file_of_somebody_else_is_left_as_it_is(tmp_path: Path) -> None:

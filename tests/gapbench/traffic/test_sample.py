@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from gapbench.cli import invoke
+from gapbench.pricing import UnitPrices, find_price
 from gapbench.traffic.stratified_draw import allocate, draw_prompts
 
 TOOLS = [
@@ -439,3 +442,15 @@ def test_the_expected_weighted_total_of_a_value_is_its_total() -> None:
         totals.append(float(drawn.weights @ values[drawn.places]))
 
     assert np.mean(totals) == pytest.approx(truth, abs=4 * np.std(totals) / np.sqrt(2_000))
+
+
+def test_every_model_that_a_sample_proposes_has_a_price(sample: Sample) -> None:
+    """The compared APIs and the judge: a name that no vendor has would fail at the first call."""
+    assert 0 == sample(traffic(), "-n", "100").exit_code
+    suite = yaml.safe_load(Path("suite.yaml").read_text())
+    bought = [entry for entry in [*suite["models"], *suite["judges"]] if entry["runner"] != "vllm"]
+
+    assert 3 == len(bought)
+    for entry in bought:
+        price = find_price(entry["runner"], entry["model"], date(2026, 11, 30))
+        assert isinstance(price, UnitPrices), f"{entry['model']}: {price}"

@@ -45,8 +45,26 @@ def usd_per_answer(frame: pd.DataFrame, usd: Floats) -> Floats:
     measured = (frame["phase"] == "measure").to_numpy()
     answered = measured & frame["final"].to_numpy(dtype=bool) & (frame["outcome"] != "infra").to_numpy()
     groups = [group_codes(frame, columns) for columns in _SHARED_BY]
-    weight = as_floats(frame["weight"]) if "weight" in frame.columns else None
+    weight = None
+    if "weight" in frame.columns:
+        final = measured & frame["final"].to_numpy(dtype=bool)
+        item = group_codes(frame, ["model_id", "task", "sample_id"])
+        weight = share_weights(as_floats(frame["weight"]), item, answered, final)
     return spread_usd(group_codes(frame, _REQUEST), groups, measured, answered, usd, weight)
+
+
+def share_weights(weight: Floats, item: Ints, answered: Bools, final: Bools) -> Floats:
+    """Return the weight of each attempt of one or more models; answers of an item share its weight, without one its requests do.
+
+    Args:
+        weight: Weight of each attempt's item.
+        item: Code of each attempt's model and item.
+        answered: Whether each attempt is the measured final one of an answered request.
+        final: Whether each attempt is the measured final one of its request.
+    """
+    answers = np.bincount(item, answered)
+    parts = np.where(answers > 0, answers, np.bincount(item, final))
+    return np.asarray(weight / np.maximum(parts, 1)[item], dtype=np.float64)
 
 
 def spread_usd(
@@ -65,7 +83,7 @@ def spread_usd(
         measured: Whether each attempt is of the measured phase.
         answered: Whether each attempt is the measured final one of an answered request.
         usd: Cost of each attempt in USD. NaN means unknown.
-        weight: Weight of each attempt's item. None: each counts once.
+        weight: Weight of each attempt, as :func:`share_weights` has it. None: each counts once.
     """
     found = np.full(len(request), np.nan)
     if not len(request):

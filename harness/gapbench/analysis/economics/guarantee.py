@@ -138,7 +138,6 @@ def guarantee_routing(
     groupings: Sequence[Grouping] = (),
     scores: Sequence[Score] = (),
     bad_form: Bools | None = None,
-    weight: Floats | None = None,
     heaviest: float | None = None,
     verifier_usd: float = 0.0,
     seed: int = SEED,
@@ -146,13 +145,12 @@ def guarantee_routing(
     """Return the rules that were tested against the margin, and which of them are guaranteed to lose less.
 
     Args:
-        items: Tasks that both models answered. Clusters must be independent of each other.
+        items: Tasks that both models answered, with the weights of their design. Clusters must be independent of each other.
         margin: Loss that is tolerated, above 0 and below 1.
         confidence: Probability, at least, with which a chosen rule loses less than the margin.
         groupings: What tasks can be routed by.
         scores: Numbers that tasks can be routed by, or cascades decided by.
         bad_form: Whether the open model's answer is unreadable, cut or refused. None: no cascade looks at that.
-        weight: Weight of each task: the number of requests of the traffic that it stands for. None: all are equal.
         heaviest: Weight of the heaviest cluster in the traffic. None: the heaviest here; the result then assumes that the
             traffic has no heavier one.
         verifier_usd: Cost to a cascade of checking one open answer.
@@ -163,7 +161,7 @@ def guarantee_routing(
     """
     if not 0 < confidence < 1:
         raise ValueError(f"the confidence is {confidence:g}; it is between 0 and 1")
-    weights = np.ones(len(items)) if weight is None else np.asarray(weight, dtype=np.float64)
+    weights = items.weight
     if not (np.isfinite(weights) & (weights > 0)).all():
         raise ValueError("a weight is not a positive number")
     cluster = dense_codes(items.cluster)

@@ -22,10 +22,10 @@ from gapbench.analysis.economics.routed_tasks import RoutedRuns, read_routed_tas
 from gapbench.analysis.economics.routing import Bools, RoutedTasks
 from gapbench.analysis.economics.routing_rules import Grouping, RoutingRule, Score
 from gapbench.analysis.economics.routing_signals import routing_signals
-from gapbench.analysis.frames import Folders, Runs, as_floats, load_runs, read_columns
+from gapbench.analysis.frames import Folders, Runs, as_floats, load_runs
 from gapbench.errors import InputError, ResultsError
 from gapbench.formatting import count_of, format_count, format_short_usd, format_usd
-from gapbench.stats import SEED, Floats
+from gapbench.stats import SEED
 
 _PROMISE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:pp|points?)\s*@\s*(\d+(?:\.\d+)?)\s*%\s*", re.IGNORECASE)
 _MAX_NAMED = 8
@@ -239,21 +239,14 @@ def guarantee_tiers(
         seed: Seed of the split and of the order of the clusters.
 
     Raises:
-        ResultsError: There is no such pair of models, they share too few tasks, a weight is not a positive number, or the run
-            stopped early because of its results.
+        ResultsError: There is no such pair of models, they share too few tasks, or the run stopped early because of its results.
     """
     read_runs = load_runs(runs)
     _refuse_stopping_rule(read_runs)
     account = bill(read_runs) if account is None else account
     routed = read_routed_tasks(read_runs, account, open_model=open_model, closed_model=closed_model)
     rows = read_runs.frame.iloc[routed.table["row"].to_numpy(np.int64)]
-    table = routed.table
-    is_stratified = False
-    if read_runs.applied_weights.is_traffic:
-        design = read_columns(read_runs, ["weight", "stratum"]).iloc[table["row"].to_numpy(np.int64)]
-        table = table.assign(weight=design["weight"].to_numpy())
-        is_stratified = bool(design["stratum"].notna().any())
-    weight = _weights(table)
+    is_stratified = read_runs.applied_weights.has_design and bool(rows["stratum"].notna().any())
     items = _in_stable_order(routed.items, rows)
     scores: list[Score] = []
     bad_form = None
@@ -266,7 +259,6 @@ def guarantee_tiers(
         groupings=_groupings(routed),
         scores=scores,
         bad_form=bad_form,
-        weight=weight,
         verifier_usd=verifier_usd,
         seed=seed,
     )
@@ -317,18 +309,6 @@ def _refuse_stopping_rule(runs: Runs) -> None:
                 f"{manifest.run_id} was looked at while it ran (--until-sure), and may have stopped because of its scores; a "
                 "guarantee needs a number of samples that was fixed before, so run the suite without --until-sure"
             )
-
-
-def _weights(table: pd.DataFrame) -> Floats | None:
-    """Return the weight of each task. None: the rows have none."""
-    if "weight" not in table.columns:
-        return None
-    found = as_floats(table["weight"])
-    found = np.where(np.isnan(found), 1.0, found)
-    wrong = found[~(np.isfinite(found) & (found > 0))]
-    if len(wrong):
-        raise ResultsError(f"column weight has {wrong[0]:g}; a weight is a number above 0, or null")
-    return found
 
 
 def _in_stable_order(items: RoutedTasks, rows: pd.DataFrame) -> RoutedTasks:

@@ -54,6 +54,7 @@ from gapbench.analysis.cost.attempt_costs import Bill, bill
 from gapbench.analysis.frames import Folders, Runs, load_runs
 from gapbench.analysis.notebook_html import table_html
 from gapbench.analysis.performance.client_limits import CLIENT_LIMIT, limited_categories
+from gapbench.analysis.performance.replay_fidelity import replay_notes
 from gapbench.analysis.quality.answer import LoneFigures, answer_of, lone_figures
 from gapbench.analysis.quality.applied_rule import applied_rule
 from gapbench.analysis.quality.comparisons import (
@@ -275,7 +276,7 @@ def gap(
     rows = _mark_client_limits(rows, limited)
     rows = name_winners(decide(rows, margin), sides)
     selection_note = "" if all_pairs or against is not None else describe_selection(sides, rows)
-    warnings = [*notes, *choice_warnings, *_load_warnings(rows), *limit_warnings]
+    warnings = [*notes, *choice_warnings, *_load_warnings(rows), *limit_warnings, *replay_notes(read_runs)]
     if selection_note:
         warnings.append(selection_note)
     unequal = violations_by_pair(read_runs, compared.pairs, margin)

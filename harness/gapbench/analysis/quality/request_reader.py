@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gapbench.analysis.answer_keys import target_codes
-from gapbench.analysis.cost.answer_costs import spread_usd
+from gapbench.analysis.cost.answer_costs import share_weights, spread_usd
 from gapbench.analysis.cost.attempt_costs import Bill
 from gapbench.analysis.frames import Runs
 from gapbench.analysis.quality.column_store import ColumnStore
@@ -109,10 +109,11 @@ class RequestsByModel(Mapping[str, ModelRequests]):
         cell[of_model] = dense_codes(contexts.lookup("cell", np.int64)[of_model])
         request = _request_codes(cell[at], rows["sample"], rows["repeat"], final[at], contexts.repeats)
         groups = [cell[at], (contexts.lookup("category_code", np.int64) + 1)[at]]
+        weight = None
+        if self._designs is not None:
+            weight = share_weights(rows[DESIGN_COLUMNS[0]], rows["sample"], answered, final[at])
         everything = np.ones(len(at), dtype=bool)
-        rows["usd"] = spread_usd(
-            request, groups, everything, answered, rows["usd"], rows.get(DESIGN_COLUMNS[0])
-        )
+        rows["usd"] = spread_usd(request, groups, everything, answered, rows["usd"], weight)
         return {**rows, "context": at.astype(np.min_scalar_type(-max(1, len(contexts.table))))}
 
     def _sort(self, model_id: str) -> ModelRequests:

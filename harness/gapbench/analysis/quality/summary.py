@@ -66,6 +66,7 @@ from gapbench.analysis.performance.client_limits import (
 )
 from gapbench.analysis.performance.machine_clocks import ClockRefusals, clock_refusals, machine_notes
 from gapbench.analysis.performance.prompt_lengths import prompt_length_notes
+from gapbench.analysis.performance.replay_fidelity import replay_notes
 from gapbench.analysis.performance.steady_state import steady_throughput
 from gapbench.analysis.quality.cell_rows import OUTCOMES, sort_by_cell
 from gapbench.analysis.quality.request_figures import (
@@ -182,6 +183,7 @@ def summarize(
         [
             *_warnings(read_runs, cells),
             *machine_notes(read_runs, refusals),
+            *replay_notes(read_runs),
             *prompt_length_notes(read_runs),
             *table.warnings,
         ],

@@ -18,7 +18,8 @@ from gapbench.errors import ResultsError
 from gapbench.store.free_memory import release_memory
 from gapbench.traffic.traffic_table import iterate_table
 
-_TEXTS = ("messages", "tools", "parameters", "reply", "reply_tool_calls", "text_shape")
+_TEXTS = ("messages", "tools", "parameters", "reply", "reply_tool_calls", "text_shape", "prompt_lacks")
+"""Texts, and what is told of them; none of it is in the frame."""
 _COLUMNS = (
     "time", "route", "provider", "model_asked", "model_served", "endpoint", "service_tier", "input_tokens",
     "cached_input_tokens", "cache_write_tokens", "cache_write_1h_tokens", "output_tokens", "reasoning_tokens", "image_count",
@@ -77,16 +78,21 @@ def _join_in_order(columns: dict[str, list[pd.Series[Any]]]) -> pd.DataFrame:
 
 def _without_texts(frame: pd.DataFrame, *, personal_data: bool) -> pd.DataFrame:
     """Return a frame with hashes and signs for its texts."""
-    if "text_shape" not in frame:  # a table from before there were recordings
-        frame = frame.assign(text_shape=None)
-    shapes = [read_shape(text) for text in frame["text_shape"]]
-    frame = frame.join(hash_prompts(frame, shapes))
-    prompts = frame["messages"]
+    for name in ("text_shape", "prompt_lacks"):
+        if name not in frame:  # a table of an earlier version
+            frame[name] = None
+    is_whole = frame["prompt_lacks"].isna()
+    # The last messages alone, without the turns that the provider keeps, tell nothing about what repeats.
+    prompts = frame["messages"].where(is_whole, None)
+    shapes = [read_shape(text) for text in frame["text_shape"].where(is_whole, None)]
+    frame = frame.join(hash_prompts(frame.assign(messages=prompts), shapes))
     frame["template_hash"] = hash_templates(prompts)
     hashes = pd.util.hash_pandas_object(prompts.fillna(""), index=False).where(prompts.notna(), 0)
     of_shapes = np.array([0 if shape is None else shape.prompt_hash for shape in shapes], dtype=np.uint64)
     frame["prompt_hash"] = np.where(prompts.notna(), hashes, of_shapes).astype(np.uint64)
-    frame = frame.join(read_signs(frame[[*_TEXTS]], shapes))
+    signs = read_signs(frame[[*_TEXTS]], shapes)
+    signs["is_tool_loop"] = signs["is_tool_loop"].where(is_whole | signs["is_tool_loop"].fillna(False))
+    frame = frame.join(signs)
     if personal_data:
         frame["personal_data"] = scan_texts(frame)
     return frame.drop(columns=[*_TEXTS])

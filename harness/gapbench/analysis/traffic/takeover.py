@@ -161,7 +161,7 @@ def _is_open(providers: pd.Series[Any], models: pd.Series[Any]) -> pd.Series[boo
 
 
 def _totals(amounts: pd.DataFrame, requests: int) -> Row:
-    return {"requests": requests, "tokens": float(amounts["tokens"].sum()), "usd": total_usd(amounts["usd"])}
+    return {"requests": requests, "tokens": int(amounts["tokens"].sum()), "usd": total_usd(amounts["usd"])}
 
 
 def _shares(amounts: pd.DataFrame, totals: Row) -> Row:

@@ -15,6 +15,7 @@ from gapbench.store.first_call_entry import FirstCallEntry
 from gapbench.store.manifest import CellEntry, CostEntry, ModelEntry, SearchEntry, TaskEntry
 from gapbench.store.manifest_types import JsonObject
 from gapbench.store.provenance import format_utc, machine_info, package_versions
+from gapbench.store.replay_entry import ReplayEntry
 from gapbench.store.schema import SCHEMA_VERSION
 from gapbench.suite.plan import Cell, Load, Plan, PlannedSearch
 from gapbench.values import Model
@@ -187,6 +188,23 @@ def cell_entry(cell: Cell) -> CellEntry:
         lag_p99_s=None,
         workers=None,
         cut_short=False,
+        replay=_replay_entry(cell),
+    )
+
+
+def _replay_entry(cell: Cell) -> ReplayEntry | None:
+    found = cell.task.replay
+    if found is None:
+        return None
+    left_out = dict(found.left_out)
+    if len(cell.load.trace) > len(cell.requests):
+        left_out["after the end of this load"] = len(cell.load.trace) - len(cell.requests)
+    return ReplayEntry(
+        logged=found.logged,
+        left_out=left_out,
+        parts_left_out=dict(found.parts_left_out),
+        made_up=found.made_up,
+        without_length=found.without_length,
     )
 
 

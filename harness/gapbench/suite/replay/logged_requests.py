@@ -35,7 +35,8 @@ _COLUMNS = (
     "http_status",
     "from_cache",
 )
-_TEXT_COLUMNS = ("messages", "tools")
+_LACKS_COLUMN = "prompt_lacks"
+_TEXT_COLUMNS = ("messages", "tools", _LACKS_COLUMN)
 _BLOCK_COLUMNS = ("prefix_blocks", "prefix_block_tokens")
 _SHAPE_COLUMN = "text_shape"
 _OTHER_ENDPOINTS = frozenset(
@@ -250,7 +251,7 @@ def _choose(
 
 
 def read_texts(table: TrafficTable) -> Any:
-    """Yield the messages and the tools of each row, as JSON text or None; a few hundred rows in memory at a time."""
+    """Yield the messages and the tools of each row, as JSON text or None, and what its prompt lacks; a few hundred rows in memory at a time."""
     names = [name for name in _TEXT_COLUMNS if name in table.schema_arrow.names]
     if not names:
         return
@@ -282,9 +283,12 @@ def read_blocks(table: TrafficTable, requests: LoggedRequests) -> tuple[Any, Flo
         return None
     blocks: list[list[str] | None] = []
     sizes: list[float] = []
-    shapes = table.read(columns=[_SHAPE_COLUMN]).take(rows)[_SHAPE_COLUMN]
-    for shape, tokens_in in zip(shapes, requests.input_tokens.tolist(), strict=True):
-        found, size = _blocks_of_shape(shape.as_py(), tokens_in)
+    asked = [name for name in (_SHAPE_COLUMN, _LACKS_COLUMN) if name in names]
+    shapes = table.read(columns=asked).take(rows).to_pylist()
+    for row, tokens_in in zip(shapes, requests.input_tokens.tolist(), strict=True):
+        # The shape of the last messages alone is not that of the prompt.
+        is_whole = row.get(_LACKS_COLUMN) is None
+        found, size = _blocks_of_shape(row[_SHAPE_COLUMN] if is_whole else None, tokens_in)
         blocks.append(found)
         if size is not None:
             sizes.append(size)

@@ -31,6 +31,7 @@ from gapbench.suite.replay.made_up_prompts import plan_prompts
 from gapbench.suite.replay.prompt_fit import PromptFit, measure_fit_at
 from gapbench.suite.replay.traffic_sample import PromptTexts, TrafficSample
 from gapbench.suite.replay.word_streams import WordStreams
+from gapbench.suite.tasks.replay_selection import ReplaySelection
 from gapbench.suite.tasks.task import Task
 from gapbench.values import canonical_json, sha256
 
@@ -71,7 +72,7 @@ def open_replay(document: LoadDocument, folder: Path, seed: int, limit: int | No
     file = folder / asked.traffic
     with open_table(file) as table:
         requests = read_requests(table, asked, file)
-        logged, in_parts = _read_prompts(table, requests)
+        logged, in_parts, not_whole = _read_prompts(table, requests)
         if not len(requests):
             reasons = "; ".join(f"{count:,} {reason}" for reason, count in requests.left_out.items())
             raise DocumentError(f"holds nothing that can be sent again: {reasons or 'no request'}", file=file)
@@ -98,9 +99,22 @@ def open_replay(document: LoadDocument, folder: Path, seed: int, limit: int | No
         )
         for load in document.to_loads()
     )
+    selection = ReplaySelection(
+        logged=len(requests) + requests.left_out.total(),
+        left_out=dict(requests.left_out),
+        parts_left_out={what: in_parts[what] for what in (IMAGES_AND_FILES, TOOLS) if in_parts[what]},
+        made_up=int((~has_text).sum()),
+        without_length=int((requests.output_tokens == UNKNOWN).sum()),
+    )
     task = _make_task(loads[0], asked, file, requests, names, PromptTexts(logged, made_up), digest, seed, fit)
+    task = replace(task, replay=selection)
     lines = _describe(loads[0], asked, requests, in_parts)
     lines += _describe_prompts(has_text, shared_by, overlapping, unknown_gaps)
+    if not_whole:
+        lines.append(
+            f"{count_of(not_whole, 'request')} with a prompt that the log has in part only, because the provider keeps the rest; made "
+            "up with the logged length"
+        )
     if asked.tokenizer is not None and not has_text.all():
         template = count_of(fit.template_tokens, "token")
         lines.append(
@@ -110,17 +124,23 @@ def open_replay(document: LoadDocument, folder: Path, seed: int, limit: int | No
     return Replay(loads, task, tuple(f"{label}: {line}" for line in lines))
 
 
-def _read_prompts(table: TrafficTable, requests: LoggedRequests) -> tuple[LoggedPrompts, Counter[str]]:
-    """Return the logged texts of the requests, and count the parts that are left out; drop what has no prompt at all."""
+def _read_prompts(table: TrafficTable, requests: LoggedRequests) -> tuple[LoggedPrompts, Counter[str], int]:
+    """Return the logged texts of the requests, counts of the parts that are left out, and how many texts are not whole.
+
+    A prompt that is not whole is as good as none. What has no prompt at all is dropped.
+    """
     number_of = np.full(requests.table_rows, -1, dtype=np.int64)
     number_of[requests.rows] = np.arange(len(requests))
     sendable = requests.input_tokens > 0
-    unreadable = 0
+    unreadable = not_whole = 0
     prompts = PromptFile(len(requests))
     try:
-        for row, (messages, tools) in enumerate(read_texts(table)):
+        for row, (messages, tools, lacks) in enumerate(read_texts(table)):
             number = int(number_of[row])
             if number < 0 or messages is None:
+                continue
+            if lacks is not None:
+                not_whole += bool(sendable[number])
                 continue
             sendable[number] = prompts.add(number, messages, tools)
             unreadable += not sendable[number]
@@ -135,7 +155,7 @@ def _read_prompts(table: TrafficTable, requests: LoggedRequests) -> tuple[Logged
     if without:
         requests.left_out["with neither a text nor a number of tokens"] = without
     requests.select(sendable)
-    return prompts.finish(sendable), prompts.left_out
+    return prompts.finish(sendable), prompts.left_out, not_whole
 
 
 def _arrivals(requests: LoggedRequests, names: Sequence[str]) -> tuple[tuple[Arrival, ...], int, int]:

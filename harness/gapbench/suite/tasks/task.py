@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from gapbench.suite.tasks.grader import ExternalScorer
+from gapbench.suite.tasks.replay_selection import ReplaySelection
 from gapbench.suite.tasks.sample_order import labels_of, order_by_labels, order_seed
 from gapbench.suite.tasks.user_code import code_file_digests, without_folders
 from gapbench.values import AdaptiveItems, Params, Sample, canonical_json, sha256
@@ -39,6 +40,7 @@ class Task:
         adaptive: When an adaptive run of its ladder ends. None: all samples are asked.
         rungs: Rungs of its ladder, whether or not they have samples here. None: it is not a ladder.
         rung_measure: What the samples' ``complexity`` counts. None: not said.
+        replay: What of a log its samples are. None: they are from no log.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Task:
     adaptive: AdaptiveItems | None = None
     rungs: int | None = None
     rung_measure: str | None = None
+    replay: ReplaySelection | None = None
 
     def ordered_samples(self, seed: int) -> list[Sample]:
         """Return the samples in working order.

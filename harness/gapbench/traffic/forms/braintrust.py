@@ -7,7 +7,7 @@ from typing import Any
 
 from gapbench.traffic.draft import Draft, TokenCounts, as_mapping, first_of, parse_json_text
 from gapbench.traffic.forms.form import Form
-from gapbench.traffic.replies import looks_like_reply, read_error, read_reply
+from gapbench.traffic.replies import STORED_PARTS, looks_like_reply, read_error, read_reply
 from gapbench.traffic.requests import as_messages, read_metadata
 
 _NO_PARAMETERS = {"model", "provider", "tools", "user_id", "session_id", "user", "metadata"}
@@ -76,7 +76,7 @@ def _read_output(output: Any, draft: Draft) -> None:
     if looks_like_reply(output):
         found: Draft = {}
         read_reply(output, found)
-        draft |= {key: found[key] for key in ("reply", "reply_tool_calls", "finish_reason") if found.get(key)}
+        draft |= {key: found[key] for key in STORED_PARTS if found.get(key)}
     elif isinstance(output, dict) and "content" in output:
         draft["reply"] = output["content"]
         draft["reply_tool_calls"] = output.get("tool_calls")

@@ -17,7 +17,7 @@ from gapbench.traffic.draft import (
     parse_json_text,
 )
 from gapbench.traffic.forms.form import Form
-from gapbench.traffic.replies import looks_like_reply, read_reply
+from gapbench.traffic.replies import STORED_PARTS, looks_like_reply, read_reply
 from gapbench.traffic.requests import as_messages
 
 MAX_TRACES = 5_000_000
@@ -162,7 +162,7 @@ def _read_output(output: Any, draft: Draft) -> None:
     if looks_like_reply(output):
         found: Draft = {}
         read_reply(output, found)
-        draft |= {key: found[key] for key in ("reply", "reply_tool_calls", "finish_reason") if found.get(key)}
+        draft |= {key: found[key] for key in STORED_PARTS if found.get(key)}
         return
     if isinstance(output, dict):
         if output.get("tool_calls"):

@@ -7,7 +7,7 @@ from typing import Any
 
 from gapbench.traffic.draft import Draft, TokenCounts, as_mapping, first_of, parse_json_text
 from gapbench.traffic.forms.form import Form
-from gapbench.traffic.replies import read_error, read_reply
+from gapbench.traffic.replies import STORED_PARTS, read_error, read_reply
 from gapbench.traffic.requests import as_messages, looks_like_request, read_body, read_request
 
 _ENDPOINTS = {
@@ -74,11 +74,13 @@ class LiteLLMForm(Form):
         if isinstance(response, dict) and response:
             read = {}
             read_reply(response, read)
-            for key in ("reply", "reply_tool_calls", "finish_reason", "service_tier"):
+            for key in (*STORED_PARTS, "service_tier"):
                 if read.get(key) is not None:
                     draft[key] = read[key]
         elif isinstance(response, str):
             draft["reply"] = response
+        if draft["endpoint"] == "responses" and draft.get("response_id") is None:
+            draft["response_id"] = draft["request_id"]
         draft["counts"] = _counts(item, metadata)
         _read_failure(item, metadata, draft)
         return (draft,)

@@ -14,6 +14,7 @@ _COLUMNS = (
     "time", "request_id", "route", "user_hash", "session_hash", "provider", "model_asked", "model_served", "endpoint",
     "service_tier", "is_stream", "tools", "parameters", "reply", "reply_tool_calls", "image_count", "cost_usd",
     "response_s", "first_token_s", "finish_reason", "error", "http_status", "text_shape", "simulated",
+    "previous_response_id", "has_instructions", "prompt_lacks",
 )  # fmt: skip
 
 
@@ -42,6 +43,8 @@ class RecordingForm(Form):
             raise LineError(f"{FORM_KEY} is {version!r}; this gapbench reads {FORM_VERSION}. Update gapbench")
         draft: Draft = {name: item.get(name) for name in _COLUMNS}
         draft["messages"] = as_messages(item.get("messages"))
+        if draft["endpoint"] == "responses":
+            draft["response_id"] = draft["request_id"]
         draft["text_shape"] = as_mapping(item.get("text_shape")) or None
         draft["counts"] = TokenCounts(
             item.get("input_tokens"),

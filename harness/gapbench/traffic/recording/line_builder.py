@@ -26,6 +26,8 @@ _LEFT_OUT = frozenset({"time", "form", "file", "line", "simulated"})
 _JSON_COLUMNS = frozenset({"messages", "tools", "parameters", "reply_tool_calls", "text_shape"})
 _NAME = re.compile(r"[A-Za-z0-9_.:/@+\-]{1,128}")
 """Names of models, tiers and ids: a text with spaces is none."""
+_RESPONSE_ID = re.compile(r"[A-Za-z0-9_.:/@+=\-]{1,512}")
+"""LiteLLM packs names of its own into ids of responses."""
 _WORDS = frozenset(
     {
         "auto", "none", "any", "required", "minimal", "low", "medium", "high", "xhigh", "max", "default", "flex", "priority",
@@ -65,6 +67,10 @@ class LineBuilder:
             "time": exchange.started_at.isoformat(timespec="microseconds"),
         }
         line |= self._columns_of(draft)
+        if _RESPONSE_ID.fullmatch(str(draft.get("previous_response_id") or "")):
+            line["previous_response_id"] = draft["previous_response_id"]
+        if draft.get("has_instructions"):
+            line["has_instructions"] = True
         if is_cancelled:
             line["cancelled"] = True
         if exchange.is_simulated:

@@ -1,5 +1,5 @@
 // Several runs side by side: figures, what changed, and the samples of all with what differs.
-import { make, show, OUTCOMES, formatTime, selectBox, tag, byId } from "./dom.js";
+import { make, sentence, show, OUTCOMES, formatTime, selectBox, tag, byId } from "./dom.js";
 import { load } from "./store.js";
 import { keepInAddress, linkTo, sampleLink } from "./route.js";
 import { onKeys, addKeys } from "./keys.js";
@@ -52,7 +52,7 @@ export async function compareView(main, query) {
       return make("details", { open: place === 1 }, make("summary", {}, title),
         make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": title }, make("table", {}, make("thead", {}, make("tr", {}, heads.map((text, at) => make("th", { scope: "col", class: at > 0 && at < 9 ? "num" : "" }, text)))), make("tbody", {}, rows))),
         change.changes.length ? make("ul", { class: "said" }, change.changes.map((row) => make("li", {}, make("b", {}, row.kind), " ", row.what, ": ", make("del", {}, row.before), " ", make("ins", {}, row.after)))) : make("p", { class: "soft small" }, "Nothing that is recorded changed between these runs."),
-        change.warnings.map((line) => make("p", { class: "soft small" }, "Note: " + line)));
+        change.warnings.map((line) => make("p", { class: "soft small" }, sentence("Note: " + line))));
     }));
   }
   async function loadChanges() {

@@ -30,6 +30,11 @@ export function make(tag, attributes, ...children) {
   return fill(element, children);
 }
 
+// A sentence as text and elements: what stands between backticks is code.
+export function sentence(text) {
+  return String(text ?? "").split(/`([^`]+)`/).map((part, place) => (place % 2 ? make("code", {}, part) : part));
+}
+
 export function makeSvg(tag, attributes, ...children) {
   const element = document.createElementNS(SVG, tag);
   for (const [name, value] of Object.entries(attributes || {})) set(element, name, value);

@@ -1,5 +1,5 @@
 // One run: what the analysis says, its samples, notes and setup.
-import { make, show, formatTime, formatCount, tag } from "./dom.js";
+import { make, sentence, show, formatTime, formatCount, tag } from "./dom.js";
 import { load, isExported } from "./store.js";
 import { linkTo, goTo } from "./route.js";
 import { onKeys } from "./keys.js";
@@ -67,13 +67,13 @@ function overview(run) {
   if (figures.empty) return make("p", { class: "soft" }, "No answer yet.");
   const warnings = [...figures.fairness, ...figures.warnings];
   return [
-    make("section", { "aria-label": "Answer" }, make("dl", { class: "verdict answer-lines " + figures.side }, figures.answer.map(([label, text]) => make("div", {}, make("dt", {}, label), make("dd", {}, text)))),
+    make("section", { "aria-label": "Answer" }, make("dl", { class: "verdict answer-lines " + figures.side }, figures.answer.map(([label, text]) => make("div", {}, make("dt", {}, label), make("dd", {}, sentence(text))))),
       run.status === "old" && make("p", { class: "soft small" }, "Of the answers so far; newer ones are being added."),
-      warnings.length > 0 && make("details", { open: warnings.length <= 3 }, make("summary", {}, warnings.length === 1 ? "1 caveat" : warnings.length + " caveats"), make("ul", { class: "said" }, warnings.map((line) => make("li", {}, line))))),
+      warnings.length > 0 && make("details", { open: warnings.length <= 3 }, make("summary", {}, warnings.length === 1 ? "1 caveat" : warnings.length + " caveats"), make("ul", { class: "said" }, warnings.map((line) => make("li", {}, sentence(line)))))),
     modelsOf(run, figures),
     gapsOf(figures),
     tasksOf(run, figures),
-    figures.tables.map((table) => make("details", { class: "report-table" }, make("summary", {}, table.title), table.lead && make("p", { class: "soft small" }, table.lead), reportTable(table), table.notes.map((note) => make("p", { class: "soft small" }, note)))),
+    figures.tables.map((table) => make("details", { class: "report-table" }, make("summary", {}, table.title), table.lead && make("p", { class: "soft small" }, sentence(table.lead)), reportTable(table), table.notes.map((note) => make("p", { class: "soft small" }, sentence(note))))),
   ];
 }
 
@@ -118,7 +118,7 @@ function tasksOf(run, figures) {
 }
 
 function rowsOf(rows) {
-  return make("dl", {}, rows.flatMap(([name, text]) => [make("dt", {}, name), make("dd", {}, text)]));
+  return make("dl", {}, rows.flatMap(([name, text]) => [make("dt", {}, name), make("dd", {}, sentence(text))]));
 }
 
 function setupOf(facts) {

@@ -1,5 +1,5 @@
 // The tables of a report as the server renders them: texts with a tone.
-import { make } from "./dom.js";
+import { make, sentence } from "./dom.js";
 import { linkTo } from "./route.js";
 
 const INK = { closed: "closed-ink", open: "open-ink", warning: "warn-ink", dim: "soft", bad: "warn-ink" };
@@ -9,10 +9,10 @@ function cellOf(cell, column, inSection) {
   const parts = [];
   if (cell.owner && !inSection) parts.push(make("span", { class: INK[cell.tone] }, cell.owner), make("br"));
   const [value, ...below] = column.is_text ? [first] : first.replace(" (", "\n(").split("\n");
-  parts.push(make(cell.strong ? "b" : "span", { class: cell.owner && !inSection ? "" : INK[cell.tone] || "" }, cell.run ? make("a", { href: linkTo(["run", cell.run]) }, value) : value));
+  parts.push(make(cell.strong ? "b" : "span", { class: cell.owner && !inSection ? "" : INK[cell.tone] || "" }, cell.run ? make("a", { href: linkTo(["run", cell.run]) }, value) : sentence(value)));
   for (const line of [...below, ...more]) {
     const text = line.replace(/^\(|\)$/g, "");
-    parts.push(make("br"), make("span", { class: text === "invalid" ? "warn-ink" : "soft" }, text));
+    parts.push(make("br"), make("span", { class: text === "invalid" ? "warn-ink" : "soft" }, sentence(text)));
   }
   return make("td", { class: column.is_text ? "words" : "num" }, parts);
 }

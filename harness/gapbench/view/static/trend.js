@@ -1,5 +1,5 @@
 // Quality, speed and cost night by night: what changed, a chart of each figure, and the table of nights.
-import { make, show, selectBox, tag } from "./dom.js";
+import { make, sentence, show, selectBox, tag } from "./dom.js";
 import { load, isExported } from "./store.js";
 import { keepInAddress, linkTo } from "./route.js";
 import { onKeys } from "./keys.js";
@@ -57,13 +57,13 @@ export async function trendView(main, query) {
 function trendParts(trend) {
   const mark = trend.simulated && tag("SIMULATED", "sim");
   return [
-    make("section", { "aria-label": "Changes" }, make("p", { class: "verdict " + trend.tone }, trend.headline, " ", mark),
-      trend.changes.length > 0 && make("ul", { class: "said" }, trend.changes.map((change) => make("li", { class: change.tone }, make("b", { class: change.side + "-ink" }, change.side), " ", change.text))),
+    make("section", { "aria-label": "Changes" }, make("p", { class: "verdict " + trend.tone }, sentence(trend.headline), " ", mark),
+      trend.changes.length > 0 && make("ul", { class: "said" }, trend.changes.map((change) => make("li", { class: change.tone }, make("b", { class: change.side + "-ink" }, change.side), " ", sentence(change.text)))),
       make("p", { class: "soft small" }, trend.search_note)),
     trend.models.map((model) => make("section", {}, make("h2", {}, make("span", { class: model.side + "-ink" }, model.id), " ", make("span", { class: "soft small" }, model.side), " ", mark && tag("SIMULATED", "sim")),
       make("div", { class: "trends" }, model.charts.map((chart) => make("figure", {}, make("figcaption", {}, chart.name), drawn(chart.drawing)))))),
     trend.models.length > 0 && make("p", { class: "soft small" }, trend.chart_note),
     make("section", { "aria-label": "Nights" }, make("h2", {}, "Nights ", mark && tag("SIMULATED", "sim")), reportTable(trend.table),
-      trend.warnings.length > 0 && make("ul", { class: "said" }, trend.warnings.map((line) => make("li", {}, line)))),
+      trend.warnings.length > 0 && make("ul", { class: "said" }, trend.warnings.map((line) => make("li", {}, sentence(line))))),
   ];
 }

@@ -104,3 +104,15 @@ def test_the_answers_of_a_category_cost_what_it_cost(seed: int) -> None:
             answers[group].append(value)
     for key, values in answers.items():
         assert spent[key] == pytest.approx(sum(values))
+
+
+def test_answers_of_an_item_take_their_part_of_its_weight() -> None:
+    """An item of weight 3 has 3 answers, one of weight 1 has an answer and a lost request of $6: 6 x 1 over 3 x 3/3 + 1 is $1.50.
+
+    The weighted mean is (3 x 2.5 x 3/3 + 2.5 x 1) / 4 = $2.50, and the traffic cost (3 x 1 + 1 x (1 + 6)) / 4 as well.
+    """
+    rows = [row(task="t", weight=3.0, repeat=number) for number in range(3)]
+    rows += [row(task="t", weight=1.0, sample_id="2", repeat=number) for number in range(2)]
+    rows[4]["outcome"] = "infra"
+
+    assert [2.5, 2.5, 2.5, 2.5, np.nan] == pytest.approx(priced(rows, [1.0, 1.0, 1.0, 1.0, 6.0]), nan_ok=True)

@@ -15,7 +15,7 @@ from gapbench.analysis.economics.routing_rules import (
     group_rules,
     score_rules,
 )
-from gapbench.stats import SEED, Floats
+from gapbench.stats import SEED, Design, Floats
 
 NAMES = ("easy", "hard")
 
@@ -32,9 +32,11 @@ def tasks(count: int = 2_000, *, lost: float = 0.3, seed: int = 1) -> RoutedTask
 def find(items: RoutedTasks, *, margin: float = 0.01, weight: Floats | None = None, heaviest: float | None = None,
          scores: list[Score] | None = None) -> RoutingGuarantee:  # fmt: skip
     """Return what is guaranteed at 95 %."""
+    if weight is not None:
+        items = dataclasses.replace(items, design=Design(weight, np.zeros(len(items), dtype=np.int32)))
     return guarantee_routing(
         items, margin=margin, confidence=0.95, groupings=[Grouping("category", items.category, NAMES)],
-        scores=scores or [], weight=weight, heaviest=heaviest,
+        scores=scores or [], heaviest=heaviest,
     )  # fmt: skip
 
 

@@ -120,6 +120,85 @@ def test_the_weight_of_a_row_counts(make_run: Make, answers: Answers) -> None:
     assert any("drawn by strata" in line for line in found.warnings)
 
 
+def repeated(rows: list[Attempt], times: Callable[[Attempt], int]) -> list[Attempt]:
+    """Return each row as often as ``times`` says, as repeats of its item."""
+    return [dataclasses.replace(row, repeat=number) for row in rows for number in range(times(row))]
+
+
+def pairs_of_categories(answers: Answers) -> list[Attempt]:
+    """Return 500 coding items that both models solve, and 500 reasoning items of which the open model solves half."""
+    return [
+        *answers("open-a", 500, 500, task="coding/f"), *answers("closed-a", 500, 500, task="coding/f"),
+        *answers("open-a", 250, 500), *answers("closed-a", 500, 500),
+    ]  # fmt: skip
+
+
+def outcomes(run: Path) -> list[tuple[object, ...]]:
+    """Return kind and condition of each tested rule, its dollars, calls, loss and error, and its p-value."""
+    return [
+        (
+            one.rule.kind, one.rule.condition,
+            one.saved_usd, one.usd, one.calls_saved, one.loss, one.loss_error, one.p_value,
+        )
+        for one in guarantee_tiers([run], POINT).found.tested
+    ]  # fmt: skip
+
+
+def test_the_answers_of_an_item_share_its_weight(make_run: Make, answers: Answers) -> None:
+    """Coding and reasoning stand for as many requests. Coding items have 5 answers, reasoning items 1: half is saved, not 5/6."""
+    rows = [
+        *answers("open-a", 500, 500, task="coding/f", weight=1.0, stratum="code"),
+        *answers("closed-a", 500, 500, task="coding/f", weight=1.0, stratum="code"),
+        *answers("open-a", 250, 500, weight=1.0, stratum="think"),
+        *answers("closed-a", 500, 500, weight=1.0, stratum="think"),
+    ]
+    rows = repeated(rows, lambda row: 5 if row.task == "coding/f" else 1)
+    found = guarantee_tiers([make_run(rows, **COSTS)], POINT).found
+
+    assert (3_000, 1_000) == (found.n, found.clusters)
+    assert found.chosen is not None
+    assert 0.5 * (0.011 - 0.0011) == pytest.approx(found.chosen.saved_usd)
+    assert 1 / 1_000 == pytest.approx(found.heaviest_share)
+
+
+def test_an_item_of_weight_k_with_k_answers_counts_as_k_requests(make_run: Make, answers: Answers) -> None:
+    """Each of its answers has a weight of 1, as without weights: loss, error, p-value and dollars are the same to the last digit."""
+    rows = repeated(pairs_of_categories(answers), lambda row: 1 + int(row.sample_id) % 5)
+    weighted = [dataclasses.replace(row, weight=1.0 + int(row.sample_id) % 5, stratum="all") for row in rows]
+    found, plain = (
+        outcomes(make_run(part, name=name, **COSTS))
+        for name, part in (("weighted", weighted), ("plain", rows))
+    )
+
+    assert found
+    assert found == plain
+
+
+@pytest.mark.parametrize("answered", [1, 2, 4])
+def test_means_are_those_of_the_replica(make_run: Make, answers: Answers, answered: int) -> None:
+    """Items of weight 4 with 1, 2 or 4 answers, others of weight 8 with one; the replica has each answer 4, 2, 1 or 8 times."""
+    rows = repeated(pairs_of_categories(answers), lambda row: 1 if int(row.sample_id) % 2 else answered)
+    weights = [(8.0 if int(row.sample_id) % 2 else 4.0) for row in rows]
+    weighted = [
+        dataclasses.replace(row, weight=weight, cluster_id=row.sample_id)
+        for row, weight in zip(rows, weights, strict=True)
+    ]
+    replica = [
+        dataclasses.replace(row, sample_id=f"{row.sample_id}.{row.repeat}.{copy}", cluster_id=row.sample_id,
+                            repeat=0, prompt_sha256=f"{row.task}{row.sample_id}.{row.repeat}.{copy}")
+        for row in rows
+        for copy in range(8 if int(row.sample_id) % 2 else 4 // answered)
+    ]  # fmt: skip
+    figures = [
+        {one[:2]: one[2:-1] for one in outcomes(make_run(part, name=name, **COSTS))}
+        for name, part in (("weighted", weighted), ("replica", replica))
+    ]
+
+    assert figures[0].keys() & figures[1].keys()
+    for rule in figures[0].keys() & figures[1].keys():
+        assert figures[0][rule] == pytest.approx(figures[1][rule])
+
+
 def test_the_table_of_tiers_counts_the_traffic_as_the_guarantee_does(
     make_run: Make, answers: Answers
 ) -> None:

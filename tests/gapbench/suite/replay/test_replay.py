@@ -239,3 +239,17 @@ def replay_of_file(folder: Path) -> Replay:
     from gapbench.suite.replay import open_replay
 
     return open_replay(LoadDocument.model_validate({"replay": {"traffic": "traffic.parquet"}}), folder, 0)
+
+
+def test_a_prompt_that_lacks_earlier_turns_is_made_up(tmp_path: Path) -> None:
+    """The last message alone would be too short: 100 words stand for the 100 tokens of the log."""
+    rows = [
+        logged(0.0, messages=chat("whole")),
+        logged(1.0, messages=chat("and?"), prompt_lacks="earlier turns"),
+    ]
+    replay = replay_of(tmp_path, rows, template_tokens=0)
+    texts = [sample.messages[0].text for sample in replay.task.samples]
+
+    assert "whole" == texts[0]
+    assert 100 == len(texts[1].split())
+    assert "1 request with a prompt that the log has in part only" in notes(replay)

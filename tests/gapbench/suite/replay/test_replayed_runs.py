@@ -99,6 +99,43 @@ def test_rows_name_their_route_and_have_no_score(rows: pd.DataFrame) -> None:
     assert {"unscored"} == set(rows["outcome"])
 
 
+def test_the_run_keeps_what_was_replayed_and_when(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of six logged requests one failed, and one is after the load's end.
+
+    The log answered in 50 ms and the models in 150 ms at least: the second turn is 100 ms later than in the log, or more.
+    """
+    monkeypatch.chdir(tmp_path)
+    turns = [logged(at, session_hash="s", response_s=0.05, messages=chat("a")) for at in (0.0, 0.1)]
+    write_table(
+        tmp_path / "traffic.parquet",
+        [*turns, logged(0.1), logged(0.2), logged(0.3), logged(0.3, error="429")],
+    )
+    suite = write_suite(tmp_path, {"max_requests": 4})
+    command_output(capsys, "run", suite, "-y", "--quiet", "--out", "results")
+    (run,) = (tmp_path / "results").glob("twin-*")
+    cells = json.loads((run / "run.json").read_text())["cells"]
+
+    for cell in cells:
+        replay = cell["replay"]
+        assert (6, {"failed in the log": 1, "after the end of this load": 1}) == (
+            replay["logged"], replay["left_out"],
+        )  # fmt: skip
+        assert 4 == cell["planned"] == replay["arrivals"]["sent"] + replay["follow_ups"]["sent"]
+        assert replay["follow_ups"]["p50_s"] >= 0.1 - 1e-6
+    for command in (["gap", str(run)], ["report", str(run), "--md", "report.md"]):
+        command_output(capsys, *command)
+    said = " ".join(command_output(capsys, "gap", str(run)).split())
+    said += " ".join((tmp_path / "report.md").read_text().split())
+    assert 2 <= said.count(
+        "open on replay-traffic at replay-traffic: 4 of 6 logged requests replayed (left out: 1 failed in the log; 1 after the end of this load)"
+    )
+    assert "1 later turn of sessions" in said
+    assert "unscored of" not in said
+    assert "bench try" not in said
+
+
 def test_the_plan_tells_what_is_sent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

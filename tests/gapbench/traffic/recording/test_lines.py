@@ -6,6 +6,7 @@ import gzip
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -19,6 +20,7 @@ from gapbench.traffic.recording.protocols import Call, Protocol, find_call, pars
 from gapbench.traffic.recording.text_shape import BLOCK_CHARS
 from gapbench_runners.sim_server.server import route_of
 from tests.gapbench_runners.simulated import mind, truth
+from tests.traffic_logs import import_files
 
 WORDS = [
     f"{first}{second}"
@@ -391,10 +393,38 @@ def test_the_pieces_of_a_calls_arguments_are_joined() -> None:
 
 
 def test_a_cached_content_of_google_is_no_session() -> None:
-    """All users of an application share it."""
+    """All users of an application share it; the prompt is not whole without it."""
     request = {"contents": [{"parts": [{"text": "a"}]}], "cachedContent": "cachedContents/long-manual-1"}
 
-    assert "session_hash" not in line_of(exchange(Protocol.GOOGLE, request, b""))
+    line = line_of(exchange(Protocol.GOOGLE, request, b""))
+
+    assert "session_hash" not in line
+    assert "cached content" == line["prompt_lacks"]
+
+
+@pytest.mark.parametrize("keep_texts", [True, False])
+def test_recorded_turns_are_chained_by_the_import(tmp_path: Path, keep_texts: bool) -> None:
+    """The second line names the first: one session. With texts its prompt has all turns, without it says that they lack."""
+    lines = []
+    for number, previous in ((1, None), (2, "resp_1")):
+        request = {
+            "model": "m",
+            "input": f"q{number}",
+            "instructions": "Rhyme.",
+            "previous_response_id": previous,
+        }
+        output = [{"type": "message", "content": [{"type": "output_text", "text": f"a{number}"}]}]
+        reply = {"id": f"resp_{number}", "status": "completed", "output": output}
+        done = events({"type": "response.completed", "response": reply})
+        lines.append(line_of(exchange(Protocol.RESPONSES, request, done), keep_texts=keep_texts))
+    (first, second), _ = import_files(tmp_path, {"log.jsonl": lines})
+
+    assert first["session_hash"] == second["session_hash"] is not None
+    if keep_texts:
+        contents = [message["content"] for message in orjson.loads(second["messages"])]
+        assert ["Rhyme.", "q1", [{"type": "output_text", "text": "a1"}], "q2"] == contents
+    else:
+        assert [None, "earlier turns"] == [first["prompt_lacks"], second["prompt_lacks"]]
 
 
 def test_a_length_that_equals_the_id_of_a_user_stays() -> None:
