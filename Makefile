@@ -2,6 +2,8 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
+# Where it is set, each of the many processes that the tests start compiles all of its imports again.
+unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .PHONY: nightly help setup setup-gpu audit demo bench test check lint types tests coverage test-vllm test-servers test-machines test-npm test-pages fuzz notebooks docs docs-site pictures lock wheel clean
 
