@@ -2,6 +2,8 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
+# Where it is set, each of the many processes that the tests start compiles all of its imports again.
+unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .PHONY: nightly help setup setup-gpu audit demo bench test check lint types tests coverage test-vllm test-servers test-machines test-npm test-pages fuzz notebooks docs docs-site pictures lock wheel clean
 
@@ -40,7 +42,7 @@ types: setup ## mypy --strict
 	@$(BIN)/mypy
 
 tests: setup ## pytest, on all cores; with COV=1 line and branch coverage is held to the floor in pyproject.toml
-	@$(BIN)/pytest -n auto -m "not vllm and not servers and not chromium and not machines" $(if $(COV),--cov --cov-report=term:skip-covered)
+	@$(BIN)/pytest -n auto --dist worksteal -m "not vllm and not servers and not chromium and not machines" $(if $(COV),--cov --cov-report=term:skip-covered)
 
 coverage: ## the tests with COV=1
 	@$(MAKE) --no-print-directory tests COV=1
@@ -52,7 +54,7 @@ nightly: setup ## the nightly job against its baseline, on a GPU; with CPU=1 on 
 
 test-vllm: setup ## real vLLM on the CPU and LiteLLM, driven through the four clients
 	@scripts/setup_vllm_cpu.sh
-	@$(BIN)/pytest -m vllm tests/vllm -v
+	@$(BIN)/pytest -m vllm tests/vllm -v -n 2 --dist loadgroup
 
 test-servers: setup ## model servers of other projects (transformers serve, llama.cpp, llmock, aimock), over every protocol
 	@scripts/setup_servers.sh
