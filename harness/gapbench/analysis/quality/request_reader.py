@@ -24,6 +24,10 @@ from gapbench.stats import Ints, dense_codes
 
 MAX_HELD_BYTES = 2**30
 """Bytes of requests that are held in memory; those of further models are read from a temporary folder."""
+_LEAST_HELD_BYTES = 2**28
+"""The same where a model has so many rows that reading them takes the memory."""
+_MANY_ROWS = 5_000_000
+"""With more rows of one model, models are read and sorted one by one: 16 million take 1.2 GB while they are read."""
 _THREADS = 2
 _LAST = 2**62
 """Added to the number of an attempt that does not count, so that those that do come first."""
@@ -49,7 +53,7 @@ class RequestsByModel(Mapping[str, ModelRequests]):
         self.categories = self._contexts.categories
         self._samples = FirstSeen()
         self._clusters = FirstSeen()
-        self._store = ColumnStore(MAX_HELD_BYTES)
+        self._store = ColumnStore(MAX_HELD_BYTES if self._is_small else _LEAST_HELD_BYTES)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._contexts.models)
@@ -63,18 +67,32 @@ class RequestsByModel(Mapping[str, ModelRequests]):
     @cached_property
     def _requests(self) -> dict[str, ModelRequests]:
         names = self._contexts.models
-        # The rows of the next model are read meanwhile. A code tells when its sample was first seen in all models, so no
-        # model's requests can be sorted before all are read.
-        with ThreadPoolExecutor(1) as pool:
-            pending = pool.submit(self._fetch, names[0]) if names else None
-            for number, name in enumerate(names):
-                assert pending is not None
-                rows = pending.result()
-                pending = pool.submit(self._fetch, names[number + 1]) if number + 1 < len(names) else None
-                for column, values in self._describe(name, rows).items():
-                    self._store.put(f"{name}\x1fread {column}", values)
-        with ThreadPoolExecutor(_THREADS) as pool:
+        # A code tells when its sample was first seen in all models, so no model's requests can be sorted before all are read.
+        for name, rows in self._read_models():
+            for column, values in self._describe(name, rows).items():
+                self._store.put(f"{name}\x1fread {column}", values)
+        with ThreadPoolExecutor(_THREADS if self._is_small else 1) as pool:
             return dict(zip(names, pool.map(self._sort, names), strict=True))
+
+    @property
+    def _is_small(self) -> bool:
+        """Whether the rows of two models are in memory at once."""
+        tally = self._runs.tally
+        return bool((tally["n"].groupby(tally["model_id"]).sum() <= _MANY_ROWS).all())
+
+    def _read_models(self) -> Iterator[tuple[str, Rows]]:
+        """Yield each model with its rows, while those of the next are read."""
+        names = self._contexts.models
+        if len(names) < 2 or not self._is_small:
+            yield from ((name, self._fetch(name)) for name in names)
+            return
+        with ThreadPoolExecutor(1) as pool:
+            pending = pool.submit(self._fetch, names[0])
+            for name, following in zip(names, [*names[1:], None], strict=True):
+                rows = pending.result()
+                if following is not None:
+                    pending = pool.submit(self._fetch, following)
+                yield name, rows
 
     def _fetch(self, model_id: str) -> Rows:
         return fetch_rows(self._runs, self._account, self._contexts, model_id)
