@@ -54,7 +54,7 @@ nightly: setup ## the nightly job against its baseline, on a GPU; with CPU=1 on 
 
 test-vllm: setup ## real vLLM on the CPU and LiteLLM, driven through the four clients
 	@scripts/setup_vllm_cpu.sh
-	@$(BIN)/pytest -m vllm tests/vllm -v -n 2 --dist loadgroup
+	@$(BIN)/pytest -m vllm tests/vllm -v
 
 test-servers: setup ## model servers of other projects (transformers serve, llama.cpp, llmock, aimock), over every protocol
 	@scripts/setup_servers.sh

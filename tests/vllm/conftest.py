@@ -1,7 +1,4 @@
-"""Real servers for `make test-vllm`: vLLM on the CPU with the trained model, and LiteLLM in front of it.
-
-Two workers share the tests. A vLLM takes half a minute to start, so all tests of one server are one group, on one worker.
-"""
+"""Real servers for `make test-vllm`: vLLM on the CPU with the trained model, and LiteLLM in front of it."""
 
 from __future__ import annotations
 
@@ -26,16 +23,6 @@ from tests.vllm.real import (
     stop,
     wait_until_ready,
 )
-
-SHARED = frozenset({"vllm_url", "vision_url"})
-"""Servers that tests of several files ask, some of them both."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if isinstance(item, pytest.Function) and item.path.parent == Path(__file__).parent:
-            shared = not SHARED.isdisjoint(item.fixturenames)
-            item.add_marker(pytest.mark.xdist_group("shared" if shared else item.path.stem))
 
 
 @pytest.fixture(scope="session")
