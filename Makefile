@@ -42,7 +42,7 @@ types: setup ## mypy --strict
 	@$(BIN)/mypy
 
 tests: setup ## pytest, on all cores; with COV=1 line and branch coverage is held to the floor in pyproject.toml
-	@$(BIN)/pytest -n auto --dist worksteal -m "not vllm and not servers and not chromium and not machines" $(if $(COV),--cov --cov-report=term:skip-covered)
+	@$(BIN)/pytest -n auto -m "not vllm and not servers and not chromium and not machines" $(if $(COV),--cov --cov-report=term:skip-covered)
 
 coverage: ## the tests with COV=1
 	@$(MAKE) --no-print-directory tests COV=1
