@@ -87,7 +87,8 @@ def lines_of_page(page: str) -> list[str]:
     found = re.findall(
         r"<dt>(\w+)</dt><dd>(.*?)</dd>", page.partition('<dl class="answer')[2].partition("</dl>")[0]
     )
-    return [f"{label:<8}{unescape(text)}" for label, text in found][:3]
+    plain = ((label, text.replace("<code>", "`").replace("</code>", "`")) for label, text in found)
+    return [f"{label:<8}{unescape(text)}" for label, text in plain][:3]
 
 
 def lines_of_markdown(text: str) -> list[str]:
