@@ -148,8 +148,6 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit; the entry point of the console script."""
     # A short run mostly imports modules, which stay alive: collecting garbage often costs time and finds nothing.
     gc.set_threshold(*gc_tuning.GC_THRESHOLDS)
-    # Our matrices are small: the threads of OpenBLAS only wait for each other, which takes ten times as long on a busy machine.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     sys.exit(invoke(arguments))
 
 
