@@ -81,8 +81,6 @@ _CHUNKS = ("chunk_s", "chunk_tokens")
 _CODED = (
     "sample_id", "cluster_id", "prompt_sha256", "params_asked", "params_sent", "params_changes", "trajectory_id",
 )  # fmt: skip
-
-
 Folders = str | Path | Sequence[str | Path]
 """A run folder, a folder that holds runs, or several of either."""
 

@@ -149,7 +149,6 @@ def _lost_message(run: Path, problem: str) -> str:
 
 def _not_a_run_message(folder: Path) -> str:
     """Return the error message for a folder that is not a run: what it is, and what to give instead."""
-    # Path.is_file raises on a name that is too long.
     if os.path.isfile(folder):  # noqa: PTH113 - Path.is_file raises on a name that is too long
         return f"{folder} is a file; give a run folder such as results/RUN (`bench runs list` shows them)"
     if not os.path.isdir(folder):  # noqa: PTH112 - as above
@@ -255,9 +254,8 @@ def part_readers(
     """
     texts = _categorical_texts(schema) if kind == "attempts" else set()
     for run in runs:
-        replaced = (
-            [name for name in columns if name in REPLACED_IN[kind]] if score_overlay.score_tables(run) else []
-        )
+        later = REPLACED_IN[kind] if score_overlay.score_tables(run) else ()
+        replaced = [name for name in columns if name in later]
         names = list(dict.fromkeys([*columns, *(ATTEMPT_KEY if replaced else ())]))
         stored = ATTEMPT_SCHEMA if kind == "attempts" else schema
         wanted = pa.schema([stored.field(name) for name in names])
@@ -369,12 +367,8 @@ def part_number(path: Path) -> int:
 
 def numbered_files(run: Path, kind: str) -> dict[int, Path]:
     """Return a run's parts of one kind, or its journals, by their number, oldest first; copies with other names are ignored."""
-    suffix = ".jsonl" if kind in {"journal", "waiting"} else ".parquet"
-    start = f"{kind}-"
-    try:
-        names = os.listdir(run)  # noqa: PTH208 - thousands of parts: a path for each file takes ten times as long
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
+    start, suffix = f"{kind}-", ".jsonl" if kind in {"journal", "waiting"} else ".parquet"
+    names = os.listdir(run) if run.is_dir() else []  # noqa: PTH208 - a path for each of thousands of parts takes ten times as long
     stems = [name.removesuffix(suffix) for name in names if name.startswith(start) and name.endswith(suffix)]
     numbers = {int(stem.rsplit("-", 1)[1]): stem for stem in stems if _NUMBERED_NAME.fullmatch(stem)}
     return {number: run / f"{numbers[number]}{suffix}" for number in sorted(numbers)}

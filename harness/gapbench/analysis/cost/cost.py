@@ -35,7 +35,6 @@ weights, what is per task, per correct task or per token is that of the traffic;
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -51,14 +50,13 @@ from gapbench.analysis.cost.answer_costs import usd_per_answer
 from gapbench.analysis.cost.attempt_costs import Bill, bill, price_rows
 from gapbench.analysis.cost.deployment_options import deployment_options
 from gapbench.analysis.cost.first_call_costs import first_calls_note
-from gapbench.analysis.cost.gpu_token_cost import MIN_SHAPES, fit_token_cost, request_shapes
+from gapbench.analysis.cost.gpu_token_cost import token_costs
 from gapbench.analysis.cost.token_prices import has_possible_counts
 from gapbench.analysis.cost.user_costs import user_usd_by_item
 from gapbench.analysis.cost.weighted_costs import weighted_units
 from gapbench.analysis.frames import Runs, as_floats, group_codes, load_runs
 from gapbench.analysis.notebook_html import table_html
 from gapbench.analysis.weighting import DESIGN_COLUMNS, AppliedWeights
-from gapbench.errors import InputError
 from gapbench.pricing import GpuPrice, Quote, UnitPrices, Unpriced, price_book_version
 from gapbench.stats import ratio_interval
 from gapbench.store.json_records import records
@@ -198,7 +196,7 @@ def cost(runs: Runs | Sequence[Path], billed: Bill | None = None) -> CostTable:
         warnings,
         exact,
         legs,
-        _token_costs(read_runs, account),
+        token_costs(read_runs, account.quotes),
         read_runs.applied_weights,
     )
 
@@ -220,22 +218,6 @@ def _priced_rows(runs: Runs, account: Bill, model_id: str) -> pd.DataFrame:
         cluster=group_codes(frame, ["task", "cluster_id"]),
     )
     return priced[(frame["phase"] == "measure").to_numpy()]
-
-
-def _token_costs(runs: Runs, account: Bill) -> dict[str, dict[str, float]]:
-    """Return USD per million tokens by class, with the number of shapes and the worst error of the fit."""
-    found: dict[str, dict[str, float]] = {}
-    for model_id, quote in account.quotes.items():
-        if not isinstance(quote, GpuPrice) or model_id not in runs.models:
-            continue
-        if len({cell.task for _, cell in runs.cells if cell.model_id == model_id}) < MIN_SHAPES:
-            continue
-        shapes = request_shapes(runs, model_id)
-        with contextlib.suppress(InputError):
-            fit = fit_token_cost(shapes)
-            prices = fit.usd_per_mtok(float(quote.usd_per_gpu_hour))
-            found[model_id] = {**prices, "shapes": len(shapes), "worst_error": fit.worst_error}
-    return found
 
 
 def _paid_models(runs: Runs) -> list[str]:

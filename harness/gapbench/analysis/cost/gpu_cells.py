@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from gapbench.analysis.cost.energy import energy_kwh
 from gapbench.analysis.cost.quotes import Quotes
@@ -128,7 +127,7 @@ def _busy_by_cell(runs: Runs, cells: list[tuple[str, CellEntry]]) -> dict[tuple[
     counted = runs.counted
     keys = zip(counted.rows["run_id"], counted.rows["cell_id"], strict=True)
     cell_of = np.array([numbers.get(key, -1) for key in keys], dtype=np.int32)[counted.numbers]
-    table = pa.table({"code": counted.codes[cell_of >= 0], "number": cell_of[cell_of >= 0]})
+    table = pd.DataFrame({"code": counted.codes[cell_of >= 0], "number": cell_of[cell_of >= 0]})
     found = runs.attempts.table(
         f"SELECT c.number, a.sent_s, a.done_s FROM attempts a JOIN cells c ON c.code = {counted.code_of('a')} "
         "WHERE a.sent_s IS NOT NULL AND a.done_s IS NOT NULL",

@@ -9,7 +9,8 @@ shapes of one model by up to 44 %; with the third, all are within 9 %.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ import pandas as pd
 from gapbench.analysis.cost.gpu_cells import busy_seconds
 from gapbench.analysis.frames import Runs, as_floats
 from gapbench.errors import InputError
+from gapbench.pricing import GpuPrice, Quote
 from gapbench.stats import Floats
 
 MIN_SHAPES = 4
@@ -159,3 +161,24 @@ def request_shapes(runs: Runs, model_id: str) -> list[RequestShape]:
         if str(task) not in best or rate > best[str(task)][0]:
             best[str(task)] = (rate, shape)
     return [shape for _, shape in best.values()]
+
+
+def token_costs(runs: Runs, quotes: Mapping[str, Quote]) -> dict[str, dict[str, float]]:
+    """Return USD per million tokens by class for each self-hosted model, with the number of shapes and the fit's worst error.
+
+    Args:
+        runs: The runs.
+        quotes: The price of each model.
+    """
+    found: dict[str, dict[str, float]] = {}
+    for model_id, quote in quotes.items():
+        if not isinstance(quote, GpuPrice) or model_id not in runs.models:
+            continue
+        if len({cell.task for _, cell in runs.cells if cell.model_id == model_id}) < MIN_SHAPES:
+            continue
+        shapes = request_shapes(runs, model_id)
+        with contextlib.suppress(InputError):
+            fit = fit_token_cost(shapes)
+            prices = fit.usd_per_mtok(float(quote.usd_per_gpu_hour))
+            found[model_id] = {**prices, "shapes": len(shapes), "worst_error": fit.worst_error}
+    return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 
 from gapbench.analysis.cost.quotes import Quotes
 from gapbench.analysis.cost.token_prices import TOKENS, rates_of
@@ -39,7 +38,7 @@ def price_lines(runs: Runs, prices: Quotes) -> pd.DataFrame:
     counted = runs.counted
     quoted = _quoted(counted, prices)
     rows: list[dict[str, Any]] = []
-    if quoted.num_rows:
+    if len(quoted):
         select = _SELECT.format(priced=PRICED, sums=_SUMS, code=counted.code_of("attempts"))
         needed = {*counted.columns, *TOKENS, "from_cache", "outcome"}
         for line in runs.attempts.table(select, needed, tables={"quoted": quoted}).to_pylist():
@@ -50,17 +49,11 @@ def price_lines(runs: Runs, prices: Quotes) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(_COLUMNS))
 
 
-def _quoted(counted: Tally, prices: Quotes) -> pa.Table:
+def _quoted(counted: Tally, prices: Quotes) -> pd.DataFrame:
     """Return the labels and the price of the attempts that are paid by tokens, by their code, and the bounds of its bands."""
     places = prices.places[counted.numbers]
     is_paid = places >= 0
     rows = counted.rows[_LABELS].iloc[counted.numbers[is_paid]]
     bounds = [[float(bound) for bound, _ in unit.above] for unit in prices.units]
-    return pa.table(
-        {
-            "code": counted.codes[is_paid],
-            "quote": places[is_paid],
-            "above": pa.array([bounds[place] for place in places[is_paid]], pa.list_(pa.float64())),
-            **{name: pa.array(rows[name]) for name in _LABELS},
-        }
-    )
+    found = rows.assign(code=counted.codes[is_paid], quote=places[is_paid]).reset_index(drop=True)
+    return found.assign(above=pd.Series([bounds[place] for place in places[is_paid]], dtype=object))

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from gapbench.analysis.adaptive_tasks import adaptive_tasks, is_adaptive
 from gapbench.analysis.answer_keys import context_keys
@@ -109,7 +108,7 @@ class RequestContexts:
         found: Ints = np.flatnonzero((self.table["model_id"] == model_id).to_numpy())
         return found
 
-    def places(self, model_id: str) -> pa.Table:
+    def places(self, model_id: str) -> pd.DataFrame:
         """Return where the attempts of a model's kinds are.
 
         Returns:
@@ -120,7 +119,7 @@ class RequestContexts:
         is_wanted = np.isin(contexts, self.of_model(model_id))
         contexts = contexts[is_wanted]
         seeds = np.array([task_seed(str(name)) for name in self.table["task"]], dtype=np.uint64)
-        return pa.table(
+        return pd.DataFrame(
             {"code": self._counted.codes[is_wanted], "context": contexts, "seed": seeds[contexts]}
         )
 
