@@ -249,18 +249,7 @@ def paired_quantiles(
     if error <= rounding:
         error = 0.0
     test = StudentisedTest(observed, error, max(groups - 1, 1))
-    found = Difference(
-        observed,
-        *test.interval(CONFIDENCE),
-        *test.interval(INNER),
-        test.p_value(),
-        error,
-        n,
-        groups,
-        "quantile",
-        "bootstrap" if n < 1_500 else "t",
-        test,
-    )
+    found = _difference(test, observed, error, n, groups, "bootstrap" if n < 1_500 else "t")
     return QuantilePair(middle, other, found)
 
 
@@ -275,19 +264,17 @@ def _weighted_quantiles(
     found = design.estimate(influence - others, clusters)
     error = 0.0 if found.standard_error <= rounding else found.standard_error
     test = StudentisedTest(observed, error, found.degrees)
-    difference = Difference(
-        observed,
-        *test.interval(CONFIDENCE),
-        *test.interval(INNER),
-        test.p_value(),
-        error,
-        len(first),
-        found.clusters,
-        "quantile",
-        "t",
-        test,
+    return QuantilePair(middle, other, _difference(test, observed, error, len(first), found.clusters, "t"))
+
+
+def _difference(
+    test: StudentisedTest, observed: float, error: float, pairs: int, clusters: int, name: str
+) -> Difference:
+    """Return the difference that a test is of."""
+    inner, outer = test.interval(INNER), test.interval(CONFIDENCE)
+    return Difference(
+        observed, *outer, *inner, test.p_value(), error, pairs, clusters, "quantile", name, test
     )
-    return QuantilePair(middle, other, difference)
 
 
 def _largest(first: Floats, second: Floats) -> float:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 def to_json_value(value: Any) -> Any:
     """Return a cell of a table as JSON takes it: NaN and NA are None, numpy numbers are Python's."""
     import numpy as np  # noqa: PLC0415 - half a second with pandas, which sending requests does not need
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd  # noqa: PLC0415 - half a second, which writing a run does not need
 
     if value is None or value is pd.NA:
         return None
@@ -33,8 +33,8 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _json_values(column: pd.Series) -> list[Any]:
     """Return what :func:`to_json_value` returns of each cell; a whole column of one type takes a tenth of the time."""
-    import numpy as np  # noqa: PLC0415
-    import pandas as pd  # noqa: PLC0415
+    import numpy as np  # noqa: PLC0415 - as pandas below
+    import pandas as pd  # noqa: PLC0415 - half a second, which writing a run does not need
 
     dtype = column.dtype
     if isinstance(dtype, pd.CategoricalDtype):

@@ -75,7 +75,7 @@ def test_the_page_of_an_audit_has_no_backticks(tmp_path: Path, monkeypatch: pyte
 @pytest.mark.parametrize("name", ["brief", "report", "traffic", "trend"])
 def test_no_template_shows_a_sentence_as_plain_text(name: str) -> None:
     """Every value that is a sentence passes the one filter; `clean` is for names, titles and commands."""
-    source, _, _ = page_environment().loader.get_source(page_environment(), f"{name}.html.j2")  # type: ignore[union-attr]
+    source, _, _ = page_environment().loader.get_source(page_environment(), f"{name}.html.j2")  # type: ignore[union-attr] # the pages have a loader
     sentences = ("line", "note", "headline", "sentence", "text", "check", "search_note", "chart_note", "cell")
 
     for value in sentences:

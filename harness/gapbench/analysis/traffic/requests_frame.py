@@ -19,7 +19,7 @@ from gapbench.store.free_memory import release_memory
 from gapbench.traffic.traffic_table import iterate_table
 
 _TEXTS = ("messages", "tools", "parameters", "reply", "reply_tool_calls", "text_shape", "prompt_lacks")
-"""Texts, and what is told of them; none of it is in the frame."""
+"""Columns that the frame leaves out: texts, and what the import says about them."""
 _COLUMNS = (
     "time", "route", "provider", "model_asked", "model_served", "endpoint", "service_tier", "input_tokens",
     "cached_input_tokens", "cache_write_tokens", "cache_write_1h_tokens", "output_tokens", "reasoning_tokens", "image_count",
