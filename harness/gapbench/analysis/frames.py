@@ -385,7 +385,9 @@ def group_codes(frame: pd.DataFrame, columns: Sequence[str]) -> Ints:
 
 
 def as_floats(series: pd.Series[Any]) -> Floats:
-    """Return a column as 64-bit floats, with NaN for unknown values."""
+    """Return a column as 64-bit floats, with NaN for unknown values. Do not change it: it may be the column itself."""
+    if series.dtype == np.float64:
+        return series.to_numpy()
     values: Floats = series.to_numpy(dtype=np.float64, na_value=np.nan)
     return values
 

@@ -11,7 +11,6 @@ Columns besides :data:`gapbench.store.part_facts.LABELS`:
 ``timed`` ``retried``  as in :mod:`gapbench.analysis.frames`
 ``n``                attempts
 ``first``            number that orders the rows by their first attempt, as written
-``prompts``          sum of the 64-bit hashes of the prompts, as text
 ``with_images``      attempts with images; ``images`` and ``image_bytes`` are the sums over these
 ``reasoning_known``  attempts that report reasoning tokens; ``reasoning_tokens`` is their sum
 ``unpriced``         attempts whose token counts are missing or impossible, so that their cost is not known
@@ -37,7 +36,7 @@ from gapbench.store.attempt_relation import AttemptRelation
 from gapbench.store.part_facts import LABELS
 
 _COUNTED = (
-    "turn", "repeat", "prompt_sha256", "image_count", "image_bytes", "reasoning_tokens", "rung", "done_s", "score",
+    "turn", "repeat", "image_count", "image_bytes", "reasoning_tokens", "rung", "done_s", "score",
     "input_tokens", "output_tokens", "cached_input_tokens", "cache_write_tokens", "cache_write_1h_tokens", "outcome",
     "from_cache", "attempt", "queue_s",
 )  # fmt: skip
@@ -54,11 +53,11 @@ PRICED = f"""(coalesce(from_cache, false) OR {POSSIBLE}
   AND (outcome = 'infra' OR input_tokens IS NOT NULL AND output_tokens IS NOT NULL))"""
 """Whether the cost of an attempt by its tokens is known, or it is not billed."""
 _BY_PART = """
-SELECT * EXCLUDE (prompts), CAST(prompts AS VARCHAR) AS prompts, hash(part, {names}turns) AS code,
+SELECT *, hash(part, {names}turns) AS code,
   min(first) OVER (PARTITION BY turns, {labels}) AS place
 FROM (
   SELECT ord >> 32 AS part, {varying}turn IS NOT NULL AS turns,
-    count(*) AS n, min(ord) AS first, sum(hash(prompt_sha256)) AS prompts,
+    count(*) AS n, min(ord) AS first,
     count_if(image_count > 0) AS with_images, CAST(sum(image_count) AS BIGINT) AS images,
     CAST(coalesce(sum(image_bytes) FILTER (image_count > 0), 0) AS BIGINT) AS image_bytes,
     count(reasoning_tokens) AS reasoning_known, CAST(coalesce(sum(reasoning_tokens), 0) AS BIGINT) AS reasoning_tokens,
@@ -72,7 +71,6 @@ FROM (
 combination of labels."""
 _TOTALS = """
 SELECT {labels}, any_value(turns) AS turns, CAST(sum(n) AS BIGINT) AS n, place AS first,
-  CAST(sum(CAST(prompts AS HUGEINT)) AS VARCHAR) AS prompts,
   {sums}, max(high_repeat) AS high_repeat, max(done_s) AS done_s, min(low_score) AS low_score, max(high_score) AS high_score
 FROM by_part GROUP BY place ORDER BY place
 """

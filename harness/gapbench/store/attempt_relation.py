@@ -81,9 +81,10 @@ class AttemptRelation:
         )
 
     def may_have(self, name: str) -> bool:
-        """Return whether a row may have ``trajectory_id``, ``turn`` or ``weight``."""
-        return any(
-            any(name in part.filled for part in source.parts)
+        """Return whether a row may have a value of a column."""
+        is_assumed = self._cache_share is not None and name in _ASSUMED
+        return is_assumed or any(
+            any(part.may_have(name) for part in source.parts)
             or (source.table is not None and source.table[name].null_count < source.table.num_rows)
             for source in self._sources
         )

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from gapbench.store import score_overlay
-from gapbench.store.part_facts import PartFacts, read_part_facts
+from gapbench.store.part_facts import LABELS, PartFacts, read_part_facts
 from gapbench.store.query_tables import later_scores
 from gapbench.store.reader import check_is_run, journal_table, numbered_files
 from gapbench.store.schema import ATTEMPT_SCHEMA, value_type
@@ -19,6 +19,7 @@ from gapbench.store.score_overlay import REPLACED_IN
 from gapbench.values import ATTEMPT_KEY
 
 _ORD_OF_FILE = 2**32
+_VARIES = object()
 _LISTINGS = 3
 """Times that runs are listed at most, when journals become parts while they are read."""
 _SQL_TYPES = {
@@ -179,12 +180,12 @@ def select_source(
 
 def _select_parts(chosen: Sequence[tuple[int, PartFacts]], query: QueryText, names: Sequence[str]) -> str:
     parts = [part for _, part in chosen]
-    everywhere = frozenset.intersection(*(part.columns for part in parts))
-    anywhere = frozenset.union(*(part.columns for part in parts))
-    shown = "".join(", " + (_typed(name) if name in anywhere else null_column(name)) for name in names)
+    known = {name: text for name in names if (text := _known_from_footers(name, parts, query)) is not None}
+    read = frozenset(names) - known.keys()
+    shown = "".join(f", {known.get(name) or _typed(name)}" for name in names)
     files = query.value([part.sql_path for part in parts])
     # Reading the schema of each file again takes longer: only where a needed column is missing in one.
-    union = ", union_by_name = true" if any(name in anywhere - everywhere for name in names) else ""
+    union = "" if all(read <= part.columns for part in parts) else ", union_by_name = true"
     numbers = [number for number, _ in chosen]
     if numbers[-1] - numbers[0] == len(numbers) - 1:
         place = f"(file_index + {numbers[0]})"
@@ -194,10 +195,25 @@ def _select_parts(chosen: Sequence[tuple[int, PartFacts]], query: QueryText, nam
     return f"SELECT {ord_}{shown} FROM read_parquet({files}{union}, hive_partitioning = false)"
 
 
+def _known_from_footers(name: str, parts: Sequence[PartFacts], query: QueryText) -> str | None:
+    """Return a column whose value in all rows the footers tell, so that no row is read for it. None: they do not tell."""
+    if not any(part.may_have(name) for part in parts):
+        return null_column(name)
+    if name not in LABELS or _is_list(name):
+        return None
+    values = {part.constants.get(name, _VARIES) for part in parts}
+    if len(values) > 1 or _VARIES in values:
+        return None
+    return f'CAST({query.value(values.pop())} AS {_sql_type(ATTEMPT_SCHEMA.field(name).type)}) AS "{name}"'
+
+
 def plain_type(name: str) -> pa.DataType:
     """Return the type of a label in the result of a query; a list of texts is one text of lines."""
-    kind = ATTEMPT_SCHEMA.field(name).type
-    return pa.string() if pa.types.is_list(kind) else value_type(kind)
+    return pa.string() if _is_list(name) else value_type(ATTEMPT_SCHEMA.field(name).type)
+
+
+def _is_list(name: str) -> bool:
+    return bool(pa.types.is_list(ATTEMPT_SCHEMA.field(name).type))
 
 
 def _typed(name: str) -> str:

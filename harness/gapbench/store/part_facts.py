@@ -23,7 +23,9 @@ LABELS = (
     "transport", "reasoning_disclosure", "image_detail", "params_asked", "params_sent", "params_changes",
 )  # fmt: skip
 """Columns that have one value in most parts, or few."""
-_RARE = ("trajectory_id", "turn", "weight")
+RARE = (
+    "trajectory_id", "turn", "weight", "rung", "reasoning_tokens", "cache_write_tokens", "cache_write_1h_tokens",
+)  # fmt: skip
 """Columns that most runs leave empty."""
 
 
@@ -38,7 +40,7 @@ class PartFacts:
         models: Smallest and largest model id. None: not known.
         constants: The value of each of :data:`LABELS` that is the same in all rows; None where it is null in all of them.
             ``params_changes`` is one text of lines.
-        filled: Which of ``trajectory_id``, ``turn`` and ``weight`` a row may have.
+        filled: Which of :data:`RARE` a row may have.
         sql_path: Its absolute path, in which DuckDB expands nothing.
     """
 
@@ -53,6 +55,10 @@ class PartFacts:
     def may_hold(self, model_id: str) -> bool:
         """Return whether a row of a model can be in the part."""
         return self.models is None or self.models[0] <= model_id <= self.models[1]
+
+    def may_have(self, name: str) -> bool:
+        """Return whether a row of the part may have a value of a column."""
+        return name in (self.filled if name in RARE else self.columns)
 
 
 def read_part_facts(paths: Sequence[Path]) -> list[PartFacts]:
@@ -128,7 +134,7 @@ class _Layouts:
         places = {
             name: place
             for place, name in enumerate(names)
-            if name in LABELS or name in _RARE or name == "model_id"
+            if name in LABELS or name in RARE or name == "model_id"
         }
         changes = places.get("params_changes")
         found = _Layout(
@@ -164,7 +170,7 @@ def _read(path: Path, layouts: _Layouts) -> PartFacts:
         if found and found[0] is not _VARIES and all(one == found[0] for one in found):
             constants[name] = found[0]
     filled = frozenset(
-        name for name in _RARE if any(_may_have_values(chunk) for chunk in chunks.get(name, ()))
+        name for name in RARE if any(_may_have_values(chunk) for chunk in chunks.get(name, ()))
     )
     return PartFacts(
         path, footer.num_rows, layout.names, _models(footer, layout), constants, filled, _sql_path(path)

@@ -24,7 +24,7 @@ TOKENS = (
 )
 """Billed quantities. A provider that bills images as tokens has no price for ``image_count``."""
 TOKEN_COLUMNS = (*TOKENS, "from_cache", "outcome")
-"""Columns of attempts that their price by tokens depends on."""
+"""Columns of attempts that their price by tokens depends on. A column of tokens that no attempt has may be left out."""
 
 
 def price_tokens(frame: pd.DataFrame, quote: UnitPrices) -> Floats:
@@ -61,15 +61,24 @@ def _priced(frame: pd.DataFrame, quote: UnitPrices, tokens: Mapping[str, Floats]
 
 def _tokens(frame: pd.DataFrame) -> dict[str, Floats]:
     """Return the billed quantities of attempts. Replies from our own cache are not billed."""
-    tokens = {name: np.nan_to_num(as_floats(frame[name])) for name in TOKENS}
-    # Failed attempts without token counts are not billed, and neither are their images or parts of their input.
-    uncounted = np.isnan(as_floats(frame["input_tokens"]))
-    for name in set(TOKENS) - {"input_tokens", "output_tokens"}:
-        tokens[name][uncounted] = 0
     cached = frame["from_cache"].to_numpy(dtype=bool)
+    # Failed attempts without token counts are not billed, and neither are their images or parts of their input.
+    unbilled = cached | np.isnan(as_floats(frame["input_tokens"]))
+    tokens = {}
     for name in TOKENS:
-        tokens[name][cached] = 0
+        if name in frame.columns:
+            free = cached if name in ("input_tokens", "output_tokens") else unbilled
+            tokens[name] = np.where(free, 0.0, _known(frame, name)) if free.any() else _known(frame, name)
     return tokens
+
+
+def _known(frame: pd.DataFrame, name: str) -> Floats:
+    """Return counts, with 0 for those that are not known. Do not change them."""
+    if name not in frame.columns:
+        return np.zeros(len(frame))
+    counts = as_floats(frame[name])
+    unknown = np.isnan(counts)
+    return np.where(unknown, 0.0, counts) if unknown.any() else counts
 
 
 def has_possible_counts(frame: pd.DataFrame) -> Bools:
@@ -77,16 +86,18 @@ def has_possible_counts(frame: pd.DataFrame) -> Bools:
 
     Some gateways add cached tokens to the input instead of counting them in it, and some report negative counts.
     """
-    read = np.zeros(len(frame))
+    read: Floats = np.zeros(len(frame))
     possible = np.ones(len(frame), dtype=bool)
     # One column at a time: all of them together would take the most memory of all.
     for name in ("cached_input_tokens", "cache_write_tokens", "cache_write_1h_tokens", "output_tokens"):
-        count = np.nan_to_num(as_floats(frame[name]))
+        if name not in frame.columns:
+            continue
+        count = _known(frame, name)
         possible &= count >= 0
         if name == "cache_write_1h_tokens":
-            possible &= count <= np.nan_to_num(as_floats(frame["cache_write_tokens"]))
+            possible &= count <= _known(frame, "cache_write_tokens")
         elif name != "output_tokens":
-            read += count
+            read = read + count
     total = as_floats(frame["input_tokens"])
     return np.asarray(possible & (np.isnan(total) | ((total >= 0) & (read <= total))))
 
@@ -114,6 +125,8 @@ def _attempts_usd(rates: TokenRates, tokens: Mapping[str, Floats]) -> Floats:
     """Return :meth:`TokenRates.usd` of many attempts at once. It is linear, so each token class has one weight."""
     zero = dict.fromkeys(TOKENS, 0)
     total = np.zeros(len(tokens["input_tokens"]))
-    for name in TOKENS:
-        total += tokens[name] * float(rates.usd(**{**zero, name: 1_000_000}) / 1_000_000)
+    for name, counts in tokens.items():
+        each = float(rates.usd(**{**zero, name: 1_000_000}) / 1_000_000)
+        if each:
+            total += counts * each
     return total

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -78,7 +78,7 @@ def violations_by_pair(
     return found
 
 
-def request_conditions(runs: Runs, models: Sequence[str]) -> list[dict[str, Any]]:
+def request_conditions(runs: Runs, fingerprints: Mapping[str, str]) -> list[dict[str, Any]]:
     """Return the conditions under which each model was asked, so that readers can compare them.
 
     Fields: ``model``, ``weights``, ``requests``, ``prompts`` (a fingerprint of the hashes of all its prompts: equal
@@ -88,12 +88,17 @@ def request_conditions(runs: Runs, models: Sequence[str]) -> list[dict[str, Any]
     ``users`` (the models that played the users of its episodes; [] if they were scripted),
     ``truncated`` ``refused`` ``infra`` (shares, 0 to 1), ``reasoning`` (``disclosure``, ``tokens_mean``),
     ``first_day`` and ``last_day``, ``loads``, ``beside`` (the other models that were asked at the same time).
+
+    Args:
+        runs: The runs.
+        fingerprints: The fingerprint of all prompts of each model; see
+            :attr:`gapbench.analysis.quality.request_reader.RequestsByModel.prompt_fingerprints`.
     """
     users = users_by_model(runs)
     beside = models_beside(runs)
     measured = runs.tally[(runs.tally["final"] & (runs.tally["phase"] == "measure")).to_numpy(dtype=bool)]
     rows: list[dict[str, Any]] = []
-    for name in models:
+    for name, fingerprint in fingerprints.items():
         part = measured[(measured["model_id"] == name).to_numpy()]
         images = part[part["with_images"] > 0]
         days = pd.to_datetime(part["started_at"].drop_duplicates(), utc=True).dt.date
@@ -102,7 +107,7 @@ def request_conditions(runs: Runs, models: Sequence[str]) -> list[dict[str, Any]
                 "model": name,
                 "weights": runs.model(name).weights,
                 "requests": int(part["n"].sum()),
-                "prompts": _fingerprint(part["prompts"]),
+                "prompts": fingerprint,
                 "images": {
                     "count": int(part["images"].sum()),
                     "bytes_mean": _image_bytes(images) if len(images) else None,
@@ -132,11 +137,6 @@ def request_conditions(runs: Runs, models: Sequence[str]) -> list[dict[str, Any]
             }
         )
     return rows
-
-
-def _fingerprint(sums: pd.Series[Any]) -> str:
-    """Return a 64-bit fingerprint of all prompts and how often each was sent, independent of their order."""
-    return f"{sum(map(int, sums)) % 2**64:016x}"
 
 
 def _share(part: pd.DataFrame, column: str, value: str) -> float:

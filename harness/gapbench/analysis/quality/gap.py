@@ -288,7 +288,8 @@ def gap(
         simulated=read_runs.simulated,
         warnings=[*warnings, *account.warnings],
         conditions=request_conditions(
-            read_runs, list(dict.fromkeys(name for names in compared.pairs for name in names))
+            read_runs,
+            {name: requests.prompt_fingerprints[name] for names in compared.pairs for name in names},
         ),
         matched=matched,
         lag=lag_by_category(read_runs, requests, scopes, sides.closed, sides.open),

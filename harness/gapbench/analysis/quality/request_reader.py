@@ -44,6 +44,9 @@ class RequestsByModel(Mapping[str, ModelRequests]):
     Args:
         runs: The runs.
         account: Their bill. A request's cost is that of :func:`gapbench.analysis.cost.answer_costs.usd_per_answer`.
+
+    Attributes:
+        categories: Code of each category.
     """
 
     def __init__(self, runs: Runs, account: Bill) -> None:
@@ -53,6 +56,7 @@ class RequestsByModel(Mapping[str, ModelRequests]):
         self.categories = self._contexts.categories
         self._samples = FirstSeen()
         self._clusters = FirstSeen()
+        self._prompts: dict[str, str] = {}
         self._store = ColumnStore(MAX_HELD_BYTES if self._is_small else _LEAST_HELD_BYTES)
 
     def __iter__(self) -> Iterator[str]:
@@ -63,6 +67,12 @@ class RequestsByModel(Mapping[str, ModelRequests]):
 
     def __getitem__(self, model_id: str) -> ModelRequests:
         return self._requests[model_id]
+
+    @property
+    def prompt_fingerprints(self) -> Mapping[str, str]:
+        """For each model 64 bits of all its prompts: equal for two that were sent the same ones, each as often, in any order."""
+        _ = self._requests
+        return self._prompts
 
     @cached_property
     def _requests(self) -> dict[str, ModelRequests]:
@@ -121,6 +131,8 @@ class RequestsByModel(Mapping[str, ModelRequests]):
         if self._targets is not None:
             rows["key target"] = _matched(self._targets, numbers)
         final = contexts.lookup("final", bool)
+        # Integers wrap at 64 bits.
+        self._prompts[model_id] = f"{rows['prompt'][final.take(at)].sum(dtype=np.uint64):016x}"
         answered = (final & ~contexts.lookup("infra", bool)).take(at)
         cell = np.zeros(len(contexts.table), dtype=np.int64)
         of_model = contexts.of_model(model_id)

@@ -42,7 +42,9 @@ def fetch_rows(runs: Runs, account: Bill, contexts: RequestContexts, model_id: s
     counted = runs.counted
     is_measured = ((counted.rows["model_id"] == model_id) & (counted.rows["phase"] == "measure")).to_numpy()
     count = int(counted.rows["n"][is_measured].sum())
-    tokens = [*TOKENS] if (contexts.lookup("quote")[contexts.of_model(model_id)] >= 0).any() else []
+    tokens: list[str] = []
+    if (contexts.lookup("quote")[contexts.of_model(model_id)] >= 0).any():
+        tokens = [name for name in TOKENS if runs.attempts.may_have(name)]
     shown = ", ".join(
         [
             "a.ord", "c.context", "xor(hash(a.sample_id), c.seed) AS sample", "xor(hash(a.cluster_id), c.seed) AS cluster",
