@@ -3,11 +3,11 @@
 from gapbench.store.chunk_reader import read_chunks_at_instants
 from gapbench.store.follower import RunFollower
 from gapbench.store.manifest import RunManifest
+from gapbench.store.part_files import closed_numbers, numbered_files, part_numbers, payloads_beside
 from gapbench.store.pending_scores import read_pending_answers
 from gapbench.store.reader import (
     find_run,
     is_run,
-    numbered_files,
     parse_journal_line,
     read_attempt_values,
     read_attempts,
@@ -27,10 +27,13 @@ __all__ = [
     "RunManifest",
     "RunWriter",
     "check_folder_writable",
+    "closed_numbers",
     "find_run",
     "is_run",
     "numbered_files",
     "parse_journal_line",
+    "part_numbers",
+    "payloads_beside",
     "quarantine",
     "read_attempt_values",
     "read_attempts",

@@ -12,8 +12,9 @@ import pyarrow as pa
 
 from gapbench.store import score_overlay
 from gapbench.store.part_facts import LABELS, PartFacts, read_part_facts
+from gapbench.store.part_files import closed_numbers, numbered_files
 from gapbench.store.query_tables import later_scores
-from gapbench.store.reader import check_is_run, journal_table, numbered_files
+from gapbench.store.reader import check_is_run, journal_table
 from gapbench.store.schema import ATTEMPT_SCHEMA, value_type
 from gapbench.store.score_overlay import REPLACED_IN
 from gapbench.values import ATTEMPT_KEY
@@ -103,8 +104,8 @@ def _list_sources(runs: Sequence[Path]) -> list[RowSource]:
     journals_of = [numbered_files(run, "journal") for run in runs]
     parts_of = [numbered_files(run, "attempts") for run in runs]
     journals_of = [
-        {number: path for number, path in open_.items() if number not in parts}
-        for open_, parts in zip(journals_of, parts_of, strict=True)
+        {number: path for number, path in open_.items() if number not in closed}
+        for open_, closed in zip(journals_of, map(closed_numbers, runs), strict=True)
     ]
     facts = iter(read_part_facts([path for parts in parts_of for path in parts.values()]))
     for run, parts, open_journals in zip(runs, parts_of, journals_of, strict=True):

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from gapbench.store.part_files import numbered_files, part_numbers
 from gapbench.store.reader import (
     attempt_from_row,
-    numbered_files,
     parse_journal_lines,
     parse_started_at,
-    part_number,
     read_part,
 )
 from gapbench.store.schema import ATTEMPT_SCHEMA
@@ -26,7 +25,8 @@ _COLUMNS = pa.schema([field for field in ATTEMPT_SCHEMA if not pa.types.is_list(
 class RunFollower:
     """Reads a run's attempts as they are written, each once: open journals line by line, and parts closed since.
 
-    A part holds its journal's rows in the same order, so rows already read from the journal are skipped in the part.
+    A part holds its journal's rows in the same order, so rows already read from the journal are skipped in the part, and
+    those of parts already read in the file that they are joined to.
     A part's lists, such as chunk times, are most of its bytes and are left empty. Later scores are not followed.
 
     Args:
@@ -47,8 +47,8 @@ class RunFollower:
             OSError: The folder cannot be read.
         """
         parts, journals = numbered_files(self._folder, "attempts"), numbered_files(self._folder, "journal")
-        for number, path in parts.items():
-            if number not in self._closed_parts:
+        for path in parts.values():
+            if not self._closed_parts.issuperset(part_numbers(path)):
                 yield from self._read_part(path)
         for number, path in journals.items():
             # A journal closed since the folder was listed is a part in the next call.
@@ -57,15 +57,15 @@ class RunFollower:
                     yield from self._read_journal(path)
 
     def _read_part(self, path: Path) -> Iterator[Attempt]:
-        number = part_number(path)
-        table = read_part(path, _COLUMNS, skip_rows=self._rows_read[number])
+        numbers = part_numbers(path)
+        table = read_part(path, _COLUMNS, skip_rows=sum(self._rows_read[number] for number in numbers))
         for row in table.to_pylist():
-            self._rows_read[number] += 1
+            self._rows_read[numbers[-1]] += 1
             yield attempt_from_row({**row, "params_changes": (), "chunk_s": ()})
-        self._closed_parts.add(number)
+        self._closed_parts.update(numbers)
 
     def _read_journal(self, path: Path) -> Iterator[Attempt]:
-        number = part_number(path)
+        (number,) = part_numbers(path)
         with path.open("rb") as file:
             file.seek(self._offsets[number])
             for line in file:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gapbench.store.reader import numbered_files
+from gapbench.store.part_files import numbered_files, part_numbers
 from gapbench.store.schema import ROW_SCHEMAS, value_type
 from gapbench.values import ATTEMPT_KEY_IN_RUN
 
@@ -55,6 +55,23 @@ class PartSet:
                         "it is moved to damaged/; --resume repeats its requests",
                     )
                 )
+
+    @property
+    def numbers(self) -> set[int]:
+        """Numbers of all parts, those of joined files too."""
+        return {number for path in self.paths.values() for number in part_numbers(path)}
+
+    @property
+    def readable_numbers(self) -> set[int]:
+        """Numbers of the parts that can be read."""
+        return {number for first in self.tables for number in part_numbers(self.paths[first])}
+
+    def keys_beside(self, path: Path) -> set[tuple[Any, ...]] | None:
+        """Return the keys of the rows in the parts with the numbers of another file. None: one of them is missing or damaged."""
+        numbers = part_numbers(path)
+        if not self.readable_numbers.issuperset(numbers):
+            return None
+        return set().union(*(row_keys(self.tables[number]) for number in numbers))
 
 
 def _read_checked(path: Path, schema: pa.Schema) -> pa.Table:

@@ -22,7 +22,8 @@ import orjson
 
 from gapbench.store.journal import DEFAULT_SETTINGS, Journal, JournalSettings, translate_disk_errors
 from gapbench.store.journal_rows import journal_values
-from gapbench.store.reader import attempt_from_row, numbered_files, parse_started_at, read_journal_rows
+from gapbench.store.part_files import numbered_files
+from gapbench.store.reader import attempt_from_row, parse_started_at, read_journal_rows
 from gapbench.values import ATTEMPT_KEY_IN_RUN, Attempt, Payload, Trajectory
 
 FILE_ROWS = 5_000

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from gapbench.store.reader import numbered_files, parse_started_at, read_journal_rows
+from gapbench.store.part_files import closed_numbers, numbered_files
+from gapbench.store.reader import parse_started_at, read_journal_rows
 from gapbench.store.schema import ROW_SCHEMAS, SCORE_SCHEMA
 from gapbench.store.score_overlay import read_scores, score_tables
 
@@ -18,7 +19,7 @@ _KINDS: tuple[Kind, ...] = ("attempts", "payload", "trajectories")
 
 def open_journals(run: Path) -> dict[int, Path]:
     """Return the journals whose rows are in no closed part yet, by number."""
-    closed = numbered_files(run, "attempts")
+    closed = closed_numbers(run)
     return {number: path for number, path in numbered_files(run, "journal").items() if number not in closed}
 
 

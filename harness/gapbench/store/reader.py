@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os.path
-import re
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,6 +22,7 @@ from gapbench.store import score_overlay
 from gapbench.store.journal_rows import JournalRow, is_journal_row
 from gapbench.store.manifest import RunManifest
 from gapbench.store.part_facts import check_part_version, unreadable_part
+from gapbench.store.part_files import closed_numbers, numbered_files
 from gapbench.store.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA, SCHEMA_VERSION, TELEMETRY_SCHEMA
 from gapbench.store.score_overlay import REPLACED_IN
 from gapbench.values import ATTEMPT_KEY, Attempt
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _ATTEMPT_FIELDS = tuple(field.name for field in dataclasses.fields(Attempt))
-_NUMBERED_NAME = re.compile(r"[a-z]+-[0-9]{1,9}")
 _READER_THREADS = 2
 _MAX_QUEUED_PARTS = 16
 
@@ -260,10 +259,10 @@ def part_readers(
         stored = ATTEMPT_SCHEMA if kind == "attempts" else schema
         wanted = pa.schema([stored.field(name) for name in names])
         coded = [name for name in names if name in texts]
-        parts, closed = numbered_files(run, kind), numbered_files(run, "attempts")
+        closed = closed_numbers(run)
         reads = [
             partial(read_part, path, wanted, categorical=coded)
-            for number, path in parts.items()
+            for number, path in numbered_files(run, kind).items()
             if number in closed and is_needed(path)
         ]
         reads += [
@@ -358,20 +357,6 @@ def parse_started_at(row: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(started, str):
         return {**row, "started_at": datetime.fromisoformat(started).astimezone(UTC)}
     return dict(row)
-
-
-def part_number(path: Path) -> int:
-    """Return the number in a part's or a journal's name."""
-    return int(path.stem.rsplit("-", 1)[1])
-
-
-def numbered_files(run: Path, kind: str) -> dict[int, Path]:
-    """Return a run's parts of one kind, or its journals, by their number, oldest first; copies with other names are ignored."""
-    start, suffix = f"{kind}-", ".jsonl" if kind in {"journal", "waiting"} else ".parquet"
-    names = os.listdir(run) if run.is_dir() else []  # noqa: PTH208 - a path for each of thousands of parts takes ten times as long
-    stems = [name.removesuffix(suffix) for name in names if name.startswith(start) and name.endswith(suffix)]
-    numbers = {int(stem.rsplit("-", 1)[1]): stem for stem in stems if _NUMBERED_NAME.fullmatch(stem)}
-    return {number: run / f"{numbers[number]}{suffix}" for number in sorted(numbers)}
 
 
 def is_run(folder: Path) -> bool:

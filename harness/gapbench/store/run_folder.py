@@ -16,6 +16,9 @@ from gapbench.atomic_write import fsync_folder, replace_atomically, write_atomic
 from gapbench.errors import ResultsError
 from gapbench.store.schema import SCHEMA_VERSION
 
+_GROUP_ROWS = 20_000
+"""Rows of a row group: who looks for few rows reads only the groups that can have them."""
+
 
 def write_table(path: Path, table: pa.Table) -> None:
     """Write a table as Parquet with a checksum on every page, so that a flipped bit is found when it is read.
@@ -25,7 +28,7 @@ def write_table(path: Path, table: pa.Table) -> None:
     """
     marked = table.replace_schema_metadata({"gapbench.schema": str(SCHEMA_VERSION)})
     with replace_atomically(path) as file:
-        pq.write_table(marked, file, compression="zstd", write_page_checksum=True)
+        pq.write_table(marked, file, compression="zstd", write_page_checksum=True, row_group_size=_GROUP_ROWS)
 
 
 def ensure_folder(folder: Path) -> None:

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 from gapbench.errors import ResultsError
 from gapbench.store.journal import translate_disk_errors
 from gapbench.store.manifest import RunManifest
-from gapbench.store.reader import is_run, numbered_files, read_manifest, runs_in
+from gapbench.store.part_files import closed_numbers, file_name, numbered_files, part_numbers
+from gapbench.store.reader import is_run, read_manifest, runs_in
 from gapbench.store.run_folder import ensure_folder, write_table
 from gapbench.store.writer import RunWriter
 
@@ -188,12 +189,13 @@ def _copy_rows(shards: Sequence[ShardRun], folder: Path, run_id: str) -> None:
         if numbered_files(shard.folder, "journal"):
             with RunWriter(shard.folder):
                 pass  # closes what a killed process left
-        for number in numbered_files(shard.folder, "attempts"):
-            part += 1
-            for kind in PART_KINDS:
-                source = numbered_files(shard.folder, kind).get(number)
-                if source is not None:
-                    _copy_table(source, folder / f"{kind}-{part:05d}.parquet", run_id)
+        closed = closed_numbers(shard.folder)
+        for kind in PART_KINDS:
+            for number, source in numbered_files(shard.folder, kind).items():
+                if number in closed:
+                    last = part + part_numbers(source)[-1]
+                    _copy_table(source, folder / file_name(kind, part + number, last), run_id)
+        part += max(closed, default=0)
         for source in numbered_files(shard.folder, "scores").values():
             scores += 1
             _copy_table(source, folder / f"scores-{scores:05d}.parquet", run_id)

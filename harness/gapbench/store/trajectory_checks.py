@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from gapbench.formatting import count_of
+from gapbench.store.part_files import numbered_files, part_numbers
 from gapbench.store.part_set import IntegrityIssue, IssueKind, PartSet
-from gapbench.store.reader import numbered_files
 from gapbench.store.run_folder import quarantine, write_table
 from gapbench.values import ATTEMPT_KEY_IN_RUN
 
@@ -27,27 +27,31 @@ def trajectory_issues(run: Path, attempts: PartSet, trajectories: PartSet) -> It
     """
     journals = numbered_files(run, "journal")
     for number, path in trajectories.paths.items():
-        if number not in attempts.paths:
+        if number not in attempts.numbers:
             kind: IssueKind = "leftover" if number in journals else "damage"
             repair = "its journal is closed again" if number in journals else "it is moved to damaged/"
             yield IntegrityIssue(kind, path.name, "has no attempts part", repair)
     for number, table in attempts.tables.items():
         ended = _ended_episodes(table)
-        if number in trajectories.paths and number not in trajectories.tables:
-            continue  # it cannot be read, which is an issue of its own
-        episodes = trajectories.tables.get(number)
-        listed = set() if episodes is None else set(_keys(episodes))
+        path = attempts.paths[number]
+        beside = [one for one in part_numbers(path) if one in trajectories.paths]
+        if not trajectories.readable_numbers.issuperset(beside):
+            continue  # one cannot be read, which is an issue of its own
+        listed = {key for one in beside for key in _keys(trajectories.tables[one])}
         if missing := len(ended - listed):
+            file = (
+                path.name.replace("attempts-", "trajectories-") if len(beside) < 2 else "its trajectory parts"
+            )
             yield IntegrityIssue(
                 "damage",
-                attempts.paths[number].name,
-                f"{count_of(missing, 'episode')} without a row in trajectories-{number:05d}.parquet",
+                path.name,
+                f"{count_of(missing, 'episode')} without a row in {file}",
                 "none; the times and sums of these episodes are lost, their attempts are kept",
             )
         if unknown := len(listed - ended):
             yield IntegrityIssue(
                 "damage",
-                trajectories.paths[number].name,
+                ", ".join(trajectories.paths[one].name for one in beside),
                 f"{count_of(unknown, 'episode')} without a final attempt",
                 "these rows are removed",
             )
@@ -61,11 +65,16 @@ def repair_trajectories(run: Path, attempts: PartSet, trajectories: PartSet) -> 
         attempts: Its attempts, repaired.
         trajectories: Its episodes.
     """
+    ended = {
+        number: keys
+        for first, table in attempts.tables.items()
+        for keys in [_ended_episodes(table)]
+        for number in part_numbers(attempts.paths[first])
+    }
     for number, table in trajectories.tables.items():
         path = trajectories.paths[number]
-        ended = _ended_episodes(attempts.tables[number]) if number in attempts.tables else set()
-        kept = [key in ended for key in _keys(table)]
-        if number not in attempts.tables:
+        kept = [key in ended.get(number, ()) for key in _keys(table)]
+        if number not in ended:
             quarantine(run, path.name)
         elif not any(kept):
             path.unlink()

@@ -22,11 +22,13 @@ from gapbench.store import (
     RunWriter,
     numbered_files,
     parse_journal_line,
+    part_numbers,
     quarantine,
     read_manifest,
     write_table,
 )
 from gapbench.store.manifest import RunManifest
+from gapbench.store.part_files import superseded_files
 from gapbench.store.part_set import IntegrityIssue, IssueKind, PartSet, row_keys
 from gapbench.store.provenance import format_utc
 from gapbench.store.trajectory_checks import repair_trajectories, trajectory_issues
@@ -48,6 +50,10 @@ def verify_run(run: Path) -> list[IntegrityIssue]:
     findings += _journal_issues(run, attempts)
     findings += _pending_issues(run)
     findings += _final_row_issues(manifest, attempts)
+    findings += [
+        IntegrityIssue("leftover", path.name, "its rows are in a joined part already", "it is removed")
+        for path in superseded_files(run, "attempts")
+    ]
     findings += [
         IntegrityIssue("leftover", path.name, "a file that was being written", "it is removed")
         for path in sorted(run.glob("*.tmp"))
@@ -81,14 +87,14 @@ def repair_run(run: Path) -> list[IntegrityIssue]:
         for path in [*attempts.unreadable, *payload.unreadable, *trajectories.unreadable]:
             quarantine(run, path.name)
         for number, table in attempts.tables.items():
-            texts = payload.tables.get(number)
+            texts = payload.keys_beside(attempts.paths[number])
             if texts is None:
                 continue
-            missing = row_keys(table) - row_keys(texts)
+            missing = row_keys(table) - texts
             if missing:
                 attempts.tables[number] = _drop_rows(table, missing)
                 write_table(attempts.paths[number], attempts.tables[number])
-        for number in payload.tables.keys() - attempts.tables.keys():
+        for number in payload.tables.keys() - attempts.readable_numbers:
             quarantine(run, payload.paths[number].name)
         _unmark_duplicate_finals(attempts)
         repair_trajectories(run, attempts, trajectories)
@@ -142,12 +148,12 @@ def _payload_issues(run: Path, attempts: PartSet, payload: PartSet) -> Iterator[
     journals = numbered_files(run, "journal")
     for number, table in attempts.tables.items():
         name = attempts.paths[number].name
-        if number not in payload.paths:
+        if any(one not in payload.paths for one in part_numbers(attempts.paths[number])):
             yield IntegrityIssue(
                 "damage", name, "has no payload part", "none; its texts are lost, its figures are kept"
             )
-        elif number in payload.tables:
-            rows, texts = row_keys(table), row_keys(payload.tables[number])
+        elif (texts := payload.keys_beside(attempts.paths[number])) is not None:
+            rows = row_keys(table)
             if rows - texts:
                 yield IntegrityIssue(
                     "damage",
@@ -162,7 +168,7 @@ def _payload_issues(run: Path, attempts: PartSet, payload: PartSet) -> Iterator[
                     f"{len(texts - rows)} payload rows have no attempt",
                     "none; they are not read",
                 )
-    for number in payload.paths.keys() - attempts.paths.keys():
+    for number in payload.paths.keys() - attempts.numbers:
         kind: IssueKind = "leftover" if number in journals else "damage"
         yield IntegrityIssue(kind, payload.paths[number].name, "has no attempts part",
                       "its journal is closed again" if number in journals else "it is moved to damaged/")  # fmt: skip
@@ -180,7 +186,7 @@ def _journal_issues(run: Path, attempts: PartSet) -> Iterator[IntegrityIssue]:
                 f"{bad} of {len(lines)} lines are not rows",
                 "they are moved to damaged/; --resume repeats them",
             )
-        if number in attempts.paths:
+        if number in attempts.numbers:
             yield IntegrityIssue("leftover", path.name, "its rows are in a part already", "it is removed")
         elif not is_locked(run):
             tail = ", and an incomplete line that was never reported as done" if torn else ""

@@ -6,6 +6,7 @@
     <run>/journal-00003.jsonl     attempts not yet closed into a part; fsync'd while running
     <run>/waiting-00001.jsonl     answers that wait for a slow scorer
     <run>/attempts-00001.parquet  closed parts: the narrow table that every figure is computed from
+    <run>/attempts-00001-00020.parquet  20 of them joined, when the writer is done
     <run>/payload-00001.parquet   prompts, replies, reasoning, error texts, keyed alike
     <run>/trajectories-00001.parquet  the episodes that ended in this part, keyed alike; missing where none did
     <run>/media/<sha256>          images, once each
@@ -37,8 +38,10 @@ from gapbench.errors import ResultsError
 from gapbench.store.journal import DEFAULT_SETTINGS, Journal, JournalSettings, translate_disk_errors
 from gapbench.store.journal_rows import journal_values
 from gapbench.store.manifest import RunManifest
+from gapbench.store.part_files import closed_numbers, file_name, numbered_files
+from gapbench.store.part_joining import join_parts, remove_superseded
 from gapbench.store.pending_scores import PendingAnswers
-from gapbench.store.reader import numbered_files, parse_journal_line, parse_started_at, read_part
+from gapbench.store.reader import parse_journal_line, parse_started_at, read_part
 from gapbench.store.run_folder import (
     ensure_folder,
     quarantine,
@@ -96,9 +99,10 @@ class RunWriter:
             ResultsError: The folder cannot be written, or another process is writing it.
         """
         self._lock = lock_run_folder(self.folder)
-        parts, journals = numbered_files(self.folder, "attempts"), numbered_files(self.folder, "journal")
+        parts, journals = closed_numbers(self.folder), numbered_files(self.folder, "journal")
         try:
             with translate_disk_errors(self.folder):
+                remove_superseded(self.folder)
                 for number, path in journals.items():
                     if number not in parts:
                         self._recover(number, path)
@@ -135,7 +139,7 @@ class RunWriter:
     def _open_journal(self) -> Journal:
         with self._opening:
             if self._journal is None:
-                path = self.folder / _file_name("journal", self._part)
+                path = self.folder / file_name("journal", self._part)
                 self._journal = Journal.open(path, self._journal_settings)
             return self._journal
 
@@ -250,7 +254,7 @@ class RunWriter:
             ResultsError: The disk is full or gone.
         """
         if rows:
-            path = self.folder / _file_name(
+            path = self.folder / file_name(
                 "telemetry", max(numbered_files(self.folder, "telemetry"), default=0) + 1
             )
             with translate_disk_errors(self.folder):
@@ -277,11 +281,14 @@ class RunWriter:
             quarantine(self.folder, name)
 
     def close(self) -> None:
-        """Close the last part and release the folder's lock."""
+        """Close the last part, join small ones and release the folder's lock."""
         try:
             with translate_disk_errors(self.folder):
                 self._close_part()
                 self._raise_part_errors(max_pending=0)
+            # What it was for is done: a full disk or a damaged part is found by what needs them.
+            with suppress(OSError, ResultsError):
+                join_parts(self.folder)
         finally:
             self.pending.close()
             self._thread.shutdown()
@@ -318,7 +325,7 @@ class RunWriter:
             journal.close()
         if rows:
             self._write_part(number, rows)
-        (self.folder / _file_name("journal", number)).unlink(missing_ok=True)
+        (self.folder / file_name("journal", number)).unlink(missing_ok=True)
 
     def _recover(self, number: int, path: Path) -> None:
         """Close a journal that an interrupted writer left; lines that are not rows are kept in ``damaged/``."""
@@ -359,8 +366,4 @@ class RunWriter:
                     for field in schema
                 ]
                 table = pa.Table.from_arrays(columns, schema=schema)
-            write_table(self.folder / _file_name(kind, number), table)
-
-
-def _file_name(kind: str, number: int) -> str:
-    return f"{kind}-{number:05d}.{'jsonl' if kind == 'journal' else 'parquet'}"
+            write_table(self.folder / file_name(kind, number), table)

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from gapbench.errors import InputError
+from gapbench.store import numbered_files
 from gapbench.store.object_store import download_objects, mirror_of
 from gapbench.traffic.items import SUFFIXES, name_without_packing
 
@@ -67,7 +68,7 @@ def _find(name: str, folder: Path) -> Iterator[Source]:
 def _in_folder(folder: Path) -> Iterator[Source]:
     """The logs anywhere below a folder; of a run folder only its attempts."""
     if (folder / "run.json").is_file():
-        files = sorted(folder.glob("attempts-*.parquet"))
+        files = list(numbered_files(folder, "attempts").values())
     else:
         files = sorted(path for path in folder.rglob("*") if path.is_file() and is_log(path.name))
     if not files:

@@ -136,9 +136,7 @@ def _define_rows(connection: duckdb.DuckDBPyConnection, run: Path, chosen: Colle
         ("trajectories", "trajectories", TRAJECTORY_COLUMNS, REPLACED_IN["trajectories"]),
     )
     for name, kind, columns, replaced in views:
-        parts = [
-            path for number, path in closed_parts(run, kind).items() if chosen is None or number in chosen
-        ]
+        parts = [found for found in closed_parts(run, kind) if chosen is None or found[0] in chosen]
         sources = [_select_parts(connection, kind, columns, parts)] if parts else []
         if kind in journals:
             connection.register(f"journal_{name}", journals[kind])
@@ -150,19 +148,22 @@ def _define_rows(connection: duckdb.DuckDBPyConnection, run: Path, chosen: Colle
 
 
 def _select_parts(
-    connection: duckdb.DuckDBPyConnection, kind: Kind, columns: Sequence[str], parts: Sequence[str]
+    connection: duckdb.DuckDBPyConnection,
+    kind: Kind,
+    columns: Sequence[str],
+    parts: Sequence[tuple[int, str]],
 ) -> str:
     """Return a query over closed parts. A column that they lack is null, as in the reader of the store."""
-    files = "[" + ", ".join(map(sql_text, parts)) + "]"
+    files = "[" + ", ".join(sql_text(path) for _, path in parts) + "]"
+    numbers = [number for number, _ in parts]
     described = connection.execute(
         f"DESCRIBE SELECT * FROM read_parquet({files}, union_by_name=true)"
     ).fetchall()
     there = {str(row[0]) for row in described}
     shown = [name if name in there else null for name, null in _nulls(kind, columns).items()]
     return (
-        "SELECT CAST(regexp_extract(filename, '([0-9]+)\\.parquet$', 1) AS INTEGER) AS part, "
-        f"file_row_number AS row_in_part, {', '.join(shown)} "
-        f"FROM read_parquet({files}, union_by_name=true, filename=true, file_row_number=true)"
+        f"SELECT CAST(list_extract({numbers}, CAST(file_index + 1 AS BIGINT)) AS INTEGER) AS part, "
+        f"file_row_number AS row_in_part, {', '.join(shown)} FROM read_parquet({files}, union_by_name=true)"
     )
 
 

@@ -7,10 +7,10 @@ import os
 import re
 from pathlib import Path
 
-from gapbench.store import numbered_files
+from gapbench.store import numbered_files, part_numbers
 
 _ROWS = re.compile(
-    r"(run\.json|(attempts|payload|trajectories|scores)-[0-9]+\.parquet|journal-[0-9]+\.jsonl)"
+    r"(run\.json|(attempts|payload|trajectories|scores)-[0-9]+(-[0-9]+)?\.parquet|journal-[0-9]+\.jsonl)"
 )
 
 
@@ -41,15 +41,23 @@ def file_stamp(path: Path) -> FileStamp:
     return (stat.st_size, stat.st_mtime_ns)
 
 
-def closed_parts(run: Path, kind: str) -> dict[int, str]:
-    """Return the Parquet files of a run by number, as DuckDB takes them.
+def closed_parts(run: Path, kind: str) -> list[tuple[int, str]]:
+    """Return the Parquet files of a run, as DuckDB takes them, each after the first number of its file of attempts.
 
     Args:
         run: The run folder.
         kind: ``attempts``, ``payload`` or ``trajectories``. A part without its attempts is not complete yet and is left out.
     """
-    closed = numbered_files(run, "attempts")
-    return {number: sql_path(path) for number, path in numbered_files(run, kind).items() if number in closed}
+    part_of = {
+        number: first
+        for first, path in numbered_files(run, "attempts").items()
+        for number in part_numbers(path)
+    }
+    return [
+        (part_of[number], sql_path(path))
+        for number, path in numbered_files(run, kind).items()
+        if number in part_of
+    ]
 
 
 def sql_path(path: Path) -> str:

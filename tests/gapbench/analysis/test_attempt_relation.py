@@ -24,7 +24,7 @@ from gapbench.analysis.quality.summary import summarize
 from gapbench.errors import ResultsError
 from gapbench.store import attempt_sources, read_attempts, read_manifest
 from gapbench.store.attempt_sources import find_sources
-from gapbench.store.reader import numbered_files
+from gapbench.store.part_files import numbered_files
 from gapbench.store.schema import SCHEMA_VERSION
 from gapbench.store.score_overlay import write_scores
 from gapbench.values import Attempt

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from gapbench.store import payloads_beside
 from gapbench.store.table_file import TableError, iterate_rows
 from gapbench.traffic.draft import Draft, TokenCounts, parse_json_text
 from gapbench.traffic.forms.form import Form
@@ -16,7 +18,7 @@ _TEXTS = (*_KEY, "messages", "reply", "error", "calls")
 
 
 class AttemptsForm(Form):
-    """One attempt is one request; its texts come from the payload of the same number next to it."""
+    """One attempt is one request; its texts come from the payloads of the same numbers next to it."""
 
     name = "attempts"
     about = "a run of gapbench: its folder, or its attempts-*.parquet"
@@ -31,15 +33,13 @@ class AttemptsForm(Form):
         return isinstance(item, dict) and {"cell_id", "sample_id", "started_at", "sent_s"} <= item.keys()
 
     def open_file(self, path: Path, shown: str) -> None:  # noqa: ARG002 - the path is enough
-        """Read the payload that belongs to the attempts."""
+        """Read the payloads that belong to the attempts."""
         self._texts = {}
-        payload = path.with_name(path.name.replace("attempts-", "payload-"))
-        if payload != path and payload.is_file():
-            try:
+        for payload in payloads_beside(path):
+            # The attempts are complete without a damaged one; `bench runs verify` reports it.
+            with suppress(TableError):
                 rows = iterate_rows(payload, _TEXTS)
-                self._texts = {tuple(row[name] for name in _KEY): row for row in rows}
-            except TableError:
-                self._texts = {}  # the attempts are complete without them; `bench runs verify` reports the damage
+                self._texts |= {tuple(row[name] for name in _KEY): row for row in rows}
 
     def read(self, item: dict[str, Any]) -> Iterable[Draft]:
         """Return the attempt, unless it was never sent."""

@@ -1,0 +1,89 @@
+"""The numbered files of a run folder, by their names: parts, parts joined into one file, and journals.
+
+A writer closes a part every few thousand rows. When it is done it joins the small parts of attempts, which every table of
+results reads: ``attempts-00001-00020.parquet`` holds the rows of the parts 1 to 20, in that order. From the moment when that
+file has its name, the files of these parts do not count, so a crash before they are removed doubles nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+_NAME = re.compile(r"[a-z]+-([0-9]{1,9})(?:-([0-9]{1,9}))?")
+
+
+def numbered_files(run: Path, kind: str) -> dict[int, Path]:
+    """Return a run's files of one kind by their first number, oldest first.
+
+    Files whose rows are in a joined file, and copies with other names, are left out.
+
+    Args:
+        run: The run folder.
+        kind: ``attempts``, ``payload`` and so on, or ``journal`` or ``waiting``.
+    """
+    found: dict[int, Path] = {}
+    reached = -1
+    for first, last, name in _ranges(run, kind):
+        if last > reached:
+            found[first] = run / name
+            reached = last
+    return found
+
+
+def superseded_files(run: Path, kind: str) -> list[Path]:
+    """Return the files whose rows are in a joined file: a crash left them."""
+    counted = set(numbered_files(run, kind).values())
+    return [path for _, _, name in _ranges(run, kind) if (path := run / name) not in counted]
+
+
+def part_numbers(path: Path) -> range:
+    """Return the numbers of the parts whose rows a file has; its name must be that of a part or of a journal."""
+    found = _NAME.fullmatch(path.stem)
+    assert found is not None, path
+    first = int(found[1])
+    return range(first, int(found[2] or first) + 1)
+
+
+def payloads_beside(attempts: Path) -> list[Path]:
+    """Return the payload parts with the numbers of a file of attempts; [] if its name is not one."""
+    if not attempts.name.startswith("attempts-") or _NAME.fullmatch(attempts.stem) is None:
+        return []
+    numbers = part_numbers(attempts)
+    return [path for number, path in numbered_files(attempts.parent, "payload").items() if number in numbers]
+
+
+def closed_numbers(run: Path) -> set[int]:
+    """Return the numbers of the parts whose attempts are in Parquet; the journals of others are still open."""
+    return {number for path in numbered_files(run, "attempts").values() for number in part_numbers(path)}
+
+
+def file_name(kind: str, first: int, last: int | None = None) -> str:
+    """Return the name of a file.
+
+    Args:
+        kind: As in :func:`numbered_files`.
+        first: Number of the part or journal.
+        last: Number of the last part, if several are joined. None: it holds one part.
+    """
+    until = "" if last in (None, first) else f"-{last:05d}"
+    return f"{kind}-{first:05d}{until}.{_suffix(kind)}"
+
+
+def _suffix(kind: str) -> str:
+    return "jsonl" if kind in {"journal", "waiting"} else "parquet"
+
+
+def _ranges(run: Path, kind: str) -> list[tuple[int, int, str]]:
+    """Return first number, last number and name of the files of one kind, of those that begin alike the longest first."""
+    start, suffix = f"{kind}-", f".{_suffix(kind)}"
+    names = os.listdir(run) if run.is_dir() else []  # noqa: PTH208 - a path for each of thousands of parts takes ten times as long
+    found: list[tuple[int, int, str]] = []
+    for name in names:
+        if name.startswith(start) and name.endswith(suffix):
+            match = _NAME.fullmatch(name, 0, len(name) - len(suffix))
+            if match is not None:
+                first = int(match[1])
+                found.append((first, int(match[2] or first), name))
+    return sorted(found, key=lambda one: (one[0], -one[1], one[2]))
