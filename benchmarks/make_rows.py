@@ -13,8 +13,8 @@ flight, and 20 a second), two repeats of each sample in each run. Every column o
 - each reply has the arrival of 16 chunks with the tokens so far;
 - the rows of a cell are in the order in which the answers came, not in that of the samples.
 
-Rows are in parts of 5,000, as a run writes them, zstd-compressed, about 230 bytes each on disk; each cell begins a new part.
-There are no journals and no payload parts. The same seed gives the same rows.
+Rows are written in parts of 5,000, zstd-compressed, about 230 bytes each on disk; each cell begins a new part. Then small parts
+are joined, as by a run that is done. There are no journals and no payload parts. The same seed gives the same rows.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from gapbench.store.part_joining import join_parts
 from gapbench.store.schema import ATTEMPT_SCHEMA
 
 PART_ROWS = 5_000
@@ -70,6 +71,7 @@ def make_runs(folder: Path, rows: int, runs: int = 1, processes: int = 2) -> lis
             jobs = [(run, number, samples, place * parts, *cell) for place, cell in enumerate(cells)]
             planned = list(pool.map(make_cell, jobs, chunksize=4))
             (run / "run.json").write_text(json.dumps(manifest(run.name, number, samples, cells, planned)))
+        list(pool.map(join_parts, found))
     return found
 
 

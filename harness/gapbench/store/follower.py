@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -46,15 +45,17 @@ class RunFollower:
             ResultsError: A part cannot be read.
             OSError: The folder cannot be read.
         """
-        parts, journals = numbered_files(self._folder, "attempts"), numbered_files(self._folder, "journal")
+        # Journals first: one that is closed after that is among the parts, so what is read has no gap.
+        journals, parts = numbered_files(self._folder, "journal"), numbered_files(self._folder, "attempts")
         for path in parts.values():
             if not self._closed_parts.issuperset(part_numbers(path)):
                 yield from self._read_part(path)
         for number, path in journals.items():
-            # A journal closed since the folder was listed is a part in the next call.
-            with suppress(FileNotFoundError):
-                if number not in self._closed_parts:
+            if number not in self._closed_parts:
+                try:
                     yield from self._read_journal(path)
+                except FileNotFoundError:
+                    return  # It was closed since the folder was listed; the next call reads its part, then what follows it.
 
     def _read_part(self, path: Path) -> Iterator[Attempt]:
         numbers = part_numbers(path)

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import pyarrow as pa
-
 from gapbench.store.part_facts import PartFacts, read_part_facts
 from gapbench.store.part_files import file_name, numbered_files, part_numbers, superseded_files
 from gapbench.store.reader import read_part
-from gapbench.store.run_folder import write_table
+from gapbench.store.run_folder import write_tables
 from gapbench.store.schema import ATTEMPT_SCHEMA
 
 MIN_PARTS = 20
 """With fewer parts, opening them takes no time that is noticed."""
 MAX_ROWS = 100_000
-MAX_BYTES = 2**25
-"""Compressed bytes of the parts that become one: joining them takes several times as much memory."""
+MAX_BYTES = 2**26
+"""Compressed bytes of the parts that become one: what is moved at once when a run is copied to a bucket."""
 
 
 def join_parts(run: Path) -> None:
@@ -39,10 +37,8 @@ def join_parts(run: Path) -> None:
     for parts in _neighbours(read_part_facts(paths)):
         if len(parts) > 1:
             first, last = part_numbers(parts[0].path)[0], part_numbers(parts[-1].path)[-1]
-            tables = [read_part(part.path, ATTEMPT_SCHEMA).cast(ATTEMPT_SCHEMA) for part in parts]
-            # Parquet gives up a dictionary that changes from one part to the next.
-            joined = pa.concat_tables(tables).unify_dictionaries()
-            write_table(run / file_name("attempts", first, last), joined)
+            tables = (read_part(part.path, ATTEMPT_SCHEMA).cast(ATTEMPT_SCHEMA) for part in parts)
+            write_tables(run / file_name("attempts", first, last), tables)
             for part in parts:
                 part.path.unlink()
 

@@ -7,6 +7,8 @@ anywhere.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,19 +18,46 @@ from gapbench.atomic_write import fsync_folder, replace_atomically, write_atomic
 from gapbench.errors import ResultsError
 from gapbench.store.schema import SCHEMA_VERSION
 
-_GROUP_ROWS = 20_000
-"""Rows of a row group: who looks for few rows reads only the groups that can have them."""
+_GROUP_ROWS = 5 * 2_048
+"""Rows of a row group, whole vectors of DuckDB: who looks for few rows reads only the groups that can have them."""
 
 
 def write_table(path: Path, table: pa.Table) -> None:
-    """Write a table as Parquet with a checksum on every page, so that a flipped bit is found when it is read.
+    """Write a table as Parquet; see :func:`write_tables`."""
+    write_tables(path, [table])
+
+
+def write_tables(path: Path, tables: Iterable[pa.Table]) -> None:
+    """Write tables of one schema, one after the other, as one Parquet file; few of their rows are in memory at once.
+
+    Every page has a checksum, so that a flipped bit is found when it is read.
 
     Raises:
         OSError: The disk is full or gone.
     """
-    marked = table.replace_schema_metadata({"gapbench.schema": str(SCHEMA_VERSION)})
-    with replace_atomically(path) as file:
-        pq.write_table(marked, file, compression="zstd", write_page_checksum=True, row_group_size=_GROUP_ROWS)
+    with ExitStack() as stack:
+        file = stack.enter_context(replace_atomically(path))
+        writer: pq.ParquetWriter | None = None
+        rest: list[pa.Table] = []
+        for table in tables:
+            if writer is None:
+                schema = table.schema.with_metadata({"gapbench.schema": str(SCHEMA_VERSION)})
+                writer = pq.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True)
+                stack.enter_context(writer)
+            rest.append(table.replace_schema_metadata(schema.metadata))
+            rows = sum(map(len, rest))
+            if rows >= _GROUP_ROWS:
+                waiting = _joined(rest)
+                whole = rows - rows % _GROUP_ROWS
+                writer.write_table(waiting.slice(0, whole), row_group_size=_GROUP_ROWS)
+                rest = [waiting.slice(whole)]
+        assert writer is not None, "at least one table"
+        writer.write_table(_joined(rest), row_group_size=_GROUP_ROWS)
+
+
+def _joined(tables: Sequence[pa.Table]) -> pa.Table:
+    # Parquet gives up a dictionary that changes within a row group.
+    return pa.concat_tables(tables).unify_dictionaries()
 
 
 def ensure_folder(folder: Path) -> None:

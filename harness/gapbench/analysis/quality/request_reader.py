@@ -33,6 +33,8 @@ _LAST = 2**62
 """Added to the number of an attempt that does not count, so that those that do come first."""
 _SPARSE = 8
 """A table of all codes is worth its memory if there are at most so many for each row."""
+_MAX_FLAGS = 2**27
+"""Codes, at most, of which a table of a byte each is made."""
 
 
 class RequestsByModel(Mapping[str, ModelRequests]):
@@ -278,7 +280,7 @@ def _request_codes(cell: Ints, sample: Ints, repeat: Ints, final: Any, repeats: 
     key = (cell * (int(sample.max()) + 1) + sample) * repeats + repeat
     shared = np.unique(key[~final])
     reach = int(key.max()) + 1
-    if reach <= _SPARSE * len(key):
+    if reach <= max(_SPARSE * len(key), _MAX_FLAGS):
         is_shared = np.zeros(reach, dtype=bool)
         is_shared[shared] = True
         again = np.flatnonzero(is_shared[key])
