@@ -18,7 +18,7 @@ MAX_BYTES = 2**26
 """Compressed bytes of the parts that become one: what is moved at once when a run is copied to a bucket."""
 
 
-def join_parts(run: Path) -> None:
+def join_parts(run: Path, min_parts: int = MIN_PARTS) -> None:
     """Join neighbouring parts of the attempts, where that saves opening many files.
 
     Parts of two cells stay apart, so that the labels of a cell stay the same in all rows of a file. Payloads and trajectories
@@ -26,13 +26,14 @@ def join_parts(run: Path) -> None:
 
     Args:
         run: The run folder. No one else may write to it, and no part may be damaged.
+        min_parts: With fewer parts nothing is joined.
 
     Raises:
         ResultsError: A part cannot be read.
         OSError: The disk is full or gone. No row is lost or there twice.
     """
     paths = list(numbered_files(run, "attempts").values())
-    if len(paths) < MIN_PARTS:
+    if len(paths) < min_parts:
         return
     for parts in _neighbours(read_part_facts(paths)):
         if len(parts) > 1:
