@@ -25,6 +25,7 @@ from pyarrow import fs
 
 from gapbench.atomic_write import write_atomically
 from gapbench.errors import InputError, ResultsError
+from gapbench.store.part_files import superseded_names
 
 MIRROR = Path("results/.remote/s3")
 PROBE_NAME = ".gapbench"
@@ -114,9 +115,8 @@ def pull_run(run: Path, *, allow_local_only: bool = False) -> None:
         for name in sorted(there, key=_upload_order):
             if name not in here or (has_news and here[name] != there[name]):
                 _download(store, place, run, name)
-        for name in known.keys() - there.keys():
-            if name.startswith("waiting-"):  # another machine has scored these answers
-                (run / name).unlink(missing_ok=True)
+        for name in _done_with(known, there):
+            (run / name).unlink(missing_ok=True)
         write_atomically(run / LISTING_NAME, json.dumps(there).encode())
 
 
@@ -137,11 +137,12 @@ def push_run(run: Path) -> str:
         for name in sorted(here, key=_upload_order):
             if there.get(name) != here[name]:
                 _upload(store, f"{place}/{name}", (run / name).read_bytes())
-        scored = {name for name in there.keys() - here.keys() if name.startswith("waiting-")}
-        for name in scored & _list_names(store, place):
-            store.delete_file(f"{place}/{name}")
-        listing = json.dumps({**{name: there[name] for name in there.keys() - scored}, **here}).encode()
+        done_with = _done_with(there, here)
+        listing = json.dumps({**{name: there[name] for name in there.keys() - done_with}, **here}).encode()
         _upload(store, f"{place}/{LISTING_NAME}", listing)
+        # Only now, so that a listing never names an object that is gone.
+        for name in done_with & _list_names(store, place):
+            store.delete_file(f"{place}/{name}")
         write_atomically(run / LISTING_NAME, listing)
     return f"s3://{place}"
 
@@ -239,6 +240,12 @@ def _refuse_conflict(run: Path, place: str, here: _Listing, there: _Listing, kno
             f"(here {changed[0]}): nothing is copied. `bench report {run}` shows what is here; "
             "move that folder away to continue with what is there"
         )
+
+
+def _done_with(before: _Listing, now: _Listing) -> set[str]:
+    """Return the names that one side does not need any more: answers that are scored, and parts that are joined to others."""
+    joined = superseded_names([*before, *now])
+    return {name for name in before.keys() - now.keys() if name.startswith("waiting-") or name in joined}
 
 
 def _upload_order(name: str) -> tuple[bool, bool, str]:

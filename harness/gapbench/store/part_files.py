@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 _NAME = re.compile(r"[a-z]+-([0-9]{1,9})(?:-([0-9]{1,9}))?")
@@ -25,17 +26,27 @@ def numbered_files(run: Path, kind: str) -> dict[int, Path]:
     """
     found: dict[int, Path] = {}
     reached = -1
-    for first, last, name in _ranges(run, kind):
+    for first, last, name in _ranges(_names_in(run), kind):
         if last > reached:
             found[first] = run / name
             reached = last
     return found
 
 
-def superseded_files(run: Path, kind: str) -> list[Path]:
-    """Return the files whose rows are in a joined file: a crash left them."""
-    counted = set(numbered_files(run, kind).values())
-    return [path for _, _, name in _ranges(run, kind) if (path := run / name) not in counted]
+def superseded_names(names: Iterable[str]) -> set[str]:
+    """Return the names, of all names in a run folder, of attempts whose rows are in a joined file."""
+    found: set[str] = set()
+    reached = -1
+    for _, last, name in _ranges(names, "attempts"):
+        if last <= reached:
+            found.add(name)
+        reached = max(reached, last)
+    return found
+
+
+def superseded_files(run: Path) -> list[Path]:
+    """Return the files of attempts whose rows are in a joined file: a crash left them."""
+    return [run / name for name in sorted(superseded_names(_names_in(run)))]
 
 
 def part_numbers(path: Path) -> range:
@@ -75,10 +86,13 @@ def _suffix(kind: str) -> str:
     return "jsonl" if kind in {"journal", "waiting"} else "parquet"
 
 
-def _ranges(run: Path, kind: str) -> list[tuple[int, int, str]]:
+def _names_in(run: Path) -> list[str]:
+    return os.listdir(run) if run.is_dir() else []  # noqa: PTH208 - a path for each of thousands of parts takes ten times as long
+
+
+def _ranges(names: Iterable[str], kind: str) -> list[tuple[int, int, str]]:
     """Return first number, last number and name of the files of one kind, of those that begin alike the longest first."""
     start, suffix = f"{kind}-", f".{_suffix(kind)}"
-    names = os.listdir(run) if run.is_dir() else []  # noqa: PTH208 - a path for each of thousands of parts takes ten times as long
     found: list[tuple[int, int, str]] = []
     for name in names:
         if name.startswith(start) and name.endswith(suffix):

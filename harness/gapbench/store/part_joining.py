@@ -50,7 +50,7 @@ def remove_superseded(run: Path) -> None:
     Raises:
         OSError: The disk is gone.
     """
-    for path in superseded_files(run, "attempts"):
+    for path in superseded_files(run):
         path.unlink(missing_ok=True)
 
 

@@ -52,7 +52,7 @@ def verify_run(run: Path) -> list[IntegrityIssue]:
     findings += _final_row_issues(manifest, attempts)
     findings += [
         IntegrityIssue("leftover", path.name, "its rows are in a joined part already", "it is removed")
-        for path in superseded_files(run, "attempts")
+        for path in superseded_files(run)
     ]
     findings += [
         IntegrityIssue("leftover", path.name, "a file that was being written", "it is removed")

@@ -488,6 +488,26 @@ def test_answers_that_wait_for_their_score_go_along(
     assert "one/waiting-00001.jsonl" not in names(store)
 
 
+def test_joined_parts_replace_the_small_ones_in_the_store(sent: Path, store: fs.S3FileSystem) -> None:
+    """Part 2 was sent; then the writer joined it to part 1."""
+    (sent / "attempts-00002.parquet").write_text("rows")
+    push_run(sent)
+    (sent / "attempts-00002.parquet").unlink()
+    (sent / "attempts-00001.parquet").rename(sent / "attempts-00001-00002.parquet")
+    push_run(sent)
+
+    assert ["one/attempts-00001-00002.parquet"] == [name for name in names(store) if "attempts-" in name]
+
+
+def test_joined_parts_replace_the_small_ones_in_the_mirror(sent: Path, elsewhere: Elsewhere) -> None:
+    """Another machine joined them."""
+    joined = "attempts-00001-00002.parquet"
+    elsewhere({"attempts-00001.parquet": None, joined: "all rows"})
+    pull_run(sent)
+
+    assert [joined] == [path.name for path in sent.glob("attempts-*")]
+
+
 def test_python_reads_a_run_and_a_folder_of_runs_at_an_address(store: fs.S3FileSystem) -> None:
     """A machine without the mirror: 20 rows of the run, and of the folder that holds it alone."""
     assert 0 == invoke(RUN)
