@@ -27,7 +27,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -36,6 +35,7 @@ import pandas as pd
 from gapbench.analysis.adaptive_tasks import adaptive_tasks
 from gapbench.analysis.column_names import check_columns
 from gapbench.analysis.continued_runs import CountedRuns, find_runs
+from gapbench.analysis.model_frames import REQUEST_IN_CELL, ModelFrames
 from gapbench.analysis.run_folders import judging_runs
 from gapbench.analysis.tally import Tally, count_attempts, score_outside
 from gapbench.analysis.weighting import (
@@ -66,17 +66,6 @@ COLUMNS = (
     "rung", "complexity",
 )  # fmt: skip
 """Columns that the tables need, read unless others are named: all except texts, reply ids and the lists of chunks."""
-MODEL_COLUMNS = (
-    "run_id", "cell_id", "task", "category", "sample_id", "cluster_id", "repeat", "attempt", "final", "phase", "model_id",
-    "runner", "model_asked", "model_served", "image_count", "load_kind", "worker", "service_tier", "started_at",
-    "scheduled_s", "sent_s", "first_token_s", "last_token_s", "done_s", "input_tokens", "cached_input_tokens",
-    "cache_write_tokens", "cache_write_1h_tokens", "output_tokens", "reasoning_tokens", "outcome", "from_cache", "score",
-    "partial", "turn", "queue_s", "ttft_s", "answer_ttft_s", "response_s", "answer_chars_per_s", "complete_call_s", "timed",
-    "retried", "load", "scored",
-)  # fmt: skip
-"""Columns that the tables need of the rows of one model; what counts alone can answer comes from the tally."""
-MAX_KEPT_ROWS = 12_000_000
-"""Rows of the frames of single models that are kept."""
 _CHUNKS = ("chunk_s", "chunk_tokens")
 _CODED = (
     "sample_id", "cluster_id", "prompt_sha256", "params_asked", "params_sent", "params_changes", "trajectory_id",
@@ -109,7 +98,7 @@ class Runs:
     notes: tuple[str, ...] = ()
     replaced: Mapping[str, frozenset[str]] = field(default_factory=dict)
     weighting: Weighting | None = None
-    _lock: Lock = field(default_factory=Lock, compare=False)
+    _model_frames: ModelFrames = field(init=False, default_factory=ModelFrames, compare=False)
 
     def __repr__(self) -> str:
         counts = ((len(self.folders), "run"), (len(self.models), "model"), (self.attempts.rows, "attempt"))
@@ -157,27 +146,20 @@ class Runs:
         ]
         return counted.sorted_by(np.lexsort(places))
 
-    def model_frame(self, model_id: str) -> pd.DataFrame:
-        """Return the attempts of one model, in the order written, with :data:`MODEL_COLUMNS`.
+    def model_frame(self, model_id: str, further: Collection[str] = ()) -> pd.DataFrame:
+        """Return the attempts of one model in the order written, with a few columns; see :mod:`gapbench.analysis.model_frames`.
 
-        The frames of the last models asked for are kept, up to :data:`MAX_KEPT_ROWS` rows, so that tables over many rows
-        need no memory for all of them.
+        Args:
+            model_id: The model.
+            further: Further stored columns.
 
         Raises:
-            ResultsError: A part cannot be read, or a score is not within 0 to 1.
+            ResultsError: A part cannot be read, a score is not within 0 to 1, or rows were added while they were read.
         """
-        kept = self._model_frames
-        with self._lock:
-            frame = kept.pop(model_id, None)
-        if frame is None:
-            _ = self.tally  # It refuses scores that are none.
-            columns = (*MODEL_COLUMNS, *self._design_columns)
-            frame = read_frame(self.attempts, columns, ("sample_id", "cluster_id"), model_id=model_id)
-        with self._lock:
-            while kept and sum(map(len, kept.values())) + len(frame) > MAX_KEPT_ROWS:
-                kept.pop(next(iter(kept)))
-            kept[model_id] = frame
-        return frame
+        _ = self.tally  # It refuses scores that are none.
+        has_requests = self.applied_weights.has_design or self.attempts.may_have("turn")
+        own = (*self._design_columns, *(REQUEST_IN_CELL if has_requests else ()))
+        return self._model_frames.read(self.attempts, model_id, [*own, *further])
 
     @cached_property
     def applied_weights(self) -> AppliedWeights:
@@ -199,10 +181,6 @@ class Runs:
     @property
     def _design_columns(self) -> tuple[str, ...]:
         return DESIGN_COLUMNS if self.applied_weights.has_design else ()
-
-    @cached_property
-    def _model_frames(self) -> dict[str, pd.DataFrame]:
-        return {}
 
     @property
     def has_probes_beside_others(self) -> bool:
@@ -371,21 +349,31 @@ def load_of_cell(cell_id: str) -> str:
 
 
 def group_codes(frame: pd.DataFrame, columns: Sequence[str]) -> Ints:
-    """Return one dense integer for each distinct combination of ``columns``."""
+    """Return one dense integer for each distinct combination of ``columns``, sorted by the first of them, then the next."""
     combined: Ints = np.zeros(len(frame), dtype=np.int32)
     for column in columns:
-        code, kinds = pd.factorize(frame[column])
-        if len(kinds) == 1 and code.min() == 0:
+        code, kinds = _codes(frame[column])
+        if kinds == 1 and code.min(initial=0) == 0:
             continue  # A constant column does not distinguish rows.
         wide = combined.astype(np.int64)
-        wide *= len(kinds) + 1
+        wide *= kinds + 1
         wide += code
         combined = dense_codes(wide)
     return combined
 
 
+def _codes(values: pd.Series[Any]) -> tuple[Ints, int]:
+    """Return a code of each value, -1 where it is unknown, and one more than the largest may be."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return np.asarray(values.cat.codes, dtype=np.int64), len(values.cat.categories)
+    code, kinds = pd.factorize(values)
+    return code.astype(np.int64, copy=False), len(kinds)
+
+
 def as_floats(series: pd.Series[Any]) -> Floats:
-    """Return a column as 64-bit floats, with NaN for unknown values."""
+    """Return a column as 64-bit floats, with NaN for unknown values; they are not to be written to."""
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind in "fiu":
+        return series.to_numpy(dtype=np.float64)
     values: Floats = series.to_numpy(dtype=np.float64, na_value=np.nan)
     return values
 
@@ -395,5 +383,8 @@ def group_rows(frame: pd.DataFrame, columns: Sequence[str]) -> list[Ints]:
     if frame.empty:
         return []
     code = group_codes(frame, columns)
-    order = np.argsort(code, kind="stable")
+    if not code.any():
+        return [np.arange(len(frame))]
+    # A small number sorts in one pass.
+    order = np.argsort(code.astype(np.int16) if code.max() < 2**15 else code, kind="stable")
     return list(np.split(order, np.flatnonzero(np.diff(code[order])) + 1))

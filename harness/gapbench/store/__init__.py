@@ -1,6 +1,5 @@
 """Stores runs on disk: crash-safe writing, reading, and later scores. No other package reads or writes Arrow."""
 
-from gapbench.store.chunk_reader import read_chunks_at_instants
 from gapbench.store.follower import RunFollower
 from gapbench.store.manifest import RunManifest
 from gapbench.store.pending_scores import read_pending_answers
@@ -34,7 +33,6 @@ __all__ = [
     "quarantine",
     "read_attempt_values",
     "read_attempts",
-    "read_chunks_at_instants",
     "read_manifest",
     "read_payload",
     "read_pending_answers",
