@@ -80,7 +80,7 @@ def _row(folder: Path, manifest: RunManifest, *, with_figures: bool) -> ListedRu
 def _figures(folder: Path, manifest: RunManifest) -> tuple[float | None, dict[str, float | None]]:
     """Return the dollars and the accuracies of a run; none of them if it has no rows."""
     runs = load_runs([folder])
-    if runs.frame.empty:
+    if runs.tally.empty:
         return None, {}
     costs = cost(runs)
     by_model: dict[str, dict[str, float]] = {}
@@ -89,6 +89,6 @@ def _figures(folder: Path, manifest: RunManifest) -> tuple[float | None, dict[st
             by_model.setdefault(str(row["model_id"]), {})[str(row["category"])] = row["usd_spent"]
     spent = [usd.get(ALL, sum(usd.values())) for usd in by_model.values()]
     first = first_calls_usd([manifest])
-    rows: list[dict[str, Any]] = records(summarize(runs, costs).level("model"))
+    rows: list[dict[str, Any]] = records(summarize(runs, costs, ("model",)).level("model"))
     accuracy = {str(row["model_id"]): row["accuracy"] for row in rows}
     return (None if first is None and not spent else sum(spent) + (first or 0.0)), accuracy

@@ -9,18 +9,42 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from gapbench.analysis.episode_turns import ENDING_COLUMNS, TURN_COLUMNS, TURN_TEXTS
-from gapbench.analysis.frames import Folders, Runs, group_codes, load_runs
+from gapbench.analysis.frames import Folders, Runs, load_runs
 from gapbench.store import read_attempts, read_payload, read_trajectories
+from gapbench.store.attempt_frame import read_frame
 from gapbench.values import ATTEMPT_KEY
 
 _KEY = list(ATTEMPT_KEY)
-_ITEM = ["task", "sample_id", "repeat", "load_kind", "load_value"]
 _TEXTS = ["messages", "reply", "reasoning", "target", "reason", "error", "calls", "state_changes"]
 _TURN_ONLY = [name for name in TURN_COLUMNS if name not in _KEY]
+_OF_ITEM = ["task", "category", "sample_id", "repeat", "load", "messages", "target"]
+_OF_ANSWER = list(
+    dict.fromkeys(
+        [
+            "item", "model_id", "outcome", "failure_kind", "finish_reason", "score", "answer", "input_tokens",
+            "output_tokens", "ttft_s", "response_s", "prompt_sha256", *_TEXTS, "run_id", *_TURN_ONLY,
+        ]
+    )
+)  # fmt: skip
+_STORED = [name for name in dict.fromkeys([*_KEY, *_OF_ITEM, *_OF_ANSWER]) if name not in {*_TEXTS, "item"}]
 MAX_ITEMS = 20_000
+# An item is known by a hash, so that many of them take little memory.
+_NEWEST = """
+SELECT * FROM (
+  WITH newest AS MATERIALIZED (
+    SELECT hash(task, sample_id, repeat, load_kind, load_value) AS item, max(ord) AS ord FROM attempts
+    WHERE final AND phase = 'measure' AND (NOT $without_probes OR load_kind IS DISTINCT FROM 'search')
+    GROUP BY item, model_id
+  ), firsts AS (SELECT item, min(ord) AS first FROM newest GROUP BY item ORDER BY first LIMIT $items)
+  SELECT n.ord, f.first, (SELECT count(DISTINCT item) FROM newest) AS total
+  FROM newest n JOIN firsts f USING (item) ORDER BY f.first, n.ord
+)
+"""
+"""The newest answer of each model to the first requests, and how many requests there are in all."""
 
 
 @dataclass(frozen=True)
@@ -61,38 +85,35 @@ def collect_samples(runs: Runs | Folders, max_items: int = MAX_ITEMS) -> Samples
         ResultsError: A folder is not a run.
     """
     read_runs = load_runs(runs)
-    frame = read_runs.measured_attempts
-    frame = frame.assign(item=group_codes(frame, _ITEM)).drop_duplicates(["item", "model_id"], keep="last")
-    order = {item: place for place, item in enumerate(pd.unique(frame["item"]))}
-    frame = frame.assign(item=frame["item"].map(order))
-    total = len(order)
-    frame = frame[frame["item"] < max_items]
-    # No other analysis needs the extracted answer and the like, so the shared frame does not have them.
-    shown = set(frame["sample_id"].astype(str)) if total > max_items else None
-    named = read_attempts(read_runs.folders, [*_KEY, "answer", *_added_columns(frame)], sample_ids=shown)
-    texts = read_payload(read_runs.folders, [*_KEY, *_TEXTS], shown)
-    joined = (
-        _string_keys(frame)
-        .merge(_string_keys(named), on=_KEY, how="left")
-        .merge(_string_keys(texts), on=_KEY, how="left")
+    newest, total = _newest_answers(read_runs, max_items)
+    frame = read_frame(
+        read_runs.attempts.near(newest.index.to_numpy(np.int64)),
+        ["ord", *_STORED],
+        where="a.ord IN (SELECT unnest($rows))",
+        values={"rows": newest.index.to_list()},
     )
+    frame = frame.assign(item=newest["item"].reindex(frame["ord"]).to_numpy())
+    shown = set(frame["sample_id"].astype(str)) if total > max_items else None
+    texts = read_payload(read_runs.folders, [*_KEY, *_TEXTS], shown)
+    joined = _string_keys(frame).merge(_string_keys(texts), on=_KEY, how="left")
     joined = joined.sort_values("item", kind="stable").reset_index(drop=True)
-    columns = ["task", "category", "sample_id", "repeat", "load", "messages", "target"]
-    items = joined.groupby("item", sort=True)[columns].first()
-    kept = [
-        "item", "model_id", "outcome", "failure_kind", "finish_reason", "score", "answer", "input_tokens", "output_tokens",
-        "ttft_s", "response_s", "prompt_sha256", *_TEXTS, "run_id", *_TURN_ONLY,
-    ]  # fmt: skip
-    kept = list(dict.fromkeys(kept))
+    items = joined.groupby("item", sort=True)[_OF_ITEM].first()
     turns, endings = _read_turns(read_runs.folders, joined)
     present = set(joined["model_id"].astype(str))
     models = tuple(name for name in read_runs.models if name in present)
-    return Samples(items, joined[kept], turns, endings, models, total)
+    return Samples(items, joined[_OF_ANSWER], turns, endings, models, total)
 
 
-def _added_columns(frame: pd.DataFrame) -> list[str]:
-    """Return the columns of turns that the shared frame does not have."""
-    return [name for name in _TURN_ONLY if name not in frame.columns]
+def _newest_answers(runs: Runs, max_items: int) -> tuple[pd.DataFrame, int]:
+    """Return the number of each answer's item, indexed by the answer's ``ord``, and how many items there are in all."""
+    found = runs.attempts.table(
+        _NEWEST,
+        ["task", "sample_id", "repeat", "load_kind", "load_value", "model_id", "final", "phase"],
+        values={"items": max_items, "without_probes": runs.has_probes_beside_others},
+    ).to_pandas()
+    items, _ = pd.factorize(found["first"])
+    total = int(found["total"].iloc[0]) if len(found) else 0
+    return pd.DataFrame({"item": items.astype(np.int64)}, index=found["ord"]), total
 
 
 def _read_turns(folders: Sequence[Path], answers: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

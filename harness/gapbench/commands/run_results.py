@@ -96,8 +96,8 @@ def print_answer(results: ResultTables, folder: Path, console: Console) -> None:
     # The newest run in results/ needs no name.
     names = [] if folder.parent == Path("results") else [display_path(folder)]
     console.print(*render_answer(answer_text(results.gap, names)), sep="\n")
-    if is_anything_answered(results.summary):
-        console.print(render_table(models_table(results.gap, results.summary)))
+    if is_anything_answered(results.shown_summary):
+        console.print(render_table(models_table(results.gap, results.shown_summary)))
         adaptive = ladder_table([ladder for ladder in results.gap.ladders if ladder.is_adaptive])
         if adaptive is not None:
             console.print(render_table(adaptive))

@@ -175,7 +175,7 @@ def _costs(costs: Sequence[OptionCost]) -> BriefTable:
 
 
 def _compared(results: ResultTables) -> BriefTable:
-    table = models_table(results.gap, results.summary)
+    table = models_table(results.gap, results.shown_summary)
     columns = [column for column in table.columns if column.key != "usd_per_correct"]
     rows = [
         tuple(_on_one_line(cell_lines(column, row)) for column in columns) for row in table.rows[:MAX_MODELS]
@@ -194,7 +194,7 @@ def _on_one_line(lines: Sequence[str]) -> str:
 
 def _compared_notes(results: ResultTables, answer: Answer) -> list[str]:
     lines = []
-    models = len(results.summary.level("model"))
+    models = len(results.shown_summary.level("model"))
     if models > MAX_MODELS:
         lines.append(f"{models - MAX_MODELS} more models are in the full report.")
     for manifest in results.runs.manifests:

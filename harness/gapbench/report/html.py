@@ -74,7 +74,7 @@ def _view(results: ResultTables, packed: sample_browser.PackedSamples | None) ->
     tables = {key: table for key, table in results.tables.items() if "page" in table.outputs}
     return {
         "title": ", ".join(dict.fromkeys(str(manifest.suite) for manifest in manifests)),
-        "simulated": results.summary.simulated,
+        "simulated": results.shown_summary.simulated,
         "warnings": results.warnings,
         "answer": results.answer.lines(),
         "gap": _gap_view(results.gap),
@@ -107,7 +107,7 @@ def _leading_side(accuracy: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _chart_view(results: ResultTables) -> dict[str, Any]:
-    models = results.summary.level("model")
+    models = results.shown_summary.level("model")
     # Times that this client delayed say nothing about a model: it is drawn, marked, and no rival on the front.
     is_valid = models["invalid"].isna()
     front = iter(pareto_front(models[is_valid].reset_index(drop=True), "response_p95_s"))
@@ -135,7 +135,7 @@ def _chart_view(results: ResultTables) -> dict[str, Any]:
 
 def _model_view(results: ResultTables) -> dict[str, Any]:
     """Return the bars and strips of each model: outcomes and times."""
-    models = records(results.summary.level("model"))
+    models = records(results.shown_summary.level("model"))
     quantiles = _time_quantiles(results.runs)
     longest = max((found["response_s"][0.99] for found in quantiles.values()), default=0.0)
     for model in models:

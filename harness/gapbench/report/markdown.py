@@ -26,9 +26,9 @@ def markdown_report(runs: Results) -> str:
     results = load_results(runs).compute()
     gap, manifests = results.gap, results.runs.manifests
     suites = ", ".join(dict.fromkeys(str(manifest.suite) for manifest in manifests))
-    mark = f" ({formatting.SIMULATED})" if results.summary.simulated else ""
+    mark = f" ({formatting.SIMULATED})" if results.shown_summary.simulated else ""
     parts = [f"# {escape(suites)}: open against closed{mark}", _answer(results.answer)]
-    if results.summary.simulated:
+    if results.shown_summary.simulated:
         parts.append(
             "> SIMULATED: a simulated provider answered. Nothing here says anything about a real model."
         )

@@ -30,6 +30,9 @@ from gapbench.report.tables.pass_at_k import pass_at_k_table
 from gapbench.report.tables.summary import summary_table
 from gapbench.report.tables.trajectories import trajectory_table
 
+SHOWN_LEVELS = ("model", "category")
+"""Levels of the summary that the tables of a report show."""
+
 
 @dataclass(frozen=True)
 class ResultTables:
@@ -55,8 +58,13 @@ class ResultTables:
 
     @cached_property
     def summary(self) -> Summary:
-        """Accuracy, coverage, times and cost of each model."""
+        """Accuracy, coverage, times and cost of each model, by category, task and cell."""
         return summarize(self.runs, self.cost)
+
+    @cached_property
+    def shown_summary(self) -> Summary:
+        """The models and categories of it, which the tables of a report show: over many rows the rest takes as long again."""
+        return self.summary if "summary" in self.__dict__ else summarize(self.runs, self.cost, SHOWN_LEVELS)
 
     @cached_property
     def gap(self) -> GapTable:
@@ -87,16 +95,20 @@ class ResultTables:
     @cached_property
     def warnings(self) -> list[str]:
         """The warnings of the summary and of the gap, each once."""
-        return list(dict.fromkeys([*self.summary.warnings, *self.gap.warnings]))
+        return list(dict.fromkeys([*self.shown_summary.warnings, *self.gap.warnings]))
 
-    def compute(self) -> ResultTables:
-        """Compute everything now, the gap in a second thread, and return ``self``.
+    def compute(self, *, whole_summary: bool = False) -> ResultTables:
+        """Compute what is shown now, the gap in a second thread, and return ``self``.
 
         Sorting and resampling release the interpreter lock, so over a million rows the gap adds no time.
+
+        Args:
+            whole_summary: Also tasks and cells.
         """
         with ThreadPoolExecutor(1) as pool:
             pending = pool.submit(gap, self.runs, billed=self.billed)
-            _ = self.summary, self.pass_at_k
+            _ = self.summary if whole_summary else self.shown_summary
+            _ = self.pass_at_k
             # What the property would store; computing it there instead could run it twice.
             self.__dict__["gap"] = pending.result()
         return self
@@ -105,18 +117,19 @@ class ResultTables:
         """Return each model that answered no request, with why: the kinds of failure, and what the most frequent said."""
         tally = self.runs.tally
         tally = tally[(tally["final"] & ~tally["phase"].isin(["judge", "user"])).to_numpy(dtype=bool)]
-        if set(tally["model_id"]) == set(tally["model_id"][(tally["outcome"] != "infra").to_numpy()]):
+        answered = set(tally["model_id"][(tally["outcome"] != "infra").to_numpy()])
+        silent = [name for name in dict.fromkeys(tally["model_id"]) if name not in answered]
+        if not silent:
             return {}
-        frame = self.runs.frame[["model_id", "phase", "final", "outcome", "failure_kind"]]
-        frame = frame[frame["final"] & ~frame["phase"].isin(["judge", "user"])]
+        failed = failures(self.runs)
+        final = failed[(failed["final"] > 0).to_numpy(dtype=bool)]
         kinds = {
-            str(model_id): ", ".join(sorted({str(kind) for kind in rows["failure_kind"]}))
-            for model_id, rows in frame.groupby("model_id", observed=True)
-            if len(rows) and (rows["outcome"] == "infra").all()
+            name: ", ".join(
+                sorted(set(final["failure_kind"][(final["model_id"] == name).to_numpy()].astype(str)))
+            )
+            for name in silent
         }
-        if not kinds:
-            return {}
-        table = failures(self.runs).dropna(subset=["example"]).drop_duplicates("model_id")
+        table = failed.dropna(subset=["example"]).drop_duplicates("model_id")
         said = dict(zip(table["model_id"].astype(str), table["example"].astype(str), strict=True))
         return {
             model: f"{found}: {said[model]}" if model in said else found for model, found in kinds.items()
@@ -126,12 +139,13 @@ class ResultTables:
         """Return the document of ``bench report --json``."""
         # The tables with their own layout: here, and in `bench gap --json` and `bench cost --json`.
         own_shape = {"summary", "episodes", "passes", "gap", "cost", "ways"}
+        summary = self.summary.to_json()
         tables = {
             key: table.to_json()
             for key, table in self.tables.items()
             if key not in own_shape and "json" in table.outputs
         }
-        return self.summary.to_json() | {
+        return summary | {
             "answer": answer_json(self.gap),
             "passes": self.pass_at_k.to_json(),
             "episodes": self.trajectories.to_json(),
@@ -142,7 +156,7 @@ class ResultTables:
 Declaration = Callable[[ResultTables], Table | None]
 """Returns a table of some results. None: they have nothing to show in it."""
 TABLES: tuple[Declaration, ...] = (
-    lambda results: summary_table(results.summary),
+    lambda results: summary_table(results.shown_summary),
     lambda results: trajectory_table(results.trajectories),
     lambda results: ladder_table(results.gap.ladders, results.gap.weights),
     lambda results: pass_at_k_table(results.pass_at_k),

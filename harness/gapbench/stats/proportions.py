@@ -132,7 +132,8 @@ def cluster_sums(values: Floats, clusters: Ints) -> tuple[Floats, Floats]:
 def dense_codes(codes: Ints) -> Ints:
     """Return codes renumbered without gaps, in the same order: 0 for the smallest code, 1 for the next.
 
-    The result equals the inverse of ``numpy.unique``, but needs no sorting unless the range of codes is very large.
+    The result equals the inverse of ``numpy.unique``, but needs no sorting unless the range of codes is very large. Codes that
+    have no gaps are returned as they are.
     """
     if not len(codes):
         return codes.astype(np.int32)
@@ -141,9 +142,11 @@ def dense_codes(codes: Ints) -> Ints:
     if reach > 4 * len(codes):
         return np.unique(codes, return_inverse=True)[1].astype(np.int32)
     places = codes - least if least else codes
-    present = np.zeros(reach, dtype=np.int32)
-    present[places] = 1
-    found: Ints = np.cumsum(present, out=present).take(places)
+    present = np.zeros(reach, dtype=bool)
+    present[places] = True
+    if present.all():
+        return places
+    found: Ints = np.cumsum(present, dtype=np.int32).take(places)
     found -= 1
     return found
 

@@ -15,7 +15,6 @@ from gapbench.stats.proportions import (
     Floats,
     Interval,
     Ints,
-    cluster_sums,
     dense_codes,
     is_rare,
     robust_variance,
@@ -90,12 +89,14 @@ def quantile_estimates(
         return [QuantileEstimate(None, None, None)] * len(shares)
     # Sorted once for all of them.
     ordered = values if design is not None else np.sort(values)
+    codes = None if clusters is None else dense_codes(clusters)
+    sizes = None if codes is None else np.bincount(codes).astype(np.float64)
     found: list[QuantileEstimate] = []
     for share in shares:
-        value = weighted_quantile(values, share, design)
+        value = _quantile_of_sorted(ordered, share) if design is None else design.quantile(values, share)
         effective, level = len(values), confidence
-        if clusters is not None:
-            effective, level = _effective_values(values, value, confidence, clusters, design)
+        if codes is not None and sizes is not None:
+            effective, level = _effective_values(values, value, confidence, codes, sizes, design)
         found.append(QuantileEstimate(value, *_order_statistics(ordered, share, level, effective, design)))
     return found
 
@@ -129,8 +130,15 @@ def _value_at(ordered: Floats, rank: float, design: Design | None) -> float:
     return float(ordered[below] + (ordered[above] - ordered[below]) * (rank - below))
 
 
+def _quantile_of_sorted(ordered: Floats, share: float) -> float:
+    """Return what :func:`numpy.quantile` does of ascending values, by the two that it lies between."""
+    rank = share * (len(ordered) - 1)
+    below = math.floor(rank)
+    return float(np.quantile(ordered[below : below + 2], rank - below))
+
+
 def _effective_values(
-    values: Floats, value: float, confidence: float, clusters: Ints, design: Design | None
+    values: Floats, value: float, confidence: float, codes: Ints, sizes: Floats, design: Design | None
 ) -> tuple[int, float]:
     """Return the effective number of values, and the confidence that makes up for the few clusters it is known from.
 
@@ -138,10 +146,11 @@ def _effective_values(
         values: The values.
         value: Their quantile.
         confidence: Nominal coverage.
-        clusters: Cluster code of each value.
+        codes: Cluster code of each value, without gaps.
+        sizes: Values of each cluster.
         design: Weights and strata of the values.
     """
-    n, codes = len(values), dense_codes(clusters)
+    n, groups = len(values), len(sizes)
     if design is not None:
         is_below = values <= value
         found = design.estimate(is_below.astype(np.float64), codes)
@@ -151,12 +160,11 @@ def _effective_values(
             known = min(known, found.effective)
         t = float(special.stdtrit(found.degrees, 0.5 + confidence / 2))
         return max(1, round(known)), 2 * float(special.ndtr(t)) - 1
-    groups = int(codes.max()) + 1
     if groups == n:
         return n, confidence
     if groups < 2:
         return 1, confidence
-    sums, sizes = cluster_sums((values <= value).astype(np.float64), codes)
+    sums = np.bincount(codes, weights=values <= value)
     below = float(sums.sum()) / n
     variance = robust_variance(sums - below * sizes, n)
     effective = min(float(n), below * (1 - below) / variance) if variance > 0 else float(n)

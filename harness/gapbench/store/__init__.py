@@ -1,6 +1,5 @@
 """Stores runs on disk: crash-safe writing, reading, and later scores. No other package reads or writes Arrow."""
 
-from gapbench.store.chunk_reader import read_chunks_at_instants
 from gapbench.store.follower import RunFollower
 from gapbench.store.manifest import RunManifest
 from gapbench.store.part_files import closed_numbers, numbered_files, part_numbers, payloads_beside
@@ -37,7 +36,6 @@ __all__ = [
     "quarantine",
     "read_attempt_values",
     "read_attempts",
-    "read_chunks_at_instants",
     "read_manifest",
     "read_payload",
     "read_pending_answers",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from gapbench.errors import ResultsError
-from gapbench.store.attempt_relation import AttemptRelation
+from gapbench.store.attempt_relation import BATCH_ROWS, AttemptRelation
 from gapbench.store.derived_columns import DERIVED
 from gapbench.store.frame_builder import FrameBuilder
 from gapbench.store.part_facts import LABELS
@@ -19,7 +19,7 @@ from gapbench.store.schema import ATTEMPT_SCHEMA
 _LABEL = pa.dictionary(pa.int32(), pa.string())
 _ORD = pa.field("ord", pa.int64())
 _TOGETHER = (("sample_id", "cluster_id", "prompt_sha256"), ("trajectory_id",), ("params_sent",))
-"""Texts of which there are many, each group apart from the labels."""
+"""Texts of which there are many, each group apart from the others."""
 _DERIVED_TYPES = {"timed": pa.bool_(), "retried": pa.bool_(), "scored": pa.bool_(), "load": _LABEL}
 
 
@@ -28,6 +28,7 @@ def read_frame(
     columns: Sequence[str],
     categorical: Collection[str] = (),
     *,
+    hashed: Collection[str] = (),
     model_id: str | None = None,
     where: str = "true",
     where_columns: Collection[str] = (),
@@ -40,6 +41,7 @@ def read_frame(
         columns: Stored and derived columns, and ``ord``.
         categorical: Texts to return as categories: a tenth of the memory where they repeat. A list of texts becomes one
             text of lines.
+        hashed: Texts to return as categories of their hashes of 64 bits: where it only counts which of them are equal.
         model_id: Only the rows of a model. None: all.
         where: Condition in SQL on the attempts ``a``.
         where_columns: The columns that it uses.
@@ -51,48 +53,66 @@ def read_frame(
     Raises:
         ResultsError: A part cannot be read.
     """
-    keeps_ord = "ord" in columns
-    columns = [name for name in columns if name != "ord"]
-    needed = {*columns, *where_columns}
-    schema = pa.schema([*(_field(name, name in categorical) for name in columns), _ORD])
+    names = [name for name in columns if name != "ord"]
+    categorical, hashed = ([name for name in names if name in some] for some in (categorical, hashed))
+    shared = _PartLabels(attempts, names, categorical)
+    stored = [name for name in names if name not in shared.names]
     chosen = _Chosen(attempts, where, tuple(where_columns), dict(values or {}), model_id)
-    shared = _PartLabels(attempts, [name for name in columns if _is_label(name)])
-    coded = [
-        name for name in columns if (_is_label(name) or name in categorical) and name not in shared.names
-    ]
-    groups = [_Group(chosen, number, names) for number, names in enumerate(_grouped(coded))]
-    others = [name for name in columns if name not in coded and name not in shared.names]
-    needed -= {*shared.names} - {*where_columns}
+    texts = [name for name in stored if name in categorical]
+    groups = [_Group(chosen, number, group) for number, group in enumerate(_grouped(texts))]
+    others = [name for name in stored if name not in texts]
+    labels = [name for name in others if _is_label(name)]
     shown = [
         "a.ord",
         *(f"g{group.number}.place AS g{group.number}" for group in groups),
-        *(f'a."{name}"' for name in others),
+        *(f'hash(a."{name}") AS "{name}"' if name in hashed else f'a."{name}"' for name in others),
     ]
     joins = "".join(
         f" JOIN codes{group.number} g{group.number} ON g{group.number}.code = {group.code}"
         for group in groups
     )
-    rows = attempts.rows if model_id is None and where == "true" else 0
+    rows = attempts.rows_of(model_id) if where == "true" else 0
+    schema = pa.schema([*(_field(name, name in categorical, name in hashed) for name in stored), _ORD])
     builder = FrameBuilder(schema, {*categorical}, rows)
-    for batch in attempts.batches(
+    batches = attempts.batches(
         f"SELECT {', '.join(shown)} FROM attempts a{joins} WHERE {where}",
-        needed,
+        {*stored, *where_columns},
         values=values,
         tables={f"codes{group.number}": group.table for group in groups},
         model_id=model_id,
-    ):
-        found = {name: batch[name] for name in ("ord", *others)}
+    )
+    for table in _gathered(batches):
+        found: dict[str, pa.Array | pa.ChunkedArray] = {name: table[name] for name in ("ord", *others)}
+        found |= {name: found[name].dictionary_encode() for name in labels}
         for group in groups:
-            found |= group.columns(batch[f"g{group.number}"])
-        found |= shared.columns(batch["ord"])
+            found |= group.columns(table[f"g{group.number}"])
         builder.add(
             pa.Table.from_arrays([found[name] for name in schema.names], names=schema.names).cast(schema)
         )
     frame = builder.build()
     places = frame["ord"].to_numpy()
     if len(places) > 1 and not (places[1:] > places[:-1]).all():
+        # A join gives rows in any order.
         frame = frame.iloc[np.argsort(places, kind="stable")].reset_index(drop=True)
-    return frame if keeps_ord else frame.drop(columns="ord")
+        frame = frame.assign(**{name: _by_first_row(frame[name]) for name in labels})
+    of_parts = shared.columns(frame["ord"].to_numpy())
+    return pd.DataFrame(
+        {name: of_parts[name] if name in of_parts else frame[name] for name in columns}, copy=False
+    )
+
+
+def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Yield batches together: each has the rows of one part, of which there may be thousands."""
+    waiting: list[pa.RecordBatch] = []
+    rows = 0
+    for batch in batches:
+        waiting.append(batch)
+        rows += batch.num_rows
+        if rows >= BATCH_ROWS:
+            yield pa.Table.from_batches(waiting)
+            waiting, rows = [], 0
+    if waiting:
+        yield pa.Table.from_batches(waiting)
 
 
 class _Chosen(NamedTuple):
@@ -106,42 +126,66 @@ class _Chosen(NamedTuple):
 
 
 def _grouped(coded: Collection[str]) -> list[list[str]]:
-    """Return columns in groups whose values go together, so that a group has few distinct rows."""
-    names = {name: next((k for k, group in enumerate(_TOGETHER, 1) if name in group), 0) for name in coded}
+    """Return texts in groups whose values go together, so that a group has few distinct rows."""
+    names = {name: next((k for k, group in enumerate(_TOGETHER) if name in group), -1) for name in coded}
     return [
-        found for k in range(len(_TOGETHER) + 1) if (found := [name for name in coded if names[name] == k])
+        found for k in range(-1, len(_TOGETHER)) if (found := [name for name in coded if names[name] == k])
     ]
 
 
 class _PartLabels:
-    """The labels that all attempts of a part share: the footers of the parts have them, so no row is read for them."""
+    """The columns in which all attempts of each part agree: the footers of the parts have them, so no row is read for them."""
 
-    def __init__(self, attempts: AttemptRelation, labels: Sequence[str]) -> None:
+    def __init__(
+        self, attempts: AttemptRelation, columns: Sequence[str], categorical: Collection[str]
+    ) -> None:
         # The load is the end of the cell's name.
-        sources = {name: "cell_id" if name == "load" else name for name in labels}
+        sources = {name: "cell_id" if name == "load" else name for name in columns}
         sources = {name: source for name, source in sources.items() if source in LABELS}
         table, varying = attempts.labels_of_parts(list(dict.fromkeys(sources.values())))
-        self.names = [name for name, source in sources.items() if source not in varying]
         self._parts = table["part"].to_numpy()
-        self._columns: dict[str, tuple[np.ndarray[Any, Any], pa.Array]] = {}
-        for name in self.names:
-            column = table[sources[name]].combine_chunks()
-            if name == "load":
-                column = pa.array([text.rsplit("|", 1)[-1] for text in column.to_pylist()], pa.string())
-            encoded = column.dictionary_encode()
-            codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-            self._columns[name] = (codes, encoded.dictionary)
+        self._columns: dict[str, pd.Series[Any]] = {}
+        for name, source in sources.items():
+            if source in varying:
+                continue
+            is_text = _is_label(name) or name in categorical
+            if is_text or (table[source].null_count == 0 and not pa.types.is_string(table[source].type)):
+                values = table[source].to_pandas()
+                self._columns[name] = values.str.rsplit("|", n=1).str[-1] if name == "load" else values
+        self.names = frozenset(self._columns)
+        self._texts = frozenset(name for name in self.names if _is_label(name) or name in categorical)
 
-    def columns(self, numbers: pa.Array) -> Mapping[str, pa.Array]:
-        """Return the columns of a batch of attempts, by their ``ord``."""
-        if not self.names:
-            return {}
-        at = np.searchsorted(self._parts, numbers.to_numpy(zero_copy_only=False) >> 32)
-        return {name: _labelled(codes[at], texts) for name, (codes, texts) in self._columns.items()}
+    def columns(self, numbers: np.ndarray[Any, Any]) -> Mapping[str, Any]:
+        """Return the columns of attempts by their ``ord``, ascending."""
+        files = numbers >> 32
+        first = np.flatnonzero(np.diff(files, prepend=-1))
+        rows = np.repeat(np.arange(len(first)), np.diff(first, append=len(files)))
+        at = np.searchsorted(self._parts, files[first])
+        found: dict[str, Any] = {}
+        for name, of_parts in self._columns.items():
+            values = of_parts.take(at)
+            if name in self._texts:
+                codes, texts = pd.factorize(values)
+                labels = pd.Index(texts) if len(texts) else pd.Index([], dtype=object)
+                narrow = codes.astype(np.min_scalar_type(-max(1, len(labels))))
+                found[name] = pd.Categorical.from_codes(narrow.take(rows), labels)
+            else:
+                found[name] = values.array.take(rows)
+        return found
+
+
+def _by_first_row(labels: pd.Series[Any]) -> pd.Categorical[Any]:
+    """Return labels with their categories in the order of their first row."""
+    codes = labels.cat.codes.to_numpy()
+    order = pd.unique(codes[codes >= 0])
+    # The last one is for unknown labels, whose code is -1.
+    place = np.full(len(labels.cat.categories) + 1, -1, dtype=codes.dtype)
+    place[order] = np.arange(len(order))
+    return pd.Categorical.from_codes(place[codes], labels.cat.categories.take(order))
 
 
 def _labelled(codes: np.ndarray[Any, Any], texts: pa.Array) -> pa.DictionaryArray:
-    """Return labels by their codes; -1 is null."""
+    """Return texts by their codes; -1 is null."""
     return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), texts)
 
 
@@ -172,9 +216,9 @@ class _Group:
             codes = column.indices.fill_null(-1).to_numpy(zero_copy_only=False)
             self._columns[name] = (codes, column.dictionary)
 
-    def columns(self, places: pa.Array) -> Mapping[str, pa.Array]:
-        """Return the columns of a batch of attempts."""
-        at = places.to_numpy(zero_copy_only=False)
+    def columns(self, places: pa.ChunkedArray) -> Mapping[str, pa.Array]:
+        """Return the columns of some attempts."""
+        at = places.to_numpy()
         found: dict[str, pa.Array] = {}
         for name, (codes, texts) in self._columns.items():
             found[name] = _labelled(codes[at], texts)
@@ -185,7 +229,9 @@ def _text(name: str) -> str:
     return f'array_to_string(a."{name}", chr(10))' if _is_list(name) else f'a."{name}"'
 
 
-def _field(name: str, is_categorical: bool) -> pa.Field:
+def _field(name: str, is_categorical: bool, is_hashed: bool) -> pa.Field:
+    if is_hashed:
+        return pa.field(name, pa.uint64())
     if name in DERIVED:
         return pa.field(name, _DERIVED_TYPES.get(name, pa.float64()))
     stored = ATTEMPT_SCHEMA.field(name)
@@ -193,7 +239,7 @@ def _field(name: str, is_categorical: bool) -> pa.Field:
 
 
 def _is_label(name: str) -> bool:
-    """Return whether a column has few different texts, or is an instant that all rows of a cell share."""
+    """Return whether a column has few different texts."""
     kind = _DERIVED_TYPES.get(name, pa.float64()) if name in DERIVED else ATTEMPT_SCHEMA.field(name).type
     return bool(pa.types.is_dictionary(kind))
 

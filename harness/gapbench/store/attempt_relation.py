@@ -17,15 +17,24 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from gapbench.errors import ResultsError
 from gapbench.store import query_engine
-from gapbench.store.attempt_sources import QueryText, find_sources, null_column, plain_type, select_source
+from gapbench.store.attempt_sources import (
+    QueryText,
+    RowSource,
+    find_sources,
+    null_column,
+    plain_type,
+    select_source,
+)
 from gapbench.store.derived_columns import DERIVED, EPISODE_COLUMNS, EPISODE_SOURCES, EPISODES_QUERY
 from gapbench.store.reader import read_part
 from gapbench.store.schema import ATTEMPT_SCHEMA
@@ -80,6 +89,12 @@ class AttemptRelation:
             for source in self._sources
         )
 
+    def rows_of(self, model_id: str | None) -> int:
+        """Return the rows of the files that may hold a model's. None: of all files."""
+        if model_id is None:
+            return self.rows
+        return sum(part.rows for source in self._sources for part in source.parts if part.may_hold(model_id))
+
     def may_have(self, name: str) -> bool:
         """Return whether a row may have a value of a column."""
         is_assumed = self._cache_share is not None and name in _ASSUMED
@@ -126,6 +141,19 @@ class AttemptRelation:
                 ]
             columns[name] = pa.array(values, plain_type(name))
         return pa.table(columns), varying
+
+    def near(self, numbers: np.ndarray[Any, np.dtype[np.int64]]) -> AttemptRelation:
+        """Return the attempts of the parts and journals that hold some attempts: a query of a few reads no others.
+
+        Args:
+            numbers: ``ord`` of these attempts, which is the same in what is returned.
+        """
+        found, kept = copy(self), {int(number) for number in np.unique(numbers >> 32)}
+        if self.has_episodes:
+            # The figures of a whole episode may need other parts.
+            vars(found)["_episodes"] = self._episodes
+        vars(found)["_sources"] = [near for source in self._sources for near in _of_files(source, kept)]
+        return found
 
     def with_cache_share(self, share: float) -> AttemptRelation:
         """Return the attempts as if a share of all input tokens, 0 to 1, had been read from a cache and none written to it."""
@@ -301,6 +329,20 @@ class AttemptRelation:
         for source in self._sources:
             for part in source.parts:
                 read_part(part.path, ATTEMPT_SCHEMA)
+
+
+def _of_files(source: RowSource, numbers: Collection[int]) -> Iterator[RowSource]:
+    """Yield what a source has in the files of some numbers: neighbouring parts together."""
+    if source.table is not None:
+        if source.first in numbers:
+            yield source
+        return
+    start = 0
+    for place in range(len(source.parts) + 1):
+        if place == len(source.parts) or source.first + place not in numbers:
+            if start < place:
+                yield replace(source, first=source.first + start, parts=source.parts[start:place])
+            start = place + 1
 
 
 def _as_tables(frames: Mapping[str, pd.DataFrame | pa.Table] | None) -> dict[str, pa.Table]:

@@ -29,7 +29,7 @@ class FrameBuilder:
     """Collects the columns of a table whose parts come one after the other.
 
     Args:
-        schema: Names and types. A dictionary becomes a category.
+        schema: Names and types. A dictionary becomes a category, and so do hashes of texts (unsigned 64 bits).
         texts: Dictionaries with nearly as many entries as rows.
         rows: Rows expected; more are accepted, but slower.
     """
@@ -58,6 +58,8 @@ def _column_builder(field: pa.Field, texts: set[str], rows: int) -> _ColumnBuild
     kind = field.type
     if pa.types.is_dictionary(kind):
         return _TextBuilder(kind) if field.name in texts else _LabelBuilder(rows)
+    if pa.types.is_uint64(kind):
+        return _HashBuilder(rows)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
         return _NumberBuilder(kind, rows)
     return _ObjectBuilder(kind)
@@ -92,6 +94,20 @@ class _LabelBuilder:
     def finish(self) -> pd.Categorical[Any]:
         labels = pd.Index(list(self._known), dtype=None if self._known else object)
         return _categorical(self._array.finish(), labels)
+
+
+class _HashBuilder:
+    """Hashes of texts, numbered in one go."""
+
+    def __init__(self, rows: int) -> None:
+        self._array = _GrowingArray(np.uint64, rows)
+
+    def add(self, chunk: pa.ChunkedArray) -> None:
+        self._array.add(chunk.to_numpy())
+
+    def finish(self) -> pd.Categorical[Any]:
+        codes, hashes = pd.factorize(self._array.finish())
+        return _categorical(codes.astype(np.int32), pd.Index(hashes))
 
 
 class _ArrowBuilder:

@@ -190,7 +190,7 @@ def _iter_parts(
     # With many small parts, one thread for each part is three times as fast as Arrow's threads within a part.
     with ThreadPoolExecutor(_READER_THREADS) as pool:
         under_way: deque[Future[pa.Table]] = deque()
-        for read in part_readers(runs, kind, schema, wanted.names):
+        for read in _part_readers(runs, kind, schema, wanted.names):
             under_way.append(pool.submit(_read_wanted, read, wanted, ids))
             # Read only a few parts ahead of the consumer, to bound the memory.
             if len(under_way) > _MAX_QUEUED_PARTS:
@@ -235,12 +235,11 @@ def _cast(table: pa.Table, wanted: pa.Schema) -> pa.Table:
     return table.cast(wanted)
 
 
-def part_readers(
+def _part_readers(
     runs: Sequence[Path],
     kind: str,
     schema: pa.Schema,
     columns: Sequence[str],
-    is_needed: Callable[[Path], bool] = lambda _: True,
 ) -> Iterator[Callable[[], pa.Table]]:
     """Yield a function for each part and each open journal that reads it with later scores applied.
 
@@ -249,7 +248,6 @@ def part_readers(
         kind: Name of the table's files, such as ``attempts``.
         schema: The table's columns and their types.
         columns: Columns to read.
-        is_needed: Whether a part may hold rows that are looked for; asked once for each part.
     """
     texts = _categorical_texts(schema) if kind == "attempts" else set()
     for run in runs:
@@ -263,7 +261,7 @@ def part_readers(
         reads = [
             partial(read_part, path, wanted, categorical=coded)
             for number, path in numbered_files(run, kind).items()
-            if number in closed and is_needed(path)
+            if number in closed
         ]
         reads += [
             partial(journal_table, path, kind, stored, names)

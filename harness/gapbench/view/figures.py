@@ -49,7 +49,7 @@ def compute_figures(run: Path) -> dict[str, Any]:
         ResultsError: It cannot be read.
     """
     results = load_results([run])
-    if results.runs.frame.empty:
+    if results.runs.tally.empty:
         return {
             "empty": True,
             "headline": "No answer yet.",
@@ -58,7 +58,7 @@ def compute_figures(run: Path) -> dict[str, Any]:
             "tables": [],
             "warnings": [],
         }
-    return _figures(results.compute())
+    return _figures(results.compute(whole_summary=True))
 
 
 def _figures(results: ResultTables) -> dict[str, Any]:

@@ -17,12 +17,14 @@ import pytest
 
 from gapbench.analysis.cost.answer_costs import usd_per_answer
 from gapbench.analysis.cost.attempt_costs import bill
+from gapbench.analysis.cost.paid_attempts import PaidModel
 from gapbench.analysis.frames import Runs, load_runs
 from gapbench.analysis.quality.gap import gap
 from gapbench.analysis.quality.request_reader import RequestsByModel
 from gapbench.analysis.quality.summary import summarize
 from gapbench.errors import ResultsError
 from gapbench.store import attempt_sources, read_attempts, read_manifest
+from gapbench.store.attempt_frame import read_frame
 from gapbench.store.attempt_sources import find_sources
 from gapbench.store.part_files import numbered_files
 from gapbench.store.schema import SCHEMA_VERSION
@@ -192,13 +194,15 @@ def test_requests_of_a_model_agree_with_the_rows(runs: Runs) -> None:
 
 def test_exact_lines_sum_the_tokens_of_the_priced_attempts(runs: Runs) -> None:
     """An attempt of unknown cost has no dollars, and its line says so."""
-    lines, usd = bill(runs).lines, bill(runs).usd
+    account = bill(runs)
+    lines = [line for model in MODELS for line in PaidModel(runs, account, model).lines]
     priced = (runs.frame["model_id"] != "open-a").to_numpy()
-    known = lines[lines["usd"].notna()]
+    usd = account.usd[priced]
 
-    assert int(priced.sum()) == int(lines["attempts"].sum())
-    assert np.nansum(usd[priced]) == pytest.approx(float(sum(known["usd"])), rel=1e-9)
-    assert int(np.isnan(usd[priced]).sum()) == int(lines["attempts"][lines["usd"].isna()].sum())
+    assert int(priced.sum()) == sum(line.attempts for line in lines)
+    known = sum(line.usd for line in lines if line.usd is not None)
+    assert np.nansum(usd) == pytest.approx(float(known), rel=1e-9)
+    assert int(np.isnan(usd).sum()) == sum(line.attempts for line in lines if line.usd is None)
 
 
 def numbers(value: Any, path: str = "") -> dict[str, Any]:
@@ -402,3 +406,47 @@ def test_frames_of_models_have_the_labels_of_the_rows(tmp_path: Path, seed: int)
         assert list(rows[name].astype(object).where(rows[name].notna(), None)) == list(
             frame[name].astype(object).where(frame[name].notna(), None)
         ), name
+    # A hash stands for one source, and a source has one hash.
+    assert list(pd.factorize(rows["cluster_id"])[0]) == list(pd.factorize(frame["cluster_id"])[0])
+
+
+def test_a_frame_of_a_model_gets_further_columns_when_they_are_asked_for(runs: Runs) -> None:
+    """At the same rows as if they had been asked for at first."""
+    runs.model_frame("open-a")
+    later = runs.model_frame("open-a", ["sent_s", "output_chars"])
+    first = load_runs(list(runs.folders)).model_frame("open-a", ["sent_s", "output_chars"])
+
+    for name in ("sent_s", "output_chars"):
+        assert np.array_equal(later[name], first[name], equal_nan=True)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_parts_near_some_attempts_have_these_attempts(tmp_path: Path, seed: int) -> None:
+    """A few attempts of many parts and of a journal, the figures of episodes included: as in the frame of all parts."""
+    found = make_runs(tmp_path, seed)
+    for run in found:
+        split_by_cell(run)
+    (found[1] / "journal-00999.jsonl").write_bytes(journal_line(make_attempt(run_id=found[1].name)))
+    attempts = load_runs(found).attempts
+    columns = ["ord", "cell_id", "sample_id", "response_s", "answer_chars_per_s", "score"]
+    everything = read_frame(attempts, columns)
+    rng = np.random.default_rng(seed)
+    last = len(everything) - 1
+    rows = [*sorted(rng.choice(last, 7, replace=False).tolist()), last]
+    chosen = everything.iloc[rows].reset_index(drop=True)
+    numbers = chosen["ord"].to_numpy(np.int64)
+
+    near = attempts.near(numbers)
+    few = read_frame(near, columns, where="a.ord IN (SELECT unnest($n))", values={"n": numbers.tolist()})
+
+    assert near.rows < attempts.rows
+    pd.testing.assert_frame_equal(
+        chosen.astype({"cell_id": str}), few.astype({"cell_id": str}), check_dtype=False
+    )
+
+
+def test_labels_are_in_the_order_of_their_first_row(runs: Runs) -> None:
+    """In the frame of all rows, whatever DuckDB returns first."""
+    for name in ("cell_id", "outcome", "model_id", "task"):
+        column = runs.frame[name]
+        assert list(column.cat.categories) == list(column.dropna().astype(str).unique())

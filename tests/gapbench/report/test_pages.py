@@ -20,6 +20,7 @@ from gapbench.analysis.quality.gap import gap
 from gapbench.analysis.quality.summary import summarize
 from gapbench.errors import InputError, ResultsError
 from gapbench.report import export, html, markdown, plots
+from gapbench.report.results import load_results
 from gapbench.report.tables.cost import cost_table
 from gapbench.report.tables.gap import gap_table
 from gapbench.report.tables.summary import summary_table
@@ -68,6 +69,19 @@ def test_the_page_is_whole_and_alone(run: Path) -> None:
     assert page.count("<script>") == 1
     assert "url(" not in page
     assert "@import" not in page
+
+
+def test_no_table_and_no_page_needs_a_frame_of_all_rows(make_run: Make, attempt: Attempts) -> None:
+    """Which would take the most memory of a long run. A model that answered nothing is named too."""
+    run = make_run([attempt(model_id="closed-a", outcome="infra"), attempt(model_id="open-b")])
+    results = load_results([run])
+
+    page = html.html_report(results)
+    unanswered = results.unanswered_models()
+
+    assert "open-b" in page
+    assert ["closed-a"] == list(unanswered)
+    assert "frame" not in vars(results.runs)
 
 
 def test_the_page_says_what_a_lead_asks(run: Path) -> None:

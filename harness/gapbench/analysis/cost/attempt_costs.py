@@ -1,6 +1,6 @@
 """Prices applied to stored attempts: token prices for APIs, GPU-hours for self-hosted models.
 
-Totals are Decimal and computed from exact token counts. The float cost of each attempt (:attr:`Bill.usd`) is only for
+Totals are Decimal and computed from exact token counts (:mod:`gapbench.analysis.cost.price_lines`). The float cost of each attempt (:attr:`Bill.usd`) is only for
 means and resampling.
 """
 
@@ -16,9 +16,8 @@ import numpy as np
 import pandas as pd
 
 from gapbench.analysis.cost.gpu_cells import GpuShare, gpu_cells, gpu_shares
-from gapbench.analysis.cost.price_lines import price_lines
 from gapbench.analysis.cost.quotes import QUOTE_COLUMNS, Quotes, quote_runs
-from gapbench.analysis.cost.token_prices import TOKEN_COLUMNS, TOKENS, price_tokens
+from gapbench.analysis.cost.token_prices import TOKENS, BilledTokens, billed_tokens
 from gapbench.analysis.frames import Runs, group_rows
 from gapbench.pricing import GpuPrice, Quote, Unpriced
 from gapbench.stats import Floats, Ints
@@ -61,14 +60,6 @@ class Bill:
         return price_rows(self, self.runs.frame)
 
     @cached_property
-    def lines(self) -> pd.DataFrame:
-        """Exact cost: one row for each model, category, phase, whether it was made again, source and price.
-
-        They have token sums and ``usd`` (Decimal; None if unknown).
-        """
-        return price_lines(self.runs, self.prices)
-
-    @cached_property
     def gpu(self) -> pd.DataFrame:
         """One row for each self-hosted cell.
 
@@ -107,19 +98,34 @@ def price_rows(account: Bill, frame: pd.DataFrame) -> Floats:
         account: The bill of the runs that the attempts belong to.
         frame: Attempts with :data:`BILL_COLUMNS`.
     """
-    usd = np.full(len(frame), np.nan)
-    tally = account.runs.tally
+    return usd_of_rows(account, frame, billed_tokens(frame), price_places(account, frame))
+
+
+def price_places(account: Bill, frame: pd.DataFrame) -> Ints:
+    """Return the price of each attempt among those by tokens; -1: it is not paid by tokens."""
     key = list(QUOTE_COLUMNS)
     numbers = {
         _key(row): int(number)
         for row, number in zip(
-            tally[key].itertuples(index=False, name=None), account.prices.places, strict=True
+            account.runs.tally[key].itertuples(index=False, name=None), account.prices.places, strict=True
         )
     }
+    found: Ints = np.full(len(frame), -1, dtype=np.int32)
     for rows in group_rows(frame, key):
-        number = numbers.get(_key(frame[key].iloc[int(rows[0])]), -1)
-        if number >= 0:
-            usd[rows] = price_tokens(frame[list(TOKEN_COLUMNS)].iloc[rows], account.prices.units[number])
+        found[rows] = numbers.get(_key(frame[key].iloc[int(rows[0])]), -1)
+    return found
+
+
+def usd_of_rows(account: Bill, frame: pd.DataFrame, billed: BilledTokens, places: Ints) -> Floats:
+    """Return the cost of attempts as :func:`price_rows` does, with what they are billed for and :func:`price_places`."""
+    usd = np.full(len(frame), np.nan)
+    for number, quote in enumerate(account.prices.units):
+        mask = places == number
+        if mask.all():
+            usd = billed.usd(quote, billed.bands(quote))
+        elif mask.any():
+            part = billed.take(np.flatnonzero(mask))
+            usd[mask] = part.usd(quote, part.bands(quote))
     if account.shares:
         cells = frame[["run_id", "cell_id"]]
         payers = (frame["final"] & (frame["phase"] == "measure")).to_numpy(dtype=bool)

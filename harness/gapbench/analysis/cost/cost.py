@@ -35,7 +35,7 @@ weights, what is per task, per correct task or per token is that of the traffic;
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -46,17 +46,17 @@ import numpy as np
 import pandas as pd
 
 from gapbench import formatting
-from gapbench.analysis.cost.answer_costs import usd_per_answer
-from gapbench.analysis.cost.attempt_costs import Bill, bill, price_rows
+from gapbench.analysis.cost.attempt_costs import Bill, bill
 from gapbench.analysis.cost.deployment_options import deployment_options
 from gapbench.analysis.cost.first_call_costs import first_calls_note
 from gapbench.analysis.cost.gpu_token_cost import token_costs
-from gapbench.analysis.cost.token_prices import has_possible_counts
+from gapbench.analysis.cost.paid_attempts import TOKEN_SUMS, PaidAttempts, PaidModel
+from gapbench.analysis.cost.price_lines import PriceLine
 from gapbench.analysis.cost.user_costs import user_usd_by_item
 from gapbench.analysis.cost.weighted_costs import weighted_units
-from gapbench.analysis.frames import Runs, as_floats, group_codes, load_runs
+from gapbench.analysis.frames import Runs, load_runs
 from gapbench.analysis.notebook_html import table_html
-from gapbench.analysis.weighting import DESIGN_COLUMNS, AppliedWeights
+from gapbench.analysis.weighting import AppliedWeights
 from gapbench.pricing import GpuPrice, Quote, UnitPrices, Unpriced, price_book_version
 from gapbench.stats import ratio_interval
 from gapbench.store.json_records import records
@@ -67,8 +67,6 @@ _SHOWN = (
 )  # fmt: skip
 """Columns that a notebook shows."""
 _THREADS = 2
-Bools = np.ndarray[Any, np.dtype[np.bool_]]
-_TOKENS = ["input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens"]
 COLUMNS = (
     "model_id",
     "weights",
@@ -171,15 +169,11 @@ def cost(runs: Runs | Sequence[Path], billed: Bill | None = None) -> CostTable:
     exact: dict[str, Decimal | None] = {}
     users = user_usd_by_item(read_runs, account)
     categories = read_runs.categories
-    _ = account.lines, account.gpu, read_runs.applied_weights  # The threads share them.
+    _ = account.gpu, read_runs.applied_weights  # The threads share them.
 
     def of_model(model_id: str) -> list[dict[str, Any]]:
-        part = _priced_rows(read_runs, account, model_id)
-        parts = [part, *(part[part["category"] == category] for category in categories)]
-        return [
-            _row(read_runs, account, model_id, category, rows_of, users)
-            for category, rows_of in zip((ALL, *categories), parts, strict=True)
-        ]
+        paid = PaidModel(read_runs, account, model_id)
+        return [_row(paid, category, users) for category in (None, *categories)]
 
     models = _paid_models(read_runs)
     with ThreadPoolExecutor(_THREADS) as pool:
@@ -187,7 +181,7 @@ def cost(runs: Runs | Sequence[Path], billed: Bill | None = None) -> CostTable:
             exact[model_id] = row["usd"]
             rows += [*found, row] if len(categories) > 1 else [{**row, "category": categories[0]}]
     table = pd.DataFrame([_as_floats(row) for row in rows], columns=list(COLUMNS))
-    table[_TOKENS] = table[_TOKENS].astype("Int64")
+    table[[*TOKEN_SUMS]] = table[[*TOKEN_SUMS]].astype("Int64")
     legs = deployment_options(read_runs, table, account)
     warnings = [*account.warnings, *first_calls_note(read_runs.manifests)]
     return CostTable(
@@ -201,143 +195,112 @@ def cost(runs: Runs | Sequence[Path], billed: Bill | None = None) -> CostTable:
     )
 
 
-def _priced_rows(runs: Runs, account: Bill, model_id: str) -> pd.DataFrame:
-    """Return the measured attempts of a model with their dollars and those of each answer."""
-    frame = runs.model_frame(model_id)
-    usd = price_rows(account, frame)
-    designed = (
-        ["run_id", "cell_id", "task", "sample_id", *DESIGN_COLUMNS]
-        if DESIGN_COLUMNS[0] in frame.columns
-        else []
-    )
-    needed = ["model_id", "category", "final", "timed", "outcome", *_TOKENS, *designed]
-    priced = frame[needed].assign(
-        billed_usd=usd,
-        answer_usd=usd_per_answer(frame, usd),
-        is_countable=has_possible_counts(frame),
-        cluster=group_codes(frame, ["task", "cluster_id"]),
-    )
-    return priced[(frame["phase"] == "measure").to_numpy()]
-
-
 def _paid_models(runs: Runs) -> list[str]:
     """Return the suite's models, followed by judges and models that play users that are not among them."""
     return list(dict.fromkeys([*runs.models, *map(str, runs.tally["model_id"].unique())]))
 
 
-def _row(
-    runs: Runs,
-    account: Bill,
-    model_id: str,
-    category: str,
-    part: pd.DataFrame,
-    users: pd.DataFrame,
-) -> dict[str, Any]:
+def _row(paid: PaidModel, category: str | None, users: pd.DataFrame) -> dict[str, Any]:
+    """Return the row of a model in a category. None: in all of them."""
+    runs, account, model_id = paid.runs, paid.account, paid.model_id
     model = runs.model(model_id) if model_id in runs.models else None
     quote = account.quotes.get(model_id)
-    final = part["final"].to_numpy(dtype=bool)
-    answered = (part["outcome"] != "infra").to_numpy(dtype=bool)
-    tasks = int((final & answered).sum())
-    correct = int((final & (part["outcome"] == "correct").to_numpy(dtype=bool)).sum())
-    replied = part["timed"].to_numpy(dtype=bool) & answered
-    input_tokens, output_tokens = _token_sum(part, "input_tokens"), _token_sum(part, "output_tokens")
+    part = paid.in_category(category)
     row: dict[str, Any] = dict.fromkeys(COLUMNS)
     row.update(
         model_id=model_id,
         weights=model.weights if model else None,
         simulated=model is not None and model.simulated,
-        category=category,
-        requests=int(final.sum()),
-        tasks=tasks,
-        correct=correct,
-        replies=int(replied.sum()),
-        attempts=len(part),
-        input_tokens=input_tokens,
-        cached_input_tokens=_token_sum(part, "cached_input_tokens"),
-        output_tokens=output_tokens,
-        reasoning_tokens=_token_sum(part, "reasoning_tokens"),
+        category=ALL if category is None else category,
+        requests=part.requests,
+        tasks=part.tasks,
+        correct=part.correct,
+        replies=part.replies,
+        attempts=part.attempts,
+        **part.tokens,
         price_source=_price_source(quote),
         price=_describe_quote(quote),
     )
     if isinstance(quote, UnitPrices):
-        row.update(kind="api", **_api_row(account.lines, model_id, category))
-    if not len(part):
+        row.update(kind="api", **_api_row(paid.lines, category))
+    if not part.attempts:
         row["usd"] = None
         return row
     of_users = users[
-        ((users["model_id"] == model_id) & ((category == ALL) | (users["category"] == category))).to_numpy()
+        ((users["model_id"] == model_id) & ((category is None) | (users["category"] == category))).to_numpy()
     ]
-    paid = of_users["usd"].to_numpy(np.float64)
+    spent = of_users["usd"].to_numpy(np.float64)
     row["usd_user_per_task"] = (
-        _per_unit(float(paid.sum()), tasks) if len(paid) and not np.isnan(paid).any() else None
+        _per_unit(float(spent.sum()), part.tasks) if len(spent) and not np.isnan(spent).any() else None
     )
-    if isinstance(quote, UnitPrices):
+    if isinstance(quote, UnitPrices) and row["usd"] is None:
         # The mean over the tasks with known cost is valid even if the total is unknown.
-        known = part["answer_usd"].dropna()
-        row["usd_per_task"] = (
-            _per_unit(known.sum(), len(known)) if row["usd"] is None else _per_unit(row["usd"], tasks)
-        )
+        known = paid.rows_in(category)["answer_usd"].dropna()
+        row["usd_per_task"] = _per_unit(known.sum(), len(known))
+    elif isinstance(quote, UnitPrices):
+        row["usd_per_task"] = _per_unit(row["usd"], part.tasks)
     elif isinstance(quote, GpuPrice):
-        row.update(kind="gpu", **_gpu_row(account.gpu, model_id, category, tasks))
-        row["usd_per_task"] = _per_unit(row["usd"], tasks)
+        row.update(kind="gpu", **_gpu_row(account.gpu, model_id, category, part.tasks))
+        row["usd_per_task"] = _per_unit(row["usd"], part.tasks)
     usd = row["usd"]
-    row["usd_per_correct"] = _per_unit(usd, correct)
+    row["usd_per_correct"] = _per_unit(usd, part.correct)
     if usd is not None:
         row.update(_intervals(part, row["kind"]))
-    if _are_tokens_known(part, replied) and input_tokens is not None and output_tokens is not None:
-        tokens = input_tokens + output_tokens
-        row["tokens_per_task"] = _per_unit(tokens, tasks)
+    tokens = _known_tokens(part)
+    if tokens is not None:
+        row["tokens_per_task"] = _per_unit(tokens, part.tasks)
         row["usd_per_mtok"] = _per_unit(None if usd is None else usd * 1_000_000, tokens)
     else:
         row.update(usd_per_mtok_low=None, usd_per_mtok_high=None)
-    return row | weighted_units(part, row, account.gpu, of_users)
+    if not runs.applied_weights.has_design:
+        return row
+    return row | weighted_units(paid.rows_in(category), row, account.gpu, of_users)
 
 
-def _are_tokens_known(part: pd.DataFrame, replied: Bools) -> bool:
-    """Return whether every answer has possible token counts; otherwise dollars per token would be too high."""
-    unknown = ~part["is_countable"].to_numpy(dtype=bool)
-    for name in ("input_tokens", "output_tokens"):
-        unknown |= part[name].isna().to_numpy()
-    return bool(replied.any()) and not bool((replied & unknown).any())
+def _known_tokens(part: PaidAttempts) -> int | None:
+    """Return input and output tokens. None: an answer has none, or impossible counts; dollars per token would be too high."""
+    read, written = part.tokens["input_tokens"], part.tokens["output_tokens"]
+    if not part.replies or part.uncounted or read is None or written is None:
+        return None
+    return read + written
 
 
-def _intervals(part: pd.DataFrame, kind: str | None) -> dict[str, float | None]:
+def _intervals(part: PaidAttempts, kind: str | None) -> dict[str, float | None]:
     """Return the 95 % intervals of dollars per task, per correct task and per million tokens."""
-    final = part["final"].to_numpy(dtype=bool)
-    answered = final & (part["outcome"] != "infra").to_numpy()
-    tokens = np.nan_to_num(as_floats(part["input_tokens"])) + np.nan_to_num(as_floats(part["output_tokens"]))
-    below = {
-        "usd_per_task": answered,
-        "usd_per_correct": final & (part["outcome"] == "correct").to_numpy(),
-        "usd_per_mtok": tokens / 1e6,
-    }
-    usd, clusters = part["billed_usd"].to_numpy(), part["cluster"].to_numpy()
+    usd, tasks, correct, tokens = part.of_clusters
+    clusters = np.arange(len(usd))
     found: dict[str, float | None] = {}
-    for name, count in below.items():
+    for name, count in (
+        ("usd_per_task", tasks),
+        ("usd_per_correct", correct),
+        ("usd_per_mtok", tokens / 1e6),
+    ):
         if kind == "gpu" and name == "usd_per_task":
             continue
-        interval = ratio_interval(usd, count.astype(np.float64), clusters)
-        found[f"{name}_low"], found[f"{name}_high"] = interval
+        found[f"{name}_low"], found[f"{name}_high"] = ratio_interval(usd, count, clusters)
     return found
 
 
-def _api_row(lines: pd.DataFrame, model_id: str, category: str) -> dict[str, Any]:
-    rows = lines[(lines["model_id"] == model_id) & ((category == ALL) | (lines["category"] == category))]
-    measured = rows[rows["phase"] == "measure"]
+def _api_row(lines: Sequence[PriceLine], category: str | None) -> dict[str, Any]:
+    rows = [line for line in lines if category in (None, line.category)]
+    in_phase = {
+        phase: [line for line in rows if line.phase == phase]
+        for phase in ("measure", "warmup", "judge", "user")
+    }
     return {
-        "usd": _total(measured["usd"]),
-        "usd_retries": _total(measured.loc[measured["retried"].astype(bool), "usd"]),
-        "usd_warmup": _total(rows.loc[rows["phase"] == "warmup", "usd"]),
-        "usd_judge": _total(rows.loc[rows["phase"] == "judge", "usd"]),
-        "usd_user": _total(rows.loc[rows["phase"] == "user", "usd"]),
-        "usd_spent": _total(rows["usd"]),
+        "usd": _total(line.usd for line in in_phase["measure"]),
+        "usd_retries": _total(line.usd for line in in_phase["measure"] if line.retried),
+        "usd_warmup": _total(line.usd for line in in_phase["warmup"]),
+        "usd_judge": _total(line.usd for line in in_phase["judge"]),
+        "usd_user": _total(line.usd for line in in_phase["user"]),
+        "usd_spent": _total(line.usd for line in rows),
     }
 
 
-def _gpu_row(cells: pd.DataFrame, model_id: str, category: str, tasks: int) -> dict[str, Any]:
+def _gpu_row(cells: pd.DataFrame, model_id: str, category: str | None, tasks: int) -> dict[str, Any]:
     if cells.empty:
         return {}
-    rows = cells[(cells["model_id"] == model_id) & ((category == ALL) | (cells["category"] == category))]
+    rows = cells[(cells["model_id"] == model_id) & ((category is None) | (cells["category"] == category))]
     return {
         "usd": _total(rows["usd"]),
         "usd_spent": _total(rows["usd"]),
@@ -349,7 +312,7 @@ def _gpu_row(cells: pd.DataFrame, model_id: str, category: str, tasks: int) -> d
     }
 
 
-def _total(values: pd.Series[Any]) -> Decimal | None:
+def _total(values: Iterable[Any]) -> Decimal | None:
     """Return a sum of Decimals, or None if any part is unknown."""
     known = list(values)
     return None if any(value is None for value in known) else sum(known, Decimal(0))
@@ -357,15 +320,6 @@ def _total(values: pd.Series[Any]) -> Decimal | None:
 
 def _per_unit(total: Decimal | float | None, count: float) -> float | None:
     return None if total is None or count <= 0 else float(total) / count
-
-
-def _token_sum(part: pd.DataFrame, column: str) -> int | None:
-    """Return the sum of a token column, or None if no attempt reported it."""
-    values = as_floats(part[column])
-    if np.isnan(values).all():
-        return None
-    # Whole numbers up to 2**53 are summed exactly.
-    return int(values.sum(where=values >= 0))
 
 
 def _price_source(quote: Quote | None) -> str | None:

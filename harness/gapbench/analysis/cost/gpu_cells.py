@@ -12,7 +12,7 @@ import pandas as pd
 
 from gapbench.analysis.cost.energy import energy_kwh
 from gapbench.analysis.cost.quotes import Quotes
-from gapbench.analysis.frames import Runs
+from gapbench.analysis.frames import Runs, as_floats, group_rows
 from gapbench.pricing import GpuPrice
 from gapbench.stats import Floats
 from gapbench.store.manifest import CellEntry
@@ -123,25 +123,17 @@ def _busy_by_cell(runs: Runs, cells: list[tuple[str, CellEntry]]) -> dict[tuple[
     """Return for how many seconds at least one request of each cell was in flight."""
     if not cells:
         return {}
-    numbers = {(run_id, cell.cell_id): number for number, (run_id, cell) in enumerate(cells)}
-    counted = runs.counted
-    keys = zip(counted.rows["run_id"], counted.rows["cell_id"], strict=True)
-    cell_of = np.array([numbers.get(key, -1) for key in keys], dtype=np.int32)[counted.numbers]
-    table = pd.DataFrame({"code": counted.codes[cell_of >= 0], "number": cell_of[cell_of >= 0]})
-    found = runs.attempts.table(
-        f"SELECT c.number, a.sent_s, a.done_s FROM attempts a JOIN cells c ON c.code = {counted.code_of('a')} "
-        "WHERE a.sent_s IS NOT NULL AND a.done_s IS NOT NULL",
-        [*counted.columns, "sent_s", "done_s"],
-        tables={"cells": table},
-        model_id=cells[0][1].model_id,
-    )
-    number, sent, done = (found[name].to_numpy() for name in ("number", "sent_s", "done_s"))
-    order = np.argsort(number, kind="stable")
-    edges = np.searchsorted(number[order], np.arange(len(cells) + 1))
+    frame = runs.model_frame(cells[0][1].model_id, ["sent_s"])
+    names = frame[["run_id", "cell_id"]]
+    rows_of = {}
+    for rows in group_rows(names, ["run_id", "cell_id"]):
+        first = names.iloc[int(rows[0])]
+        rows_of[str(first["run_id"]), str(first["cell_id"])] = rows
+    sent, done = (as_floats(frame[name]) for name in ("sent_s", "done_s"))
     return {
-        (run_id, cell.cell_id): busy_seconds(sent[here], done[here])
-        for k, (run_id, cell) in enumerate(cells)
-        for here in [order[edges[k] : edges[k + 1]]]
+        key: busy_seconds(sent.take(rows_of[key]), done.take(rows_of[key]))
+        for key in ((run_id, cell.cell_id) for run_id, cell in cells)
+        if key in rows_of
     }
 
 

@@ -139,7 +139,7 @@ def request_shapes(runs: Runs, model_id: str) -> list[RequestShape]:
     """
     cost: dict[str, Any] = dict(runs.model(model_id).cost or {})
     gpus = float(cost.get("gpus", 1))
-    whole = runs.model_frame(model_id)
+    whole = runs.model_frame(model_id, ["sent_s"])
     frame = whole[list(_NEEDED)][(whole["phase"] == "measure").to_numpy()]
     best: dict[str, tuple[float, RequestShape]] = {}
     for (task, _, _), part in frame.groupby(["task", "run_id", "cell_id"], observed=True):

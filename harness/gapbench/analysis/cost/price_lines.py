@@ -2,58 +2,72 @@
 
 from __future__ import annotations
 
-from typing import Any
+from decimal import Decimal
+from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from gapbench.analysis.cost.quotes import Quotes
-from gapbench.analysis.cost.token_prices import TOKENS, rates_of
-from gapbench.analysis.frames import Runs
-from gapbench.analysis.tally import PRICED, Tally
-
-_COLUMNS = ("model_id", "category", "phase", "retried", "source", "detail", "attempts", *TOKENS, "usd")
-_SUMS = ", ".join(
-    # A failed attempt without a count of its prompt is billed for its answer alone.
-    f"CAST(coalesce(sum(CASE WHEN coalesce(from_cache, false) OR {uncounted} THEN 0 ELSE {name} END), 0) AS BIGINT) AS {name}"
-    for name in TOKENS
-    for uncounted in ["false" if name in {"input_tokens", "output_tokens"} else "input_tokens IS NULL"]
-)
-_SELECT = """
-SELECT q.model_id, q.category, q.phase, q.retried, q.quote,
-  CASE WHEN input_tokens IS NULL THEN len(q.above) ELSE len(list_filter(q.above, lambda t: t < input_tokens)) END AS band,
-  {priced} AS known, count(*) AS attempts, {sums}
-FROM attempts JOIN quoted q ON q.code = {code}
-GROUP BY ALL ORDER BY min(ord)
-"""
-_LABELS = ["model_id", "category", "phase", "retried"]
+from gapbench.analysis.cost.token_prices import TOKENS, BilledTokens, rates_of
+from gapbench.analysis.frames import group_codes
+from gapbench.stats import Ints, dense_codes
 
 
-def price_lines(runs: Runs, prices: Quotes) -> pd.DataFrame:
-    """Return the cost by model, category, phase, whether attempts were made again, and price.
+class PriceLine(NamedTuple):
+    """Some attempts of a model at one price.
 
-    Returns:
-        ``model_id``, ``category``, ``phase``, ``retried``, ``source`` and ``detail`` of the price, ``attempts``, the sums of
-        their tokens, and ``usd``: Decimal, None if the counts of the attempts are missing or impossible.
+    Attributes:
+        category: Their category.
+        phase: Their phase.
+        retried: Whether they failed and were made again.
+        attempts: Number of them.
+        usd: What they cost. None: the counts of some are missing or impossible.
     """
-    counted = runs.counted
-    quoted = _quoted(counted, prices)
-    rows: list[dict[str, Any]] = []
-    if len(quoted):
-        select = _SELECT.format(priced=PRICED, sums=_SUMS, code=counted.code_of("attempts"))
-        needed = {*counted.columns, *TOKENS, "from_cache", "outcome"}
-        for line in runs.attempts.table(select, needed, tables={"quoted": quoted}).to_pylist():
-            quote, known = prices.units[line.pop("quote")], line.pop("known")
-            rates = rates_of(quote, line.pop("band"))
-            usd = rates.usd(**{name: line[name] for name in TOKENS}) if known else None
-            rows.append({**line, "source": quote.source, "detail": quote.detail, "usd": usd})
-    return pd.DataFrame(rows, columns=list(_COLUMNS))
+
+    category: str
+    phase: str
+    retried: bool
+    attempts: int
+    usd: Decimal | None
 
 
-def _quoted(counted: Tally, prices: Quotes) -> pd.DataFrame:
-    """Return the labels and the price of the attempts that are paid by tokens, by their code, and the bounds of its bands."""
-    places = prices.places[counted.numbers]
-    is_paid = places >= 0
-    rows = counted.rows[_LABELS].iloc[counted.numbers[is_paid]]
-    bounds = [[float(bound) for bound, _ in unit.above] for unit in prices.units]
-    found = rows.assign(code=counted.codes[is_paid], quote=places[is_paid]).reset_index(drop=True)
-    return found.assign(above=pd.Series([bounds[place] for place in places[is_paid]], dtype=object))
+def price_lines(frame: pd.DataFrame, billed: BilledTokens, place: Ints, prices: Quotes) -> list[PriceLine]:
+    """Return the cost of a model's attempts by category, phase, whether they were made again, and price.
+
+    Args:
+        frame: The attempts.
+        billed: Their tokens.
+        place: The price of each among the units of ``prices``; -1: it is not paid by tokens.
+        prices: The prices.
+    """
+    band = np.zeros(len(frame), dtype=np.int8)
+    for number, quote in enumerate(prices.units):
+        if quote.above and (place == number).any():
+            band = np.where(place == number, billed.bands(quote), band).astype(np.int8)
+    retried = frame["retried"].to_numpy(dtype=bool)
+    code = group_codes(frame, ["category", "phase"])
+    for values, kinds in (
+        (retried, 2),
+        (billed.is_known, 2),
+        (place + 1, len(prices.units) + 1),
+        (band, 128),
+    ):
+        if values.any():
+            code = dense_codes(code * np.int64(kinds) + values)
+    row_of = np.zeros(int(code.max(initial=-1)) + 1, dtype=np.int64)
+    row_of[code] = np.arange(len(code))
+    # Whole numbers up to 2**53 are summed exactly.
+    sums = {name: np.bincount(code, values) for name, values in billed.tokens.items()}
+    found: list[PriceLine] = []
+    attempts = np.bincount(code)
+    labels = frame[["category", "phase"]].iloc[row_of].itertuples(index=False, name=None)
+    for number, (row, (category, phase)) in enumerate(zip(row_of.tolist(), labels, strict=True)):
+        if place[row] < 0:
+            continue
+        usd = None
+        if billed.is_known[row]:
+            tokens = dict.fromkeys(TOKENS, 0) | {name: int(values[number]) for name, values in sums.items()}
+            usd = rates_of(prices.units[place[row]], int(band[row])).usd(**tokens)
+        found.append(PriceLine(str(category), str(phase), bool(retried[row]), int(attempts[number]), usd))
+    return found

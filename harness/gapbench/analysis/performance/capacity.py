@@ -159,7 +159,7 @@ def capacity(runs: Runs | Sequence[Path], slo: Slo, usd: Floats | None = None) -
     if "chunk_s" not in read_runs.frame:
         read_runs = load_runs(read_runs.folders, chunks=True)
     frame = read_runs.frame.reset_index(drop=True)
-    done = steady_throughput(frame, read_runs.folders)
+    done = steady_throughput(frame, read_runs.attempts)
     refusals = clock_refusals(read_runs, done)
     done = refusals.without_windows(done)
     limits = client_limits(read_runs)

@@ -12,9 +12,7 @@ not count. A resumed cell has one window for each stretch, that is, each time it
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,13 +20,13 @@ import pandas as pd
 
 from gapbench.analysis.frames import as_floats, group_codes
 from gapbench.stats import Floats, Ints
-from gapbench.store import read_chunks_at_instants
+from gapbench.store.attempt_frame import read_frame
+from gapbench.store.attempt_relation import AttemptRelation
 from gapbench.suite.loads.load import CLOSED_LOOP_KINDS
-from gapbench.values import ATTEMPT_KEY
 
-_KEY = list(ATTEMPT_KEY)
+_CHUNKS = ["chunk_s", "chunk_tokens"]
 _NEEDED = [
-    *_KEY, "started_at", "phase", "worker", "load_kind", "outcome", "scheduled_s", "first_token_s", "last_token_s",
+    "run_id", "cell_id", "attempt", "started_at", "phase", "worker", "load_kind", "outcome", "scheduled_s", "first_token_s", "last_token_s",
     "done_s", "input_tokens", "output_tokens", "final", "turn", "response_s",
 ]  # fmt: skip
 
@@ -92,6 +90,13 @@ def steady_windows(frame: pd.DataFrame) -> SteadyWindows:
     return SteadyWindows(code, start_s, end_s)
 
 
+def _row_of_each(code: Ints) -> Ints:
+    """Return a row of each of some codes without gaps."""
+    found: Ints = np.zeros(int(code.max(initial=-1)) + 1, dtype=np.int64)
+    found[code] = np.arange(len(code))
+    return found
+
+
 def _free_of_others_s(frame: pd.DataFrame, code: Ints, start_s: Floats) -> Floats:
     """Return when each stretch had all places in flight to itself, on its cell's clock. -inf: from its start.
 
@@ -99,8 +104,7 @@ def _free_of_others_s(frame: pd.DataFrame, code: Ints, start_s: Floats) -> Float
     has only the other places.
     """
     free_s = np.full(len(start_s), -np.inf)
-    where = np.zeros(len(start_s), np.int64)
-    where[code] = np.arange(len(code))  # any row of each stretch
+    where = _row_of_each(code)
     last_s = np.full(len(start_s), -np.inf)
     np.maximum.at(last_s, code, np.nan_to_num(as_floats(frame["done_s"]), nan=-np.inf))
     zero_s = frame["started_at"].iloc[where].to_numpy("datetime64[ns]").astype(np.int64) / 1e9
@@ -117,7 +121,7 @@ def _free_of_others_s(frame: pd.DataFrame, code: Ints, start_s: Floats) -> Float
     return free_s
 
 
-def steady_throughput(frame: pd.DataFrame, folders: Sequence[Path]) -> pd.DataFrame:
+def steady_throughput(frame: pd.DataFrame, attempts: AttemptRelation) -> pd.DataFrame:
     """Return the events in each cell's steady window, indexed by ``run_id`` and ``cell_id``.
 
     Columns: ``window_s`` (0 if there is no window), ``completed`` (requests completed in it, an episode with its last reply),
@@ -126,12 +130,15 @@ def steady_throughput(frame: pd.DataFrame, folders: Sequence[Path]) -> pd.DataFr
     them). NaN tokens mean that an answered request did not report its count.
 
     Args:
-        frame: Every attempt of the cells, including warm-up and retries, from
-            :func:`gapbench.analysis.frames.load_runs`.
-        folders: Run folders, to read the chunks of requests that straddle an edge of the window.
+        frame: Every attempt of the cells, including warm-up and retries, from :mod:`gapbench.analysis.frames`, with the chunks
+            or with ``ord``.
+        attempts: The attempts, to read the chunks of requests that straddle an edge of the window.
     """
     # Calls of judges, and of models that play users, are not load on the model.
-    frame = frame[_NEEDED][~frame["phase"].isin(["judge", "user"]).to_numpy()]
+    is_load = ~frame["phase"].isin(["judge", "user"]).to_numpy()
+    further = [name for name in ("ord", *_CHUNKS) if name in frame.columns]
+    if not is_load.all():
+        frame = frame[[*_NEEDED, *further]][is_load]
     found = steady_windows(frame)
     code = found.code
     start_s, end_s = found.start_s[code], found.end_s[code]
@@ -143,7 +150,7 @@ def steady_throughput(frame: pd.DataFrame, folders: Sequence[Path]) -> pd.DataFr
     share = np.where(inside, 1.0, 0.0)
     across = ~inside & ~outside & answered
     if across.any():
-        share[across] = _shares(frame[across], start_s[across], end_s[across], folders)
+        share[across] = _shares(frame[further][across], start_s[across], end_s[across], attempts)
     written = np.where(answered & (share > 0), tokens * share, 0.0)
     is_prompt_read = answered & (first_s >= start_s) & (first_s < end_s)
     cell = group_codes(frame, ["run_id", "cell_id"])
@@ -151,45 +158,34 @@ def steady_throughput(frame: pd.DataFrame, folders: Sequence[Path]) -> pd.DataFr
     completed = answered & final & (done_s >= start_s) & (done_s < end_s)
     solved = completed & (frame["outcome"] == "correct").to_numpy()
     prompts = np.where(is_prompt_read, as_floats(frame["input_tokens"]), 0.0)
-    cells, where = np.unique(cell, return_index=True)
-    stretch, first_of = np.unique(code, return_index=True)
-    length_s = np.nan_to_num(found.length_s)[stretch]
+    where = _row_of_each(cell)
+    cell_of_stretch = cell[_row_of_each(code)]
     names = [frame[name].iloc[where].astype(str).to_numpy() for name in ("run_id", "cell_id")]
     # Plain sums: one unknown count makes the total unknown.
     return pd.DataFrame(
         {
-            "window_s": np.bincount(cell[first_of], length_s, len(cells)),
-            "completed": np.bincount(cell, completed, len(cells)).astype(np.int64),
-            "solved": np.bincount(cell, solved, len(cells)).astype(np.int64),
-            "input_tokens": np.bincount(cell, prompts, len(cells)),
-            "output_tokens": np.bincount(cell, written, len(cells)),
+            "window_s": np.bincount(cell_of_stretch, np.nan_to_num(found.length_s), len(where)),
+            "completed": np.bincount(cell, completed, len(where)).astype(np.int64),
+            "solved": np.bincount(cell, solved, len(where)).astype(np.int64),
+            "input_tokens": np.bincount(cell, prompts, len(where)),
+            "output_tokens": np.bincount(cell, written, len(where)),
         },
         index=pd.MultiIndex.from_arrays(names, names=["run_id", "cell_id"]),
     )
 
 
-def _shares(straddling: pd.DataFrame, start_s: Floats, end_s: Floats, folders: Sequence[Path]) -> Floats:
+def _shares(straddling: pd.DataFrame, start_s: Floats, end_s: Floats, attempts: AttemptRelation) -> Floats:
     """Return the share of each straddling request's tokens that arrived in its window."""
-    edges: dict[tuple[str, str], set[float]] = {}
-    names = zip(
-        straddling["run_id"].astype(str), straddling["cell_id"].astype(str), start_s, end_s, strict=True
-    )
-    for run_id, cell_id, low_s, high_s in names:
-        edges.setdefault((run_id, cell_id), set()).update((float(low_s), float(high_s)))
-    rows = read_chunks_at_instants(folders, {key: sorted(instants) for key, instants in edges.items()})
-    chunks: Mapping[tuple[Any, ...], tuple[Any, Any]] = {
-        key: (times, counts)
-        for *key_parts, times, counts in rows[[*_KEY, "chunk_s", "chunk_tokens"]].itertuples(index=False)
-        if (key := tuple(key_parts))
-    }
-    keys = straddling[_KEY].astype({"run_id": str, "cell_id": str}).itertuples(index=False, name=None)
-    return np.array(
-        [
-            token_share_within(*chunks[key], low_s, high_s)
-            for key, low_s, high_s in zip(keys, start_s, end_s, strict=True)
-        ],
-        dtype=np.float64,
-    )
+    if "chunk_s" not in straddling.columns:
+        numbers = straddling["ord"].to_numpy(np.int64)
+        straddling = read_frame(
+            attempts.near(numbers),
+            _CHUNKS,
+            where="a.ord IN (SELECT unnest($numbers))",
+            values={"numbers": numbers.tolist()},
+        )
+    chunks = zip(*(straddling[name] for name in _CHUNKS), start_s, end_s, strict=True)
+    return np.array([token_share_within(*one) for one in chunks], dtype=np.float64)
 
 
 def token_share_within(times: Any, counts: Any, start_s: float, end_s: float) -> float:

@@ -1,9 +1,10 @@
-"""The attempts of one model with those of each category, task and cell side by side, so that taking one copies nothing."""
+"""The measured replies of one model with those of each category, task and cell side by side, so that taking one copies nothing."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,75 +22,92 @@ _FIGURES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class CellRows:
-    """The attempts of one model, sorted by category, task and load.
+class CellSpan(NamedTuple):
+    """Where the replies of a category, a task or a cell are, and what is counted of all its attempts.
 
     Attributes:
-        rows: All of them: ``outcome`` (place in :data:`OUTCOMES`), ``cluster``, whether an attempt is ``final``, ``measured``,
-            ``scored``, ``timed`` or was made ``again``, and the figures of attempts.
-        spans: The first row and the row after the last of a category, a task or a cell, by its names.
+        start: The first row.
+        stop: The row after the last.
+        done: Final attempts, warm-up included.
+        retries: Measured attempts that were made again.
+    """
+
+    start: int
+    stop: int
+    done: int
+    retries: int
+
+
+@dataclass(frozen=True)
+class CellRows:
+    """The measured replies of one model, sorted by category, task and load.
+
+    Attributes:
+        rows: All of them: ``outcome`` (place in :data:`OUTCOMES`), ``cluster``, whether a reply is the ``measured`` final one of
+            its request, and ``scored``, and the figures of attempts.
+        spans: Those of each category, task and cell by its names; of all at ().
     """
 
     rows: RequestRows
-    spans: dict[tuple[str, ...], tuple[int, int]]
+    spans: Mapping[tuple[str, ...], CellSpan]
 
-    def of(self, names: tuple[str, ...]) -> RequestRows:
-        """Return the attempts of a category, a task or a cell.
+    def span(self, names: tuple[str, ...]) -> CellSpan:
+        """Return where a category, a task or a cell is.
 
         Args:
-            names: Category, task and load, as far as they are given. (): all attempts.
+            names: Category, task and load, as far as they are given. (): all.
         """
-        start, stop = self.spans.get(names, (0, 0)) if names else (0, len(self.rows))
-        return self.rows.span(start, stop)
+        return self.spans.get(names, CellSpan(0, 0, 0, 0))
+
+    def of(self, names: tuple[str, ...]) -> RequestRows:
+        """Return the replies of a category, a task or a cell; see :meth:`span`."""
+        found = self.span(names)
+        return self.rows.span(found.start, found.stop)
 
 
 def sort_by_cell(frame: pd.DataFrame) -> CellRows:
-    """Return the attempts of one model sorted by cell.
+    """Return the measured replies of one model sorted by cell.
 
     Args:
         frame: Rows of :meth:`gapbench.analysis.frames.Runs.model_frame`.
     """
-    codes = [group_codes(frame, _LABELS[: depth + 1]) for depth in range(len(_LABELS))]
-    _, first = np.unique(codes[-1], return_index=True)
-    # Few cells: they are sorted, and each row has the place of its cell, a small number that sorts in one pass.
-    in_order = np.lexsort([code[first] for code in reversed(codes)])
-    place: Ints = np.empty(len(first), dtype=np.int16 if len(first) < 2**15 else np.int64)
-    place[in_order] = np.arange(len(first))
-    places: Ints = place[codes[-1]]
-    order: Ints | slice = slice(0, len(frame))
-    if (places[1:] < places[:-1]).any():
-        order = np.argsort(places, kind="stable")
-    stops = np.cumsum(np.bincount(places, minlength=len(first))).tolist()
-    spans: dict[tuple[str, ...], tuple[int, int]] = {}
-    names = frame[list(_LABELS)].iloc[first[in_order]].astype(str).itertuples(index=False, name=None)
-    for start, stop, cell in zip([0, *stops], stops, names, strict=False):
-        for depth in range(1, len(_LABELS) + 1):
+    places = group_codes(frame, _LABELS)
+    row_of: Ints = np.zeros(int(places.max(initial=-1)) + 1, dtype=np.int64)
+    row_of[places] = np.arange(len(places))
+    final, is_measured = frame["final"].to_numpy(dtype=bool), (frame["phase"] == "measure").to_numpy()
+    again = is_measured & frame["retried"].to_numpy(dtype=bool)
+    order: Ints = np.flatnonzero(frame["timed"].to_numpy(dtype=bool))
+    cells = len(row_of)
+    counts = [np.bincount(places[chosen], minlength=cells) for chosen in (order, final, again)]
+    # A small number sorts in one pass.
+    of_reply: Ints = places.take(order).astype(np.int16 if cells < 2**15 else np.int64)
+    if (of_reply[1:] < of_reply[:-1]).any():
+        order = order.take(np.argsort(of_reply, kind="stable"))
+    spans: dict[tuple[str, ...], CellSpan] = {}
+    names = frame[list(_LABELS)].iloc[row_of].astype(str).itertuples(index=False, name=None)
+    start = 0
+    for cell, replies, done, retries in zip(names, *(count.tolist() for count in counts), strict=True):
+        for depth in range(len(_LABELS) + 1):
             key = cell[:depth]
-            spans[key] = (spans.get(key, (start, stop))[0], stop)
-    is_measured = (frame["phase"] == "measure").to_numpy()
-    final, again = frame["final"].to_numpy(dtype=bool), frame["retried"].to_numpy(dtype=bool)
+            so_far = spans.get(key, CellSpan(start, start, 0, 0))
+            spans[key] = CellSpan(so_far.start, start + replies, so_far.done + done, so_far.retries + retries)
+        start += replies
     columns: dict[str, np.ndarray[Any, Any]] = {
         **{name: as_floats(frame[name]) for name in _FIGURES},
         "cluster": group_codes(frame, ["task", "cluster_id"]),
         "outcome": _outcomes(frame["outcome"].astype("category")),
-        "final": final,
         "measured": final & is_measured,
         "scored": frame["scored"].to_numpy(dtype=bool),
-        "timed": frame["timed"].to_numpy(dtype=bool),
-        "again": again & is_measured,
     }
-    columns = {
-        name: values[order] if isinstance(order, slice) else values.take(order)
-        for name, values in columns.items()
-    }
+    if len(order) < len(frame) or (order[1:] < order[:-1]).any():
+        columns = {name: values.take(order) for name, values in columns.items()}
     drawn = None
     if DESIGN_COLUMNS[0] in frame.columns:
         drawn = frame[["task", "sample_id", *DESIGN_COLUMNS]].iloc[order]
     requests = None
     if frame["turn"].notna().any():
         requests = group_codes(frame, ["run_id", "cell_id", "sample_id", "repeat"])[order]
-    return CellRows(RequestRows(columns, slice(0, len(frame)), drawn, requests), spans)
+    return CellRows(RequestRows(columns, slice(0, len(order)), drawn, requests), spans)
 
 
 def _outcomes(labels: pd.Series[Any]) -> Ints:

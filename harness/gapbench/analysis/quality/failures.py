@@ -6,6 +6,7 @@ import pandas as pd
 
 from gapbench.analysis.frames import Folders, Runs, load_runs
 from gapbench.store import read_payload
+from gapbench.store.attempt_frame import read_frame
 from gapbench.values import ATTEMPT_KEY
 
 
@@ -19,12 +20,16 @@ def failures(runs: Runs | Folders) -> pd.DataFrame:
         ResultsError: A folder is not a run.
     """
     read_runs = load_runs(runs)
-    frame = read_runs.frame
-    failed = frame[frame["outcome"] == "infra"]
+    key = list(ATTEMPT_KEY)
+    failed = read_frame(
+        read_runs.attempts,
+        [*key, "model_id", "failure_kind", "http_status", "final", "simulated"],
+        where="a.outcome = 'infra'",
+        where_columns=["outcome"],
+    )
     columns = ["model_id", "failure_kind", "http_status", "attempts", "final", "simulated", "example"]
     if failed.empty:
         return pd.DataFrame(columns=columns)
-    key = list(ATTEMPT_KEY)
     texts = read_payload(read_runs.folders, [*key, "error"]).dropna(subset=["error"])
     for name in ("run_id", "cell_id"):
         texts[name] = texts[name].astype(str)

@@ -29,7 +29,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gapbench.analysis.adaptive_tasks import adaptive_tasks, is_adaptive
 from gapbench.analysis.frames import Folders, Runs, as_floats, group_codes, load_runs
+from gapbench.analysis.model_frames import REQUEST_IN_CELL
 from gapbench.analysis.sample_design import design_of
 from gapbench.analysis.weighting import DESIGN_COLUMNS, AppliedWeights
 from gapbench.stats import (
@@ -144,9 +146,12 @@ def _judged_parts(runs: Runs) -> Iterator[tuple[tuple[str, str, str], pd.DataFra
         ).to_numpy(bool)
     ]
     parts: dict[str, dict[tuple[str, ...], pd.DataFrame]] = {}
+    several = _asked_under_several_loads(runs, answers)
     for model_id, category, task in answers[by].drop_duplicates().itertuples(index=False, name=None):
+        if (model_id, category, task) in several:
+            continue
         if model_id not in parts:
-            frame = runs.model_frame(model_id)
+            frame = runs.model_frame(model_id, (*REQUEST_IN_CELL, "partial"))
             # Select columns first, since masking all columns would copy the table.
             needed = [*_NEEDED, *(name for name in DESIGN_COLUMNS if name in frame.columns)]
             judged = frame[needed][frame["scored"].to_numpy()]
@@ -160,6 +165,16 @@ def _judged_parts(runs: Runs) -> Iterator[tuple[tuple[str, str, str], pd.DataFra
         part = parts[model_id].pop((model_id, category, task), None)
         if part is not None:
             yield (model_id, category, task), part
+
+
+def _asked_under_several_loads(runs: Runs, answers: pd.DataFrame) -> set[tuple[str, str, str]]:
+    """Return model, category and task that several loads have scored answers of, by the tally alone."""
+    is_scored = answers["low_score"].notna().to_numpy() & ~is_adaptive(
+        answers, adaptive_tasks(runs.manifests)
+    )
+    scored = answers[is_scored]
+    loads = scored.groupby(["model_id", "category", "task"], sort=False)["load"].nunique()
+    return set(loads.index[(loads > 1).to_numpy()])
 
 
 def _at_each_k(trials: pd.DataFrame) -> dict[str, Any]:

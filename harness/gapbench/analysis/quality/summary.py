@@ -68,7 +68,7 @@ from gapbench.analysis.performance.machine_clocks import ClockRefusals, clock_re
 from gapbench.analysis.performance.prompt_lengths import prompt_length_notes
 from gapbench.analysis.performance.replay_fidelity import replay_notes
 from gapbench.analysis.performance.steady_state import steady_throughput
-from gapbench.analysis.quality.cell_rows import OUTCOMES, sort_by_cell
+from gapbench.analysis.quality.cell_rows import OUTCOMES, CellSpan, sort_by_cell
 from gapbench.analysis.quality.request_figures import (
     RequestRows,
     mean_by_request,
@@ -196,7 +196,7 @@ def _throughput(runs: Runs) -> pd.DataFrame:
     with ThreadPoolExecutor(_THREADS) as pool:
         parts = list(
             pool.map(
-                lambda model_id: steady_throughput(runs.model_frame(model_id), runs.folders), runs.models
+                lambda model_id: steady_throughput(runs.model_frame(model_id), runs.attempts), runs.models
             )
         )
     return pd.concat([part for part in parts if len(part)]) if any(map(len, parts)) else parts[0]
@@ -226,8 +226,8 @@ def _rows_of_model(
     found: dict[tuple[str, tuple[str, ...]], dict[str, Any]] = {}
     for level, names in planned:
         columns = list(LEVELS[level])
-        rows = (every if level == "cell" else others).of(names[1:])
-        row = {"level": level, **_metrics(rows, planned[level, names])}
+        rows = every if level == "cell" else others
+        row = {"level": level, **_metrics(rows.of(names[1:]), rows.span(names[1:]), planned[level, names])}
         row.update(dict.fromkeys(("category", "task", "load")), **dict(zip(columns, names, strict=True)))
         row.update(_model_facts(runs, model_id), **_cost(table, row))
         found[level, names] = row
@@ -298,28 +298,34 @@ def _model_facts(runs: Runs, model_id: str) -> dict[str, Any]:
     return {"weights": model.weights, "simulated": model.simulated}
 
 
-def _metrics(rows: RequestRows, planned: pd.DataFrame) -> dict[str, Any]:
-    measured = rows.where(rows["measured"])
+def _metrics(replies: RequestRows, span: CellSpan, planned: pd.DataFrame) -> dict[str, Any]:
+    measured = replies.where(replies["measured"])
     n = len(measured)
     counts = np.bincount(measured["outcome"], minlength=len(OUTCOMES)).tolist()
     outcomes = dict(zip(OUTCOMES, counts, strict=False))
     scored = measured.where(measured["scored"])
     scores, right = scored["score"], (scored["outcome"] == OUTCOMES.index("correct")).astype(np.float64)
     design, clusters = scored.design, scored["cluster"]
+    gives_partial_credit = bool((scores != right).any())
+    accuracy = mean_figures(scores, clusters, "accuracy", design)
+    all_right = (
+        mean_figures(right, clusters, "all_right", design)
+        if gives_partial_credit
+        else {name.replace("accuracy", "all_right"): value for name, value in accuracy.items()}
+    )
     wall = planned["wall_s"].astype(float)
     wall_s = float(wall.sum()) if wall.notna().all() else None
     row: dict[str, Any] = {
         "planned": int(planned["planned"].sum()),
-        "done": int(rows["final"].sum()),
+        "done": span.done,
         "n": n,
         "coverage": _coverage(measured, outcomes["infra"]) if n else None,
         "scored": len(scored),
-        **mean_figures(scores, clusters, "accuracy", design),
-        **mean_figures(right, clusters, "all_right", design),
-        "partial_credit": bool((scores != right).any()),
+        **accuracy,
+        **all_right,
+        "partial_credit": gives_partial_credit,
         **outcomes,
     }
-    replies = measured if (rows["timed"] == rows["measured"]).all() else rows.where(rows["timed"])
     for name, times in (("ttft", replies), ("response", measured), ("complete_call", replies)):
         row.update(quantile_figures(times, name))
     row.update(
@@ -327,7 +333,7 @@ def _metrics(rows: RequestRows, planned: pd.DataFrame) -> dict[str, Any]:
         queue_p95_s=quantile(replies, "queue_s", 0.95),
         answer_chars_per_s_p50=quantile(measured, "answer_chars_per_s", 0.5),
         rate_rps=n / wall_s if wall_s and n else None,
-        retries=int(rows["again"].sum()),
+        retries=span.retries,
         replies=len(replies),
     )
     row.update(_window(planned))

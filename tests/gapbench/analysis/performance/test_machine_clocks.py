@@ -100,8 +100,9 @@ def test_the_two_widest_bounds_add_up(make_run: Make) -> None:
 
 def test_a_lost_machine_is_told(make_run: Make) -> None:
     """What it did not send is missing from the load."""
-    runs = load_runs([sent_by(make_run, machine("a", 0.0), machine("b", 0.0, lost="gone", not_sent=7))])
-    refusals = clock_refusals(runs, steady_throughput(runs.frame, runs.folders))
+    run = sent_by(make_run, machine("a", 0.0), machine("b", 0.0, lost="gone", not_sent=7))
+    runs = load_runs([run], chunks=True)
+    refusals = clock_refusals(runs, steady_throughput(runs.frame, runs.attempts))
 
     assert [
         "open-b on reasoning/sums at r10: the load was lower than planned: b was lost, and 7 requests of its share not sent"

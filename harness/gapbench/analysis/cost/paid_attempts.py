@@ -1,0 +1,180 @@
+"""The measured attempts of a model with what they cost: counts and sums of each category, and the sums of clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gapbench.analysis.cost.answer_costs import usd_per_answer
+from gapbench.analysis.cost.attempt_costs import Bill, price_places, price_rows, usd_of_rows
+from gapbench.analysis.cost.price_lines import PriceLine, price_lines
+from gapbench.analysis.cost.token_prices import BilledTokens, billed_tokens
+from gapbench.analysis.frames import Runs, as_floats, group_codes
+from gapbench.analysis.model_frames import REQUEST_IN_CELL
+from gapbench.analysis.weighting import DESIGN_COLUMNS
+from gapbench.stats import Floats, Ints
+
+TOKEN_SUMS = ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens")
+_COUNTS = ("attempts", "requests", "tasks", "correct", "replies", "uncounted")
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+@dataclass(frozen=True, eq=False)
+class PaidAttempts:
+    """Measured attempts of a model, in a category or in all.
+
+    Attributes:
+        attempts: Number of them.
+        requests: Those that are final.
+        tasks: Final ones with an answer.
+        correct: How many of these are right.
+        replies: Answers, each of an episode's replies counted.
+        uncounted: Those of the replies whose token counts are missing or impossible.
+        tokens: Sums by the names of :data:`TOKEN_SUMS`. None: no attempt reports them.
+        of_clusters: Dollars, tasks, correct tasks, and input and output tokens of each cluster. Dollars that are not known
+            are NaN.
+    """
+
+    attempts: int
+    requests: int
+    tasks: int
+    correct: int
+    replies: int
+    uncounted: int
+    tokens: Mapping[str, int | None]
+    of_clusters: tuple[Floats, Floats, Floats, Floats]
+
+
+@dataclass(frozen=True, eq=False)
+class PaidModel:
+    """The measured attempts of a model.
+
+    Attributes:
+        runs: The runs.
+        account: Their bill.
+        model_id: The model.
+    """
+
+    runs: Runs
+    account: Bill
+    model_id: str
+
+    @cached_property
+    def _figures(self) -> tuple[dict[str | None, PaidAttempts], list[PriceLine]]:
+        frame = self.runs.model_frame(self.model_id)
+        billed, places = billed_tokens(frame), price_places(self.account, frame)
+        lines = price_lines(frame, billed, places, self.account.prices)
+        return _parts_of(self.account, frame, billed, places), lines
+
+    @property
+    def lines(self) -> list[PriceLine]:
+        """What all attempts of the model cost that are paid by tokens, measured or not."""
+        return self._figures[1]
+
+    def in_category(self, category: str | None) -> PaidAttempts:
+        """Return the attempts in a category. None: all of them."""
+        return self._figures[0].get(category, _NONE)
+
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """The attempts one by one, with ``billed_usd``, ``answer_usd`` (see :func:`usd_per_answer`) and ``cluster``.
+
+        Few runs need them: those with weights, or with costs that are not known.
+        """
+        frame = self.runs.model_frame(self.model_id, REQUEST_IN_CELL)
+        usd = price_rows(self.account, frame)
+        design = [name for name in DESIGN_COLUMNS if name in frame.columns]
+        needed = [
+            "run_id",
+            "cell_id",
+            "task",
+            "sample_id",
+            "category",
+            "final",
+            "timed",
+            "outcome",
+            *TOKEN_SUMS,
+            *design,
+        ]
+        rows = frame[needed].assign(
+            billed_usd=usd,
+            answer_usd=usd_per_answer(frame, usd),
+            cluster=group_codes(frame, ["task", "cluster_id"]),
+        )
+        return rows[(frame["phase"] == "measure").to_numpy()]
+
+    def rows_in(self, category: str | None) -> pd.DataFrame:
+        """Return the attempts in a category one by one. None: all of them."""
+        return self.rows if category is None else self.rows[(self.rows["category"] == category).to_numpy()]
+
+
+_NOTHING: Floats = np.zeros(0)
+_NONE = PaidAttempts(0, 0, 0, 0, 0, 0, dict.fromkeys(TOKEN_SUMS), (_NOTHING, _NOTHING, _NOTHING, _NOTHING))
+
+
+def _parts_of(
+    account: Bill, frame: pd.DataFrame, billed: BilledTokens, places: Ints
+) -> dict[str | None, PaidAttempts]:
+    """Return the measured attempts among a model's by category, and all of them at None."""
+    usd = usd_of_rows(account, frame, billed, places)
+    measured = (frame["phase"] == "measure").to_numpy()
+    if not measured.all():
+        rows = np.flatnonzero(measured)
+        frame, usd, billed = frame.iloc[rows], usd.take(rows), billed.take(rows)
+    category = frame["category"].astype("category").cat
+    place = category.codes.to_numpy().astype(np.intp)
+    size = len(category.categories)
+    final = frame["final"].to_numpy(dtype=bool)
+    answered = (frame["outcome"] != "infra").to_numpy(dtype=bool)
+    tasks, replies = final & answered, frame["timed"].to_numpy(dtype=bool) & answered
+    correct = final & (frame["outcome"] == "correct").to_numpy(dtype=bool)
+    tokens = {name: as_floats(frame[name]) for name in TOKEN_SUMS}
+    uncounted = replies & ~(billed.is_possible & billed.has_counts)
+    counts = [np.bincount(place, minlength=size)] + [
+        np.bincount(place[chosen], minlength=size) for chosen in (final, tasks, correct, replies, uncounted)
+    ]
+    known = {name: np.bincount(place[~np.isnan(values)], minlength=size) for name, values in tokens.items()}
+    # Whole numbers up to 2**53 are summed exactly.
+    sums = {
+        name: np.bincount(place, np.where(values >= 0, values, 0.0), size) for name, values in tokens.items()
+    }
+    group, cluster, of_group = _groups(frame, place)
+    both = sum(
+        np.where(np.isnan(tokens[name]), 0.0, tokens[name]) for name in ("input_tokens", "output_tokens")
+    )
+    by_group = [np.bincount(group, values) for values in (usd, tasks, correct, both)]
+
+    def part(chosen: list[int], groups: Bools, code: Ints) -> PaidAttempts:
+        of_clusters = (
+            np.bincount(code, values[groups]).astype(np.float64, copy=False) for values in by_group
+        )
+        return PaidAttempts(
+            **{name: int(count[chosen].sum()) for name, count in zip(_COUNTS, counts, strict=True)},
+            tokens={
+                name: int(sums[name][chosen].sum()) if known[name][chosen].any() else None
+                for name in TOKEN_SUMS
+            },
+            of_clusters=tuple(of_clusters),  # type: ignore[arg-type] # four of them
+        )
+
+    found: dict[str | None, PaidAttempts] = {
+        None: part([*range(size)], np.ones(len(of_group), bool), cluster)
+    }
+    for number, name in enumerate(category.categories):
+        groups = of_group == number
+        found[str(name)] = part([number], groups, np.arange(int(groups.sum())))
+    return found
+
+
+def _groups(frame: pd.DataFrame, place: Ints) -> tuple[Ints, Ints, Ints]:
+    """Return the code of each attempt's category and cluster, and of each such group the codes of its cluster and category."""
+    group = group_codes(frame, ["category", "task", "cluster_id"])
+    first = np.zeros(int(group.max(initial=-1)) + 1, dtype=np.int64)
+    first[group] = np.arange(len(group))
+    cluster = group_codes(frame[["task", "cluster_id"]].iloc[first], ["task", "cluster_id"])
+    return group, cluster, place[first]
