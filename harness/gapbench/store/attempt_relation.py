@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +28,6 @@ from gapbench.errors import ResultsError
 from gapbench.store import query_engine
 from gapbench.store.attempt_sources import (
     QueryText,
-    RowSource,
     find_sources,
     null_column,
     plain_type,
@@ -143,16 +141,16 @@ class AttemptRelation:
         return pa.table(columns), varying
 
     def near(self, numbers: np.ndarray[Any, np.dtype[np.int64]]) -> AttemptRelation:
-        """Return the attempts of the parts and journals that hold some attempts: a query of a few reads no others.
+        """Return some attempts with others that lie near them: a query of a few reads no more.
 
         Args:
             numbers: ``ord`` of these attempts, which is the same in what is returned.
         """
-        found, kept = copy(self), {int(number) for number in np.unique(numbers >> 32)}
+        found, ordered = copy(self), np.sort(numbers)
         if self.has_episodes:
             # The figures of a whole episode may need other parts.
             vars(found)["_episodes"] = self._episodes
-        vars(found)["_sources"] = [near for source in self._sources for near in _of_files(source, kept)]
+        vars(found)["_sources"] = [near for source in self._sources for near in source.near(ordered)]
         return found
 
     def with_cache_share(self, share: float) -> AttemptRelation:
@@ -329,20 +327,6 @@ class AttemptRelation:
         for source in self._sources:
             for part in source.parts:
                 read_part(part.path, ATTEMPT_SCHEMA)
-
-
-def _of_files(source: RowSource, numbers: Collection[int]) -> Iterator[RowSource]:
-    """Yield what a source has in the files of some numbers: neighbouring parts together."""
-    if source.table is not None:
-        if source.first in numbers:
-            yield source
-        return
-    start = 0
-    for place in range(len(source.parts) + 1):
-        if place == len(source.parts) or source.first + place not in numbers:
-            if start < place:
-                yield replace(source, first=source.first + start, parts=source.parts[start:place])
-            start = place + 1
 
 
 def _as_tables(frames: Mapping[str, pd.DataFrame | pa.Table] | None) -> dict[str, pa.Table]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from gapbench.store import score_overlay
@@ -15,12 +16,15 @@ from gapbench.store.part_facts import LABELS, PartFacts, read_part_facts
 from gapbench.store.part_files import closed_numbers, numbered_files
 from gapbench.store.query_tables import later_scores
 from gapbench.store.reader import check_is_run, journal_table
+from gapbench.store.run_folder import GROUP_ROWS
 from gapbench.store.schema import ATTEMPT_SCHEMA, value_type
 from gapbench.store.score_overlay import REPLACED_IN
 from gapbench.values import ATTEMPT_KEY
 
 _ORD_OF_FILE = 2**32
 _VARIES = object()
+_MAX_SPANS = 8
+"""Stretches of rows that are read of one part, at most; with more of them the rows between are read too."""
 _LISTINGS = 3
 """Times that runs are listed at most, when journals become parts while they are read."""
 _SQL_TYPES = {
@@ -42,18 +46,46 @@ class RowSource:
         first: Number of the first part among those of all runs.
         table: Rows of open journals, with ``ord``.
         scores: Scores given later, of the one run that the rows belong to.
+        span: Numbers, in the only part, of the first row and of the last that are read. None: all rows.
     """
 
     first: int
     parts: tuple[PartFacts, ...] = ()
     table: pa.Table | None = None
     scores: pa.Table | None = None
+    span: tuple[int, int] | None = None
 
     def varies(self, name: str) -> bool:
         """Return whether a label may have several values in a part."""
         if self.table is not None or (self.scores is not None and name in REPLACED_IN["attempts"]):
             return True
         return not all(name in part.constants for part in self.parts)
+
+    def near(self, numbers: np.ndarray[Any, np.dtype[np.int64]]) -> Iterator[RowSource]:
+        """Yield what there is around some attempts: of large parts a few thousand rows, else whole parts.
+
+        Args:
+            numbers: ``ord`` of the attempts, ascending.
+        """
+        wanted = numbers >> 32
+        if self.table is not None:
+            if (wanted == self.first).any():
+                yield self
+            return
+        places = (
+            np.unique(wanted[(wanted >= self.first) & (wanted < self.first + len(self.parts))]) - self.first
+        )
+        is_large = np.array([self.parts[place].rows > GROUP_ROWS for place in places], dtype=bool)
+        small = places[~is_large]
+        for neighbours in np.split(small, np.flatnonzero(np.diff(small) > 1) + 1) if len(small) else []:
+            start, stop = int(neighbours[0]), int(neighbours[-1]) + 1
+            yield RowSource(self.first + start, self.parts[start:stop], scores=self.scores)
+        for place in places[is_large].tolist():
+            rows = numbers[wanted == self.first + place] & (_ORD_OF_FILE - 1)
+            stops = np.flatnonzero(np.diff(rows) > GROUP_ROWS) + 1
+            for few in np.split(rows, stops if len(stops) < _MAX_SPANS else []):
+                span = int(few[0]), int(few[-1])
+                yield RowSource(self.first + place, (self.parts[place],), scores=self.scores, span=span)
 
 
 @dataclass
@@ -165,6 +197,9 @@ def select_source(
         if not chosen:
             return None
         text = _select_parts(chosen, query, needed)
+        if source.span is not None:
+            # Parquet is read from the row groups of these alone.
+            text += f" WHERE file_row_number BETWEEN {source.span[0]} AND {source.span[1]}"
     if not replaced:
         return text
     new = "".join(

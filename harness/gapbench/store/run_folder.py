@@ -18,7 +18,7 @@ from gapbench.atomic_write import fsync_folder, replace_atomically, write_atomic
 from gapbench.errors import ResultsError
 from gapbench.store.schema import SCHEMA_VERSION
 
-_GROUP_ROWS = 5 * 2_048
+GROUP_ROWS = 5 * 2_048
 """Rows of a row group, whole vectors of DuckDB: who looks for few rows reads only the groups that can have them."""
 
 
@@ -46,13 +46,13 @@ def write_tables(path: Path, tables: Iterable[pa.Table]) -> None:
                 stack.enter_context(writer)
             rest.append(table.replace_schema_metadata(schema.metadata))
             rows = sum(map(len, rest))
-            if rows >= _GROUP_ROWS:
+            if rows >= GROUP_ROWS:
                 waiting = _joined(rest)
-                whole = rows - rows % _GROUP_ROWS
-                writer.write_table(waiting.slice(0, whole), row_group_size=_GROUP_ROWS)
+                whole = rows - rows % GROUP_ROWS
+                writer.write_table(waiting.slice(0, whole), row_group_size=GROUP_ROWS)
                 rest = [waiting.slice(whole)]
         assert writer is not None, "at least one table"
-        writer.write_table(_joined(rest), row_group_size=_GROUP_ROWS)
+        writer.write_table(_joined(rest), row_group_size=GROUP_ROWS)
 
 
 def _joined(tables: Sequence[pa.Table]) -> pa.Table:
