@@ -420,9 +420,16 @@ def test_a_frame_of_a_model_gets_further_columns_when_they_are_asked_for(runs: R
         assert np.array_equal(later[name], first[name], equal_nan=True)
 
 
+@pytest.mark.parametrize("group_rows", [1, 3, 10_000])
 @pytest.mark.parametrize("seed", range(5))
-def test_the_parts_near_some_attempts_have_these_attempts(tmp_path: Path, seed: int) -> None:
-    """A few attempts of many parts and of a journal, the figures of episodes included: as in the frame of all parts."""
+def test_the_parts_near_some_attempts_have_these_attempts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, group_rows: int
+) -> None:
+    """A few attempts of many parts and of a journal, the figures of episodes included: as in the frame of all parts.
+
+    Of parts with more rows than a row group only stretches are read.
+    """
+    monkeypatch.setattr(attempt_sources, "GROUP_ROWS", group_rows)
     found = make_runs(tmp_path, seed)
     for run in found:
         split_by_cell(run)
