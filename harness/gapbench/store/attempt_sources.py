@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from gapbench.store import score_overlay
-from gapbench.store.part_facts import LABELS, PartFacts, read_part_facts
+from gapbench.store.part_facts import LABELS, PartFacts, read_part_facts, unreadable_part
 from gapbench.store.part_files import closed_numbers, numbered_files
 from gapbench.store.query_tables import later_scores
 from gapbench.store.reader import check_is_run, journal_table
@@ -112,14 +112,20 @@ class QueryText:
 def find_sources(runs: Sequence[Path]) -> list[RowSource]:
     """Return what to read, in the order of the rows: neighbouring runs without later scores together.
 
-    A live run may close a journal as a part meanwhile; then everything is listed again.
+    A live run may close a journal as a part meanwhile, or join its parts; then everything is listed again.
+
+    Raises:
+        ResultsError: A part cannot be read, or the runs change all the time.
     """
     for run in runs:
         check_is_run(run)
     for _ in range(_LISTINGS - 1):
         with contextlib.suppress(FileNotFoundError):
             return _list_sources(runs)
-    return _list_sources(runs)
+    try:
+        return _list_sources(runs)
+    except FileNotFoundError as exc:
+        raise unreadable_part(Path(exc.filename), exc) from exc
 
 
 def _list_sources(runs: Sequence[Path]) -> list[RowSource]:

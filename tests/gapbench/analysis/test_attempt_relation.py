@@ -23,13 +23,16 @@ from gapbench.analysis.quality.gap import gap
 from gapbench.analysis.quality.request_reader import RequestsByModel
 from gapbench.analysis.quality.summary import summarize
 from gapbench.errors import ResultsError
-from gapbench.store import attempt_sources, read_attempts, read_manifest
+from gapbench.store import RunWriter, attempt_sources, read_attempts, read_manifest
 from gapbench.store.attempt_frame import read_frame
 from gapbench.store.attempt_sources import find_sources
+from gapbench.store.part_facts import PartFacts
 from gapbench.store.part_files import numbered_files
+from gapbench.store.part_joining import join_parts
 from gapbench.store.schema import SCHEMA_VERSION
 from gapbench.store.score_overlay import write_scores
 from gapbench.values import Attempt
+from tests.makers import payload
 from tests.run_folders import make_attempt, make_episode, write_run
 
 MODELS = {"closed-a": 0.7, "open-a": 0.6, "open-b": 0.5}
@@ -360,6 +363,35 @@ def test_a_journal_that_becomes_a_part_while_runs_are_listed_is_read_once(
     monkeypatch.setattr(attempt_sources, "numbered_files", listed)
 
     assert [1] == [len(source.parts) for source in find_sources([run])]
+
+
+def test_parts_that_are_joined_while_runs_are_listed_are_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first listing names parts that are gone; the second finds the file that has their rows."""
+    run = write_run(tmp_path / "a", [make_attempt(sample_id="x")])
+    with RunWriter(run) as writer:
+        row = make_attempt(run_id="a", sample_id="y")
+        writer.add(row, payload(row))
+    read = attempt_sources.read_part_facts
+
+    def joined_before(paths: Sequence[Path]) -> list[PartFacts]:
+        join_parts(run, min_parts=2)
+        return read(paths)
+
+    monkeypatch.setattr(attempt_sources, "read_part_facts", joined_before)
+
+    assert ["x", "y"] == list(load_runs([run]).frame["sample_id"].astype(str))
+
+
+def test_a_part_that_is_gone_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no damage, and nothing has to be repeated."""
+    run = write_run(tmp_path / "a", [make_attempt(sample_id="x")])
+    gone = {1: run / "attempts-00009.parquet"}
+    monkeypatch.setattr(attempt_sources, "numbered_files", lambda _, kind: gone if kind == "attempts" else {})
+
+    with pytest.raises(ResultsError, match=r"attempts-00009\.parquet is gone: .* read it again"):
+        load_runs([run])
 
 
 def split_by_cell(run: Path) -> None:
