@@ -19,12 +19,14 @@ from reportlab.platypus import KeepInFrame, Paragraph, SimpleDocTemplate, Spacer
 
 from gapbench import formatting
 from gapbench.report.brief import Brief, BriefTable
+from gapbench.report.page_sentences import split_code
 
 MARGIN = 14 * mm
 _WIDTH, _HEIGHT = A4[0] - 2 * MARGIN, A4[1] - 2 * MARGIN
 _PADDING = 12
 """Points that the frame of the page keeps free, both sides together."""
 _LABEL_WIDTH = 18 * mm
+_CODE_FONT = "Brief-Code"
 _INK, _SOFT, _WARN = colors.HexColor("#1d2430"), colors.HexColor("#4a5361"), colors.HexColor("#a1163c")
 
 
@@ -50,7 +52,7 @@ def brief_pdf(brief: Brief) -> bytes:
             )
         )
     story += [_paragraph(brief.question, text), Spacer(0, 4)]
-    answer = [[_paragraph(name, label), _paragraph(line, strong)] for name, line in brief.answer]
+    answer = [[_paragraph(name, label), _sentence(line, strong)] for name, line in brief.answer]
     story.append(
         Table(
             answer,
@@ -59,12 +61,12 @@ def brief_pdf(brief: Brief) -> bytes:
         )
     )
     if brief.recommendation:
-        story += [Spacer(0, 4), _paragraph(f"Recommendation: {brief.recommendation}", strong)]
+        story += [Spacer(0, 4), _sentence(f"Recommendation: {brief.recommendation}", strong)]
     for heading, table, lines in brief.sections():
         story.append(_paragraph(heading, section))
         if table is not None:
             story.append(_table(table, small, ParagraphStyle("th", small, fontName=bold, textColor=_SOFT)))
-        story += [_paragraph(f"•  {line}", text) for line in lines]
+        story += [_sentence(f"•  {line}", text) for line in lines]
 
     file = io.BytesIO()
     document = SimpleDocTemplate(
@@ -92,16 +94,28 @@ _TIGHT = [
 
 @cache
 def _fonts() -> tuple[str, str]:
-    """Register matplotlib's DejaVu Sans, which has far more characters than PDF's own fonts, and return its two weights."""
+    """Register matplotlib's DejaVu fonts, which have far more characters than PDF's own, and return the text's two weights."""
     folder = Path(mpl.get_data_path()) / "fonts" / "ttf"
-    for name, file in (("Brief", "DejaVuSans.ttf"), ("Brief-Bold", "DejaVuSans-Bold.ttf")):
+    files = (
+        ("Brief", "DejaVuSans.ttf"),
+        ("Brief-Bold", "DejaVuSans-Bold.ttf"),
+        (_CODE_FONT, "DejaVuSansMono.ttf"),
+    )
+    for name, file in files:
         pdfmetrics.registerFont(TTFont(name, str(folder / file)))
     return "Brief", "Brief-Bold"
 
 
 def _paragraph(text: str, style: ParagraphStyle) -> Paragraph:
-    """Return text as it is: names and sentences hold no markup."""
+    """Return text as it is: names hold no markup."""
     return Paragraph(html.escape(formatting.strip_controls(text), quote=False), style)
+
+
+def _sentence(text: str, style: ParagraphStyle) -> Paragraph:
+    """Return a sentence with its commands and keys in a font of their own."""
+    parts = [(html.escape(part, quote=False), is_code) for part, is_code in split_code(text)]
+    marked = [f'<font name="{_CODE_FONT}">{part}</font>' if is_code else part for part, is_code in parts]
+    return Paragraph("".join(marked), style)
 
 
 def _table(table: BriefTable, cell: ParagraphStyle, head: ParagraphStyle) -> Table:

@@ -101,6 +101,21 @@ def test_names_are_text_in_every_format(brief: Brief) -> None:
     assert 1 == pages_of(brief_pdf(hostile))
 
 
+def test_commands_in_a_sentence_are_code_in_the_pdf(brief: Brief) -> None:
+    """They have a font of their own, in place of backticks."""
+    plain = replace(
+        brief,
+        answer=(("Quality", "equal"),),
+        recommendation="",
+        question="?",
+        would_change=(),
+        how_sure=("Run it.",),
+    )
+
+    assert b"DejaVuSansMono" not in brief_pdf(plain)
+    assert b"DejaVuSansMono" in brief_pdf(replace(plain, how_sure=("Run `bench gap`.",)))
+
+
 def test_one_side_has_a_page_without_a_month(make_run: Make, answers: Answers) -> None:
     """Nothing is compared, so nothing is recommended; what was measured is there: 30 of 60."""
     brief = build_brief(load_results([make_run(answers("closed-a", 30, 60))]), None, PriceOptions())
