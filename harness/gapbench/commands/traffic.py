@@ -228,6 +228,9 @@ def describe_import(report: ImportReport) -> Iterator[str]:
 
     by_form = ", ".join(f"{name} {count:,}" for name, count in sorted(report.files.items()))
     yield f"{report.table}: {count_of(report.rows, 'request')} from {count_of(sum(report.files.values()), 'file')} ({by_form})"
+    if report.empty_files:
+        have = "file has" if len(report.empty_files) == 1 else "files have"
+        yield f"  empty        {len(report.empty_files):,} {have} no record; first {report.empty_files[0]}"
     if report.first_time is not None:
         first, last = (str(format_time(time))[:19] for time in (report.first_time, report.last_time))
         yield f"  time         {first} to {last} UTC"

@@ -8,6 +8,7 @@ from typing import Any
 
 from gapbench.analysis.traffic.audit import TrafficAudit
 from gapbench.analysis.traffic.figures import LONG_CONTEXT_TOKENS
+from gapbench.analysis.traffic.prices import SEEMS_CENTS
 from gapbench.analysis.traffic.prefixes import CACHE_HOURS, MIN_CACHED_TOKENS
 from gapbench.formatting import (
     NOTHING,
@@ -18,6 +19,7 @@ from gapbench.formatting import (
     format_usd,
     format_volume,
     is_known,
+    strip_controls,
 )
 from gapbench.report import markdown_tables
 from gapbench.report.table import Column, Row, Span, Table
@@ -51,6 +53,12 @@ def answer_lines(audit: TrafficAudit) -> list[str]:
         lines.append(
             f"The dollars of {missing:,} of {total['requests']:,} requests are unknown and count as nothing."
         )
+    in_cents = [str(row["model"]) for row in audit.dollars if row["explanation"] == SEEMS_CENTS]
+    if in_cents:
+        lines.append(
+            f"The log's dollars of {strip_controls(', '.join(in_cents))} are 100 times the list price, so they seem to be cents, and "
+            "all sums of dollars are too high: import that log with --map and `cost_cents`."
+        )
     lines.append(take_over_line(audit))
     if audit.arrivals is not None and total["requests"] > 1:
         at = audit.arrivals
@@ -77,7 +85,7 @@ def _caching_lines(audit: TrafficAudit) -> list[str]:
     first = max(audit.groups["route"], key=lambda row: row["usd_cache_saving"] or 0)
     part = float(first["usd_cache_saving"] / total["usd_cache_saving"])
     if len(audit.groups["route"]) > 1:
-        line += f"; {format_percent(part)} of that on the route {first['route']}"
+        line += f"; {format_percent(part)} of that on the route {strip_controls(first['route'])}"
     return [f"{line}."]
 
 
@@ -256,7 +264,9 @@ def _rate(per_hour: float, hours: int) -> str:
 
 def render_markdown(audit: TrafficAudit) -> str:
     """Return the audit as a Markdown page."""
-    parts = ["# Traffic audit", *answer_lines(audit)]
+    # Names of routes and models may have marks of Markdown; the backticks are ours.
+    lines = [markdown_tables.escape(line).replace("\\`", "`") for line in answer_lines(audit)]
+    parts = ["# Traffic audit", *lines]
     for table in audit_tables(audit):
         parts += [
             f"## {table.title}",

@@ -14,6 +14,7 @@ import pandas as pd
 from gapbench.pricing import TokenRates, UnitPrices, Unpriced, counts_are_possible, find_price, weights_at
 from gapbench.stats import Floats
 
+SEEMS_CENTS = "the log seems to be in cents"
 SAME = Decimal("0.02")
 """Sums that differ by less are the same: logs round."""
 _NOTHING = Decimal(0)
@@ -246,7 +247,7 @@ def explain_difference(reported: Decimal, booked: Decimal, uncached: Decimal) ->
         (booked, "agree"),
         (uncached, "the log prices cached tokens as new ones"),
         (booked / 2, "the log has half the list price: a batch or flex discount"),
-        (booked * 100, "the log seems to be in cents"),
+        (booked * 100, SEEMS_CENTS),
     )
     for expected, words in candidates:
         if expected and abs(reported / expected - 1) <= SAME:

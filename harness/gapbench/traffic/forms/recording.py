@@ -24,7 +24,6 @@ class RecordingForm(Form):
     name = "record"
     about = "a recording of `bench record`"
     documentation = "docs/reference/traffic.md of this project"
-    has_utc_times = True
 
     def __init__(self) -> None:
         self._key_ids: set[str] = set()
