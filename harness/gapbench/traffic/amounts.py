@@ -15,8 +15,8 @@ USD_PLACES = 24
 """Decimal places of a dollar amount in the table; a float's shortest text has at most 17 digits."""
 
 _UNKNOWN_TEXTS = frozenset({"", "null", "none", "nan", "n/a", "na", "undefined", "-", "\\n", "nat", "<na>"})
-_NULL_TEXTS = frozenset({"", "null", "none", "nan", "undefined", "\\n", "nat", "<na>"})
-"""How programs write that there is no value, where a text is expected: those of Python, pandas, JavaScript and SQL clients."""
+_NULL_TEXTS = frozenset({"", "null", "NULL", "None", "nan", "NaN", "undefined", "\\N", "NaT", "<NA>"})
+"""How programs write that there is no value: those of Python, pandas, JavaScript and SQL clients. A route may be ``none``."""
 _THOUSANDS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")
 _THOUSANDS_AND_PLACES = re.compile(rf"{_THOUSANDS.pattern}\.[0-9]+")
 """A comma alone may be a decimal point."""
@@ -33,7 +33,7 @@ def is_null(value: Any) -> bool:
     """Return whether a value is none, also one that a program wrote as a text, such as ``NULL`` or ``None``."""
     if value is None:
         return True
-    return isinstance(value, str) and len(value) < 12 and value.strip().lower() in _NULL_TEXTS
+    return isinstance(value, str) and value.strip() in _NULL_TEXTS
 
 
 def read_count(value: Any) -> int | None:

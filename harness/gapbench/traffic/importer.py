@@ -179,9 +179,7 @@ def _plan(
         else:
             found = form_of(sample)
             if found is None:
-                raise DocumentError(
-                    _describe_unknown(sample, problem, options.keep_texts), file=source.shown
-                )
+                raise DocumentError(_describe_unknown(sample, problem, options.keep_texts), file=source.shown)
             form = forms.setdefault(found, found())
         records = [item for item in sample if form.accepts(item)]
         if not records:
@@ -196,9 +194,7 @@ def _plan(
 def _describe_unknown(sample: Sequence[Any], problem: str | None, keep_texts: bool) -> str:
     if not sample:
         first = "" if problem is None else f"; the first problem: {problem}"
-        return (
-            f"holds no record that can be read{first}; is it a log of requests, as JSON, CSV, Parquet or vLLM's text?"
-        )
+        return f"holds no record that can be read{first}; is it a log of requests, as JSON, CSV, Parquet or vLLM's text?"
     first = next((item for item in sample if isinstance(item, dict)), None)
     total = next((name for name in _TOTALS if first and name in first), None)
     if total is not None:

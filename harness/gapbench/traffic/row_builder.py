@@ -34,7 +34,7 @@ _ROOM = 1_000
 """Characters after a cut that are looked through, so that a key or an id at the cut is found whole."""
 _MAX_REMEMBERED = 100_000
 _UNKNOWN = (None, "")
-_NO_ERROR = (False, 0, [], {}, "false", "False", "FALSE", "0")
+_NO_ERROR = (False, 0, [], {}, "false", "False", "FALSE", "0", "none")
 """How logs say that there was no error, besides none at all."""
 _COUNT_COLUMNS = (
     "input_tokens", "output_tokens", "cached_input_tokens", "cache_write_tokens", "cache_write_1h_tokens",

@@ -115,7 +115,11 @@ WAYS: dict[str, Callable[[Events], Any]] = {
     "a list under a name": lambda events: {"chunks": events},
     "text under a name": lambda events: {"streamed_data": as_text(events)},
 }
-CALL = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": '{"for": {"deep": [1, "ü"]}}'}}
+CALL = {
+    "id": "c1",
+    "type": "function",
+    "function": {"name": "look", "arguments": '{"for": {"deep": [1, "ü"]}}'},
+}
 RESPONSE = {
     "id": "resp_1", "object": "response", "created_at": NOON_S, "status": "completed", "model": "gpt-5.2-2025-12-11",
     "output": [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Hi there"}]}],

@@ -217,7 +217,8 @@ def _read_wrapper(item: dict[str, Any], draft: Draft) -> None:
     usage = item.get("usage")
     if "counts" not in draft:
         read_usage(
-            usage if isinstance(usage, dict) else {key: item[key] for key in _COUNT_KEYS if key in item}, draft
+            usage if isinstance(usage, dict) else {key: item[key] for key in _COUNT_KEYS if key in item},
+            draft,
         )
     metadata = as_mapping(item.get("metadata"))
     if metadata:

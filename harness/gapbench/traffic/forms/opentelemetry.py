@@ -236,7 +236,11 @@ def _as_messages(message: Any) -> list[Any]:
         elif kind == "tool_call_response":
             result = first_of(part, "response", "result")
             results.append(
-                {"role": "tool", "tool_call_id": part.get("id"), "content": _text("" if result is None else result)}
+                {
+                    "role": "tool",
+                    "tool_call_id": part.get("id"),
+                    "content": _text("" if result is None else result),
+                }
             )
         elif kind != "reasoning":
             content.append(part)
