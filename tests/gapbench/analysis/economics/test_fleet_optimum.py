@@ -84,6 +84,16 @@ def test_the_live_requests_go_to_own_replicas_first() -> None:
     assert 10 * 1 + 40 * 0.5 == pytest.approx(hour_costs(problem).usd[0, 1])
 
 
+def test_nothing_is_sent_to_no_replicas() -> None:
+    """In a quiet hour a small share mostly has no request in it; without a replica all goes to the API, and nothing overflows."""
+    quiet = replace(day_and_night(), live_work=np.array([0.2, 1.0, 5.0]), wait_work=np.full(3, 0.1), other_usd=np.zeros(3),
+                    unit=np.ones(3), dispersion=np.zeros(3), live_usd=np.ones(3), wait_usd=np.ones(3))  # fmt: skip
+    costs = hour_costs(quiet)
+
+    assert [0.0, 0.0, 0.0] == costs.share[:, 0].tolist() == costs.overflow[:, 0].tolist()
+    assert [2.0, 2.0, 2.0] == costs.usd[:, 0].tolist()
+
+
 def test_alone_everything_must_fit() -> None:
     """Without an API, work of 100 needs a replica of 150 in each hour with work, whatever it costs."""
     found = cheapest_fleet(replace(day_and_night(fixed_usd_per_h=900.0), capacity=150.0, is_alone=True))
