@@ -86,12 +86,16 @@ def test_the_live_requests_go_to_own_replicas_first() -> None:
 
 def test_nothing_is_sent_to_no_replicas() -> None:
     """In a quiet hour a small share mostly has no request in it; without a replica all goes to the API, and nothing overflows."""
-    quiet = replace(day_and_night(), live_work=np.array([0.2, 1.0, 5.0]), wait_work=np.full(3, 0.1), other_usd=np.zeros(3),
-                    unit=np.ones(3), dispersion=np.zeros(3), live_usd=np.ones(3), wait_usd=np.ones(3))  # fmt: skip
+    rng = np.random.default_rng(5)
+    live, usd = rng.uniform(0.1, 3, 24), rng.uniform(0.1, 3, 24)
+    nothing = np.zeros(24)
+    quiet = replace(
+        day_and_night(), live_work=live, wait_work=nothing, live_usd=usd, wait_usd=nothing, other_usd=nothing
+    )
     costs = hour_costs(quiet)
 
-    assert [0.0, 0.0, 0.0] == costs.share[:, 0].tolist() == costs.overflow[:, 0].tolist()
-    assert [2.0, 2.0, 2.0] == costs.usd[:, 0].tolist()
+    assert nothing.tolist() == costs.share[:, 0].tolist() == costs.overflow[:, 0].tolist()
+    assert usd.tolist() == costs.usd[:, 0].tolist()
 
 
 def test_alone_everything_must_fit() -> None:
