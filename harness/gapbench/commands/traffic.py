@@ -224,23 +224,10 @@ traffic_command.add_command(sample_command)
 def describe_import(report: ImportReport) -> Iterator[str]:
     """Yield the lines that tell what an import found: the table first, then everything that is not as usual."""
     from gapbench.formatting import count_of
-    from gapbench.traffic.import_report import format_time
 
     by_form = ", ".join(f"{name} {count:,}" for name, count in sorted(report.files.items()))
     yield f"{report.table}: {count_of(report.rows, 'request')} from {count_of(sum(report.files.values()), 'file')} ({by_form})"
-    if report.first_time is not None:
-        first, last = (str(format_time(time))[:19] for time in (report.first_time, report.last_time))
-        yield f"  time         {first} to {last} UTC"
-    if report.naive_times:
-        names = "time names" if report.naive_times == 1 else "times name"
-        was = "was" if report.naive_times == 1 else "were"
-        yield f"  no zone      {report.naive_times:,} {names} no zone and {was} read as {report.zone} (--time-zone)"
-    if report.without_time:
-        yield f"  no time      {count_of(report.without_time, 'request')} without a time"
-    if report.out_of_order:
-        yield f"  order        {count_of(report.out_of_order, 'request')} earlier than the one before; the table keeps the files' order"
-    if report.other_records:
-        yield f"  not requests {count_of(report.other_records, 'record')} such as spans, traces or other lines"
+    yield from _describe_times(report)
     if report.identical:
         yield f"  repeated     {count_of(report.identical, 'record')} repeated exactly; each was kept once"
     if report.conflicting:
@@ -263,3 +250,26 @@ def describe_import(report: ImportReport) -> Iterator[str]:
             yield f"    and {more:,} more"
     if not report.has_own_key:
         yield "  hashes       with a random key; give --hash-key-env to join several imports by user or session"
+
+
+def _describe_times(report: ImportReport) -> Iterator[str]:
+    """Yield what there was to read, and when it was sent."""
+    from gapbench.formatting import count_of
+    from gapbench.traffic.import_report import format_time
+
+    if report.empty_files:
+        have = "file has" if len(report.empty_files) == 1 else "files have"
+        yield f"  empty        {len(report.empty_files):,} {have} no record; first {report.empty_files[0]}"
+    if report.first_time is not None:
+        first, last = (str(format_time(time))[:19] for time in (report.first_time, report.last_time))
+        yield f"  time         {first} to {last} UTC"
+    if report.naive_times:
+        names = "time names" if report.naive_times == 1 else "times name"
+        was = "was" if report.naive_times == 1 else "were"
+        yield f"  no zone      {report.naive_times:,} {names} no zone and {was} read as {report.zone} (--time-zone)"
+    if report.without_time:
+        yield f"  no time      {count_of(report.without_time, 'request')} without a time"
+    if report.out_of_order:
+        yield f"  order        {count_of(report.out_of_order, 'request')} earlier than the one before; the table keeps the files' order"
+    if report.other_records:
+        yield f"  not requests {count_of(report.other_records, 'record')} such as spans, traces or other lines"

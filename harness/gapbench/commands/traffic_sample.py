@@ -150,19 +150,29 @@ def _describe(
     frame: SamplingFrame, sample: TrafficSample, redaction: Redaction, suites: list[Path]
 ) -> Iterator[str]:
     """Yield the lines that tell what was drawn and what it covers."""
+    from gapbench.formatting import count_of, format_percent
+
     covered = frame.covered
-    yield f"{suites[0]}: {len(sample.items):,} items stand for {covered:,} requests, {covered / frame.rows:.1%} of {frame.rows:,}"
+    stand = "stands" if len(sample.items) == 1 else "stand"
+    yield (
+        f"{suites[0]}: {count_of(len(sample.items), 'item')} {stand} for {count_of(covered, 'request')}, "
+        f"{format_percent(covered / frame.rows)} of {frame.rows:,}"
+    )
     if len(suites) > 1:
-        yield f"{suites[1]}: {len(sample.holdout):,} items kept apart, by whole sessions and templates"
+        yield f"{suites[1]}: {count_of(len(sample.holdout), 'item')} kept apart, by whole sessions and templates"
     for reason, count in frame.left_out.most_common():
-        yield f"  not covered  {count:,} requests ({count / frame.rows:.1%}) {reason}"
-    yield f"  prompts      {len(frame.prompts):,} are distinct, in {len(sample.strata):,} strata"
+        yield f"  not covered  {count_of(count, 'request')} ({format_percent(count / frame.rows)}): {reason}"
+    strata = "1 stratum" if len(sample.strata) == 1 else f"{len(sample.strata):,} strata"
+    yield f"  prompts      {count_of(len(frame.prompts), 'distinct one')}, in {strata}"
     tasks: dict[str, list[Any]] = {}
     for item in sample.items:
         tasks.setdefault(item.task, []).append(item)
     for task, items in tasks.items():
         requests = sum(float(item.row["weight"]) for item in items)
-        yield f"  task         {task}: {len(items):,} items for {requests:,.0f} requests ({requests / covered:.1%}), {_CHECKS[items[0].check]}"
+        yield (
+            f"  task         {task}: {count_of(len(items), 'item')} for {count_of(round(requests), 'request')} "
+            f"({format_percent(requests / covered)}), {_CHECKS[items[0].check]}"
+        )
     if redaction.secrets:
         yield f"  secrets      {redaction.secrets:,} removed"
     yield from (f"  redacted     {count:,} by the rule {name}" for name, count in redaction.counts.items())

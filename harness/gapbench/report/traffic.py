@@ -9,15 +9,18 @@ from typing import Any
 from gapbench.analysis.traffic.audit import TrafficAudit
 from gapbench.analysis.traffic.figures import LONG_CONTEXT_TOKENS
 from gapbench.analysis.traffic.prefixes import CACHE_HOURS, MIN_CACHED_TOKENS
+from gapbench.analysis.traffic.prices import FAR_ABOVE
 from gapbench.formatting import (
     NOTHING,
     SIMULATED,
+    count_of,
     format_percent,
     format_seconds,
     format_short_usd,
     format_usd,
     format_volume,
     is_known,
+    strip_controls,
 )
 from gapbench.report import markdown_tables
 from gapbench.report.table import Column, Row, Span, Table
@@ -33,28 +36,11 @@ def answer_lines(audit: TrafficAudit) -> list[str]:
         if audit.simulated
         else ""
     )
-    if audit.requests_a_month is None:
-        lines = [
-            f"{mark}You sent {total['requests']:,} request{'' if total['requests'] == 1 else 's'}; the log covers no whole day, so no month is computed from it."
-        ]
-    else:
-        dollars = ""
-        if audit.usd_a_month is not None:
-            dollars = f" for {usd_text(audit.usd_a_month)}"
-        sent = (
-            f"{volume_text(audit.requests_a_month)} requests and {volume_text(audit.tokens_a_month)} tokens"
-        )
-        days = f"{audit.whole_days} whole day{'' if audit.whole_days == 1 else 's'}"
-        lines = [f"{mark}You send {sent} a month{dollars}, by {days}."]
-    missing = total["requests"] - audit.usd_requests
-    if missing:
-        lines.append(
-            f"The dollars of {missing:,} of {total['requests']:,} requests are unknown and count as nothing."
-        )
+    lines = [f"{mark}{_month_line(audit)}", *_unknown_lines(audit)]
     lines.append(take_over_line(audit))
     if audit.arrivals is not None and total["requests"] > 1:
         at = audit.arrivals
-        ratio = "" if at.peak_to_mean is None else f", {at.peak_to_mean:.1f} times the mean"
+        ratio = "" if at.peak_to_mean is None else f", {at.peak_to_mean:,.1f} times the mean"
         mean = "" if at.hours == 1 else f"On average {_rate(at.mean_per_hour, at.hours)}. "
         lines.append(
             f"{mean}The fullest hour had {at.peak_per_hour:,} ({at.peak_hour[:16]} UTC{ratio}), the fullest minute {at.peak_per_minute:,}."
@@ -64,6 +50,54 @@ def answer_lines(audit: TrafficAudit) -> list[str]:
             f"{format_percent(total['near_duplicate_share'])} of the prompts are near-duplicates of earlier ones: the same words, but for those with a digit."
         )
     return [*lines, *_caching_lines(audit)]
+
+
+def _month_line(audit: TrafficAudit) -> str:
+    """Return the month: requests, tokens and dollars."""
+    if audit.requests_a_month is None:
+        sent = count_of(audit.total["requests"], "request")
+        why = "no request has a time" if audit.arrivals is None else "the log covers no whole day"
+        return f"You sent {sent}; {why}, so no month is computed from it."
+    sent = f"{volume_text(audit.requests_a_month)} requests"
+    if audit.tokens_a_month is not None:
+        sent += f" and {volume_text(audit.tokens_a_month)} tokens"
+    dollars = "" if audit.usd_a_month is None else f" for {usd_text(audit.usd_a_month)}"
+    return f"You send {sent} a month{dollars}, by {count_of(audit.whole_days, 'whole day')}."
+
+
+def _unknown_lines(audit: TrafficAudit) -> list[str]:
+    """Return what the log does not tell of some requests, and what it tells that can hardly be."""
+    total, lines = audit.total, []
+    if audit.days_without_requests > audit.whole_days / 2:
+        lines.append(
+            f"On {audit.days_without_requests:,} of these days there is no request: a time may be wrong, or the log has parts of several months."
+        )
+    if audit.tokens_a_month is None and audit.requests_a_month is not None:
+        lines.append("The log tells no tokens.")
+    elif audit.take_over.requests_without_tokens:
+        lines.append(
+            f"The tokens of {audit.take_over.requests_without_tokens:,} of {total['requests']:,} requests are unknown, though they did not fail, and count as nothing."
+        )
+    missing, failed = total["requests"] - audit.usd_requests, audit.failed_without_usd
+    if missing:
+        of_them = (
+            ""
+            if not failed
+            else "; all of them failed"
+            if failed == missing
+            else f"; {failed:,} of them failed"
+        )
+        lines.append(
+            f"The dollars of {missing:,} of {total['requests']:,} requests are unknown and count as nothing{of_them}."
+        )
+    for row in audit.dollars:
+        if row["usd_booked"] and row["usd_reported"] >= FAR_ABOVE * row["usd_booked"]:
+            times = f"{row['usd_reported'] / row['usd_booked']:,.0f} times the list price"
+            lines.append(
+                f"The log's dollars of {strip_controls(row['model'])} are {times}, so they and all sums with them can hardly be dollars: "
+                "a log in cents is imported with --map and `cost_cents`."
+            )
+    return lines
 
 
 def _caching_lines(audit: TrafficAudit) -> list[str]:
@@ -77,7 +111,7 @@ def _caching_lines(audit: TrafficAudit) -> list[str]:
     first = max(audit.groups["route"], key=lambda row: row["usd_cache_saving"] or 0)
     part = float(first["usd_cache_saving"] / total["usd_cache_saving"])
     if len(audit.groups["route"]) > 1:
-        line += f"; {format_percent(part)} of that on the route {first['route']}"
+        line += f"; {format_percent(part)} of that on the route {strip_controls(first['route'])}"
     return [f"{line}."]
 
 
@@ -256,7 +290,9 @@ def _rate(per_hour: float, hours: int) -> str:
 
 def render_markdown(audit: TrafficAudit) -> str:
     """Return the audit as a Markdown page."""
-    parts = ["# Traffic audit", *answer_lines(audit)]
+    # Names of routes and models may have marks of Markdown; the backticks are ours.
+    lines = [markdown_tables.escape(line).replace("\\`", "`") for line in answer_lines(audit)]
+    parts = ["# Traffic audit", *lines]
     for table in audit_tables(audit):
         parts += [
             f"## {table.title}",

@@ -14,8 +14,12 @@ MAX_USD = Decimal(10) ** 12
 USD_PLACES = 24
 """Decimal places of a dollar amount in the table; a float's shortest text has at most 17 digits."""
 
-_UNKNOWN_TEXTS = frozenset({"", "null", "none", "nan", "n/a", "na", "undefined", "-"})
+_UNKNOWN_TEXTS = frozenset({"", "null", "none", "nan", "n/a", "na", "undefined", "-", "\\n", "nat", "<na>"})
+_NULL_TEXTS = frozenset({"", "null", "NULL", "None", "nan", "NaN", "undefined", "\\N", "NaT", "<NA>"})
+"""How programs write that there is no value: those of Python, pandas, JavaScript and SQL clients. A route may be ``none``."""
 _THOUSANDS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")
+_THOUSANDS_AND_PLACES = re.compile(rf"{_THOUSANDS.pattern}\.[0-9]+")
+"""A comma alone may be a decimal point."""
 _SMALLEST_USD = Decimal(1).scaleb(-USD_PLACES)
 _EXACT = Context(prec=60)
 """Digits of the largest amount with all its places; the default context has 28."""
@@ -23,6 +27,13 @@ _EXACT = Context(prec=60)
 
 class AmountError(ValueError):
     """A value that cannot be what its column holds; the message says why, without the value."""
+
+
+def is_null(value: Any) -> bool:
+    """Return whether a value is none, also one that a program wrote as a text, such as ``NULL`` or ``None``."""
+    if value is None:
+        return True
+    return isinstance(value, str) and value.strip() in _NULL_TEXTS
 
 
 def read_count(value: Any) -> int | None:
@@ -76,6 +87,8 @@ def read_usd(value: Any) -> Decimal | None:
     if isinstance(value, bool):
         raise AmountError("true or false in place of a number")
     text = value.strip().removeprefix("$").strip() if isinstance(value, str) else repr(value)
+    if _THOUSANDS_AND_PLACES.fullmatch(text):
+        text = text.replace(",", "")
     if isinstance(value, Decimal):
         amount = value
     elif text.lower() in _UNKNOWN_TEXTS and isinstance(value, str):

@@ -15,6 +15,7 @@ class ImportReport:
         table: The table's file.
         rows: Requests in it.
         files: Files read, by form.
+        empty_files: Files without any record.
         first_time: Earliest time in microseconds since 1970 UTC. None: no row has a time.
         last_time: Latest time.
         without_time: Rows without a time.
@@ -40,6 +41,7 @@ class ImportReport:
     table: str
     rows: int = 0
     files: dict[str, int] = field(default_factory=dict)
+    empty_files: list[str] = field(default_factory=list)
     first_time: int | None = None
     last_time: int | None = None
     without_time: int = 0
@@ -67,6 +69,7 @@ class ImportReport:
             "table": self.table,
             "rows": self.rows,
             "files": self.files,
+            "empty_files": self.empty_files,
             "first_time": format_time(self.first_time),
             "last_time": format_time(self.last_time),
             "without_time": self.without_time,

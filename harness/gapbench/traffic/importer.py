@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from gapbench.atomic_write import replace_atomically
 from gapbench.errors import DocumentError, InputError, ResultsError
@@ -24,7 +24,7 @@ from gapbench.traffic.items import Item, read_items
 from gapbench.traffic.record import TRAFFIC_SCHEMA_VERSION, TrafficRecord
 from gapbench.traffic.response_chains import LACK_TEXTS, ResponseChains
 from gapbench.traffic.row_builder import Row, RowBuilder
-from gapbench.traffic.set_aside import MAX_SHOWN, SetAside
+from gapbench.traffic.set_aside import ASIDE_SUFFIX, MAX_SHOWN, SetAside
 from gapbench.traffic.sources import Source, open_sources
 from gapbench.traffic.times import find_zone
 
@@ -92,14 +92,18 @@ def import_traffic(given: Sequence[str], table: Path, options: ImportOptions) ->
     hasher = IdentityHasher(options.hash_key_env)
     builder = RowBuilder(hasher, zone, keep_texts=options.keep_texts)
     aside = SetAside(
-        table.with_name(f"{table.name.removesuffix('.parquet')}.set-aside.jsonl"),
+        table.with_name(f"{table.name.removesuffix('.parquet')}{ASIDE_SUFFIX}"),
         keep_texts=options.keep_texts,
     )
     report = ImportReport(str(table), zone=options.time_zone, key_id=hasher.key_id)
     report.has_own_key = options.hash_key_env is not None
     metadata = {"traffic_schema": str(TRAFFIC_SCHEMA_VERSION), "hash_key_id": hasher.key_id}
-    with open_sources(given) as sources:
-        plan = _plan(sources, options, mapped)
+    with open_sources(given) as found_sources:
+        # A table of an earlier import may lie among the logs.
+        sources = [source for source in found_sources if source.path.resolve() != table.resolve()]
+        if not sources:
+            raise InputError(f"{table} is the table to write; name the logs to read")
+        plan = _plan(sources, options, mapped, report)
         try:
             table.parent.mkdir(parents=True, exist_ok=True)
             with replace_atomically(table) as file:
@@ -128,31 +132,45 @@ def recognize_file(path: Path, shown: str) -> type[Form] | None:
     Raises:
         DocumentError: It cannot be read.
     """
-    return form_of(_sample(Source(path, shown)))
+    return form_of(_sample(Source(path, shown)).records)
 
 
-def _sample(source: Source) -> list[Any]:
+class _Sample(NamedTuple):
+    """The first records of a file that can be read, and why the first of the others cannot."""
+
+    records: list[Any]
+    problem: str | None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the file has no record at all, not even a broken one."""
+        return not self.records and self.problem is None
+
+
+def _sample(source: Source) -> _Sample:
     found: list[Any] = []
-    for item in islice(read_items(source.path, source.shown), _SAMPLED_LINES):
-        if item.value is None:
-            continue
-        if isinstance(item.value, str):
+    problem: str | None = None
+    for item in islice(_records(source), _SAMPLED_LINES):
+        if item.value is not None:
             found.append(item.value)
-            continue
-        found += (unwrap(item.value) or [item.value])[:SAMPLED_RECORDS]
-        if len(found) >= SAMPLED_RECORDS:
+        elif problem is None:
+            problem = f"line {item.line}: {item.problem}" if item.line else item.problem
+        if len(found) >= SAMPLED_RECORDS and not isinstance(item.value, str):
             break
-    return found
+    return _Sample(found, problem)
 
 
 def _plan(
-    sources: Sequence[Source], options: ImportOptions, mapped: MappedForm | None
+    sources: Sequence[Source], options: ImportOptions, mapped: MappedForm | None, report: ImportReport
 ) -> list[tuple[Source, Form]]:
     """Return each file with its form, in the order of reading: files that others need come first."""
     forms: dict[type[Form], Form] = {}
     plan: list[tuple[bool, Source, Form]] = []
     for source in sources:
-        sample = _sample(source)
+        sample, problem = read = _sample(source)
+        if read.is_empty:
+            report.empty_files.append(source.shown)
+            continue
         if mapped is not None:
             form: Form = mapped
         elif options.form is not None:
@@ -161,21 +179,22 @@ def _plan(
         else:
             found = form_of(sample)
             if found is None:
-                raise DocumentError(_describe_unknown(sample, options.keep_texts), file=source.shown)
+                raise DocumentError(_describe_unknown(sample, problem, options.keep_texts), file=source.shown)
             form = forms.setdefault(found, found())
-        records = [item for item in sample if form.matches(item)]
+        records = [item for item in sample if form.accepts(item)]
         if not records:
             raise DocumentError(_describe_mismatch(form, sample), file=source.shown)
         plan.append((not form.is_needed_first(records[0]), source, form))
+    if not plan:
+        raise DocumentError(_describe_unknown((), None, options.keep_texts), file=sources[0].shown)
     plan.sort(key=lambda entry: entry[0])
     return [(source, form) for _, source, form in plan]
 
 
-def _describe_unknown(sample: Sequence[Any], keep_texts: bool) -> str:
+def _describe_unknown(sample: Sequence[Any], problem: str | None, keep_texts: bool) -> str:
     if not sample:
-        return (
-            "holds no record that can be read; is it a log of requests, as JSON, CSV, Parquet or vLLM's text?"
-        )
+        first = "" if problem is None else f"; the first problem: {problem}"
+        return f"holds no record that can be read{first}; is it a log of requests, as JSON, CSV, Parquet or vLLM's text?"
     first = next((item for item in sample if isinstance(item, dict)), None)
     total = next((name for name in _TOTALS if first and name in first), None)
     if total is not None:

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,20 @@ MAX_CELL_CHARS = 2**27
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".log", ".txt")
 PACKED_SUFFIXES = (".gz", ".zst")
 _SEPARATORS = (",", ";", "\t")
+_NO_CELL = frozenset({"", "NULL", "null", "\\N", "NaN", "nan", "NaT", "<NA>"})
+"""How SQL clients and pandas write that a cell has no value. ``None`` is not among them: a model may have said it."""
+
+
+_SEVERAL = re.compile(rb"\}\s*\{")
+_UTF_16 = "is text in UTF-16; save it as UTF-8, such as with `iconv -f UTF-16 -t UTF-8`"
+_FOREIGN = {
+    b"PK\x03\x04": "is a zip archive or a workbook; unpack it, or save it as CSV",
+    b"BZh": "is packed with bzip2; unpack it, or pack it with gzip or zstd",
+    b"\xfd7zXZ\x00": "is packed with xz; unpack it, or pack it with gzip or zstd",
+    b"\xff\xfe": _UTF_16,
+    b"\xfe\xff": _UTF_16,
+}
+"""What is no log as it is, by its first bytes, and what to do."""
 
 
 Stream = io.BufferedReader | gzip.GzipFile
@@ -62,17 +77,32 @@ def read_items(path: Path, shown: str) -> Iterator[Item]:
         DocumentError: The file cannot be opened, or is no file of its kind at all.
     """
     name = name_without_packing(path)
-    if name.endswith(".parquet"):
+    head = _first_bytes(path, shown)
+    if name.endswith(".parquet") or head.startswith(b"PAR1"):
         yield from _read_parquet(path, shown)
         return
+    foreign = next((words for magic, words in _FOREIGN.items() if head.startswith(magic)), None)
+    if foreign is not None:
+        raise DocumentError(foreign, file=shown)
     with open_unpacked(path, shown) as stream:
         try:
             if name.endswith((".csv", ".tsv")):
-                yield from _read_csv(stream)
+                yield from _read_csv(stream, shown)
             else:
                 yield from _read_text(stream)
         except (EOFError, zlib.error, gzip.BadGzipFile, OSError) as exc:
             yield Item(0, None, problem=f"the file is cut or damaged, the rest is lost: {exc}")
+
+
+def _first_bytes(path: Path, shown: str) -> bytes:
+    try:
+        with path.open("rb") as raw:
+            return raw.read(8)
+    except (OSError, ValueError) as exc:
+        said = getattr(exc, "strerror", None) or str(exc)
+        raise DocumentError(
+            f"cannot be read: {said}; check the path and its permissions", file=shown
+        ) from exc
 
 
 @contextmanager
@@ -99,6 +129,17 @@ def open_unpacked(path: Path, shown: str) -> Iterator[Stream]:
                 yield unpacked
         else:
             yield raw
+
+
+def parse_line(span: JsonSpan) -> Iterator[Item]:
+    """Yield the value of a line, or its values where a line has several: some services write objects right after each other."""
+    item = parse_item(span)
+    if item.problem is not None and span.problem is None and _SEVERAL.search(span.data):
+        values = [*map(parse_item, split_values(io.BytesIO(span.data)))]
+        if len(values) > 1:
+            yield from (value._replace(line=span.line) for value in values)
+            return
+    yield item
 
 
 def parse_item(span: JsonSpan) -> Item:
@@ -130,19 +171,14 @@ def _read_text(stream: Stream) -> Iterator[Item]:
 
 def _read_objects(stream: Stream) -> Iterator[Item]:
     """JSON lines; if the first line is no value by itself, objects that go over several lines."""
-    first = stream.readline(MAX_VALUE_BYTES + 1)
-    try:
-        orjson.loads(first.removeprefix(b"\xef\xbb\xbf"))
-    except orjson.JSONDecodeError:
-        if first.rstrip().endswith(b"}"):  # a broken line among lines
-            yield parse_item(JsonSpan(1, first))
-        else:
-            yield from map(parse_item, split_values(_Joined(first, stream)))
-            return
-    else:
-        yield parse_item(JsonSpan(1, first.removeprefix(b"\xef\xbb\xbf")))
+    first = stream.readline(MAX_VALUE_BYTES + 1).removeprefix(b"\xef\xbb\xbf")
+    # A first line that ends like a value may be broken, among others.
+    if not first.rstrip().endswith(b"}") and parse_item(JsonSpan(1, first)).problem is not None:
+        yield from map(parse_item, split_values(_Joined(first, stream)))
+        return
+    yield from parse_line(JsonSpan(1, first))
     for span in read_lines(stream):
-        yield parse_item(span._replace(line=span.line + 1))
+        yield from parse_line(span._replace(line=span.line + 1))
 
 
 class _Joined:
@@ -159,19 +195,24 @@ class _Joined:
         return self._rest.read1(size)
 
 
-def _read_csv(stream: Stream) -> Iterator[Item]:
-    """A table with a header; an empty cell is unknown."""
+def _read_csv(stream: Stream, shown: str) -> Iterator[Item]:
+    """A table with a header; an empty cell is unknown, and so is one with the text that stands for none."""
     csv.field_size_limit(max(MAX_CELL_CHARS, csv.field_size_limit()))
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
     try:
-        yield from _read_table(text)
+        yield from _read_table(text, shown)
     finally:
         text.detach()  # the caller closes the stream
 
 
-def _read_table(text: io.TextIOWrapper) -> Iterator[Item]:
+def _read_table(text: io.TextIOWrapper, shown: str) -> Iterator[Item]:
     header_line = text.readline(MAX_CELL_CHARS)
     header, separator = _split_header(header_line)
+    twice = next((name for at, name in enumerate(header) if name and name in header[:at]), None)
+    if twice is not None:
+        raise DocumentError(
+            f"has two columns {twice!r}, and one value of them would be lost; rename one", file=shown
+        )
     reader = csv.reader(text, delimiter=separator)
     start = 2
     while True:
@@ -189,7 +230,16 @@ def _read_table(text: io.TextIOWrapper) -> Iterator[Item]:
         if len(cells) != len(header):
             yield Item(line, None, raw, f"has {len(cells)} cells, and the header {len(header)}")
             continue
-        yield Item(line, {name: cell for name, cell in zip(header, cells, strict=True) if cell != ""}, raw)
+        # Keys without a value stay: they tell the form.
+        yield Item(
+            line,
+            {
+                name: None if cell in _NO_CELL else cell
+                for name, cell in zip(header, cells, strict=True)
+                if name
+            },
+            raw,
+        )
 
 
 def _split_header(line: str) -> tuple[list[str], str]:

@@ -140,6 +140,15 @@ def take_answer(draft: Draft) -> None:
         _read_message(last, draft)
 
 
+def read_answer(answer: Any, draft: Draft) -> None:
+    """Add a reply that is logged as its text alone, or as its message; anything else is no reply."""
+    message = as_mapping(answer)
+    if "content" in message or "tool_calls" in message:
+        _read_message(message, draft)
+    elif isinstance(answer, str) and not message:
+        draft["reply"] = answer
+
+
 def _read_message(message: dict[str, Any], draft: Draft) -> None:
     """A message of Chat Completions."""
     content = message.get("content")

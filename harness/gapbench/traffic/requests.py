@@ -34,6 +34,9 @@ _WRAPPED = ("body", "json", "data", "content")
 _BODY_KEYS = frozenset({"messages", "choices", "model", "role", "output"})
 """A value with one of them is a body itself."""
 _IMAGE_TYPES = frozenset({"image_url", "input_image", "image"})
+_PART_LISTS = ("content", "parts", "output")
+"""Keys of the parts of a message, and of a tool's result: Anthropic's ``content``, the ``output`` of OpenAI's Responses."""
+_MAX_DEPTH = 4
 
 
 def select_parameters(given: Any) -> dict[str, Any]:
@@ -154,25 +157,37 @@ def as_messages(value: Any) -> list[Any] | None:
 
 
 def take_images(messages: list[Any]) -> tuple[list[Any], int]:
-    """Return messages with the data of each image replaced by its hash, and the number of images."""
-    count = 0
-    changed: list[Any] = []
-    for message in messages:
-        content = message.get("content", message.get("parts")) if isinstance(message, dict) else None
-        if not isinstance(content, list):
-            changed.append(message)
+    """Return messages with the data of each image replaced by its hash, and the number of images.
+
+    They are among the parts of a message, or of a tool's result in it.
+    """
+    changed = [_take_images(message) for message in messages]
+    count = sum(number for _, number in changed)
+    return ([message for message, _ in changed], count) if count else (messages, 0)
+
+
+def _take_images(holder: Any, depth: int = 0) -> tuple[Any, int]:
+    """Return a message or a part without the data of images in its lists of parts, and how many there were."""
+    if not isinstance(holder, dict) or depth > _MAX_DEPTH:
+        return holder, 0
+    count, changed = 0, dict(holder)
+    for key in _PART_LISTS:
+        parts = holder.get(key)
+        if not isinstance(parts, list):
             continue
-        parts = []
-        for part in content:
+        kept = []
+        for part in parts:
             if isinstance(part, dict) and (
                 part.get("type") in _IMAGE_TYPES or part.get("modality") == "image"
             ):
                 count += 1
-                parts.append({key: _without_data(value) for key, value in part.items()})
+                kept.append({name: _without_data(value) for name, value in part.items()})
             else:
-                parts.append(part)
-        changed.append({**message, "content" if "content" in message else "parts": parts})
-    return (changed, count) if count else (messages, 0)
+                inner, found = _take_images(part, depth + 1)
+                count += found
+                kept.append(inner)
+        changed[key] = kept
+    return (changed, count) if count else (holder, 0)
 
 
 def _without_data(value: Any) -> Any:

@@ -11,7 +11,15 @@ from typing import Any
 
 import orjson
 
-from gapbench.traffic.amounts import AmountError, read_cents, read_count, read_flag, read_seconds, read_usd
+from gapbench.traffic.amounts import (
+    AmountError,
+    is_null,
+    read_cents,
+    read_count,
+    read_flag,
+    read_seconds,
+    read_usd,
+)
 from gapbench.traffic.draft import Draft, LineError, TokenCounts, as_mapping
 from gapbench.traffic.identities import IdentityHasher
 from gapbench.traffic.private_ids import HiddenId, can_hold_id, find_ids, hide_ids
@@ -26,6 +34,8 @@ _ROOM = 1_000
 """Characters after a cut that are looked through, so that a key or an id at the cut is found whole."""
 _MAX_REMEMBERED = 100_000
 _UNKNOWN = (None, "")
+_NO_ERROR = (False, 0, [], {}, "false", "False", "FALSE", "0", "none")
+"""How logs say that there was no error, besides none at all."""
 _COUNT_COLUMNS = (
     "input_tokens", "output_tokens", "cached_input_tokens", "cache_write_tokens", "cache_write_1h_tokens",
     "reasoning_tokens", "total_tokens",
@@ -69,7 +79,8 @@ class RowBuilder:
         """
         get = draft.get
         place = (file, line)
-        self._ids = find_ids(get("user"), get("session"))
+        user, session = (None if is_null(one) else one for one in (get("user"), get("session")))
+        self._ids = find_ids(user, session)
         time_us = self._time(get("time"), "time", is_sent=True)
         response_s, first_token_s = self._durations(draft, time_us, place)
         counts = get("counts")
@@ -78,13 +89,13 @@ class RowBuilder:
         label = self._label
         asked, served = label(get("model_asked")), label(get("model_served"))
         known = (asked, served, messages, tokens[0], tokens[4])
-        is_named = get("request_id") is not None and (time_us is not None or get("error") is not None)
+        error = self._error(get("error"))
+        is_named = not is_null(get("request_id")) and (time_us is not None or error is not None)
         if not is_named and all(value is None for value in known):
             raise LineError(
                 "has no model, no messages and no token counts, nor an id with a time or an error"
             )
         provider = label(get("provider"))
-        error = get("error")
         for column, problem in get("problems", ()):
             self._count(column, problem, place)
         texts = self._keep_texts
@@ -92,8 +103,8 @@ class RowBuilder:
             time_us,
             self._request_id(draft),
             label(get("route")),
-            label(get("user_hash")) or self._hasher.hash_user(get("user")),
-            label(get("session_hash")) or self._hasher.hash_session(get("session")),
+            label(get("user_hash")) or self._hasher.hash_user(user),
+            label(get("session_hash")) or self._hasher.hash_session(session),
             provider.lower() if provider else None,
             asked,
             served,
@@ -111,7 +122,7 @@ class RowBuilder:
             response_s,
             first_token_s,
             label(get("finish_reason")),
-            self._error(error),
+            error,
             self._status(get("http_status"), place),
             read_flag(get("from_cache")),
             form,
@@ -265,7 +276,7 @@ class RowBuilder:
     def _request_id(self, draft: Draft) -> str | None:
         """Return the id of a request; what it has of the id of a user or a session is hashed, and so it stays unique."""
         given = draft.get("request_id")
-        if given in _UNKNOWN:
+        if is_null(given):
             return None
         text = given if isinstance(given, str) else str(given)
         for hidden in self._ids:
@@ -285,7 +296,7 @@ class RowBuilder:
         return self._json(found)
 
     def _error(self, value: Any) -> str | None:
-        if value in _UNKNOWN:
+        if value in _NO_ERROR or is_null(value):
             return None
         # What is cut through is no longer known as a key or an id, so the cut comes last.
         text = (self._text(str(value)[: MAX_ERROR_CHARS + _ROOM]) or "")[:MAX_ERROR_CHARS]
@@ -308,7 +319,7 @@ class RowBuilder:
             )
         known = self._labels.get(value)
         if known is None:
-            text = self._without_secrets(value.strip()[: MAX_LABEL_CHARS + _ROOM])
+            text = "" if is_null(value) else self._without_secrets(value.strip()[: MAX_LABEL_CHARS + _ROOM])
             text = text if text.isascii() else text.encode("utf-8", "replace").decode()
             if not self._keep_texts:
                 text = shorten_label(text, self._hasher.hash_label(text))

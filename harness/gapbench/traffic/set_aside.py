@@ -9,6 +9,8 @@ import orjson
 
 from gapbench.traffic.secrets import remove_secrets
 
+ASIDE_SUFFIX = ".set-aside.jsonl"
+"""End of the name of the file, after that of the table."""
 MAX_TEXT_BYTES = 64 * 2**10
 MAX_SHOWN = 5
 

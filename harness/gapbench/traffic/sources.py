@@ -13,6 +13,7 @@ from gapbench.errors import InputError
 from gapbench.store import numbered_files
 from gapbench.store.object_store import download_objects, mirror_of
 from gapbench.traffic.items import SUFFIXES, name_without_packing
+from gapbench.traffic.set_aside import ASIDE_SUFFIX
 
 
 class Source(NamedTuple):
@@ -79,5 +80,6 @@ def _in_folder(folder: Path) -> Iterator[Source]:
 
 
 def is_log(name: str) -> bool:
-    """Return whether a file of a folder may be a log, by its name."""
-    return not name.startswith(".") and name_without_packing(Path(name)).endswith(SUFFIXES)
+    """Return whether a file of a folder may be a log, by its name. What an import set aside was in a log before."""
+    plain = name_without_packing(Path(name))
+    return not name.startswith(".") and plain.endswith(SUFFIXES) and not plain.endswith(ASIDE_SUFFIX)

@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from gapbench.errors import InputError
+from gapbench.traffic.amounts import is_null
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_YEAR, _LAST_YEAR = 2000, 2099
@@ -33,7 +34,7 @@ def read_time(value: Any, zone: tzinfo) -> tuple[int | None, bool]:
     Raises:
         TimeError: No such form, or a year before 2000 or after 2099.
     """
-    if value is None or value == "":
+    if is_null(value):
         return None, False
     if isinstance(value, str):
         text = value.strip()
@@ -87,12 +88,17 @@ def _from_number(value: float) -> int:
 _OTHER_FORMATS = (
     "%Y-%m-%d %H:%M:%S.%f %Z",
     "%Y-%m-%d %H:%M:%S %Z",
+    "%Y-%m-%d %H:%M:%S %z",
+    "%Y-%m-%d %H:%M:%S.%f %z",
+    "%Y-%m-%d %H:%M:%S %z UTC",
+    "%Y-%m-%d %H:%M:%S.%f %z UTC",
     "%Y/%m/%d %H:%M:%S",
     "%Y/%m/%d %H:%M",
     "%a, %d %b %Y %H:%M:%S %z",
+    "%a, %d %b %Y %H:%M:%S %Z",
     "%d/%b/%Y:%H:%M:%S %z",
 )
-"""Beside ISO 8601: SQL clients with a zone's name, slashes, RFC 2822 and access logs. All name the year or the month."""
+"""Beside ISO 8601: SQL clients and Go with a zone apart, slashes, RFC 2822 and access logs. All name the year or the month."""
 
 
 def _from_other_text(text: str) -> datetime:

@@ -15,6 +15,7 @@ from gapbench.analysis.traffic import audit_traffic, figures, read_requests
 from gapbench.analysis.traffic.prices import explain_difference
 from gapbench.cli import invoke
 from gapbench.pricing import UnitPrices, find_price
+from gapbench.report.traffic import answer_lines, render_markdown
 from tests.traffic_logs import import_files
 
 MONDAY = pd.Timestamp("2026-01-05", tz="UTC")
@@ -352,7 +353,7 @@ def test_a_table_without_times_gives_no_month(tmp_path: Path, capsys: pytest.Cap
     import_files(tmp_path, {"log.jsonl": [{"model": "m", "messages": [{"role": "user", "content": "?"}]}]})
 
     assert 0 == invoke(["traffic", "audit", str(tmp_path / "traffic.parquet")])
-    assert capsys.readouterr().out.startswith("You sent 1 request; the log covers no whole day")
+    assert capsys.readouterr().out.startswith("You sent 1 request; no request has a time")
 
 
 @pytest.mark.parametrize(
@@ -399,3 +400,91 @@ def test_figures_that_the_log_does_not_tell_take_no_room(month: Path) -> None:
         column.key == "first_token_p50_s" for table in (first, *others) for column in table.columns
     )
     assert any(column.key == "output_tokens_p50" for column in first.columns)
+
+
+def lines_of(folder: Path, *records: dict[str, Any]) -> str:
+    """Return the sentences that an audit starts with."""
+    return "\n".join(answer_lines(audit_traffic(frame_of(folder, *records))))
+
+
+def week_of(**changes: Any) -> list[dict[str, Any]]:
+    """Return a request at the start and the end of each day of a week."""
+    hours = [24 * day + hour for day in range(7) for hour in (0, 23.5)]
+    return [request(MONDAY + pd.Timedelta(hours=hour), n, **changes) for n, hour in enumerate(hours)]
+
+
+def without(record: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in record.items() if name not in names}
+
+
+def test_requests_without_a_time_are_priced_at_todays_prices(tmp_path: Path) -> None:
+    """Several of them: pandas' mark for no time is a date of its own kind."""
+    records = [without(request(MONDAY, number), "timestamp", "cost_usd") for number in range(3)]
+    audit = audit_traffic(frame_of(tmp_path, *records))
+
+    assert (3, 0) == (audit.usd_requests, audit.whole_days)
+    assert audit.requests_a_month is None
+
+
+def test_tokens_that_no_log_tells_are_not_zero(tmp_path: Path) -> None:
+    """Neither in the first line nor in JSON; of some requests they count as nothing, and that is said."""
+    untold = [
+        {**record, "response": without(record["response"], "usage")} for record in week_of(cost_usd=None)
+    ]
+    none, some = (lines_of(tmp_path, *records) for records in (untold, [*untold[:3], *week_of()[3:]]))
+
+    assert "requests a month, by 7 whole days.\nThe log tells no tokens." in none
+    assert (
+        "The tokens of 3 of 14 requests are unknown, though they did not fail, and count as nothing." in some
+    )
+
+
+def test_unknown_dollars_of_failed_requests_are_told_as_such(tmp_path: Path) -> None:
+    """They cost nothing at most providers."""
+    failed = request(MONDAY, 1, response=None, cost_usd=None, error="slow down", status_code=429)
+    unknown = request(MONDAY, 2, response=None, cost_usd=None)
+
+    assert "dollars of 1 of 2 requests are unknown and count as nothing; all of them failed." in lines_of(
+        tmp_path, request(MONDAY), failed
+    )
+    assert "dollars of 2 of 3 requests are unknown and count as nothing; 1 of them failed." in lines_of(
+        tmp_path, request(MONDAY), failed, unknown
+    )
+
+
+@pytest.mark.parametrize(
+    ("factor", "is_said"), [(1, False), (19, False), (100, True), (108, True), (1e9, True)]
+)
+def test_dollars_far_above_the_list_price_are_doubted_at_once(
+    tmp_path: Path, factor: float, is_said: bool
+) -> None:
+    """Cents, or another unit, would make each sum wrong; a markup would not."""
+    price = find_price("openai", "gpt-5.2-2025-12-11", MONDAY.date())
+    assert isinstance(price, UnitPrices)
+    usd = float(price.usd(input_tokens=1000, cached_input_tokens=400, output_tokens=50)) * factor
+    said = lines_of(tmp_path, request(MONDAY, cost_usd=usd))
+
+    assert is_said == (f"are {factor:,.0f} times the list price, so they" in said)
+
+
+def test_a_log_that_is_empty_on_most_days_is_doubted(tmp_path: Path) -> None:
+    """One wrong clock makes 25 years of it."""
+    early = request(MONDAY - pd.Timedelta(days=9000), 99)
+
+    assert "On 8,999 of these days there is no request: a time may be wrong" in lines_of(
+        tmp_path, early, *week_of()
+    )
+    assert "of these days" not in lines_of(tmp_path, *week_of())
+
+
+def test_a_route_cannot_write_to_the_terminal_or_break_the_page(tmp_path: Path) -> None:
+    """Of a log that strangers can write to: no escape code in the sentences, and no mark of Markdown."""
+    long = "words " * 500
+    asked = {"model": "gpt-5.2", "messages": [{"role": "user", "content": long}]}
+    evil = "\x1b[31mred\x1b[0m <b>*a*</b>"
+    records = [request(MONDAY, number, route=evil, request=asked) for number in range(3)]
+    audit = audit_traffic(frame_of(tmp_path, *records, request(MONDAY, 9)))
+
+    assert "on the route red <b>*a*</b>." in "\n".join(answer_lines(audit))
+    assert "on the route red \\<b\\>\\*a\\*" in render_markdown(audit)
+    assert "\x1b" not in render_markdown(audit)

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from gapbench.errors import InputError
+from gapbench.store.table_file import iterate_rows
 from gapbench.traffic.forms import FORMS, form_of
+from gapbench.traffic.sampling_frame import calls_of, read_sampling_frame
 from tests.traffic_logs import (
     CHAT_REPLY,
     CLAUDE_REPLY,
@@ -100,6 +102,18 @@ def test_litellm_spend_log_as_parquet(tmp_path: Path) -> None:
     (row,), _ = import_files(tmp_path, {"spend.parquet": (tmp_path / "spend.parquet").read_bytes()})
 
     assert LITELLM_ROW == {key: row[key] for key in LITELLM_ROW}
+
+
+def test_litellm_cache_counts_of_zero_are_known(tmp_path: Path) -> None:
+    """No token came from the cache: that is no unknown, and the share of cached tokens counts it."""
+    usage = {"cache_read_input_tokens": 0, "cache_creation_input_tokens": 0}
+    (row,), _ = import_files(
+        tmp_path,
+        {"log.jsonl": [{"request_id": "r", "spend": 1, "startTime": "2026-01-31T12:00:00Z", "model": "m",
+                        "prompt_tokens": 5, "metadata": {"additional_usage_values": usage}}]},
+    )  # fmt: skip
+
+    assert (0, 0) == (row["cached_input_tokens"], row["cache_write_tokens"])
 
 
 def test_litellm_failure_has_an_error_and_no_counts(tmp_path: Path) -> None:
@@ -400,6 +414,103 @@ def test_opentelemetry_span_of_earlier_conventions(
     assert ("openai", 100, 30, messages(*HELLO), "Hi") == tuple(
         row[key] for key in ("provider", "input_tokens", "output_tokens", "messages", "reply")
     )
+
+
+TOOL_TURNS = [
+    {"role": "user", "content": "Where is it?"},
+    {
+        "role": "assistant",
+        "tool_calls": [
+            {"id": "c0", "type": "function", "function": {"name": "look", "arguments": '{"id":8}'}}
+        ],
+    },
+    {"role": "tool", "tool_call_id": "c0", "content": '{"at":"sea"}'},
+]
+NUMBERED_CALLS = {
+    "gen_ai.prompt.0.role": "user", "gen_ai.prompt.0.content": "Where is it?",
+    "gen_ai.prompt.1.role": "assistant", "gen_ai.prompt.1.tool_calls.0.id": "c0",
+    "gen_ai.prompt.1.tool_calls.0.name": "look", "gen_ai.prompt.1.tool_calls.0.arguments": '{"id":8}',
+    "gen_ai.prompt.2.role": "tool", "gen_ai.prompt.2.tool_call_id": "c0", "gen_ai.prompt.2.content": '{"at":"sea"}',
+    "gen_ai.completion.0.role": "assistant", "gen_ai.completion.0.finish_reason": "tool_calls",
+    "gen_ai.completion.0.tool_calls.0.id": "c1", "gen_ai.completion.0.tool_calls.0.name": "look",
+    "gen_ai.completion.0.tool_calls.0.arguments": '{"id":9}',
+    "llm.request.functions.0.name": "look", "llm.request.functions.0.parameters": '{"type":"object"}',
+}  # fmt: skip
+CURRENT_CALLS = {
+    "gen_ai.tool.definitions": json.dumps([{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}]),
+    "gen_ai.input.messages": json.dumps(
+        [
+            {"role": "user", "parts": [{"type": "text", "content": "Where is it?"}]},
+            {"role": "assistant", "parts": [{"type": "tool_call", "id": "c0", "name": "look", "arguments": {"id": 8}}]},
+            {"role": "tool", "parts": [{"type": "tool_call_response", "id": "c0", "response": {"at": "sea"}}]},
+        ]
+    ),
+    "gen_ai.output.messages": json.dumps(
+        [
+            {
+                "role": "assistant", "finish_reason": "tool_calls",
+                "parts": [{"type": "tool_call", "id": "c1", "name": "look", "arguments": {"id": 9}}],
+            }
+        ]
+    ),
+}  # fmt: skip
+CALL_EVENTS = [
+    ("gen_ai.user.message", {"content": "Where is it?"}),
+    ("gen_ai.assistant.message", {"tool_calls": TOOL_TURNS[1]["tool_calls"]}),
+    ("gen_ai.tool.message", {"id": "c0", "content": '{"at":"sea"}'}),
+    (
+        "gen_ai.choice",
+        {
+            "finish_reason": "tool_calls",
+            "message": {"tool_calls": [{"id": "c1", "type": "function", "function": {"name": "look", "arguments": '{"id":9}'}}]},
+        },
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("attributes", "events"),
+    [(CURRENT_CALLS, []), (NUMBERED_CALLS, []), ({}, CALL_EVENTS)],
+    ids=["current", "numbered attributes", "events to 1.36"],
+)
+def test_opentelemetry_tool_calls_can_be_asked_again(
+    tmp_path: Path, attributes: dict[str, Any], events: Any
+) -> None:
+    """In OpenAI's form, whatever wrote them: a sample of the table takes the prompt, and the calls of the reply as target."""
+    import_files(
+        tmp_path, {"log.json": [export(span({"gen_ai.request.model": "m", **attributes}, events=events))]}
+    )
+    (row,) = iterate_rows(tmp_path / "traffic.parquet")
+    frame = read_sampling_frame([tmp_path / "traffic.parquet"])
+
+    turns = [
+        {key: value for key, value in turn.items() if value is not None}
+        for turn in json.loads(row["messages"])
+    ]
+    assert TOOL_TURNS == turns
+    assert [{"name": "look", "arguments": {"id": 9}}] == calls_of(row["reply_tool_calls"])
+    assert ("tool_calls", None) == (row["finish_reason"], row["reply"])
+    assert ["calls" if attributes else "none"] == [prompt.check for prompt in frame.prompts]
+
+
+def test_opentelemetry_image_next_to_text_is_hashed_and_counted(tmp_path: Path) -> None:
+    """A blob of the conventions; the text stays a part."""
+    data = "aGVsbG8h" * 100
+    parts = [
+        {"type": "text", "content": "What is it?"},
+        {"type": "blob", "modality": "image", "mime_type": "image/png", "content": data},
+    ]
+    asked = span(
+        {
+            "gen_ai.request.model": "m",
+            "gen_ai.input.messages": json.dumps([{"role": "user", "parts": parts}]),
+        }
+    )
+    row = import_row(tmp_path, export(asked))
+
+    assert 1 == row["image_count"]
+    assert data not in row["messages"]
+    assert {"type": "text", "text": "What is it?"} == json.loads(row["messages"])[0]["content"][0]
 
 
 def test_opentelemetry_spans_of_agents_and_tools_are_no_requests(tmp_path: Path) -> None:

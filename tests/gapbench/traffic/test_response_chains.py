@@ -290,9 +290,9 @@ def test_a_sample_has_the_whole_prompt_or_leaves_it_out(
     items = [json.loads(line) for line in data.read_text().splitlines()]
 
     assert 0 == code
-    assert "6 items stand for 6 requests, 75.0% of 8" in printed
+    assert "6 items stand for 6 requests, 75.0 % of 8" in printed
     assert (
-        "not covered  2 requests (25.0%) lack a part of their prompt that the provider keeps: earlier turns"
+        "not covered  2 requests (25.0 %): lack a part of their prompt that the provider keeps: earlier turns"
         in printed
     )
     assert 3 == len({item["cluster"] for item in items})

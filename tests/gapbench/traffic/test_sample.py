@@ -158,7 +158,7 @@ def test_the_weights_of_a_sample_add_up_to_the_traffic(sample: Sample) -> None:
     assert result.exit_code == 0, result.output
     assert len(rows_of()) == 40
     assert sum(row["weight"] for row in rows_of()) == pytest.approx(200, rel=1e-6)
-    assert "40 items stand for 200 requests, 100.0% of 200" in result.output
+    assert "40 items stand for 200 requests, 100.0 % of 200" in result.output
 
 
 def test_each_stratum_stands_for_its_own_requests(sample: Sample) -> None:
@@ -260,8 +260,8 @@ def test_failed_requests_are_not_covered_and_are_counted(sample: Sample) -> None
 
     result = sample([*(support(number) for number in range(4)), failed], "-n", "4")
 
-    assert "4 items stand for 4 requests, 80.0% of 5" in result.output
-    assert "not covered  1 requests (20.0%) failed or have no reply" in result.output
+    assert "4 items stand for 4 requests, 80.0 % of 5" in result.output
+    assert "not covered  1 request (20.0 %): failed or have no reply" in result.output
 
 
 def test_more_strata_than_items_are_refused(sample: Sample) -> None:

@@ -38,11 +38,13 @@ class TrafficAudit:
         groups: The same by ``model``, ``route``, ``day`` and ``hour`` (of the day, UTC), the largest first or in order.
         dollars: By model: reported and price-book dollars of the requests that have both, and why they differ.
         requests_a_month: Requests.
-        tokens_a_month: Input and output tokens.
+        tokens_a_month: Input and output tokens. None: the log tells none.
         usd_a_month: Dollars: as reported, else by the price book.
         cache_saving_a_month: Dollars by the price book that better caching would save at most. None: unknown.
         whole_days: Whole days that the month is estimated from.
+        days_without_requests: Whole days on which no request was sent.
         usd_requests: Requests with known dollars.
+        failed_without_usd: Failed requests whose dollars are unknown.
         arrivals: How unevenly requests arrive. None: no request has a time.
         simulated: Whether a simulated provider answered some of them.
         take_over: What an open model could take over, by shape alone.
@@ -59,7 +61,9 @@ class TrafficAudit:
     usd_a_month: MonthlyVolume | None
     cache_saving_a_month: MonthlyVolume | None
     whole_days: int
+    days_without_requests: int
     usd_requests: int
+    failed_without_usd: int
     arrivals: Burstiness | None
     simulated: bool
     take_over: TakeOver
@@ -110,18 +114,22 @@ def audit_traffic(
     release_memory()
     take_over = find_take_over(frame, models, open_price)
     tokens = frame["input_tokens"].fillna(0) + frame["output_tokens"].fillna(0)
+    has_tokens = bool(frame[["input_tokens", "output_tokens"]].notna().to_numpy().any())
+    days = figures.whole_days(frame)
     return TrafficAudit(
         total=summarize(frame),
         groups=groups,
         dollars=dollars,
         requests_a_month=figures.monthly_volume(frame, pd.Series(1.0, frame.index)),
-        tokens_a_month=figures.monthly_volume(frame, tokens),
+        tokens_a_month=figures.monthly_volume(frame, tokens) if has_tokens else None,
         usd_a_month=figures.monthly_volume(frame, frame["usd"]) if frame["usd"].notna().any() else None,
         cache_saving_a_month=figures.monthly_volume(frame, frame["usd_cache_saving"])
         if frame["usd_cache_saving"].notna().any()
         else None,
-        whole_days=len(figures.whole_days(frame)),
+        whole_days=len(days),
+        days_without_requests=len(set(days) - set(times.floor("D"))),
         usd_requests=int(frame["usd"].notna().sum()),
+        failed_without_usd=int((frame["usd"].isna() & frame["is_error"]).sum()),
         arrivals=figures.burstiness(frame),
         simulated=bool(frame["simulated"].any()),
         take_over=take_over,

@@ -14,6 +14,8 @@ import pandas as pd
 from gapbench.pricing import TokenRates, UnitPrices, Unpriced, counts_are_possible, find_price, weights_at
 from gapbench.stats import Floats
 
+FAR_ABOVE = 20
+"""The log's dollars over the price book's from which on they are hardly dollars: no provider takes so much more."""
 SAME = Decimal("0.02")
 """Sums that differ by less are the same: logs round."""
 _NOTHING = Decimal(0)
@@ -147,7 +149,8 @@ def _saving(quote: UnitPrices, counts: dict[str, int], cacheable: int, usd: Deci
 
 def _quote(provider: Any, served: Any, asked: Any, tier: Any, day: Any) -> UnitPrices | Unpriced:
     """Return the price under the model that was served, else under the one that was asked."""
-    when = day if isinstance(day, date) else date.today()  # noqa: DTZ011 - of a request without a time: today's price
+    # NaT is a date too. Of a request without a time: today's price.
+    when = day if isinstance(day, date) and not pd.isna(day) else date.today()  # noqa: DTZ011
     last: UnitPrices | Unpriced = Unpriced("no model is named")
     for model in (served, asked):
         if isinstance(model, str) and model:
@@ -253,5 +256,7 @@ def explain_difference(reported: Decimal, booked: Decimal, uncached: Decimal) ->
             return words
     if reported == 0:
         return "the log reports no dollars: its gateway knows no price"
+    if reported >= FAR_ABOVE * booked:
+        return f"the log is {reported / booked:,.0f} times list price: is it in dollars?"
     share = reported / booked - 1
     return f"the log is {abs(share):.0%} {'above' if share > 0 else 'below'} list price: another rate, a markup or a discount"

@@ -26,6 +26,13 @@ FORMS: tuple[type[Form], ...] = (
 
 FORM_NAMES = tuple(sorted(form.name for form in FORMS))
 _UNWRAPPED = ("data", "rows", "logs", "requests", "events", "observations", "traces", "items", "results")
+_PAGE_KEYS = frozenset(
+    {
+        "meta", "object", "has_more", "first_id", "last_id", "cursor", "next", "next_cursor", "links", "page", "limit", "total",
+        "count", "total_count", "schema", "error",
+    }
+)  # fmt: skip
+"""What a page of an API has next to its records."""
 
 
 def form_named(name: str) -> type[Form]:
@@ -38,18 +45,23 @@ def form_of(items: Sequence[Any]) -> type[Form] | None:
     best, most = None, 0
     for form in FORMS:
         instance = form()
-        count = sum(instance.matches(item) for item in items)
+        count = sum(instance.accepts(item) for item in items)
         if count > most:
             best, most = form, count
     return best
 
 
 def unwrap(item: Any) -> list[Any] | None:
-    """Return the records inside a record that is only their list, such as ``{"data": […]}``. None: it is a record itself."""
+    """Return the records inside a record that is only their list, such as ``{"data": […]}``. None: it is a record itself.
+
+    []: it is a page of an API that has none.
+    """
     if not isinstance(item, dict) or len(item) > 8 or "model" in item or item.keys().isdisjoint(_UNWRAPPED):
         return None
     for key in _UNWRAPPED:
         inner = item.get(key)
+        if inner == [] and item.keys() - {key} <= _PAGE_KEYS:
+            return []
         if (
             isinstance(inner, list)
             and inner

@@ -6,7 +6,9 @@ from typing import Any
 
 from gapbench.traffic.draft import Draft, LineError, as_mapping
 from gapbench.traffic.forms.batch_form import BatchForm
-from gapbench.traffic.forms.exchange import find_bodies
+from gapbench.traffic.forms.exchange import MESSAGES, find_bodies
+from gapbench.traffic.forms.logged_reply import stream_protocol
+from gapbench.traffic.recording.protocols import Protocol
 from gapbench.traffic.replies import read_error, read_reply
 
 
@@ -21,7 +23,7 @@ class AnthropicForm(BatchForm):
     )
     protocol = "Anthropic's Messages"
     body_key = "params"
-    exchange = {"provider": "anthropic", "endpoint": "messages"}  # noqa: RUF012 - never changed
+    exchange = MESSAGES
 
     def matches(self, item: Any) -> bool:
         """By the shape of the bodies; OpenAI's form comes first."""
@@ -29,6 +31,8 @@ class AnthropicForm(BatchForm):
             return False
         if "custom_id" in item:
             return isinstance(item.get("params"), dict) or isinstance(item.get("result"), dict)
+        if stream_protocol(item) is Protocol.MESSAGES:
+            return True  # to refuse it with the reason
         request, response = find_bodies(item)
         return request is not None or response is not None
 

@@ -23,7 +23,6 @@ class AttemptsForm(Form):
     name = "attempts"
     about = "a run of gapbench: its folder, or its attempts-*.parquet"
     documentation = "docs/reference/columns.md of this project"
-    has_utc_times = True
 
     def __init__(self) -> None:
         self._texts: dict[tuple[Any, ...], dict[str, Any]] = {}

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 from gapbench.traffic.draft import Draft, LineError
 from gapbench.traffic.forms.batch_lines import BatchLines
-from gapbench.traffic.forms.exchange import find_bodies, read_exchange
+from gapbench.traffic.forms.exchange import MESSAGES, find_bodies, is_anthropic_exchange, read_exchange
 from gapbench.traffic.forms.form import Form
+from gapbench.traffic.forms.logged_reply import refuse_event
 from gapbench.traffic.items import read_items
 
 
@@ -62,10 +63,15 @@ class BatchForm(Form):
             draft = self.read_batch_reply(item)
             self.batches.add_reply(custom_id, draft)
             return (draft,)
+        refuse_event(item)
         request, response = find_bodies(item)
         if request is None and response is None:
             raise LineError(f"holds neither a request nor a reply of {self.protocol}")
-        return ({**read_exchange(item, self.exchange.get("provider")), **self.exchange},)
+        # A file may have requests of both vendors.
+        is_anthropic = is_anthropic_exchange(request, response)
+        vendor = self.exchange if is_anthropic is None else MESSAGES if is_anthropic else {}
+        draft = read_exchange(item, vendor.get("provider"))
+        return ({**draft, **vendor, "provider": draft.get("provider")},)
 
     def read_endpoint(self, item: dict[str, Any]) -> str | None:  # noqa: ARG002 - most vendors have one
         """Return the endpoint that the input line of a batch names. None: it names none."""

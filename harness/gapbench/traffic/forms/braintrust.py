@@ -7,6 +7,7 @@ from typing import Any
 
 from gapbench.traffic.draft import Draft, TokenCounts, as_mapping, first_of, parse_json_text
 from gapbench.traffic.forms.form import Form
+from gapbench.traffic.forms.logged_reply import read_reply_body
 from gapbench.traffic.replies import STORED_PARTS, looks_like_reply, read_error, read_reply
 from gapbench.traffic.requests import as_messages, read_metadata
 
@@ -23,7 +24,6 @@ class BraintrustForm(Form):
         "https://rubydoc.info/github/braintrustdata/braintrust-ruby/Braintrust/Models/LogFetchResponse/Event "
         "(November 2026)"
     )
-    has_utc_times = True
 
     def matches(self, item: Any) -> bool:
         """By the keys of an event."""
@@ -73,9 +73,10 @@ def _read_output(output: Any, draft: Draft) -> None:
     """A whole reply, or the list of its choices, a message, or a text."""
     if isinstance(output, list) and output and isinstance(output[0], dict) and "message" in output[0]:
         output = {"choices": output}
-    if looks_like_reply(output):
+    body = read_reply_body(output)
+    if looks_like_reply(body):
         found: Draft = {}
-        read_reply(output, found)
+        read_reply(body, found)
         draft |= {key: found[key] for key in STORED_PARTS if found.get(key)}
     elif isinstance(output, dict) and "content" in output:
         draft["reply"] = output["content"]

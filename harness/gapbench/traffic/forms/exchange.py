@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from gapbench.traffic.draft import Draft, as_mapping, first_of
-from gapbench.traffic.replies import looks_like_reply, read_error, read_reply, take_answer
+from gapbench.traffic.forms.logged_reply import read_reply_body
+from gapbench.traffic.replies import (
+    is_anthropic_reply,
+    looks_like_reply,
+    read_answer,
+    read_error,
+    read_reply,
+    read_usage,
+    take_answer,
+)
 from gapbench.traffic.requests import (
     looks_like_conversation,
     looks_like_request,
@@ -15,7 +24,20 @@ from gapbench.traffic.requests import (
 )
 
 _REQUEST_KEYS = ("request", "request_body", "requestBody", "req", "kwargs", "params", "input")
-_RESPONSE_KEYS = ("response", "response_body", "responseBody", "res", "completion", "result", "output")
+_RESPONSE_KEYS = (
+    "response", "response_body", "responseBody", "res", "completion", "result", "output", "response_chunks", "chunks",
+    "events", "stream",
+)  # fmt: skip
+MESSAGES: Draft = {"provider": "anthropic", "endpoint": "messages"}
+"""What every request of Anthropic's Messages has in the table, unless the log names another provider."""
+_ANSWER_KEYS = ("response", "completion", "output", "reply", "answer", "response_text", "output_text")
+"""Names of a reply that is logged as its text or its message alone. Under the other names may be anything."""
+_COUNT_KEYS = (
+    "prompt_tokens", "completion_tokens", "input_tokens", "output_tokens", "total_tokens", "prompt_tokens_details",
+    "completion_tokens_details", "input_tokens_details", "output_tokens_details", "cache_read_input_tokens",
+    "cache_creation_input_tokens", "cache_creation", "reasoning_tokens",
+)  # fmt: skip
+"""The vendors' names of counts, which some logs have next to the bodies."""
 _NAMES = {
     "time": (
         "time", "timestamp", "ts", "@timestamp", "start_time", "startTime", "started_at", "requested_at", "request_time",
@@ -67,7 +89,11 @@ _WITHOUT_UNIT = {
 
 
 def find_bodies(item: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-    """Return the bodies of the request and of the reply in a record; None where there is none."""
+    """Return the bodies of the request and of the reply in a record; None where there is none.
+
+    Raises:
+        LineError: The events of a streamed reply have another shape than documented.
+    """
     if looks_like_reply(item):
         return None, item
     request = next(
@@ -77,7 +103,11 @@ def find_bodies(item: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, 
     if request is None and (looks_like_request(item) or looks_like_conversation(item)):
         request = item
     response = next(
-        (body for key in _RESPONSE_KEYS if key in item and looks_like_reply(body := read_body(item[key]))),
+        (
+            body
+            for key in _RESPONSE_KEYS
+            if key in item and looks_like_reply(body := read_reply_body(item[key]))
+        ),
         None,
     )
     if response is None and request is not None and request is not item:
@@ -85,6 +115,20 @@ def find_bodies(item: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, 
             (body for key in _RESPONSE_KEYS if (body := read_body(item.get(key))).get("error")), None
         )
     return request, response
+
+
+def is_anthropic_exchange(request: dict[str, Any] | None, response: dict[str, Any] | None) -> bool | None:
+    """Return whether the bodies of a request and its reply are of Anthropic's Messages. None: they do not tell."""
+    if looks_like_reply(response):
+        return is_anthropic_reply(response)
+    if request is None:
+        return None
+    is_so = (
+        "system" in request
+        or "anthropic_version" in request
+        or str(request.get("model")).startswith("claude")
+    )
+    return is_so or None
 
 
 def read_exchange(item: dict[str, Any], provider: str | None) -> Draft:
@@ -98,8 +142,11 @@ def read_exchange(item: dict[str, Any], provider: str | None) -> Draft:
     draft: Draft = {}
     if request is not None:
         read_request(request, draft)
+        answer = None if response is not None else first_of(item, *_ANSWER_KEYS)
+        if answer is not None:
+            read_answer(answer, draft)
         # A request of Anthropic's may end with the start of the answer that it asks for.
-        if response is None and ("model" not in request or draft.get("endpoint") == "chat"):
+        elif response is None and ("model" not in request or draft.get("endpoint") == "chat"):
             take_answer(draft)
     if response is not None:
         read_reply(response, draft)
@@ -168,8 +215,11 @@ def _read_wrapper(item: dict[str, Any], draft: Draft) -> None:
     if item.get("error"):
         read_error(item["error"], draft)
     usage = item.get("usage")
-    if "counts" not in draft and isinstance(usage, dict):
-        read_reply({"usage": usage}, draft)
+    if "counts" not in draft:
+        read_usage(
+            usage if isinstance(usage, dict) else {key: item[key] for key in _COUNT_KEYS if key in item},
+            draft,
+        )
     metadata = as_mapping(item.get("metadata"))
     if metadata:
         read_metadata(metadata, draft)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
-from gapbench.traffic.draft import Draft
+from gapbench.traffic.draft import Draft, LineError
 
 
 class Form:
@@ -16,19 +16,28 @@ class Form:
         name: As ``--form`` takes it.
         about: What it is, in a few words.
         documentation: The public pages that it was written from, with the month they were read.
-        has_utc_times: Whether the documentation says that times without a zone are UTC.
         is_text: Whether its records are lines of text.
     """
 
     name: ClassVar[str]
     about: ClassVar[str]
     documentation: ClassVar[str]
-    has_utc_times: ClassVar[bool] = False
     is_text: ClassVar[bool] = False
 
     def matches(self, item: Any) -> bool:
-        """Return whether a record is of this form, by its keys."""
+        """Return whether a record is of this form, by its keys.
+
+        Raises:
+            LineError: It cannot be told, because a part of it is broken.
+        """
         raise NotImplementedError
+
+    def accepts(self, item: Any) -> bool:
+        """Return whether a record is of this form; False where it cannot be told."""
+        try:
+            return self.matches(item)
+        except LineError:
+            return False
 
     def is_needed_first(self, item: Any) -> bool:  # noqa: ARG002 - most forms join nothing
         """Return whether a file that starts with this record must be read before the others."""

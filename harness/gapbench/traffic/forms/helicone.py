@@ -7,6 +7,7 @@ from typing import Any
 
 from gapbench.traffic.draft import Draft, TokenCounts, as_mapping, first_of
 from gapbench.traffic.forms.form import Form
+from gapbench.traffic.forms.logged_reply import read_reply_body
 from gapbench.traffic.replies import looks_like_reply, read_error, read_reply
 from gapbench.traffic.requests import looks_like_request, read_body, read_request
 
@@ -23,7 +24,6 @@ class HeliconeForm(Form):
         "https://docs.helicone.ai/tools/export and "
         "https://docs.helicone.ai/rest/request/post-v1requestquery-clickhouse (November 2026)"
     )
-    has_utc_times = True
 
     def matches(self, item: Any) -> bool:
         """By the prefix of its keys."""
@@ -39,7 +39,7 @@ class HeliconeForm(Form):
         request = read_body(item.get("request_body"))
         if looks_like_request(request):
             read_request(request, draft)
-        response = read_body(item.get("response_body"))
+        response = read_reply_body(item.get("response_body"))
         if looks_like_reply(response):
             read_reply(response, draft)
         status = first_of(item, "response_status", "status")

@@ -17,6 +17,7 @@ from gapbench.traffic.draft import (
     parse_json_text,
 )
 from gapbench.traffic.forms.form import Form
+from gapbench.traffic.forms.logged_reply import read_reply_body
 from gapbench.traffic.replies import STORED_PARTS, looks_like_reply, read_reply
 from gapbench.traffic.requests import as_messages
 
@@ -41,7 +42,6 @@ class LangfuseForm(Form):
         "https://langfuse.com/docs/api-and-data-platform/features/export-from-ui and "
         "https://langfuse.com/docs/observability/features/token-and-cost-tracking (November 2026)"
     )
-    has_utc_times = True
 
     def __init__(self) -> None:
         self._traces: dict[str, tuple[Any, Any, Any]] = {}
@@ -159,9 +159,10 @@ def _read_observation(row: dict[str, Any], trace: tuple[Any, Any, Any] | None) -
 
 def _read_output(output: Any, draft: Draft) -> None:
     output = parse_json_text(output)
-    if looks_like_reply(output):
+    body = read_reply_body(output)
+    if looks_like_reply(body):
         found: Draft = {}
-        read_reply(output, found)
+        read_reply(body, found)
         draft |= {key: found[key] for key in STORED_PARTS if found.get(key)}
         return
     if isinstance(output, dict):
@@ -196,6 +197,10 @@ def _counts(row: dict[str, Any]) -> TokenCounts:
     )
     written = first_of(usage, "cache_creation_input_tokens", "input_cache_creation", "cache_write_tokens")
     reasoning = first_of(usage, "output_reasoning_tokens", "output_reasoning", "reasoning_tokens")
+    if cached is None:
+        cached = as_mapping(usage.get("prompt_tokens_details")).get("cached_tokens")
+    if reasoning is None:
+        reasoning = as_mapping(usage.get("completion_tokens_details")).get("reasoning_tokens")
     prompt = first_of(usage, "input", "prompt_tokens", "input_tokens")
     output = first_of(usage, "output", "completion_tokens", "output_tokens")
     total = usage.get("total")

@@ -7,6 +7,7 @@ from typing import Any
 
 from gapbench.traffic.draft import Draft, TokenCounts, as_mapping, first_of, parse_json_text
 from gapbench.traffic.forms.form import Form
+from gapbench.traffic.forms.logged_reply import read_reply_body
 from gapbench.traffic.replies import STORED_PARTS, read_error, read_reply
 from gapbench.traffic.requests import as_messages, looks_like_request, read_body, read_request
 
@@ -32,7 +33,6 @@ class LiteLLMForm(Form):
         "https://docs.litellm.ai/docs/proxy/cost_tracking and https://docs.litellm.ai/docs/proxy/logging_spec; "
         "the table's columns: litellm-js/spend-logs/src/_types.ts in github.com/BerriAI/litellm (November 2026)"
     )
-    has_utc_times = True
 
     def matches(self, item: Any) -> bool:
         """By the columns of the table, or of the payload."""
@@ -57,6 +57,7 @@ class LiteLLMForm(Form):
             "endpoint": _endpoint(item.get("call_type")),
             "cost_usd": first_of(item, "spend", "response_cost"),
             "from_cache": item.get("cache_hit"),
+            **_read_parameters(item),
         }
         # Of a reply that was not streamed LiteLLM stores its end as the first token's time: that is no measurement.
         first = item.get("completionStartTime")
@@ -70,15 +71,15 @@ class LiteLLMForm(Form):
         messages = as_messages(item.get("messages"))
         if messages is not None:
             draft["messages"] = messages
-        response = parse_json_text(item.get("response"))
-        if isinstance(response, dict) and response:
+        response = read_reply_body(item.get("response"))
+        if response:
             read = {}
             read_reply(response, read)
             for key in (*STORED_PARTS, "service_tier"):
                 if read.get(key) is not None:
                     draft[key] = read[key]
-        elif isinstance(response, str):
-            draft["reply"] = response
+        elif isinstance(text := parse_json_text(item.get("response")), str):
+            draft["reply"] = text
         if draft["endpoint"] == "responses" and draft.get("response_id") is None:
             draft["response_id"] = draft["request_id"]
         draft["counts"] = _counts(item, metadata)
@@ -112,11 +113,25 @@ def _counts(item: dict[str, Any], metadata: dict[str, Any]) -> TokenCounts:
     return TokenCounts(
         item.get("prompt_tokens"),
         item.get("completion_tokens"),
-        first_of(usage, "cache_read_input_tokens") or first_of(details, "cached_tokens"),
-        first_of(usage, "cache_creation_input_tokens") or first_of(details, "cache_creation_tokens"),
+        _first_count(usage.get("cache_read_input_tokens"), details.get("cached_tokens")),
+        _first_count(usage.get("cache_creation_input_tokens"), details.get("cache_creation_tokens")),
         reasoning=as_mapping(usage.get("completion_tokens_details")).get("reasoning_tokens"),
         total=item.get("total_tokens"),
     )
+
+
+def _first_count(*given: Any) -> Any:
+    """Return the first count above 0, else 0 if one is known: a 0 stands for what the provider counts elsewhere, too."""
+    known = [count for count in given if count is not None]
+    return next((count for count in known if count), known[0] if known else None)
+
+
+def _read_parameters(item: dict[str, Any]) -> Draft:
+    """Return what the payload has of the request beside its messages; the table has it in ``proxy_server_request``."""
+    given = as_mapping(first_of(item, "model_parameters", "modelParameters"))
+    found: Draft = {"parameters": given or None, "tools": given.get("tools") or None}
+    found["is_stream"] = item["stream"] if item.get("stream") is not None else given.get("stream")
+    return found
 
 
 def _read_failure(item: dict[str, Any], metadata: dict[str, Any], draft: Draft) -> None:

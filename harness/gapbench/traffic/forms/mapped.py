@@ -12,6 +12,7 @@ from gapbench.errors import DocumentError
 from gapbench.suite.documents import StrictModel, read_document, validate_document
 from gapbench.traffic.draft import Draft, LineError, TokenCounts, find_path, parse_json_text
 from gapbench.traffic.forms.form import Form
+from gapbench.traffic.replies import read_error
 from gapbench.traffic.requests import as_messages
 
 _COUNTS = {
@@ -95,6 +96,7 @@ class MappedForm(Form):
         self._document = document
         given = document.model_dump(exclude_none=True)
         self.columns = {key: path for key, path in given.items() if key not in _SETTINGS}
+        self._not_seen = dict(self.columns)
 
     def matches(self, item: Any) -> bool:
         """Return whether the record has one of the columns."""
@@ -111,6 +113,8 @@ class MappedForm(Form):
         }
         if not found:
             raise LineError("has none of the columns that the map names")
+        if self._not_seen:
+            self._not_seen = {key: path for key, path in self._not_seen.items() if key not in found}
         counts = {_COUNTS[key]: found.pop(key) for key in _COUNTS if key in found}
         draft: Draft = dict(self._document.constants)
         for key, value in found.items():
@@ -120,6 +124,8 @@ class MappedForm(Form):
         for key in ("tools", "parameters", "reply_tool_calls"):
             if key in draft:
                 draft[key] = parse_json_text(draft[key])
+        if "error" in draft:
+            read_error(draft.pop("error"), draft)
         if "messages" in draft:
             draft["messages"] = as_messages(draft["messages"])
         if counts:
@@ -129,6 +135,12 @@ class MappedForm(Form):
                 is_reasoning_apart=_is_apart(self._document.reasoning_counted),
             )
         return (draft,)
+
+    def notes(self) -> Iterable[str]:
+        """Columns that no record has: one may be misspelled, and all its values would be unknown."""
+        if self._not_seen:
+            named = ", ".join(f"{path} ({key})" for key, path in self._not_seen.items())
+            yield f"--map: no record has a value of {named}"
 
 
 def read_mapping(file: Path) -> MappedForm:

@@ -6,8 +6,8 @@ from typing import Any
 
 from gapbench.traffic.draft import Draft, LineError, as_mapping
 from gapbench.traffic.forms.batch_form import BatchForm
-from gapbench.traffic.forms.exchange import find_bodies
-from gapbench.traffic.replies import is_anthropic_reply, read_error, read_reply
+from gapbench.traffic.forms.exchange import find_bodies, is_anthropic_exchange
+from gapbench.traffic.replies import read_error, read_reply
 
 _ENDPOINT_BY_PATH = {
     "/v1/chat/completions": "chat",
@@ -39,10 +39,7 @@ class OpenAIForm(BatchForm):
         request, response = find_bodies(item)
         if request is None and response is None:
             return False
-        return not (
-            is_anthropic_reply(response)
-            or (response is None and request is not None and _is_anthropic(request))
-        )
+        return not is_anthropic_exchange(request, response)
 
     def read_endpoint(self, item: dict[str, Any]) -> str | None:
         """Of its ``url``; one that has no name of ours is the path."""
@@ -69,15 +66,6 @@ class OpenAIForm(BatchForm):
             read_error(item["error"], draft)
         read_reply(reply, draft)
         return draft
-
-
-def _is_anthropic(request: dict[str, Any]) -> bool:
-    """Return whether the body of a request without a reply is of Anthropic's Messages."""
-    return (
-        "system" in request
-        or "anthropic_version" in request
-        or str(request.get("model")).startswith("claude")
-    )
 
 
 def _is_batch_error(item: dict[str, Any]) -> bool:

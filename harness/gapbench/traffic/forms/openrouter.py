@@ -23,7 +23,6 @@ class OpenRouterForm(Form):
         "https://openrouter.ai/docs/client-sdks/typescript/models/generationresponsedata; the aggregate: "
         "https://openrouter.ai/docs/client-sdks/typescript/models/activityitem (November 2026)"
     )
-    has_utc_times = True
 
     def matches(self, item: Any) -> bool:
         """By the names of its counts; of the aggregate too, to refuse it with the reason."""

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import orjson
+
 from gapbench.traffic.draft import Draft, TokenCounts, as_list, as_mapping, first_of, parse_json_text
 from gapbench.traffic.forms.form import Form
 
@@ -21,9 +23,10 @@ _ENDPOINTS = {
     "generate_content": "chat",
 }
 _INDEXED = re.compile(
-    r"(?:gen_ai|llm)\.(prompt|completion|prompts|completions)\.([0-9]{1,4})\.(role|content|finish_reason)"
+    r"(?:gen_ai|llm)\.(prompt|completion)s?\.([0-9]{1,4})\."
+    r"(?:(role|content|finish_reason|tool_call_id)|tool_calls\.([0-9]{1,4})\.(id|name|arguments))"
 )
-_MAX_MESSAGES = 10_000
+_FUNCTION = re.compile(r"llm\.request\.functions\.([0-9]{1,4})\.(name|description|parameters|arguments)")
 
 
 class OpenTelemetryForm(Form):
@@ -38,7 +41,6 @@ class OpenTelemetryForm(Form):
         "opentelemetry-sdk/src/opentelemetry/sdk/trace/__init__.py in github.com/open-telemetry/opentelemetry-python "
         "(November 2026)"
     )
-    has_utc_times = True
 
     def matches(self, item: Any) -> bool:
         """By OTLP's outermost key, or by the context and the attributes of a span."""
@@ -160,7 +162,7 @@ def _read_span(span: dict[str, Any], attributes: dict[str, Any], service: Any) -
             "openai.response.service_tier", "gen_ai.openai.response.service_tier", "openai.request.service_tier"
         ),
         "is_stream": get("gen_ai.request.stream", "llm.is_streaming"),
-        "tools": parse_json_text(get("gen_ai.tool.definitions")),
+        "tools": parse_json_text(get("gen_ai.tool.definitions")) or _indexed_tools(attributes),
         "parameters": {
             name.removeprefix("gen_ai.request."): value
             for name, value in attributes.items()
@@ -206,9 +208,9 @@ def _read_texts(span: dict[str, Any], attributes: dict[str, Any], draft: Draft) 
     if not messages and not replies:
         messages, replies = _from_indexed(attributes)
     if messages:
-        draft["messages"] = [_with_content(message) for message in messages]
+        draft["messages"] = [one for message in messages for one in _as_messages(message)]
     if replies:
-        first = _with_content(replies[0])
+        first = next(iter(_as_messages(replies[0])), None)
         if isinstance(first, dict):
             draft["reply"] = first.get("content")
             draft["reply_tool_calls"] = first.get("tool_calls")
@@ -217,25 +219,42 @@ def _read_texts(span: dict[str, Any], attributes: dict[str, Any], draft: Draft) 
             draft["reply"] = first
 
 
-def _with_content(message: Any) -> Any:
-    """Return a message of parts with its text as content and its calls as tool calls; other parts stay parts."""
+def _as_messages(message: Any) -> list[Any]:
+    """Return a message of parts in OpenAI's form, so that it can be asked again: the results of tools first, each a message.
+
+    Text alone becomes the content; with other parts, such as images, the content is their list. Reasoning is left out.
+    """
     if not isinstance(message, dict) or not isinstance(message.get("parts"), list):
-        return message
-    texts, calls, rest = [], [], []
+        return [message]
+    results, calls, content = [], [], []
     for part in message["parts"]:
         kind = part.get("type") if isinstance(part, dict) else None
         if kind == "text":
-            texts.append(str(part.get("content") or ""))
+            content.append({"type": "text", "text": str(part.get("content") or "")})
         elif kind == "tool_call":
-            calls.append(part)
+            calls.append(_call(part))
+        elif kind == "tool_call_response":
+            result = first_of(part, "response", "result")
+            results.append(
+                {
+                    "role": "tool",
+                    "tool_call_id": part.get("id"),
+                    "content": _text("" if result is None else result),
+                }
+            )
         elif kind != "reasoning":
-            rest.append(part)
+            content.append(part)
     changed = {key: value for key, value in message.items() if key != "parts"}
-    if texts or not rest:
-        changed["content"] = "".join(texts)
+    if content or not (results or calls):
+        is_text = all(isinstance(part, dict) and part.keys() == {"type", "text"} for part in content)
+        changed["content"] = "".join(part["text"] for part in content) if is_text else content
     if calls:
         changed["tool_calls"] = calls
-    return changed | ({"parts": rest} if rest else {})
+    return [*results, *([changed] if "content" in changed or calls else [])]
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
 
 
 def _from_events(events: list[dict[str, Any]]) -> tuple[list[Any], list[Any]]:
@@ -260,17 +279,46 @@ def _from_events(events: list[dict[str, Any]]) -> tuple[list[Any], list[Any]]:
             replies.append({**inner, "finish_reason": found.get("finish_reason")})
         elif name.startswith("gen_ai.") and name.endswith(".message"):
             role = name.removeprefix("gen_ai.").removesuffix(".message")
-            rest = {key: found[key] for key in ("tool_calls", "id") if key in found}
+            rest = {key: parse_json_text(found[key]) for key in ("tool_calls",) if key in found}
+            if "id" in found:
+                rest["tool_call_id" if role == "tool" else "id"] = found["id"]
             messages.append({"role": role, "content": found.get("content"), **rest})
     return messages, replies
 
 
 def _from_indexed(attributes: dict[str, Any]) -> tuple[list[Any], list[Any]]:
-    """``gen_ai.prompt.0.content`` and so on, as OpenLLMetry writes them."""
+    """``gen_ai.prompt.0.content``, ``gen_ai.completion.0.tool_calls.0.name`` and so on, as OpenLLMetry writes them."""
     found: dict[str, dict[int, dict[str, Any]]] = {"prompt": {}, "completion": {}}
+    calls: dict[tuple[str, int], dict[int, dict[str, Any]]] = {}
     for name, value in attributes.items():
         match = _INDEXED.fullmatch(name)
-        if match is not None and int(match[2]) < _MAX_MESSAGES:
-            found[match[1].removesuffix("s")].setdefault(int(match[2]), {})[match[3]] = value
+        if match is None:
+            continue
+        message = found[match[1]].setdefault(int(match[2]), {})
+        if match[3] is not None:
+            message[match[3]] = value
+        else:
+            of_message = calls.setdefault((match[1], int(match[2])), {})
+            of_message.setdefault(int(match[4]), {})[match[5]] = value
+    for (side, at), of_message in calls.items():
+        found[side][at]["tool_calls"] = [_call(of_message[number]) for number in sorted(of_message)]
     prompts, completions = ([messages[at] for at in sorted(messages)] for messages in found.values())
     return prompts, completions
+
+
+def _call(parts: dict[str, Any]) -> dict[str, Any]:
+    """Return a tool call in OpenAI's form, whose arguments are text."""
+    arguments = parts.get("arguments")
+    function = {"name": parts.get("name"), "arguments": "{}" if arguments is None else _text(arguments)}
+    return {**({"id": parts["id"]} if "id" in parts else {}), "type": "function", "function": function}
+
+
+def _indexed_tools(attributes: dict[str, Any]) -> list[Any]:
+    """Return the tools that OpenLLMetry writes as ``llm.request.functions.0.name`` and so on, in OpenAI's form."""
+    found: dict[int, dict[str, Any]] = {}
+    for name, value in attributes.items():
+        match = _FUNCTION.fullmatch(name)
+        if match is not None:
+            key = "parameters" if match[2] == "arguments" else match[2]
+            found.setdefault(int(match[1]), {})[key] = parse_json_text(value)
+    return [{"type": "function", "function": found[number]} for number in sorted(found)]

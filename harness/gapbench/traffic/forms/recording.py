@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from gapbench.formatting import count_of
 from gapbench.traffic.draft import Draft, LineError, TokenCounts, as_mapping
 from gapbench.traffic.forms.form import Form
 from gapbench.traffic.recording.line_builder import FORM_KEY, FORM_VERSION
@@ -24,7 +25,6 @@ class RecordingForm(Form):
     name = "record"
     about = "a recording of `bench record`"
     documentation = "docs/reference/traffic.md of this project"
-    has_utc_times = True
 
     def __init__(self) -> None:
         self._key_ids: set[str] = set()
@@ -72,4 +72,5 @@ class RecordingForm(Form):
                 "has several; record with --hash-key-env"
             )
         if self._not_read:
-            yield f"recordings: of {self._not_read:,} requests a body could not be read; `not_read` of their lines says why"
+            lines = "its line says" if self._not_read == 1 else "their lines says"
+            yield f"recordings: of {count_of(self._not_read, 'request')} a body could not be read; `not_read` of {lines} why"

@@ -57,7 +57,7 @@ class ChatReply(StreamedReply):
         """See :class:`StreamedReply`."""
         # Azure starts with a chunk about the prompt, whose id and model are empty.
         if event.keys() - _REPEATED_KEYS or not self.body.get("model"):
-            for key in ("id", "model", "service_tier", "usage", "provider", "error"):
+            for key in ("id", "created", "model", "service_tier", "usage", "provider", "error"):
                 if event.get(key) not in (None, ""):
                     self.body[key] = event[key]
         has_content = False

@@ -84,6 +84,20 @@ def test_the_live_requests_go_to_own_replicas_first() -> None:
     assert 10 * 1 + 40 * 0.5 == pytest.approx(hour_costs(problem).usd[0, 1])
 
 
+def test_nothing_is_sent_to_no_replicas() -> None:
+    """In a quiet hour a small share mostly has no request in it; without a replica all goes to the API, and nothing overflows."""
+    rng = np.random.default_rng(5)
+    live, usd = rng.uniform(0.1, 3, 24), rng.uniform(0.1, 3, 24)
+    nothing = np.zeros(24)
+    quiet = replace(
+        day_and_night(), live_work=live, wait_work=nothing, live_usd=usd, wait_usd=nothing, other_usd=nothing
+    )
+    costs = hour_costs(quiet)
+
+    assert nothing.tolist() == costs.share[:, 0].tolist() == costs.overflow[:, 0].tolist()
+    assert usd.tolist() == costs.usd[:, 0].tolist()
+
+
 def test_alone_everything_must_fit() -> None:
     """Without an API, work of 100 needs a replica of 150 in each hour with work, whatever it costs."""
     found = cheapest_fleet(replace(day_and_night(fixed_usd_per_h=900.0), capacity=150.0, is_alone=True))

@@ -82,6 +82,21 @@ def test_all_closed_is_every_request_of_a_month() -> None:
     assert HOURS_A_MONTH == pytest.approx(plan.flows.live) == pytest.approx(plan.flows.total)
 
 
+def test_a_plan_without_gpus_is_all_closed_in_words_too() -> None:
+    """Few requests in uneven hours: it saves exactly nothing, and no request goes to GPUs that are not there."""
+    frame = traffic_frame(
+        np.sort(np.random.default_rng(1).integers(0, 21 * 86_400, 2000)), np.full(2000, 900), np.full(2000, 100), np.full(2000, "chat")
+    )  # fmt: skip
+    plan = plan_of(select_requests(frame))
+    said = " ".join(answer_lines(plan))
+
+    assert (0.0, 0.0) == (plan.flows.own, plan.flows.overflow)
+    assert "a month" in said
+    assert "the same as all closed" in said
+    assert "your own GPUs" not in said
+    assert "full or down" not in said
+
+
 def test_requests_that_may_wait_go_to_the_tier_that_waits() -> None:
     """30 % at half the price: 0.7 + 0.15 of the dollars."""
     plan = plan_of(select_requests(hourly_frame(14), wait_share=0.3))

@@ -109,6 +109,8 @@ def hour_costs(problem: FleetProblem) -> HourCosts:
     sent = (problem.work[:, None] * shares)[:, :, None]
     usd = elsewhere[:, :, None] + over * per_work[:, :, None] + sent * problem.own_usd_per_work
     allowed = (fits >= problem.probability - _SLACK) | (sent <= 0)
+    # In a quiet hour a small share fits no replicas at all, because mostly nothing arrives: that is nothing sent.
+    allowed &= (replicas > 0) | (sent <= 0) | problem.is_alone
     usd = np.where(allowed, usd, np.inf) + problem.other_usd[:, None, None]
     best = usd.argmin(axis=1)
 

@@ -1,0 +1,116 @@
+"""The body of a reply in a log: as it came, or put together from the events of a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from gapbench.errors import RunnerError
+from gapbench.traffic.draft import LineError, as_list, as_mapping, parse_json
+from gapbench.traffic.recording.protocols import Protocol
+from gapbench.traffic.recording.stream_replies import SHAPE_ERRORS, STREAMED_REPLIES
+from gapbench.traffic.replies import looks_like_reply
+from gapbench.traffic.requests import read_body
+from gapbench.transport import EventParser
+from gapbench.transport.sse import looks_like_events
+
+_STREAM_KEYS = ("chunks", "events", "stream", "streamed_data", "streamedData")
+"""Names that logs give to the list of events inside a reply."""
+_MESSAGE_EVENTS = frozenset(
+    {
+        "message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta", "message_stop",
+    }
+)  # fmt: skip
+_LAST_EVENTS = frozenset({"response.completed", "response.incomplete", "response.failed"})
+"""Events that have the whole reply."""
+
+
+def read_reply_body(value: Any) -> dict[str, Any]:
+    """Return the body of a logged reply; of a stream the body that it has without one. {}: it is no reply.
+
+    A stream is a list of its events, their text as the server sent it, or either under a name such as ``chunks``.
+
+    Raises:
+        LineError: The events of a stream have another shape than documented.
+    """
+    body = read_body(value)
+    if looks_like_reply(body) and stream_protocol(body) is None:
+        return body
+    for given in (value, *(body.get(key) for key in _STREAM_KEYS)):
+        if isinstance(given, (list, str)) and given:
+            found = _join_events(given)
+            if found:
+                return found
+    return body
+
+
+def stream_protocol(event: Any) -> Protocol | None:
+    """Return the protocol of which a value is one event of a streamed reply. None: it is no such event."""
+    if not isinstance(event, dict):
+        return None
+    choices = event.get("choices")
+    if isinstance(choices, list):
+        is_chunk = str(event.get("object")).endswith(".chunk") or any(
+            isinstance(choice, dict) and "delta" in choice and "message" not in choice for choice in choices
+        )
+        return Protocol.CHAT if is_chunk else None
+    kind = str(event.get("type"))
+    if kind in _MESSAGE_EVENTS:
+        return Protocol.MESSAGES
+    return Protocol.RESPONSES if kind.startswith("response.") else None
+
+
+def refuse_event(item: dict[str, Any]) -> None:
+    """Refuse a record that is one event of a stream: as a request of its own it would count a reply many times.
+
+    Raises:
+        LineError: It is one.
+    """
+    if stream_protocol(item) is not None and str(item.get("type")) not in _LAST_EVENTS:
+        raise LineError(
+            "is one event of a streamed reply, and no whole reply; log the events of a reply as one list, or record "
+            "requests with `bench record`"
+        )
+
+
+def _join_events(given: list[Any] | str) -> dict[str, Any]:
+    """Return the body that a stream has without one; {}: these are no events of a stream."""
+    try:
+        events = list(_events(given))
+        protocol = next((found for one in events if (found := stream_protocol(one)) is not None), None)
+        if protocol is None:
+            return {}
+        reply = STREAMED_REPLIES[protocol]()
+        for event in events:
+            reply.add(event)
+        return reply.finish()
+    except (RunnerError, *SHAPE_ERRORS) as exc:
+        raise LineError(f"a stream in it has another shape than documented: {type(exc).__name__}") from exc
+
+
+def _events(given: list[Any] | str) -> Iterator[dict[str, Any]]:
+    """Yield the events of a list of objects or of their texts, or of the text of such a list or of a stream."""
+    if isinstance(given, list):
+        for one in given:
+            if isinstance(one, dict):
+                yield one
+            elif isinstance(one, str):
+                yield from _events(one)
+        return
+    if given[:1] == "[":
+        yield from _events(as_list(given))
+        return
+    if given[:1] == "{":
+        event = as_mapping(given)
+        yield from [event] if event else []
+        return
+    data = given.encode("utf-8", "surrogatepass")
+    if not looks_like_events(data[:64]):
+        return
+    parser = EventParser()
+    found = [*parser.feed(data, 0.0), parser.finish(0.0)]
+    for event in found:
+        if event is not None and event.data.strip() != b"[DONE]":
+            body = parse_json(event.data)
+            if isinstance(body, dict):
+                yield body
