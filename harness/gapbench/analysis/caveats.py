@@ -11,6 +11,7 @@ from gapbench.analysis.frames import Runs
 from gapbench.analysis.unscorable_answers import has_no_right_answer
 from gapbench.pricing import GpuPrice
 from gapbench.values.batches import BATCH_TRANSPORT
+from gapbench.values.cache_place import CACHE_TRANSPORT
 
 LOST_OUTCOMES = ("unparsed", "refused", "truncated", "infra", "unscored")
 """Outcomes that a reader must know of before the score, in the order in which they are named."""
@@ -30,6 +31,7 @@ class Caveats:
         requests: Number of measured requests.
         requests_by_category: Measured requests of the model that has most, by category.
         batched: Models all of whose measured answers came from a batch, and so have no times.
+        cached: Models some of whose measured answers came from the response cache: without times, and for $0.
         gpu_priced: Models whose dollars are the time of GPUs during the run.
     """
 
@@ -41,6 +43,7 @@ class Caveats:
     requests: int = 0
     requests_by_category: Mapping[str, int] = field(default_factory=dict)
     batched: tuple[str, ...] = ()
+    cached: tuple[str, ...] = ()
     gpu_priced: tuple[str, ...] = ()
 
 
@@ -55,6 +58,7 @@ def find_caveats(runs: Runs, account: Bill) -> Caveats:
     for key, count in counted.items():
         name = str(key[0])
         most[name] = max(most.get(name, 0), int(count))
+    cached = set(rows.loc[rows["transport"].astype(str) == CACHE_TRANSPORT, "model_id"])
     live = set(rows.loc[rows["transport"].astype(str) != BATCH_TRANSPORT, "model_id"])
     return Caveats(
         tuple(str(manifest.run_id) for manifest in runs.manifests),
@@ -67,5 +71,6 @@ def find_caveats(runs: Runs, account: Bill) -> Caveats:
         int(rows["n"].sum()),
         {category: most[category] for category in runs.categories if category in most},
         tuple(model for model in runs.models if model in set(rows["model_id"]) and model not in live),
+        tuple(model for model in runs.models if model in cached),
         tuple(model for model, quote in account.quotes.items() if isinstance(quote, GpuPrice)),
     )

@@ -61,7 +61,7 @@ def kubernetes_yaml(
         cluster: What only Kubernetes needs.
         suite: Name of the ConfigMap and text of the suite. None: the pods have the suite already.
     """
-    documents = [config_map(suite, cluster)] if suite is not None else []
+    documents = suite_config(suite, cluster)
     documents += [_job(group, options, cluster, suite and suite[0]) for group in groups]
     return to_yaml(documents)
 
@@ -71,15 +71,24 @@ def to_yaml(documents: Sequence[Mapping[str, Any]]) -> str:
     return str(yaml.dump_all(documents, Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True))
 
 
-def config_map(suite: tuple[str, str], cluster: KubernetesOptions) -> dict[str, Any]:
-    """Return the ConfigMap of a suite."""
-    name, text = suite
+def suite_config(suite: tuple[str, str] | None, cluster: KubernetesOptions) -> list[dict[str, Any]]:
+    """Return the ConfigMap of a suite; [] if the pods have the suite already."""
+    return [] if suite is None else [config_map(suite[0], "suite.yaml", suite[1], cluster)]
+
+
+def config_map(name: str, file: str, text: str, cluster: KubernetesOptions) -> dict[str, Any]:
+    """Return a ConfigMap with one file."""
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": name, "namespace": cluster.namespace, "labels": labels()},
-        "data": {"suite.yaml": text},
+        "data": {file: text},
     }
+
+
+def literal(text: str) -> str:
+    """Return a text as Kubernetes must get it: in commands, arguments and variables it replaces ``$(NAME)``, and ``$$`` is a dollar."""
+    return text.replace("$", "$$")
 
 
 def labels(group: ShardGroup | None = None, cluster: KubernetesOptions | None = None) -> dict[str, str]:
@@ -169,7 +178,7 @@ def _job(
         "name": container.pop("name"),
         "image": image,
         "command": ["/bin/sh", "-c"],
-        "args": [f"exec {group.shell_command(number)}"],
+        "args": [literal(f"exec {group.shell_command(number)}")],
         **container,
     }
     spec: dict[str, Any] = {
@@ -187,11 +196,12 @@ def _job(
             ]
         },
     }
-    if options.hours is not None:
-        spec["activeDeadlineSeconds"] = round(options.hours * 3600 * group.count)
     if cluster.queue is not None:
         spec["suspend"] = True  # Kueue starts it
     pod = pod_spec(group, options, cluster, config, [container])
+    if options.limit_s is not None:
+        # Of each pod, which has one shard: a limit of the job would let one shard use the time of all.
+        pod = {"activeDeadlineSeconds": options.limit_s, **pod}
     spec["template"] = {"metadata": {"labels": labels(group)}, "spec": {"restartPolicy": "Never", **pod}}
     return {
         "apiVersion": "batch/v1",
@@ -212,10 +222,10 @@ def _server(group: ShardGroup, options: ClusterOptions, cluster: KubernetesOptio
         "name": "vllm",
         "image": options.server_image,
         "restartPolicy": "Always",
-        "command": list(group.server_command(options)),
+        "command": [literal(word) for word in group.server_command(options)],
         "env": [
             {"name": "HOME", "value": "/work"},
-            *_weights_folder(cluster),
+            *_weights_folder(cluster, {}),
             {"name": "VLLM_NO_USAGE_STATS", "value": "1"},
             _secret("HF_TOKEN", cluster.secret, optional=True),
         ],
@@ -238,18 +248,18 @@ def _environment(
 ) -> list[dict[str, Any]]:
     plain = {"HOME": "/work", **options.environment}
     return [
-        *({"name": name, "value": value} for name, value in plain.items()),
-        *(_weights_folder(cluster) if group.hosting == "own" and group.gpus else ()),
+        *({"name": name, "value": literal(value)} for name, value in plain.items()),
+        *(_weights_folder(cluster, plain) if group.hosting == "own" and group.gpus else ()),
         *(_secret(name, cluster.secret) for name in group.secrets),
         *(_secret(name, cluster.secret, optional=True) for name in group.optional_secrets),
     ]
 
 
-def _weights_folder(cluster: KubernetesOptions) -> list[dict[str, Any]]:
-    """Return the variable that keeps downloaded weights on the volume, so that each is downloaded once."""
-    if cluster.claim is None:
+def _weights_folder(cluster: KubernetesOptions, given: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return the variable that keeps downloaded weights on the volume, so that each is downloaded once; not if it is given."""
+    if cluster.claim is None or "HF_HOME" in given:
         return []
-    return [{"name": "HF_HOME", "value": f"{cluster.claim_path}/huggingface"}]
+    return [{"name": "HF_HOME", "value": literal(f"{cluster.claim_path}/huggingface")}]
 
 
 def _secret(variable: str, secret: str, *, optional: bool = False) -> dict[str, Any]:

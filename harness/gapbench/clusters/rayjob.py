@@ -6,17 +6,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from gapbench.clusters.kubernetes import (
+    GRACE_S,
     RETRIES,
     KubernetesOptions,
     client,
     config_map,
     labels,
     pod_spec,
+    suite_config,
     to_yaml,
 )
 from gapbench.clusters.shard_group import ClusterOptions, ShardGroup
 
 HEAD_MEMORY_GIB = 4
+SCRIPT_FOLDER, SCRIPT_FILE = "/shards", "run.sh"
 KEEP_S = 600
 """Seconds that a finished job is kept, to read its log."""
 
@@ -37,9 +40,36 @@ def rayjob_yaml(
         suite: Name of the ConfigMap and text of the suite. None: the pods have the suite already.
         ray_version: Version of Ray in the images.
     """
-    documents = [config_map(suite, cluster)] if suite is not None else []
-    documents += [_rayjob(group, options, cluster, suite and suite[0], ray_version) for group in groups]
+    documents = suite_config(suite, cluster)
+    for group in groups:
+        documents.append(config_map(_script_name(group), SCRIPT_FILE, _script(group, options), cluster))
+        documents.append(_rayjob(group, options, cluster, suite and suite[0], ray_version))
     return to_yaml(documents)
+
+
+def _script_name(group: ShardGroup) -> str:
+    return f"{group.name}-shards"
+
+
+def _script(group: ShardGroup, options: ClusterOptions) -> str:
+    """Return the script that runs the shards of a model.
+
+    It is a file, because the entrypoint of a RayJob is read by the shell of the submitter, joined again by ``ray job submit``
+    (how, depends on Ray's version), and read by a second shell: quotes and dollars do not survive that.
+    """
+    last = group.first + group.count - 1
+    limit = "" if options.limit_s is None else f"timeout --kill-after={GRACE_S} {options.limit_s} "
+    return "\n".join(
+        (
+            "# Every shard is tried; the job fails if one of them did, and the next attempt runs only what is missing.",
+            "rc=0",
+            f"for shard in $(seq {group.first} {last}); do",
+            f"  {limit}{group.shell_command('$shard')} || rc=1",
+            "done",
+            "exit $rc",
+            "",
+        )
+    )
 
 
 def _rayjob(
@@ -64,11 +94,9 @@ def _rayjob(
         },
     }
     worker["name"] = "ray-worker"
-    last = group.first + group.count - 1
-    # Every shard is tried; the job fails if one of them did, and the next attempt runs only what is missing.
-    script = f"rc=0; for shard in $(seq {group.first} {last}); do {group.shell_command('$shard')} || rc=1; done; exit $rc"
+    worker["volumeMounts"].append({"name": "shards", "mountPath": SCRIPT_FOLDER})
     spec: dict[str, Any] = {
-        "entrypoint": f"sh -c '{script}'" if "'" not in script else _quoted(script),
+        "entrypoint": f"sh {SCRIPT_FOLDER}/{SCRIPT_FILE}",
         # The head has no CPUs for tasks, so the script runs on the worker, where the GPUs and the server are.
         "entrypointNumCpus": 1,
     }
@@ -79,11 +107,10 @@ def _rayjob(
         "ttlSecondsAfterFinished": KEEP_S,
         "backoffLimit": RETRIES,
     }
-    if options.hours is not None:
-        spec["activeDeadlineSeconds"] = round(options.hours * 3600 * group.count)
     if cluster.queue is not None:
         spec["suspend"] = True  # Kueue starts it
     worker_pod = pod_spec(group, options, cluster, config, [worker])
+    worker_pod["volumes"].append({"name": "shards", "configMap": {"name": _script_name(group)}})
     spec["rayClusterSpec"] = {
         "rayVersion": ray_version,
         "headGroupSpec": {
@@ -111,10 +138,3 @@ def _rayjob(
         },
         "spec": spec,
     }
-
-
-def _quoted(script: str) -> str:
-    """Return a command that runs a script which holds quotes."""
-    import shlex  # noqa: PLC0415 - rarely needed
-
-    return f"sh -c {shlex.quote(script)}"

@@ -16,8 +16,8 @@ from gapbench.execution.shard_estimates import Hosting, ShardEstimate, hosting_o
 from gapbench.values import Model
 from gapbench.values.cache_place import CachePlace, RedisPlace, parse_cache_place
 
-NAME_CHARS = 50
-"""A name may have 63 characters; the index of a pod and what else is added take the rest."""
+NAME_CHARS = 47
+"""The longest name of a RayJob (KubeRay's MaxRayJobNameLength): of 63 characters, KubeRay adds the rest."""
 SERVER_IMAGE = "vllm/vllm-openai:v0.32.0"
 """vLLM's own image, at the version of requirements/gpu.txt."""
 STORE_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
@@ -52,6 +52,16 @@ class ClusterOptions:
     environment: Mapping[str, str] = field(default_factory=dict)
     server_arguments: Mapping[str, Sequence[str]] = field(default_factory=dict)
     hours: float | None = None
+
+    @property
+    def is_out_remote(self) -> bool:
+        """Whether the results go to object storage."""
+        return self.out.lower().startswith("s3:")
+
+    @property
+    def limit_s(self) -> int | None:
+        """Time limit of a shard in seconds. None: the scheduler's own."""
+        return None if self.hours is None else max(1, round(self.hours * 3600))
 
 
 @dataclass(frozen=True)
@@ -168,7 +178,7 @@ def _command(
     if cache is not None:
         words += ["--cache", cache]
     if max_usd is not None:
-        words += ["--max-usd", f"{max_usd:g}"]
+        words += ["--max-usd", f"{max_usd:.15g}"]
     if selection.allow_code:
         words.append("--allow-code")
     return (*words, "--out", options.out, "--yes", "--quiet")
@@ -181,7 +191,7 @@ def _secrets(
     runners: list[Any] = [setup.runners[model.id], *setup.user_runners.values()]
     required = [name for runner in runners if (name := runner.key_variable()) is not None]
     optional: list[str] = []
-    if options.out.startswith("s3:"):
+    if options.is_out_remote:
         optional += STORE_VARIABLES
     if isinstance(cache, RedisPlace):
         (required if cache.is_password_needed else optional).append(cache.password_env)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from gapbench.execution.batches.settings import RetryBy
     from gapbench.execution.setup import RunSetup
     from gapbench.runner import Runner
+    from gapbench.store.batch_journal import BatchRecord
     from gapbench.values import Model
 
 _run_argument = click.argument("run", type=RunPath())
@@ -69,6 +71,7 @@ def status_command(run: Path, out: Path, *, offline: bool, allow_code: bool, as_
         lacking = {key: text for key, runner in runners.items() if (text := runner.missing_requirement())}
         runners = {key: runner for key, runner in runners.items() if key not in lacking}
         rows = run_on_event_loop(read_statuses(records, models, runners, found.previous.folder))
+        lacking |= dict.fromkeys(_models_gone(records, models), _explain_gone(found))
         for model_id, problem in lacking.items():
             if any(row.is_out and row.model_id == model_id for row in rows):
                 click.echo(f"{model_id}: not asked: {problem}", err=True)
@@ -182,6 +185,9 @@ def cancel_command(run: Path, out: Path, *, allow_code: bool) -> int:
     with RunWriter(folder):
         journal = BatchJournal.open(folder)
         is_done = True
+        for model_id in _models_gone(batches_out(folder), models):
+            is_done = False
+            click.echo(f"{model_id}: not cancelled: {_explain_gone(found)}", err=True)
         for model in models.values():
             if journal.out_of(model.id):
                 runner = runners[model.id]
@@ -235,6 +241,18 @@ class _BatchedRun:
         from gapbench.execution.replicas.replica_runner import build_runner
 
         return {model_id: build_runner(model) for model_id, model in self.models().items()}
+
+
+def _models_gone(records: Iterable[BatchRecord], models: Mapping[str, Model]) -> list[str]:
+    """Return the ids of models that have batches out and that the suite does not have any more."""
+    return list(dict.fromkeys(one.model_id for one in records if one.is_out and one.model_id not in models))
+
+
+def _explain_gone(found: _BatchedRun) -> str:
+    return (
+        f"{found.previous.selection.suite} does not have this model any more; put it back, or look after its batches on the "
+        "provider's own page"
+    )
 
 
 def _find_batched_run(results: Path, run: Path, *, allow_code: bool) -> _BatchedRun:

@@ -26,6 +26,7 @@ def confirm_run(
     ask: bool,
     max_usd: float | None,
     finished: Collection[RequestKey] = (),
+    in_batches: Collection[RequestKey] = (),
 ) -> None:
     """Print how many requests a run will send and the most they can cost; ask before paid calls.
 
@@ -35,6 +36,7 @@ def confirm_run(
         ask: Whether to ask.
         max_usd: The spend limit in US dollars. None: no limit.
         finished: Requests of earlier sessions that are not sent again.
+        in_batches: Requests that batches which are out will answer; they are not sent again either.
 
     Raises:
         Abort: The user declined.
@@ -42,13 +44,18 @@ def confirm_run(
     """
     from gapbench.execution.run_pricing import cost_bounds
 
-    bounds = [bound for bound in cost_bounds(setup, finished) if bound.calls or not finished]
+    is_resumed = bool(finished or in_batches)
+    bounds = cost_bounds(setup, {*finished, *in_batches})
+    if is_resumed:
+        bounds = [bound for bound in bounds if bound.calls]
     requests = sum(bound.requests for bound in bounds)
     paid = [bound for bound in bounds if bound.metered]
-    if finished:
-        done = len(finished)
+    if is_resumed:
+        out = len(frozenset(in_batches) - frozenset(finished))
+        total = requests + len(finished) + out
         console.print(
-            f"{requests} of {count_of(requests + done, 'request')} are left, {done} are finished",
+            f"{requests} of {count_of(total, 'request')} are left, {len(finished)} are finished"
+            + (f", {out} are in batches that are out" if out else ""),
             highlight=False,
         )
     else:
@@ -65,7 +72,7 @@ def confirm_run(
         return
     known = [bound.usd for bound in paid if bound.usd is not None]
     unknown = [bound.label for bound in paid if bound.usd is None]
-    limits = [f"at most {_format_bound(sum(known, Decimal(0)))}"] if known else []
+    limits = [f"at most {format_bound(sum(known, Decimal(0)))}"] if known else []
     limits += [f"cost bound unknown for {', '.join(unknown)}, whose price is unknown"] if unknown else []
     paid_calls = str(sum(bound.calls for bound in paid))
     if any(bound.calls > bound.requests for bound in paid):
@@ -74,13 +81,13 @@ def confirm_run(
     by_model = ", ".join(f"{bound.calls} of {bound.label}" for bound in paid)
     what = (
         f"{paid_calls} paid calls left ({by_model})"
-        if finished
+        if is_resumed
         else f"{paid_calls} paid calls"
         if paid_calls.startswith("up to")
         else f"{paid_calls} of them {'is a paid call' if paid_calls == '1' else 'are paid calls'}"
     )
     console.print(
-        f"{what}: {'; '.join(limits)}" + (f"; the run stops at --max-usd {max_usd:g}" if max_usd else ""),
+        f"{what}: {'; '.join(limits)}" + (f"; the run stops at --max-usd {max_usd:.15g}" if max_usd else ""),
         highlight=False,
         markup=False,
         soft_wrap=True,
@@ -89,7 +96,7 @@ def confirm_run(
         raise click.exceptions.Abort
 
 
-def _format_bound(usd: Decimal) -> str:
+def format_bound(usd: Decimal) -> str:
     """Return a bound in dollars and cents; less than a cent keeps its digits, because $0.00 would be no bound."""
     return format_usd(usd) if 0 < usd < Decimal("0.01") else f"${usd:.2f}"
 

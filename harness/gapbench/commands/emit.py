@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import shlex
 from collections.abc import Callable, Sequence
@@ -194,8 +195,14 @@ def slurm_command(**given: Any) -> None:
     Jobs take keys from the environment in which the script runs.
     """
     from gapbench.clusters.slurm import SlurmOptions, slurm_script
+    from gapbench.commands.storage_paths import mirror_folder
+    from gapbench.errors import InputError
     from gapbench.suite.tasks.builtin import builtin_folder
 
+    if mirror_folder(given["out"]) is None and re.search(r"[\\\r\n]", given["out"]):
+        raise InputError(
+            "--out: Slurm cannot name a log in a folder with a backslash or a line break; choose another folder"
+        )
     setup = _build_setup(given)
     path = setup.suite.path
     is_builtin = path.resolve().is_relative_to((builtin_folder() / "suites").resolve())
@@ -272,17 +279,22 @@ def _prepare_kubernetes(
     """Return the shards, the options, and the suite for a ConfigMap if the pods do not have it."""
     from gapbench.clusters.kubernetes import SUITE_FOLDER, KubernetesOptions
     from gapbench.clusters.shard_group import dns_label
+    from gapbench.commands.storage_paths import mirror_folder
     from gapbench.errors import InputError
     from gapbench.suite.tasks.builtin import builtin_folder
 
     setup = _build_setup(given)
     path = setup.suite.path
     claim, _, claim_path = (given["claim"] or "").partition(":")
-    claim_path = claim_path.rstrip("/") or "/data"
+    claim_path = posixpath.normpath(claim_path or "/data")
     if claim and not _LABEL.fullmatch(claim):
         raise InputError(f"--claim: found {claim!r}; expected the name of a PersistentVolumeClaim")
-    is_kept = given["out"].startswith("s3:") or (
-        bool(claim) and (f"{given['out'].rstrip('/')}/").startswith(f"{claim_path}/")
+    if ":" in claim_path or not claim_path.startswith("/"):
+        raise InputError(
+            f"--claim: found the path {claim_path!r}; expected one that starts with / and has no colon"
+        )
+    is_kept = mirror_folder(given["out"]) is not None or (
+        bool(claim) and f"{posixpath.normpath(given['out'])}/".startswith(f"{claim_path.rstrip('/')}/")
     )
     if not is_kept:
         raise InputError(

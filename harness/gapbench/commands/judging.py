@@ -134,6 +134,7 @@ def run_judging(
     from gapbench.execution.monitoring.live_view import open_view
     from gapbench.execution.preflight import refuse_unpriced
     from gapbench.execution.replicas.replica_runner import build_runner
+    from gapbench.execution.requests_left import finished_requests, requests_in_batches
     from gapbench.execution.run_suite import execute_run
     from gapbench.execution.setup import RunSetup as Setup
     from gapbench.store import is_run
@@ -149,14 +150,22 @@ def run_judging(
     judge_setup = Setup(setup.suite, plan, {judge.id: build_runner(judge)})
     refuse_unpriced(judge_setup, max_usd)
     console = Console(stderr=True)
+    is_resumed = is_run(judging)
     if not (quiet and yes):
-        confirm_run(judge_setup, console, ask=not yes, max_usd=max_usd)
+        confirm_run(
+            judge_setup,
+            console,
+            ask=not yes,
+            max_usd=max_usd,
+            finished=finished_requests(judging) if is_resumed else (),
+            in_batches=requests_in_batches(judging),
+        )
     with open_view(console, quiet=quiet) as view:
         manifest = execute_run(
             judge_setup,
             judging,
             view,
-            is_resumed=is_run(judging),
+            is_resumed=is_resumed,
             max_usd=max_usd,
             batches=BatchSettings(until="done" if wait else "read"),
         )

@@ -152,6 +152,7 @@ def print_plan(setup: RunSetup, console: Console, assumed: PowerAssumptions | No
     """
     from rich.table import Table
 
+    from gapbench.commands.confirm import format_bound
     from gapbench.execution.expected_time import expect_time
     from gapbench.execution.plan_power import PowerAssumptions, plan_power
     from gapbench.execution.run_pricing import cost_bounds
@@ -194,7 +195,7 @@ def print_plan(setup: RunSetup, console: Console, assumed: PowerAssumptions | No
             usd = (
                 "cost bound unknown, because its price is unknown"
                 if bound.usd is None
-                else f"at most ${bound.usd:.2f}"
+                else f"at most {format_bound(bound.usd)}"
             )
             calls = f"{'up to ' if bound.calls > bound.requests else ''}{bound.calls} paid calls"
             if bound.model_id in batched:
@@ -203,13 +204,18 @@ def print_plan(setup: RunSetup, console: Console, assumed: PowerAssumptions | No
     assumed = assumed or PowerAssumptions()
     expected = expect_time(plan, assumed.reply_time)
     console.print(expected.describe(), markup=False, highlight=False, soft_wrap=True)
-    _print_power(plan_power(setup, assumed), assumed, plan.margin_points, console)
+    _print_power(plan_power(setup, assumed), assumed, plan.margin_points, console, has_batches=bool(batched))
     for model_id, problem in find_missing_requirements(setup).items():
         console.print(f"{model_id}: {problem}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_power(
-    rows: list[PowerRow], assumed: PowerAssumptions, margin_points: float, console: Console
+    rows: list[PowerRow],
+    assumed: PowerAssumptions,
+    margin_points: float,
+    console: Console,
+    *,
+    has_batches: bool,
 ) -> None:
     """Print which gap the plan detects, and what showing two equal models to be equivalent would take."""
     from rich.table import Table
@@ -240,6 +246,9 @@ def _print_power(
         )
     console.print(table)
     if any(row.hours_for_margin is None for row in rows):
-        console.print(
-            "Hours need the time of a reply: --latency SECONDS, or --like RUN.", markup=False, highlight=False
+        why = (
+            "Hours are unknown, because batches take up to a day."
+            if has_batches
+            else "Hours need the time of a reply: --latency SECONDS, or --like RUN."
         )
+        console.print(why, markup=False, highlight=False)

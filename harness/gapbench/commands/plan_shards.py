@@ -50,13 +50,13 @@ def print_shards(setup: RunSetup, assumed: PowerAssumptions, like: str | None, *
             f"{shard.requests:,}",
             str(shard.gpus) if shard.gpus else formatting.NOTHING,
             formatting.NOTHING if shard.hours is None else f"{shard.hours:,.2f}",
-            formatting.NOTHING if shard.usd is None else f"{shard.usd:,.2f}",
+            formatting.NOTHING if shard.usd is None else _dollars(shard.usd),
         )
     console.print(table)
     hours, usd = total([shard.hours for shard in shards]), total([shard.usd for shard in shards])
     requests = sum(shard.requests for shard in shards)
     said_hours = "unknown" if hours is None else f"{hours:,.2f}"
-    said_usd = "unknown" if usd is None else f"${usd:,.2f}"
+    said_usd = "unknown" if usd is None else f"${_dollars(usd)}"
     lines = [f"In all: {requests:,} requests, {said_hours} hours one after the other, {said_usd}"]
     for what, found in (
         ("hours", [shard.hours_source for shard in shards]),
@@ -66,3 +66,8 @@ def print_shards(setup: RunSetup, assumed: PowerAssumptions, like: str | None, *
     lines.append("Run one: bench run SUITE --shard K --out DIR. Jobs for a cluster: bench emit --help")
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _dollars(usd: float) -> str:
+    """Return dollars and cents; less than a cent keeps four decimals, because 0.00 would be no bound."""
+    return f"{usd:,.2f}" if usd == 0 or usd >= 0.005 else f"{usd:.4f}"

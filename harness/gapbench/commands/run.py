@@ -185,6 +185,7 @@ def run_command(
         refuse_unscorable,
         refuse_unsure,
     )
+    from gapbench.execution.requests_left import requests_in_batches
     from gapbench.execution.run_suite import describe_unused_cache, execute_run, refuse_unreachable_cache
     from gapbench.execution.setup import Selection, build_run_setup, enforce_data_policy
 
@@ -240,12 +241,10 @@ def run_command(
     check_results_writable(out)
     refuse_unreachable_cache(setup, cache)
     finished = _finished_requests(setup, previous, is_changed=bool(changes))
-    if in_batches := _requests_in_batches(previous):
-        console.print(f"{len(in_batches)} requests are in batches that are out", highlight=False)
-        finished = {*finished, *in_batches}
+    in_batches = () if previous is None else requests_in_batches(previous.folder)
     if not quiet or not yes:
-        confirm_run(setup, console, ask=not yes, max_usd=max_usd, finished=finished)
-    first_calls = [] if no_preflight else _make_first_calls(setup, finished, console)
+        confirm_run(setup, console, ask=not yes, max_usd=max_usd, finished=finished, in_batches=in_batches)
+    first_calls = [] if no_preflight else _make_first_calls(setup, {*finished, *in_batches}, console)
     folder = _open_run_folder(
         setup, selection, out, previous, console, is_changed=bool(changes), accept_changes=accept_changes
     )
@@ -299,16 +298,6 @@ def _finished_requests(
         if is_changed
         else finished_requests(previous.folder)
     )
-
-
-def _requests_in_batches(previous: ResumableRun | None) -> Collection[RequestKey]:
-    """Return the requests of a resumed run that batches are answering; they are not sent again either."""
-    from gapbench.store.batch_journal import batches_out
-
-    if previous is None:
-        return ()
-    attempts = (one for record in batches_out(previous.folder) for one in record.attempts.values())
-    return frozenset((one.cell_id, one.sample_id, one.repeat) for one in attempts)
 
 
 def _make_first_calls(

@@ -170,7 +170,9 @@ def _usd(setup: RunSetup, cells: Sequence[Cell], scale: float) -> float | None:
 def hours_of(
     plan: Plan, cells: Sequence[Cell], assumed: PowerAssumptions, scale: float = 1.0
 ) -> float | None:
-    """Return the hours of ``scale`` times the cells, as a run sends them. None: unknown for some cell."""
+    """Return the hours of ``scale`` times the cells, as a run sends them. None: unknown for some cell, as for batches."""
+    if any(cell.model.batch for cell in cells):
+        return None
     part = dataclasses.replace(plan, cells=tuple(cells), searches=())
     expected_s = expect_time(part, assumed.reply_time).expected_s
     return None if expected_s is None else expected_s * scale / 3600

@@ -8,6 +8,7 @@ from gapbench.errors import LostManifestError
 from gapbench.execution.carry_over import final_rows_still_valid
 from gapbench.execution.earlier_sessions import RequestKey
 from gapbench.store import read_attempt_values, read_attempts, read_pending_answers
+from gapbench.store.batch_journal import batches_out
 from gapbench.suite.plan import Plan
 from gapbench.values.failure_kinds import is_asked_again_on_resume
 
@@ -44,6 +45,19 @@ def finished_requests(folder: Path) -> frozenset[RequestKey]:
     pending = read_pending_answers(folder, [])
     rows_left = [answer.attempt for answer in pending if answer.attempt.final]
     return frozenset(finished | {(row.cell_id, row.sample_id, row.repeat) for row in rows_left})
+
+
+def requests_in_batches(folder: Path) -> frozenset[RequestKey]:
+    """Return the requests of a run that batches which are out will answer.
+
+    Args:
+        folder: The run folder.
+
+    Raises:
+        ResultsError: The journal of its batches is damaged.
+    """
+    attempts = (one for record in batches_out(folder) for one in record.attempts.values())
+    return frozenset((one.cell_id, one.sample_id, one.repeat) for one in attempts)
 
 
 def requests_carried_over(old: Path, plan: Plan) -> frozenset[RequestKey]:

@@ -125,6 +125,8 @@ def _hours(shard: Plan, assumed: PowerAssumptions, like: str | None) -> tuple[fl
     if shard.searches:
         search = shard.searches[0].search
         return search.max_tries * (search.load.duration_s or 0.0) / 3600, "all tries of the search"
+    if shard.models[0].batch:
+        return None, "unknown: batches take up to a day"
     hours = hours_of(shard, shard.cells, assumed)
     if hours is None:
         return None, "unknown: give --like RUN or --latency SECONDS"

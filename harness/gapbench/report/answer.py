@@ -162,8 +162,10 @@ def _speed(answer: Answer) -> str:
     if not (answer.closed_model or answer.open_model):
         return "no times: no model answered"
     if not _known(answer.response_p50_s):
-        if _is_batched(answer):
+        if _compared(answer, answer.caveats.batched):
             return "no times: answers of a batch have none"
+        if _compared(answer, answer.caveats.cached):
+            return "no times: answers of the response cache have none"
         return "no times: too few answers to the same requests"
     middle = _both(answer.response_p50_s, formatting.format_seconds)
     load = f" at {answer.load}" if answer.load else ""
@@ -187,8 +189,9 @@ def _speed(answer: Answer) -> str:
     )
 
 
-def _is_batched(answer: Answer) -> bool:
-    return any(model in answer.caveats.batched for model in (answer.closed_model, answer.open_model))
+def _compared(answer: Answer, names: Sequence[str]) -> list[str]:
+    """Return which of some models the answer is about."""
+    return [name for name in names if name in {answer.closed_model, answer.open_model}]
 
 
 def _cost(answer: Answer) -> str:
@@ -200,6 +203,13 @@ def _cost(answer: Answer) -> str:
         if unpriced:
             return _fit([f"unknown: answers of a batch have no GPU time ({unpriced[0]})", _NO_GPU_TIME])
         return "unknown: not every model has a price; set `cost:` in the suite"
+    if cached := _compared(answer, answer.caveats.cached):
+        return _fit(
+            [
+                f"unknown: the response cache answered requests of {' and '.join(cached)} for $0",
+                "unknown: the response cache answered requests for $0",
+            ]
+        )
     ratio = _ratio(task)
     write = formatting.format_usd_per_1000
     load = f" at {answer.load}" if answer.load else ""

@@ -253,6 +253,29 @@ def read_batches(folder: Path) -> dict[str, BatchRecord]:
     return records
 
 
+def copy_batches(folders: Iterable[Path], target: Path) -> None:
+    """Write the journals of several runs, whose names of batches differ, as that of one run; nothing if none has any.
+
+    Args:
+        folders: The run folders.
+        target: The folder of the one run.
+
+    Raises:
+        ResultsError: A journal is damaged.
+        OSError: The target cannot be written.
+    """
+    found = b""
+    for folder in folders:
+        if read_batches(folder):
+            data = (folder / FILE_NAME).read_bytes()
+            found += data[: data.rfind(b"\n") + 1]
+    if found:
+        with (target / FILE_NAME).open("wb") as file:
+            file.write(found)
+            file.flush()
+            os.fsync(file.fileno())
+
+
 def batches_out(folder: Path) -> list[BatchRecord]:
     """Return the batches of a run whose results are still to come.
 

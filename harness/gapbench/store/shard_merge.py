@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gapbench.errors import ResultsError
+from gapbench.store.batch_journal import copy_batches
 from gapbench.store.journal import translate_disk_errors
 from gapbench.store.manifest import RunManifest
 from gapbench.store.part_files import closed_numbers, file_name, numbered_files, part_numbers
@@ -101,6 +102,8 @@ def merge_shards(
         _copy_rows(shards, making, folder.name)
         for shard in shards:
             _copy_files(shard, making)
+        # A batch of a shard that is not complete may be out: the merged run must not pay for its requests again.
+        copy_batches([shard.folder for shard in shards], making)
     manifest = _merge_manifests(shards, folder.name, problems)
     with RunWriter(making) as writer:
         writer.write_manifest(manifest)

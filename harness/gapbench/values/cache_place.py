@@ -11,6 +11,8 @@ DEFAULT_PASSWORD_ENV = "REDIS_PASSWORD"  # noqa: S105 - the name of a variable
 DEFAULT_PORT = 6379
 DAY_S = 86_400
 MIB = 2**20
+CACHE_TRANSPORT = "cache"
+"""What a row of a cached answer says of how its reply arrived."""
 OPTIONS = ("ttl_days", "max_mib", "password_env", "ca_file")
 _SCHEMES = ("redis", "rediss", "valkey", "valkeys")
 

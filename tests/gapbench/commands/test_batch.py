@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gapbench.cli import invoke
 from gapbench.store import read_attempts, runs_in
 from gapbench_runners.sim_server.answer_book import make_answer_book
 from gapbench_runners.sim_server.persona import Persona
@@ -86,6 +87,57 @@ def test_a_cancelled_batch_is_given_up_only_as_far_as_the_user_says(
 
     command_output(capsys, "run", "--resume", folder.name, "--submit-only", "--yes", "--no-preflight")
     assert [4, 2] == [charge.requests for charge in vendor.batches.charges()]
+
+
+def test_a_batch_of_a_model_that_the_suite_lost_is_not_said_to_be_cancelled(
+    vendor: Simulation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is asked of the vendor, one line says so, and the exit code is 1."""
+    command_output(capsys, "run", "suite.yaml", "--submit-only", "--yes", "--no-preflight")
+    (folder,) = runs_in(Path("results"))
+    Path("suite.yaml").write_text(Path("suite.yaml").read_text().replace("id: gpt", "id: other"))
+
+    for command, code in (("cancel", 1), ("status", 0)):
+        assert code == invoke(["batch", command, folder.name])
+        said = capsys.readouterr().err
+        assert 1 == len(said.splitlines())
+        assert "gpt: not" in said
+        assert "suite.yaml does not have this model any more; put it back" in said
+    assert not vendor.batches.batches("batch_sim")[0].reached
+
+
+def test_a_resumed_run_says_what_is_in_batches(
+    vendor: Simulation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command_output(capsys, "run", "suite.yaml", "--submit-only", "--yes", "--no-preflight")
+    (folder,) = runs_in(Path("results"))
+    said = command_output(capsys, "run", "--resume", folder.name, "--submit-only", "--yes", "--no-preflight")
+
+    assert "0 of 4 requests are left, 0 are finished, 4 are in batches that are out" in said
+    assert 1 == len(vendor.batches.charges())
+
+
+def test_hours_of_batches_are_unknown(vendor: Simulation, capsys: pytest.CaptureFixture[str]) -> None:
+    """They take up to a day, whatever a live reply takes."""
+    (shard,) = json.loads(
+        command_output(capsys, "plan", "suite.yaml", "--shards", "--latency", "2", "--json")
+    )["shards"]
+    assert (None, "unknown: batches take up to a day") == (shard["hours"], shard["hours_source"])
+
+    said = command_output(capsys, "plan", "suite.yaml", "--latency", "2")
+    assert "Hours are unknown, because batches take up to a day." in said
+
+
+def test_a_bound_below_a_cent_is_shown(vendor: Simulation, capsys: pytest.CaptureFixture[str]) -> None:
+    """$0.00 would be no bound."""
+    text = re.sub(r"(\d)000\b", r"\1", Path("suite.yaml").read_text()).replace("500", "0.5")
+    Path("suite.yaml").write_text(text)
+
+    (bound,) = json.loads(command_output(capsys, "plan", "suite.yaml", "--json"))["bounds"]
+    usd = f"{float(bound['usd_max']):.4f}"
+    assert 0 < float(usd) < 0.005
+    assert f"at most ${usd}" in command_output(capsys, "plan", "suite.yaml")
+    assert f", ${usd}\n" in command_output(capsys, "plan", "suite.yaml", "--shards")
 
 
 def test_a_suite_that_changed_while_batches_are_out_is_refused(

@@ -132,6 +132,17 @@ def test_a_judge_is_asked_in_batches(folder: Path, capsys: pytest.CaptureFixture
     assert ("jury", "read", 24) == (batch["model"], batch["state"], batch["total"])
 
 
+def test_to_come_back_to_a_batch_is_not_asked_for_as_if_it_were_paid_again(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All comparisons are made: the same command says that none is left."""
+    command = ["arena", str(folder), "--judge", "jury", "--rubric", "the better city", "--batch", "--yes"]
+    assert 0 == invoke(command)
+    assert "24 requests to 1 model" in capsys.readouterr().err
+    assert 0 == invoke(command)
+    assert "0 of 24 requests are left, 24 are finished" in capsys.readouterr().err
+
+
 def test_not_to_wait_is_for_batches(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert 2 == invoke(["judge", str(folder), "--no-wait", "--yes"])
     assert "--no-wait: judge 'jury' is not asked in batches; add --batch" in capsys.readouterr().err

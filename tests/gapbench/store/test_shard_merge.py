@@ -13,6 +13,7 @@ import pytest
 from gapbench.errors import InputError, ResultsError
 from gapbench.report.results import load_results
 from gapbench.store import read_attempts, read_manifest, read_payload
+from gapbench.store.batch_journal import BatchAttempt, BatchJournal, batches_out
 from gapbench.store.shard_merge import find_shard_runs, merge_shards
 from gapbench.store.verify import verify_run
 from gapbench.suite.plan import Load, Plan, build_plan
@@ -106,6 +107,21 @@ def test_a_shard_that_is_not_complete_is_missing(tmp_path: Path) -> None:
 
     with pytest.raises(ResultsError, match=r"1 of 4 .* 3 \(closed\|more\|c4, interrupted\)"):
         merge_shards(find_shard_runs([tmp_path / "shards"]), tmp_path)
+
+
+def test_batches_that_are_out_are_out_in_the_merged_run_too(tmp_path: Path) -> None:
+    """Of two shards that are not complete, each has a batch at its vendor: a resumed merged run must not pay for them again."""
+    *_, one, two = run_shards(tmp_path / "shards", plan_of())
+    for folder in (one, two):
+        manifest = orjson.loads((folder / "run.json").read_bytes())
+        (folder / "run.json").write_bytes(orjson.dumps({**manifest, "state": "stopped"}))
+        attempts = {"id": BatchAttempt("closed|sums|c4", "q0", 0, 1)}
+        BatchJournal.open(folder).intend(f"label-{folder.name[-4:]}", "closed", attempts, "hash", None)
+    with (two / "batches.jsonl").open("ab") as file:
+        file.write(b'{"event": "created", "lab')  # its process was killed within a line
+    merged, _ = merge_shards(find_shard_runs([tmp_path / "shards"]), tmp_path, allow_missing=True)
+
+    assert ["label-0002", "label-0003"] == [record.label for record in batches_out(merged)]
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from gapbench.analysis.cost.token_prices import TOKENS, BilledTokens, billed_tok
 from gapbench.analysis.frames import Runs, group_rows
 from gapbench.pricing import GpuPrice, Quote, Unpriced
 from gapbench.stats import Floats, Ints
+from gapbench.values.cache_place import CACHE_TRANSPORT
 
 BILL_COLUMNS = (
     *QUOTE_COLUMNS, *TOKENS, "cell_id", "category", "phase", "final", "retried", "outcome", "from_cache", "sent_s",
@@ -88,6 +89,7 @@ def bill(runs: Runs, service_tier: str | None = None, priced_at: datetime | None
             shares |= found
             warnings += [*notes, *_price_warnings(model_id, prices.gpu)]
     warnings += _uncounted_warnings(runs.tally, prices.places)
+    warnings += _cached_warnings(runs.measured_tally)
     return Bill(runs, prices, shares, list(dict.fromkeys(warnings)))
 
 
@@ -152,6 +154,19 @@ def _price_warnings(model_id: str, quotes: Mapping[tuple[str, str], GpuPrice]) -
         return []
     listed = ", ".join(f"{gpus:f} x ${usd:f} in {run_id}" for (gpus, usd), run_id in told.items())
     return [f"{model_id}: each run is priced at its own GPU-hours: {listed}"]
+
+
+def _cached_warnings(tally: pd.DataFrame) -> list[str]:
+    """Return a sentence for each model of which the response cache answered requests."""
+    final = tally[tally["final"].to_numpy(dtype=bool)]
+    cached = final["n"].where(final["transport"].astype(str) == CACHE_TRANSPORT, 0)
+    counts = pd.DataFrame({"cached": cached, "n": final["n"]}).groupby(final["model_id"], sort=False).sum()
+    return [
+        f"{model}: the response cache answered {answered} of {total} requests for $0, so its dollars per task are not what the "
+        "model costs"
+        for model, answered, total in zip(map(str, counts.index), counts["cached"], counts["n"], strict=True)
+        if answered
+    ]
 
 
 def _uncounted_warnings(tally: pd.DataFrame, places: Ints) -> list[str]:

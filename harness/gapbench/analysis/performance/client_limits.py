@@ -165,7 +165,8 @@ def _quantile_by_cell(
         return {}
     names = runs.tally[["run_id", "cell_id", "model_id"]].drop_duplicates()
     is_wanted = [key in cells for key in zip(names["run_id"], names["cell_id"], strict=True)]
-    wanted = names[is_wanted]
+    # An empty list would be taken for a list of columns.
+    wanted = names[np.array(is_wanted, dtype=bool)]
     found: dict[tuple[str, str], float] = {}
     # The cell of a judge or of a played user may have several models: its values belong together.
     shared = wanted[["run_id", "cell_id"]].duplicated(keep=False).any()

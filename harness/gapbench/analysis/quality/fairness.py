@@ -16,6 +16,7 @@ from gapbench.analysis.quality.tool_fairness import different_tools, group_tool_
 from gapbench.analysis.quality.user_fairness import different_users, users_by_model
 from gapbench.formatting import format_percent
 from gapbench.values.batches import BATCH_TRANSPORT
+from gapbench.values.cache_place import CACHE_TRANSPORT
 
 MAX_SHARE_DIFFERENCE_POINTS = 2.0
 """A larger difference in the share of truncated, refused or failed requests is reported, in points. If the margin is
@@ -51,6 +52,7 @@ def violations_by_pair(
             *_changed_settings(name, of_replies[name]),
             *_transports(name, parts[name]),
             *_batches(name, parts[name]),
+            *_cached(name, parts[name]),
         ]
         for name in models
     }
@@ -170,6 +172,17 @@ def _batches(name: str, part: pd.DataFrame) -> Iterator[str]:
         which = "all" if share == 1 else f"{100 * share:.0f} % of"
         yield (
             f"{name}: its batch API answered {which} requests: within a day, without times, and at the price of batches"
+        )
+
+
+def _cached(name: str, part: pd.DataFrame) -> Iterator[str]:
+    """Yield a sentence where the response cache answered: such answers have no times, and nothing was paid for them."""
+    share = _share(part, "transport", CACHE_TRANSPORT) if len(part) else 0.0
+    if share > 0:
+        which = "all" if share == 1 else f"{100 * share:.0f} % of"
+        yield (
+            f"{name}: the response cache answered {which} requests, without times and for $0: its dollars are not what the model "
+            "costs"
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from gapbench.values import Response, Timing, Usage, canonical_json, messages_as_json, sha256
+from gapbench.values.cache_place import CACHE_TRANSPORT
 from gapbench.values.stored_messages import parts_from_json
 
 CACHE_VERSION = 4
@@ -57,7 +58,7 @@ def decode_reply(key: str, entry: bytes, now_s: float) -> Response | None:
         if kept.keys() != set(_STORED_FIELDS) or not _has_right_types(kept, usage):
             return None
         timing = Timing(None, None, None, None, None, now_s)
-        return Response(timing=timing, usage=usage, transport="cache", parts=parts, **kept)
+        return Response(timing=timing, usage=usage, transport=CACHE_TRANSPORT, parts=parts, **kept)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 

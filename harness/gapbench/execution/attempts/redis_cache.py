@@ -69,7 +69,8 @@ local function forget(entry)
   redis.call('ZREM', KEYS[3], entry)
   if not key then return end
   redis.call('DECRBY', KEYS[4], bytes)
-  if redis.call('GET', ARGV[8] .. key) == address then redis.call('DEL', ARGV[8] .. key, ARGV[1] .. address) end
+  if redis.call('GET', ARGV[8] .. key) == address then redis.call('DEL', ARGV[8] .. key) end
+  redis.call('DEL', ARGV[1] .. address) -- an answer holds its key, so no other key points to it
 end
 for _, entry in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now, 'LIMIT', 0, 100)) do forget(entry) end
 for _ = 1, 1000 do

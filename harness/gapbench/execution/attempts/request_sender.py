@@ -170,10 +170,12 @@ class RequestSender:
     async def _send(self, attempt: AttemptRequest, messages: tuple[Message, ...]) -> Exchange | None:
         """Send one prompt and return its reply. None: the model was given up, nothing was sent."""
         cell, planned = self.cell, attempt.planned
+        asked_s = transport.now()
         permit = await self.admission.acquire(
             count_prompt_chars(messages) + count_declaration_chars(planned.sample),
             cell.params_of(planned).max_tokens,
         )
+        waited_s = transport.now() - asked_s
         if permit is None:
             return None
         timeouts = self.timeouts
@@ -201,12 +203,14 @@ class RequestSender:
         final, again = await self.admission.finish_request(
             permit, response, attempt.session_attempts, attempt.quota_waited_s
         )
-        # In a closed loop, a request is due when the rate limiter lets it pass.
-        is_delayed_by_limits = permit.is_rate_limited and not cell.load.is_open_loop
+        due_s = attempt.scheduled_s
+        if not cell.load.is_open_loop:
+            # In a closed loop, a request is due when it is let pass: by a rate limiter, or by a budget that machines share.
+            due_s = began_s if permit.is_rate_limited else due_s + waited_s
         context = AttemptContext(
             number=attempt.number,
             final=final,
-            scheduled_s=began_s if is_delayed_by_limits else attempt.scheduled_s,
+            scheduled_s=due_s,
             loop_lag_s=self.meter.max_lag_s(began_s, response.timing.done_s),
             in_flight=in_flight,
             worker=self.worker,

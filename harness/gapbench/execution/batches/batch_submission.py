@@ -41,6 +41,10 @@ class BatchSubmission:
         stop_signal: Nothing is submitted once it is set.
         notify: Receives one line for the user.
         refuse: See :data:`Refuse`.
+        is_another_out: Returns whether this session reads a batch of another model.
+
+    Attributes:
+        is_spent: Whether the spend limit ended the last submission.
     """
 
     def __init__(
@@ -55,6 +59,7 @@ class BatchSubmission:
         stop_signal: StopSignal,
         notify: Callable[[str], None],
         refuse: Refuse,
+        is_another_out: Callable[[], bool],
     ) -> None:
         self._run_id = run_id
         self._model_id = model_id
@@ -66,19 +71,10 @@ class BatchSubmission:
         self._stop_signal = stop_signal
         self._notify = notify
         self._refuse = refuse
+        self._is_another_out = is_another_out
+        self.is_spent = False
         self._lost_answers = 0
         self._waits = 0
-
-    def reserve_out(self) -> None:
-        """Reserve the most that the batches of earlier sessions can still cost."""
-        for record in self._journal.out_of(self._model_id):
-            self._budget.reserve(
-                {
-                    attempt: self._settings.bound_usd(*self._requests.place(attempt))
-                    for attempt in record.attempts.values()
-                    if self._requests.is_planned(attempt) and not self._requests.is_recorded(attempt)
-                }
-            )
 
     async def confirm_out(self) -> None:
         """Find out what became of submissions that were never confirmed, as far as the provider tells by now."""
@@ -114,6 +110,7 @@ class BatchSubmission:
             RunnerError: The provider refuses, or cannot be reached; what was submitted before stays.
             DiskError: The disk is full or gone.
         """
+        was_spent, self.is_spent = self.is_spent, False
         cutter = BatchCutter(self._run_id, self._client, self._budget.may_spend)
         while self._stop_signal.reason is None:
             waiting = {
@@ -131,9 +128,12 @@ class BatchSubmission:
             if batch.requests and not await self._create(batch):
                 return False
             if is_spent:
-                if not self._journal.out_of(self._model_id):
+                self.is_spent = True
+                if not (self._journal.out_of(self._model_id) or self._is_another_out()):
                     self._stop_signal.set(self._budget.describe_reserved())
                     self._notify(f"stopping: {self._stop_signal.reason}")
+                elif not was_spent:
+                    self._notify(f"{self._budget.describe_reserved()}; the rest waits for a batch to be read")
                 return False
         return False
 

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, Asyn
 from gapbench.errors import ResultsError, RunnerError
 from gapbench.execution.batches.model_batches import ModelBatches
 from gapbench.execution.cell_run import CellRun
-from gapbench.execution.earlier_sessions import EarlierSessions
+from gapbench.execution.earlier_sessions import EarlierSessions, request_key
 from gapbench.execution.failure_words import describe_failure
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.model_session import ModelSession
@@ -62,6 +62,7 @@ class BatchedModels:
             for model in run.plan.models
             if model.batch and not all(map(earlier.is_finished, run.plan.cells_of(model)))
         ]
+        self._reading: set[str] = set()
         for record in self._journal.records.values():
             if record.closed_by == "lost":
                 run.recorder.spend_budget.assume(record.bound_usd)
@@ -88,6 +89,7 @@ class BatchedModels:
         Raises:
             DiskError: The disk is full or gone.
         """
+        self._reserve_out()
         submitted: list[ModelBatches] = []
         here: list[ModelBatches] = []
         async with AsyncExitStack() as stack:
@@ -98,11 +100,34 @@ class BatchedModels:
                         here.append(batches)
                         continue
                     submitted.append(batches)
+                    self._reading.add(model.id)
                     with _explain(batches.runner):
                         await batches.submit()
             await self._wait_for_this_machine(here)
             yield
             await run_side_by_side([*map(self._read, submitted), self._run_one_after_another(here)])
+
+    def _reserve_out(self) -> None:
+        """Reserve the most that batches of earlier sessions can still cost: those of all models, before one submits more."""
+        out = [record for record in self._journal.records.values() if record.is_out]
+        if not out:
+            return
+        left = {
+            request_key(cell, cell.requests[number]): (cell, cell.requests[number], made)
+            for model in self.models
+            for cell in self._run.plan.cells_of(model)
+            for number, made in self._earlier.remaining(cell)
+        }
+        for attempt in (attempt for record in out for attempt in record.attempts.values()):
+            found = left.get((attempt.cell_id, attempt.sample_id, attempt.repeat))
+            if found is not None and found[2] < attempt.attempt:
+                cell, planned, _ = found
+                self._run.recorder.spend_budget.reserve({attempt: self._settings.bound_usd(cell, planned)})
+
+    def _is_another_out(self, model: Model) -> bool:
+        """Return whether this session reads a batch of another model, which gives dollars back that are reserved for it."""
+        others = self._reading - {model.id}
+        return any(record.is_out and record.model_id in others for record in self._journal.records.values())
 
     async def _wait_for_this_machine(self, here: Sequence[ModelBatches]) -> None:
         plan = self._run.plan
@@ -138,11 +163,15 @@ class BatchedModels:
             self._observer,
             self._stop_signal,
             send_live,
+            lambda: self._is_another_out(session.model),
         )
 
     async def _read(self, batches: ModelBatches) -> None:
-        with self._note_failure(batches.model), _explain(batches.runner):
-            await batches.read()
+        try:
+            with self._note_failure(batches.model), _explain(batches.runner):
+                await batches.read()
+        finally:
+            self._reading.discard(batches.model.id)
 
     def describe_unfinished(self) -> str | None:
         """Return why a run that nothing stopped is not complete. None: every request has its final row."""

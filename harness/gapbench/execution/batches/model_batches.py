@@ -45,6 +45,7 @@ class ModelBatches:
         observer: Receives progress.
         stop_signal: Ends the wait; what is out stays out.
         send_live: See :data:`SendLive`.
+        is_another_out: Returns whether this session reads a batch of another model.
 
     Attributes:
         model: The model.
@@ -66,6 +67,7 @@ class ModelBatches:
         observer: RunObserver,
         stop_signal: StopSignal,
         send_live: SendLive,
+        is_another_out: Callable[[], bool],
     ) -> None:
         self.model, self.runner = session.model, session.runner
         client = session.runner.batch_client()
@@ -81,6 +83,7 @@ class ModelBatches:
         self._observer = observer
         self._stop_signal = stop_signal
         self._send_live = send_live
+        self._is_another_out = is_another_out
         self._requests = OpenRequests(
             self.model.id, cells, session.runner, journal, earlier, sends_unsent=settings.sends_unsent
         )
@@ -98,6 +101,7 @@ class ModelBatches:
             stop_signal,
             self._notify,
             self._collection.refuse,
+            is_another_out,
         )
         self._may_submit = True
         self._failed_reads = 0
@@ -114,7 +118,6 @@ class ModelBatches:
         for cell in self._requests.cells:
             left = self._requests.count_of_cell(cell)
             self._observer.cell_started(cell, len(cell.requests), len(cell.requests) - left)
-        self._submission.reserve_out()
         # What is out is read all the same if this fails, and nothing more is submitted.
         self._may_submit = False
         await self._submission.confirm_out()
@@ -153,7 +156,7 @@ class ModelBatches:
             if not self._is_out:
                 if not self._is_stopped:
                     await self._send_again()
-                if not self._is_out:
+                if not (self._is_out or self._waits_for_dollars):
                     break
             # A spent budget ends the wait, but what has ended is paid for and read.
             if self._settings.until == "read" or self._is_stopped:
@@ -174,6 +177,11 @@ class ModelBatches:
     @property
     def _is_out(self) -> bool:
         return bool(self._journal.out_of(self.model.id))
+
+    @property
+    def _waits_for_dollars(self) -> bool:
+        """Whether more can be submitted once batches of other models are read, which cost less than their bound."""
+        return self._submission.is_spent and not self._is_stopped and self._is_another_out()
 
     def _notify(self, line: str) -> None:
         self._observer.notify(f"{self.model.id}: {line}")

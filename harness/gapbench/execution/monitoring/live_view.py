@@ -77,7 +77,9 @@ class PlainView(QuietView):
 
     def cell_started(self, cell: Cell, total: int, already_done: int) -> None:
         """Start counting a cell."""
-        self.cells[cell.cell_id] = CellProgress(total, already_done, time.monotonic(), cell.task.name)
+        self.cells[cell.cell_id] = CellProgress(
+            total, already_done, time.monotonic(), cell.task.name, cell.model.batch
+        )
 
     def attempt_done(self, cell: Cell, row: Attempt, usd: Decimal | None) -> None:
         """Count an attempt."""

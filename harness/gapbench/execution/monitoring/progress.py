@@ -25,6 +25,7 @@ class CellProgress:
         already_done: Requests that an earlier session finished; they count as done but not towards the rate.
         started_s: When this session started the cell.
         task: Name of its task.
+        is_batched: Whether batches answer it, which end when their provider likes: its pace says nothing about the time left.
         done: Requests with their final attempt, including ``already_done``.
         retried: Attempts that failed and were made again.
         turns: Replies of episodes that went on after them.
@@ -41,6 +42,7 @@ class CellProgress:
     already_done: int
     started_s: float
     task: str = ""
+    is_batched: bool = False
     done: int = 0
     retried: int = 0
     turns: int = 0
@@ -126,7 +128,12 @@ class CellProgress:
         return None
 
     def rate_rps(self, at_s: float) -> float | None:
-        """Return answered requests per second of this session; None before the first. It stays as it is once the cell ended."""
+        """Return answered requests per second of this session; it stays as it is once the cell ended.
+
+        None: nothing was answered yet, or batches answer the cell.
+        """
+        if self.is_batched:
+            return None
         until_s = at_s if self.ended_s is None else self.ended_s
         new, elapsed_s = self.answered - self.already_done, until_s - self.started_s
         return new / elapsed_s if new and elapsed_s > 0 else None
@@ -180,8 +187,16 @@ def estimate_left_s(cells: Sequence[CellProgress], planned: Mapping[str, int], a
     between the cells, such as the start of a server, is added to each request.
 
     Returns:
-        None: nothing was answered yet, so the pace is unknown.
+        None: nothing was answered yet, so the pace is unknown, or batches are to answer more.
     """
+    batched = [cell for cell in cells if cell.is_batched]
+    if any(cell.answered < cell.total for cell in batched):
+        return None
+    if batched:
+        cells = [cell for cell in cells if not cell.is_batched]
+        planned = Counter(planned)
+        for cell in batched:
+            planned[cell.task] -= cell.total
     new = sum(cell.answered - cell.already_done for cell in cells)
     if new <= 0:
         return None

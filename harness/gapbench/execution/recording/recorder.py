@@ -61,14 +61,17 @@ class AttemptRecorder:
         """Add the cost of an attempt, of this session or an earlier one, and stop the run at its limit.
 
         Returns:
-            The cost in US dollars. None: unknown, or not billed by the call.
+            The cost in US dollars. None: unknown, or not billed by the call, as an answer from the cache.
         """
-        usd = self._price_attempt(row)
+        usd = self._price(row)
         reason = self.spend_budget.charge(row, usd)
         if reason is not None and self._stop_signal.reason is None:
             self._stop_signal.set(reason)
             self._observer.notify(f"stopping: {reason}; what is in flight or waits for its score is kept")
         return usd
+
+    def _price(self, row: Attempt) -> Decimal | None:
+        return None if row.from_cache else self._price_attempt(row)
 
     def charge_first_calls(self, calls: Sequence[FirstCallEntry]) -> None:
         """Add the cost of the small calls before each session; it counts towards the limit with the next attempt."""
@@ -156,6 +159,6 @@ class AttemptRecorder:
             usd = self.charge(row)
         else:
             self._writer.pending.remove(pending_number)
-            usd = self._price_attempt(row)
+            usd = self._price(row)
         self._observer.attempt_done(cell, row, usd)
         await self._wait_for_disk()

@@ -132,3 +132,13 @@ def test_the_tries_of_a_search_are_left_out_of_a_models_figures(make_run: Make, 
 
     assert (5, 1.0) == (found.level("model").iloc[0]["n"], found.level("model").iloc[0]["accuracy"])
     assert ["c8", "s2#1"] == found.level("cell")["load"].tolist()
+
+
+def test_a_run_that_was_stopped_before_its_first_answer_can_be_read(make_run: Make, answers: Answers) -> None:
+    """It has no rows, and its cell was late: there is nothing to compare the lateness with, and nothing fails."""
+    run = change_first_cell(make_run(answers("closed-a", 1, 1)), lag_p99_s=0.030)
+    for part in run.glob("*.parquet"):
+        part.unlink()
+
+    assert "the event loop was 30 ms late (p99; bound 10)" in client_limits(load_runs([run])).values()
+    assert [0] * 4 == list(summarize(load_runs([run])).frame["n"])

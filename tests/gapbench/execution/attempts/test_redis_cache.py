@@ -237,6 +237,30 @@ def test_the_oldest_answers_go_when_the_place_is_full(place: RedisPlace) -> None
     assert 3 == sum(kept) == values
 
 
+def test_answers_that_were_replaced_count_and_go(place: RedisPlace) -> None:
+    """One question is answered nine times, each time otherwise, and there is room for three answers."""
+    import redis
+
+    async def store(caches: list[RedisCache]) -> None:
+        for number in range(9):
+            await caches[0].settle(KEY, reply(f"Answer: {number}"))
+
+    async def look(caches: list[RedisCache]) -> Response | None:
+        return await caches[0].find(KEY)
+
+    with_caches(1, place, store)
+    with redis.Redis(port=place.port) as client:
+        size = int(client.get(f"{PREFIX}bytes") or 0) // 9
+        client.flushall()
+    small = RedisPlace(place.host, place.port, max_bytes=3 * size)
+    with_caches(1, small, store)
+    with redis.Redis(port=place.port) as client:
+        values = [len(client.get(name) or b"") for name in client.keys(f"{PREFIX}value:*")]
+
+    assert [size] * 3 == values
+    assert "Answer: 8" == with_caches(1, small, look).answer
+
+
 def test_an_answer_expires(place: RedisPlace) -> None:
     """7 days are 604,800 seconds."""
     import redis

@@ -121,3 +121,19 @@ def test_a_reply_within_an_episode_is_a_turn_and_no_retry() -> None:
     progress.record(attempt(turn=2, attempt=4), None)
 
     assert (progress.turns, progress.retried, progress.done) == (2, 1, 1)
+
+
+def test_the_pace_of_batches_says_nothing_about_the_time_left() -> None:
+    """40 answers of a batch came at once: no rate. While 20 are out, no time is left to tell; then only sums count: 60 s."""
+    batched = CellProgress(total=60, already_done=0, started_s=0.0, task="sums", is_batched=True)
+    live = CellProgress(total=60, already_done=0, started_s=0.0, task="sums")
+    for _ in range(40):
+        batched.record(attempt(), None)
+    live.record(attempt(), None)
+
+    assert batched.rate_rps(2.0) is None
+    assert batched.eta_s(2.0) is None
+    assert estimate_left_s([batched, live], {"sums": 120}, at_s=1.0) is None
+    for _ in range(20):
+        batched.record(attempt(), None)
+    assert estimate_left_s([batched, live], {"sums": 120}, at_s=1.0) == pytest.approx(59.0)
