@@ -34,7 +34,13 @@ import pyarrow as pa
 from gapbench import credentials
 from gapbench.atomic_write import write_atomically
 from gapbench.errors import ResultsError
-from gapbench.store.journal import DEFAULT_SETTINGS, Journal, JournalSettings, translate_disk_errors
+from gapbench.store.journal import (
+    DEFAULT_SETTINGS,
+    Journal,
+    JournalSettings,
+    disk_error,
+    translate_disk_errors,
+)
 from gapbench.store.journal_rows import journal_values
 from gapbench.store.manifest import RunManifest
 from gapbench.store.pending_scores import PendingAnswers
@@ -152,12 +158,14 @@ class RunWriter:
             ResultsError: The disk is full or gone. Everything added before it is kept.
         """
         line = orjson.dumps(journal_values(attempt, payload, trajectory), option=orjson.OPT_APPEND_NEWLINE)
-        with translate_disk_errors(self.folder):
+        try:
             self._raise_part_errors()
             self._open_journal().add(line)
             self._rows.append((attempt, payload, trajectory))
             if len(self._rows) >= self._part_rows:
                 self._close_part()
+        except OSError as exc:
+            raise disk_error(self.folder, exc) from exc
 
     @property
     def is_behind(self) -> bool:
