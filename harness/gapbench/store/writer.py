@@ -24,6 +24,7 @@ from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from operator import attrgetter
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -363,7 +364,7 @@ class RunWriter:
             else:
                 # Column by column, so that the event loop can take the interpreter lock in between.
                 columns = [
-                    pa.array([getattr(value, field.name) for value in values], type=field.type)
+                    pa.array(list(map(attrgetter(field.name), values)), type=field.type)
                     for field in schema
                 ]
                 table = pa.Table.from_arrays(columns, schema=schema)
