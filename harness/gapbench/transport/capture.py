@@ -164,6 +164,8 @@ class ExchangeRecord:
     async def aclose(self) -> None:
         """Release the response and its connection, read or not."""
         body, self._body = self._body, None
+        # Its timer knows this record: the cycle would stay until garbage is collected.
+        self.active_stream = None
         if body is not None:
             await body.aclose()
 
