@@ -277,7 +277,8 @@ class Runner(ABC):
         return ()
 
 
-def installed_runners() -> dict[str, EntryPoint]:
+@lru_cache
+def installed_runners() -> Mapping[str, EntryPoint]:
     """Return the installed runners by name, built-in and third-party, without importing them."""
     return {
         point.name: point for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda p: p.name)

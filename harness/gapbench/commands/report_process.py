@@ -155,14 +155,16 @@ def _serve(
         if os.getppid() != parent:
             return
     os.close(ready)
-    # What the parent had is no garbage of this process.
-    gc.freeze()
-    if usable_cpus() > 1:
-        import gapbench.report.html
-        import gapbench.report.terminal  # noqa: F401 - only to have it imported
     from rich.console import Console
 
-    from gapbench.commands.run_results import report_run
+    from gapbench.commands.run_results import prepare_report, report_run
+    from gapbench.execution.attempts import gc_tuning
+
+    if usable_cpus() > 1:
+        prepare_report()
+    # What the parent had, and what was imported, is no garbage of this process.
+    gc.freeze()
+    gc.set_threshold(*gc_tuning.GC_THRESHOLDS)
 
     try:
         folder, quiet = connection.recv()

@@ -160,7 +160,9 @@ def run_command(
     Every finished attempt is stored at once. Ctrl-C stops the run, keeps all of them and prints how to resume.
     """
     from gapbench.commands.report_process import start_report_process
+    from gapbench.execution.attempts import gc_tuning
 
+    gc.set_threshold(*gc_tuning.STARTING_GC_THRESHOLDS)
     # Before anything else: its imports take longer than those below.
     reporter = None if dry_run else start_report_process()
     if reporter is not None:
@@ -267,6 +269,7 @@ def run_command(
             batches=batches,
             machines=address,
         )
+    gc.set_threshold(*gc_tuning.GC_THRESHOLDS)
     if submit_only:
         return print_submitted(manifest, folder, console, quiet=quiet)
     if setup.plan.requests_total > LARGE_RUN:

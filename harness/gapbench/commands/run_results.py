@@ -68,6 +68,18 @@ def print_results(
     return 1 if incomplete or unanswered else 0
 
 
+def prepare_report() -> None:
+    """Do what every report needs, whatever the run: import modules, read the page's template and the price book."""
+    import duckdb  # noqa: F401 - only to have it imported
+
+    import gapbench.report.terminal  # noqa: F401 - as above
+    from gapbench.pricing.price_book import price_book_date
+    from gapbench.report.html import page_template
+
+    page_template()
+    price_book_date()
+
+
 def report_run(folder: Path, console: Console | None) -> Mapping[str, str]:
     """Write the page, print the tables, and return the models that answered nothing; the rows are read once.
 

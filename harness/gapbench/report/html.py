@@ -43,7 +43,12 @@ def html_report(runs: Results, most_samples: int = MAX_ITEMS) -> str:
     results = load_results(runs).compute()
     samples = collect_samples(results.runs, most_samples) if most_samples else None
     packed = sample_browser.pack_samples(samples, results.runs.folders) if samples and samples.total else None
-    return page_environment().get_template("report.html.j2").render(_view(results, packed))
+    return page_template().render(_view(results, packed))
+
+
+def page_template() -> jinja2.Template:
+    """Return the template of the page."""
+    return page_environment().get_template("report.html.j2")
 
 
 @cache

@@ -184,7 +184,10 @@ def normalize_text(text: str, *, ignore_case: bool, punctuation: bool) -> str:
         ignore_case: Fold case.
         punctuation: Keep punctuation; False removes it.
     """
-    text = unicodedata.normalize("NFKC", text).translate(SAME_CHARACTERS)
+    if text.isascii():
+        text = text.replace("`", "'")  # the only character of ASCII that is in SAME_CHARACTERS, and NFKC changes none
+    else:
+        text = unicodedata.normalize("NFKC", text).translate(SAME_CHARACTERS)
     if ignore_case:
         text = text.casefold()
     if not punctuation:

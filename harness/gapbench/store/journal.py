@@ -32,11 +32,15 @@ def translate_disk_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        msg = (
-            f"cannot write to {folder}: {exc.strerror or exc}; finished requests are kept; "
-            f"{write_advice(exc)} and continue with --resume {folder.name}"
-        )
-        raise DiskError(msg) from exc
+        raise disk_error(folder, exc) from exc
+
+
+def disk_error(folder: Path, exc: OSError) -> DiskError:
+    """Return the error for a run folder that cannot be written."""
+    return DiskError(
+        f"cannot write to {folder}: {exc.strerror or exc}; finished requests are kept; "
+        f"{write_advice(exc)} and continue with --resume {folder.name}"
+    )
 
 
 def open_for_append(path: Path) -> IO[bytes]:

@@ -25,6 +25,7 @@ from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from operator import attrgetter
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -35,7 +36,13 @@ import pyarrow as pa
 from gapbench import credentials
 from gapbench.atomic_write import write_atomically
 from gapbench.errors import ResultsError
-from gapbench.store.journal import DEFAULT_SETTINGS, Journal, JournalSettings, translate_disk_errors
+from gapbench.store.journal import (
+    DEFAULT_SETTINGS,
+    Journal,
+    JournalSettings,
+    disk_error,
+    translate_disk_errors,
+)
 from gapbench.store.journal_rows import journal_values
 from gapbench.store.manifest import RunManifest
 from gapbench.store.part_files import closed_numbers, file_name, numbered_files
@@ -156,12 +163,14 @@ class RunWriter:
             ResultsError: The disk is full or gone. Everything added before it is kept.
         """
         line = orjson.dumps(journal_values(attempt, payload, trajectory), option=orjson.OPT_APPEND_NEWLINE)
-        with translate_disk_errors(self.folder):
+        try:
             self._raise_part_errors()
             self._open_journal().add(line)
             self._rows.append((attempt, payload, trajectory))
             if len(self._rows) >= self._part_rows:
                 self._close_part()
+        except OSError as exc:
+            raise disk_error(self.folder, exc) from exc
 
     @property
     def is_behind(self) -> bool:
@@ -362,7 +371,7 @@ class RunWriter:
             else:
                 # Column by column, so that the event loop can take the interpreter lock in between.
                 columns = [
-                    pa.array([getattr(value, field.name) for value in values], type=field.type)
+                    pa.array(list(map(attrgetter(field.name), values)), type=field.type)
                     for field in schema
                 ]
                 table = pa.Table.from_arrays(columns, schema=schema)

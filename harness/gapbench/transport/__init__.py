@@ -52,13 +52,22 @@ from gapbench.transport.error_mapping import (
 from gapbench.transport.reachability import check_reachable
 from gapbench.transport.request_templates import RequestTemplates
 from gapbench.transport.retry_after import retry_after_s
-from gapbench.transport.sse import MAX_EVENT_BYTES, Event, EventParser, decode_event
+from gapbench.transport.sse import (
+    MAX_EVENT_BYTES,
+    Event,
+    EventBatch,
+    EventBlock,
+    EventParser,
+    decode_event,
+)
 
 __all__ = [
     "ERROR_CHARS",
     "MAX_BODY_BYTES",
     "MAX_EVENT_BYTES",
     "Event",
+    "EventBatch",
+    "EventBlock",
     "EventParser",
     "ExchangeRecord",
     "Origin",

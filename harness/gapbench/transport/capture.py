@@ -6,7 +6,7 @@ import contextlib
 import zlib
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 
 import httpx2
 
@@ -18,7 +18,7 @@ from gapbench.transport.error_mapping import (
     redact_and_truncate,
     transport_failure,
 )
-from gapbench.transport.sse import Event, EventParser, is_single_data_event, looks_like_events
+from gapbench.transport.sse import Event, EventBatch, EventBlock, EventParser, looks_like_events
 
 MAX_BODY_BYTES = 256 * 2**20
 
@@ -96,7 +96,7 @@ class ExchangeRecord:
             for event in batch:
                 yield event
 
-    async def event_batches(self) -> AsyncIterator[list[Event]]:
+    async def event_batches(self) -> AsyncIterator[EventBatch]:
         """Yield the response's events in batches: all that arrived since the last batch.
 
         Raises:
@@ -116,22 +116,23 @@ class ExchangeRecord:
                 if "text/event-stream" not in self.headers.get("content-type", "").lower():
                     batches = self._event_batches_or_raise(batches)
                 async for batch in batches:
-                    events: list[Event] = []
+                    parts: list[Event | EventBlock] = []
                     try:
                         for received_s, packed in batch:
                             for read in (packed,) if decompress is None else decompress(packed):
                                 total += len(read)
                                 if total > MAX_BODY_BYTES:
                                     raise _too_large_error()
-                                if parser.is_at_boundary and is_single_data_event(read):
-                                    events.append(Event(received_s, "", read[6:-2]))
+                                block = parser.feed_block(read, received_s)
+                                if block is None:
+                                    parts += parser.feed(read, received_s)
                                 else:
-                                    events += parser.feed(read, received_s)
+                                    parts.append(block)
                     except RunnerError:
                         # Events before the fault are kept.
-                        yield events
+                        yield EventBatch(parts)
                         raise
-                    yield events
+                    yield EventBatch(parts)
                 if isinstance(body, StampedStream):
                     self.ended_s = body.ended_s
             finally:
@@ -147,11 +148,11 @@ class ExchangeRecord:
         if not parser.is_finished:
             yield self._last_events(parser, received_s)
 
-    def _last_events(self, parser: EventParser, received_s: float) -> list[Event]:
+    def _last_events(self, parser: EventParser, received_s: float) -> EventBatch:
         """Return the event that the end of the stream completes, if any, and keep text that was not an event."""
         last = parser.finish(received_s)
         self.stray_text = redact_and_truncate(parser.stray.decode("utf-8", "replace").strip())
-        return [] if last is None else [last]
+        return EventBatch([] if last is None else [last])
 
     def wake_reader(self) -> bool:
         """Deliver what has arrived now; return whether there is anything.
@@ -163,6 +164,8 @@ class ExchangeRecord:
     async def aclose(self) -> None:
         """Release the response and its connection, read or not."""
         body, self._body = self._body, None
+        # Its timer knows this record: the cycle would stay until garbage is collected.
+        self.active_stream = None
         if body is not None:
             await body.aclose()
 
@@ -252,12 +255,20 @@ def current_record_or_none() -> ExchangeRecord | None:
     return _CURRENT_RECORD.get(None)
 
 
-@contextlib.contextmanager
-def record_exchange() -> Iterator[ExchangeRecord]:
+class _Recording(contextlib.AbstractContextManager[ExchangeRecord]):
+    """Makes a record the current one for the duration of a block."""
+
+    _token: Token[ExchangeRecord]
+
+    def __enter__(self) -> ExchangeRecord:
+        record = ExchangeRecord()
+        self._token = _CURRENT_RECORD.set(record)
+        return record
+
+    def __exit__(self, *_: object) -> None:
+        _CURRENT_RECORD.reset(self._token)
+
+
+def record_exchange() -> contextlib.AbstractContextManager[ExchangeRecord]:
     """Open a record for one exchange; ``measure`` does this around every call of a runner."""
-    record = ExchangeRecord()
-    token = _CURRENT_RECORD.set(record)
-    try:
-        yield record
-    finally:
-        _CURRENT_RECORD.reset(token)
+    return _Recording()

@@ -183,21 +183,24 @@ class Exchange(StampedStream):
         self._wake_waiter()
         return True
 
-    async def stamped_batches(self) -> AsyncIterator[list[tuple[float, bytes]]]:
+    def stamped_batches(self) -> AsyncIterator[list[tuple[float, bytes]]]:
         """Yield the body in batches of (arrival time, bytes), each with all that has arrived.
 
         Raises:
             httpx2.TransportError: The connection ended early.
         """
         self._eager = False
+        return _Batches(self)
+
+    async def next_batch(self) -> list[tuple[float, bytes]]:
+        """Return the next of :meth:`stamped_batches`. []: the body has ended."""
         while True:
             batch = self.response.pop_payloads()
             if batch:
-                yield batch
                 # Look for an error in the response before the end of the connection: it came first.
-                continue
+                return batch
             if self.response.is_complete:
-                return
+                return []
             if self.error is not None:
                 raise self.error
             if self._is_paused and self._connection is not None:
@@ -232,6 +235,19 @@ class Exchange(StampedStream):
         if self.error is None and not self.response.is_complete:
             wait_s = min(self._read_timeout_s - silence_s, RESET_CHECK_INTERVAL_S)
             self._timer = self._loop.call_later(wait_s, self._check_silence)
+
+
+class _Batches(AsyncIterator[list[tuple[float, bytes]]]):
+    """The batches of one body. The event loop keeps a list of generators; this is none."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    async def __anext__(self) -> list[tuple[float, bytes]]:
+        batch = await self._exchange.next_batch()
+        if not batch:
+            raise StopAsyncIteration
+        return batch
 
 
 class ConnectionPool(Protocol):

@@ -7,6 +7,7 @@ import contextlib
 import socket
 import ssl
 from collections import deque
+from http import HTTPStatus
 
 import httpx2
 
@@ -100,7 +101,7 @@ class LeanTransport(httpx2.AsyncBaseTransport):
         response = exchange.response
         assert response.status is not None, "send returns after the head"
         record.first_byte_s = response.first_byte_s
-        if response.status == httpx2.codes.OK:
+        if response.status == HTTPStatus.OK:
             record.set_response(response.status, response.headers, exchange)
         else:
             record.status, record.headers = response.status, response.headers

@@ -28,7 +28,7 @@ from gapbench.errors import RunnerError
 from gapbench.transport.capture import current_record, record_exchange
 from gapbench.transport.connection import Origin
 from gapbench.transport.connection_pool import LeanTransport, origin_of, serialize_head
-from gapbench.transport.sse import Event
+from gapbench.transport.sse import EventBatch
 from gapbench.values import Call
 
 MAX_TEMPLATES = 256
@@ -107,18 +107,24 @@ class RequestTemplates:
             for _ in range(2):  # a template is built for the second call of a shape
                 await self._template_for(call)
 
-    async def event_batches(self, call: Call) -> AsyncIterator[list[Event]]:
+    def event_batches(self, call: Call) -> AsyncIterator[EventBatch]:
         """Send a call and yield its response's events; see :meth:`gapbench.transport.ExchangeRecord.event_batches`.
 
         Raises:
             RunnerError: The call failed, or the response ended early.
         """
+        return _CallEvents(self, call)
+
+    async def send_or_explain(self, call: Call) -> None:
+        """Send a call; see :meth:`send`.
+
+        Raises:
+            RunnerError: The call failed.
+        """
         try:
             await self.send(call)
         except Exception as exc:
             raise self._to_runner_error(exc) from exc
-        async for batch in current_record().event_batches():
-            yield batch
 
     async def send(self, call: Call) -> None:
         """Send a call; the current record then has its events.
@@ -200,6 +206,21 @@ class RequestTemplates:
         finally:
             record.captured_requests = None
         return captured[0] if len(captured) == 1 else None
+
+
+class _CallEvents(AsyncIterator[EventBatch]):
+    """Sends a call when its first events are asked for. The event loop keeps a list of generators; this is none."""
+
+    def __init__(self, templates: RequestTemplates, call: Call) -> None:
+        self._templates = templates
+        self._call = call
+        self._batches: AsyncIterator[EventBatch] | None = None
+
+    async def __anext__(self) -> EventBatch:
+        if self._batches is None:
+            await self._templates.send_or_explain(self._call)
+            self._batches = current_record().event_batches()
+        return await anext(self._batches)
 
 
 def _cut_conversation(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import orjson
@@ -28,14 +29,47 @@ class Event(NamedTuple):
     data: bytes
 
 
-def is_single_data_event(chunk: bytes) -> bool:
-    """Return whether a read is exactly one complete ``data: {…}`` event, as most providers send them."""
-    return (
-        chunk.startswith(b"data: {")
-        and chunk.find(b"\n") == len(chunk) - 2
-        and chunk.endswith(b"\n\n")
-        and b"\r" not in chunk
-    )
+class EventBlock(NamedTuple):
+    """Events of one read, all of them complete and of the form ``data: …``, as most providers send them.
+
+    Attributes:
+        received_s: When the read arrived.
+        text: The bytes of the read.
+    """
+
+    received_s: float
+    text: bytes
+
+    @classmethod
+    def of(cls, read: bytes, received_s: float) -> EventBlock | None:
+        """Return a read that begins where an event does as a block. None: it has other events than a block."""
+        if not (read.startswith(b"data: ") and read.endswith(b"\n\n")) or b"\r" in read:
+            return None
+        is_block = read.count(b"\n") == 2 * read.count(b"\n\ndata: ") + 2
+        return cls(received_s, read) if is_block else None
+
+    def datas(self) -> list[bytes]:
+        """Return the data of each event."""
+        return [data for data in self.text[6:-2].split(b"\n\ndata: ") if data.strip()]
+
+
+class EventBatch:
+    """Events that a reader gets at once.
+
+    Args:
+        parts: Single events, and blocks of events that need not be taken apart one by one.
+    """
+
+    def __init__(self, parts: list[Event | EventBlock]) -> None:
+        self.parts = parts
+
+    def __iter__(self) -> Iterator[Event]:
+        """Yield every event."""
+        for part in self.parts:
+            if isinstance(part, EventBlock):
+                yield from [Event(part.received_s, "", data) for data in part.datas()]
+            else:
+                yield part
 
 
 def looks_like_events(start: bytes) -> bool:
@@ -84,14 +118,16 @@ class EventParser:
         self._is_start = True
 
     @property
-    def is_at_boundary(self) -> bool:
-        """Whether the stream has started and no event is incomplete."""
-        return not self._partial and not self._is_start
-
-    @property
     def is_finished(self) -> bool:
         """Whether everything fed so far was part of a complete event, so that :meth:`finish` has nothing to add."""
         return not self._partial and not self.stray
+
+    def feed_block(self, read: bytes, received_s: float) -> EventBlock | None:
+        """Return a read as a block of events, which takes less time than :meth:`feed`. None: it is none, and must be fed."""
+        block = None if self._partial else EventBlock.of(read, received_s)
+        if block is not None:
+            self._is_start = False
+        return block
 
     def feed(self, chunk: bytes, received_s: float) -> list[Event]:
         """Return the events that ``chunk`` completes.

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from gapbench.errors import FailureKind
 from gapbench.values.messages import Message, Part, ReasoningState, ToolCall
+from gapbench.values.pieces import Pieces
 from gapbench.values.tool_calls import ToolCallPiece
 from gapbench.values.tools import ResponseSchema, ToolSet
 
@@ -284,6 +285,7 @@ class Chunk(NamedTuple):
         tool_call: A piece of a tool call. The answer gets the calls as one JSON list, after its text.
         usage_note: How ``usage`` differs from the provider's numbers, and why.
         reasoning_state: Reasoning that the vendor needs back, whole.
+        pieces: The pieces of ``text``, if several that carry nothing else are one chunk. None: it is one piece.
     """
 
     text: str = ""
@@ -300,6 +302,7 @@ class Chunk(NamedTuple):
     tool_call: ToolCallPiece | None = None
     usage_note: str | None = None
     reasoning_state: ReasoningState | None = None
+    pieces: Pieces | None = None
 
 
 @dataclass(frozen=True, slots=True)

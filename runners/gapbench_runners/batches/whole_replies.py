@@ -22,7 +22,7 @@ from gapbench_runners.support.request_builder import restored
 from gapbench_runners.support.responses_stream import read_responses_stream
 
 _MALFORMED_REPLY_ERRORS = (KeyError, TypeError, ValueError, AttributeError, IndexError)
-EventBatches = AsyncIterator[list[transport.Event]]
+EventBatches = AsyncIterator[Iterable[transport.Event]]
 
 
 def read_whole_chat(body: Mapping[str, Any] | RunnerError, shown: Disclosure) -> AsyncIterator[Chunk]:

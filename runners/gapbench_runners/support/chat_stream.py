@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any
 
 from gapbench import transport
@@ -17,6 +17,7 @@ from gapbench_runners.support.stream_errors import (
     raise_error_event,
     refusal_or_raise,
 )
+from gapbench_runners.support.text_events import TextEvents
 from gapbench_runners.support.tool_pieces import chat_tool_pieces
 from gapbench_runners.support.usage import chat_usage
 
@@ -24,7 +25,7 @@ _BRACKET = ord("[")
 
 
 async def read_chat_stream(
-    batches: AsyncIterator[list[transport.Event]], disclosure: Disclosure
+    batches: AsyncIterator[Iterable[transport.Event]], disclosure: Disclosure
 ) -> AsyncIterator[Chunk]:
     """Read a Chat Completions stream.
 
@@ -39,12 +40,15 @@ async def read_chat_stream(
     failure: RunnerError | None = None
     done = refused = False
     last_facts: tuple[Any, ...] | None = None
+    texts = TextEvents("choices", 0, "delta", "content")
     async for batch in batches:
-        for received_s, name, data in batch:
+        for found in texts.separate(batch):
+            if isinstance(found, Chunk):
+                yield found
+                continue
+            received_s, name, data = found
             if data[0] == _BRACKET and data.strip() == b"[DONE]":
-                if done:
-                    raise duplicate_event_error("[DONE]")
-                done = True
+                done = _note_done(already=done)
                 continue
             body = decode_event(data, name)
             get = body.get
@@ -53,19 +57,19 @@ async def read_chat_stream(
                 finish_raw, refused = "content_filter", True
                 continue
             counts = get("usage")
-            usage = note = None
-            if counts:
-                usage, note = chat_usage(counts)
-            choices = get("choices")
+            usage, note = chat_usage(counts) if counts else (None, None)
+            only_text = None
+            choices = get("choices") or ()
             if not choices and usage is None:
                 raise_error_event(body, name)
-            for choice in choices or ():
+            for choice in choices:
                 delta = choice.get("delta") or choice.get("message") or {}
                 raw = choice.get("finish_reason")
                 text = delta.get("content")
                 if text and not raw and len(delta) == 1 and text.__class__ is str:
                     # By far the most common event: only a piece of the answer.
                     yield Chunk(text, "answer", received_s, usage)
+                    only_text = text if len(choices) == 1 and usage is None and "delta" in choice else None
                     continue
                 for chunk in _delta_chunks(delta, received_s, usage, disclosure):
                     yield chunk
@@ -81,6 +85,7 @@ async def read_chat_stream(
             # Every event repeats these facts; yield them only when they change.
             if facts != last_facts or usage is not None:
                 last_facts = facts
+                texts.forget()
                 yield Chunk(
                     usage=usage,
                     model_served=facts[0],
@@ -89,10 +94,23 @@ async def read_chat_stream(
                     service_tier=facts[3],
                     usage_note=note,
                 )
+            if only_text is not None:
+                texts.learn(data, body, only_text)
     _check_end(finish_raw, failure)
     if refused:
         # The refusal may come after the finish reason.
         yield Chunk(finish_reason="refusal")
+
+
+def _note_done(*, already: bool) -> bool:
+    """Return that ``[DONE]`` has come.
+
+    Raises:
+        RunnerError: It had come already.
+    """
+    if already:
+        raise duplicate_event_error("[DONE]")
+    return True
 
 
 def _check_end(finish_raw: Any, failure: RunnerError | None) -> None:

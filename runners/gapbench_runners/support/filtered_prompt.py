@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import orjson
@@ -14,26 +14,45 @@ from gapbench.errors import RunnerError
 CODES = ("content_filter", "content_policy_violation", "data_inspection_failed", "datainspectionfailed")
 
 
-async def filtered_prompt_as_event(
-    batches: AsyncIterator[list[transport.Event]], api: str
-) -> AsyncIterator[list[transport.Event]]:
+def filtered_prompt_as_event(
+    batches: AsyncIterator[Iterable[transport.Event]], api: str
+) -> AsyncIterator[Iterable[transport.Event]]:
     """Yield the batches; if the provider filtered the prompt, yield a refusal in the form of the API.
 
     Args:
         batches: Events, as the transport yields them.
         api: ``chat`` or ``responses``.
     """
-    try:
-        async for batch in batches:
-            yield batch
-    except RunnerError as exc:
-        # The runner puts the provider's code before its message.
-        if exc.kind != "bad_request" or not str(exc).lower().startswith(CODES):
-            raise
-        if api == "responses":
-            details = {"status": "incomplete", "incomplete_details": {"reason": "content_filter"}}
-            body: dict[str, Any] = {"type": "response.incomplete", "response": details}
-        else:
-            choice = {"delta": {"refusal": str(exc)}, "finish_reason": "content_filter"}
-            body = {"choices": [choice]}
-        yield [transport.Event(transport.now(), "", orjson.dumps(body))]
+    return _FilteredPrompt(batches, api)
+
+
+class _FilteredPrompt(AsyncIterator[Iterable[transport.Event]]):
+    """The batches of one reply. The event loop keeps a list of generators; this is none."""
+
+    def __init__(self, batches: AsyncIterator[Iterable[transport.Event]], api: str) -> None:
+        self._batches = batches
+        self._api = api
+        self._is_filtered = False
+
+    async def __anext__(self) -> Iterable[transport.Event]:
+        if self._is_filtered:
+            raise StopAsyncIteration
+        try:
+            return await anext(self._batches)
+        except RunnerError as exc:
+            # The runner puts the provider's code before its message.
+            if exc.kind != "bad_request" or not str(exc).lower().startswith(CODES):
+                raise
+            self._is_filtered = True
+            return [_refusal(str(exc), self._api)]
+
+
+def _refusal(message: str, api: str) -> transport.Event:
+    """Return the event of a reply that the provider refused to give."""
+    if api == "responses":
+        details = {"status": "incomplete", "incomplete_details": {"reason": "content_filter"}}
+        body: dict[str, Any] = {"type": "response.incomplete", "response": details}
+    else:
+        choice = {"delta": {"refusal": message}, "finish_reason": "content_filter"}
+        body = {"choices": [choice]}
+    return transport.Event(transport.now(), "", orjson.dumps(body))

@@ -64,7 +64,9 @@ GAVE_UP: tuple[tuple[re.Pattern[str], FailureKind], ...] = (
 
 def normalize_finish(raw: object) -> FinishReason:
     """Return what a finish reason means."""
-    word = _word(raw)
+    word = str(raw)
+    if word not in FINISH:
+        word = _word(raw)
     if word in FINISH:
         return FINISH[word]
     return next((meaning for words, meaning in _WORDS if words.search(word)), "other")

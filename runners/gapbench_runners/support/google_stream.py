@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 from gapbench import transport
@@ -37,7 +37,7 @@ FINISH: Mapping[str, FinishReason] = {
 NO_REASON = "FINISH_REASON_UNSPECIFIED"
 
 
-async def read_google_stream(batches: AsyncIterator[list[transport.Event]]) -> AsyncIterator[Chunk]:
+async def read_google_stream(batches: AsyncIterator[Iterable[transport.Event]]) -> AsyncIterator[Chunk]:
     """Read a streamGenerateContent stream; it is complete after a finish reason or a blocked prompt."""
     finish_raw, finish_message, blocked = "", "", False
     last_facts: tuple[Any, ...] | None = None

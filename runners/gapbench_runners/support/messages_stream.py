@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any
 
 from gapbench import transport
@@ -14,12 +14,13 @@ from gapbench_runners.support.stream_errors import (
     duplicate_event_error,
     raise_error_event,
 )
+from gapbench_runners.support.text_events import TextEvents
 from gapbench_runners.support.tool_pieces import make_piece
 from gapbench_runners.support.usage import anthropic_usage, merge_anthropic_counts
 
 
 async def read_anthropic_stream(
-    batches: AsyncIterator[list[transport.Event]], disclosure: Disclosure
+    batches: AsyncIterator[Iterable[transport.Event]], disclosure: Disclosure
 ) -> AsyncIterator[Chunk]:
     """Read a Messages stream; it is complete after a stop reason, when its body has ended.
 
@@ -31,13 +32,19 @@ async def read_anthropic_stream(
     blocks = _Blocks(disclosure)
     finish_raw: Any = None
     stopped = False
+    texts = TextEvents("delta", "text")
     async for batch in batches:
-        for received_s, name, data in batch:
+        for found in texts.separate(batch):
+            if isinstance(found, Chunk):
+                yield found
+                continue
+            received_s, name, data = found
             body = decode_event(data, name)
             kind = body.get("type") or name
             if kind == "content_block_delta" and (text := body["delta"].get("text")):
                 # By far the most common event.
                 yield Chunk(text, "answer", received_s)
+                texts.learn(data, body, text if "type" in body else None)
             elif kind in _BLOCK_EVENTS:
                 for chunk in blocks.read(kind, body, received_s):
                     yield chunk

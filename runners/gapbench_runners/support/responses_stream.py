@@ -33,7 +33,7 @@ _REASONING: Mapping[str, Disclosure] = {
 }
 
 
-async def read_responses_stream(batches: AsyncIterator[list[transport.Event]]) -> AsyncIterator[Chunk]:
+async def read_responses_stream(batches: AsyncIterator[Iterable[transport.Event]]) -> AsyncIterator[Chunk]:
     """Read a Responses stream; it is complete at the event with the whole response, whose ``status`` decides."""
     output = _Output()
     ended = False

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import socket
 import ssl
+import weakref
 from pathlib import Path
 
 import httpx2
@@ -39,6 +41,25 @@ def test_a_connection_is_used_again() -> None:
 
     assert 3 == len(talk(answer, 3))
     assert [1] == connections
+
+
+def test_an_exchange_that_has_ended_is_freed_at_once() -> None:
+    """In a cycle with its timer it would stay until garbage is collected, which delays what arrives meanwhile."""
+    uvloop = pytest.importorskip("uvloop")
+
+    async def main() -> weakref.ref[object]:
+        async with served(always(WHOLE)) as url, wire.new_client(url, session()) as client:
+            with wire.record_exchange() as tape:
+                await client.post(url, json={"a": 1})
+                exchange = weakref.ref(tape.active_stream)
+                assert [b"a"] == [event.data async for event in tape.events()]
+            return exchange
+
+    gc.disable()
+    try:
+        assert uvloop.run(main())() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("head", [b"connection: close\r\n", b""])

@@ -44,6 +44,38 @@ def test_any_split_of_the_bytes_gives_the_same_events_in_order(cuts: list[int]) 
     assert (True, True, 200) == (reply.is_complete, reply.is_reusable, reply.status)
 
 
+@given(
+    st.lists(
+        st.sampled_from((b"x" * 600, b"data: two\n\n", b"a\r\nb", b"\n", b"\r", b"7\r\nabcdefg")),
+        min_size=3,
+        max_size=12,
+    ),
+    st.lists(st.integers(0, 8_000), max_size=4),
+    st.booleans(),
+)
+def test_a_read_of_many_chunks_is_taken_apart_at_their_sizes(
+    payloads: list[bytes], cuts: list[int], has_rare_sizes: bool
+) -> None:
+    """Whatever is in them: line breaks, and text that looks like another chunk."""
+    size = b"%04X\r\n%s\r\n" if has_rare_sizes else b"%x\r\n%s\r\n"
+    body = b"".join(size % (len(payload), payload) for payload in payloads) + b"0\r\n\r\n"
+    edges = [0, *sorted(cut for cut in cuts if cut < len(body)), len(body)]
+    reply, found = fed(CHUNKED, *(body[start:end] for start, end in pairwise(edges)))
+
+    assert (b"".join(payloads), True, True) == (found, reply.is_complete, reply.is_reusable)
+
+
+@pytest.mark.parametrize("last", [b"5\r\nabc\r\n", b"2\r\nabc\r\n", b"zz\r\nabc\r\n", b"3\r\nabcd\r\n"])
+def test_a_wrong_size_after_many_chunks_is_refused(last: bytes) -> None:
+    """What came before it is kept."""
+    reply = ResponseParser()
+    reply.feed(CHUNKED + (b"258\r\n%s\r\n" % (b"x" * 600)) * 3 + last + b"0\r\n\r\n0\r\n", 1.0)
+
+    assert 3 * 600 <= sum(len(payload) for _, payload in reply.pop_payloads()) <= 3 * 600 + 5
+    with pytest.raises(httpx2.RemoteProtocolError):
+        reply.pop_payloads()
+
+
 def test_a_payload_has_the_stamp_of_the_read_that_completed_it() -> None:
     """Two whole chunks in the first read, the third in the second. What came in one read is one payload."""
     reply = ResponseParser()

@@ -38,6 +38,25 @@ def test_any_split_of_the_bytes_gives_the_same_events(cuts: list[int]) -> None:
     assert EVENTS == [(event.name, event.data) for event in found]
 
 
+@given(
+    st.lists(
+        st.sampled_from(
+            (b"data: {}\n\n", b"data: [DONE]\n\n", b"data: \n\n", b"data:  \n\n", b"\n", b"data: a\ndata: b\n\n", b":\n\n",
+             b"event: x\ndata: {}\n\n", b"data: a\r\n\r\n", b"data: \xc2\x85\n\n", b"data: a")
+        ),
+        max_size=8,
+    )
+)  # fmt: skip
+def test_a_read_of_many_events_is_taken_apart_as_single_bytes_are(blocks: list[bytes]) -> None:
+    """Events of the most common form are found all at once, and are those that the format has."""
+    stream = b"data: first\n\n" + b"".join(blocks)
+    whole, single = wire.EventParser(), wire.EventParser()
+
+    expected = [event for byte in stream for event in single.feed(bytes((byte,)), 1.0)]
+    block = whole.feed_block(stream, 1.0)
+    assert expected == (whole.feed(stream, 1.0) if block is None else list(wire.EventBatch([block])))
+
+
 def test_an_event_has_the_time_of_the_read_that_completed_it() -> None:
     """Half at 1.0, the rest at 2.0: it was there at 2.0."""
     parser = wire.EventParser()

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from gapbench import credentials
 from gapbench.execution.attempts.episode_turn import EpisodeTurn, count_invalid_calls
+from gapbench.execution.attempts.remembered_json import PARAMETERS, PROMPTS
 from gapbench.execution.attempts.stored_calls import tool_calls_as_json
 from gapbench.suite.plan import Cell, PlannedRequest, count_prompt_chars
 from gapbench.values import (
@@ -19,7 +20,6 @@ from gapbench.values import (
     Score,
     canonical_json,
     messages_as_json,
-    prompt_sha256,
     sha256,
 )
 
@@ -118,9 +118,9 @@ def build_attempt_row(
         model_served=response.model_served,
         weights=cell.model.weights,
         simulated=simulated,
-        prompt_sha256=prompt_sha256(planned.sample.messages),
+        prompt_sha256=sha256(PROMPTS.of(planned.sample.messages)),
         params_asked=cell.params_json_of(planned),
-        params_sent=canonical_json(call.params_sent),
+        params_sent=PARAMETERS.of(call.params_sent),
         params_changes=call.changes,
         image_count=len(images),
         image_bytes=sum(len(image.data) for image in images),
@@ -140,7 +140,7 @@ def build_attempt_row(
         first_answer_s=clock.since_start_s(timing.first_answer_s),
         last_token_s=clock.since_start_s(timing.last_token_s),
         done_s=timing.done_s - clock.start_s,
-        chunk_s=tuple(instant_s - clock.start_s for instant_s in timing.chunk_s),
+        chunk_s=tuple([instant_s - clock.start_s for instant_s in timing.chunk_s]),
         chunk_tokens=timing.chunk_tokens,
         loop_lag_s=context.loop_lag_s,
         in_flight=context.in_flight,
@@ -254,8 +254,10 @@ def build_payload_row(
 ) -> Payload:
     """Return the texts of one attempt; the prompt is the one that was sent, of a later turn what was added to it."""
     sample = planned.sample
-    messages = cell.messages(planned) if turn is None else turn.added
-    text = canonical_json(messages_as_json(messages, () if turn is None else turn.new_tools))
+    if turn is None:
+        text = PROMPTS.of(cell.messages(planned))
+    else:
+        text = canonical_json(messages_as_json(turn.added, turn.new_tools))
     has_run = turn is not None and turn.tool_wait_s is not None
     calls = tool_calls_as_json(response.tool_calls, turn.records if turn is not None and has_run else ())
     state_changes = None if turn is None else turn.state_changes

@@ -46,7 +46,7 @@ async def measure(
         try:
             async with asyncio.timeout(None) as limit:
                 deadlines = _Deadlines(limit, record, reply, began_s, total_s, first_token_s, gap_s)
-                with contextlib.closing(deadlines):
+                with deadlines:
                     async with contextlib.aclosing(runner.stream(call)) as chunks:  # type: ignore[type-var]  # every runner's stream is an async generator; the Protocol need not say so
                         async for chunk in chunks:
                             reply.add_chunk(chunk)
@@ -122,7 +122,10 @@ class _Deadlines:
             remaining_s = min(remaining_s, self._gap_s)
         self._timer = self._loop.call_later(remaining_s + 0.001, self._check)
 
-    def close(self) -> None:
+    def __enter__(self) -> None:
+        """Go on watching."""
+
+    def __exit__(self, *_: object) -> None:
         """Stop the timer."""
         if self._timer is not None:
             self._timer.cancel()

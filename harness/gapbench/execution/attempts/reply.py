@@ -20,6 +20,7 @@ from gapbench.values import (
     Timing,
     Usage,
 )
+from gapbench.values.pieces import Pieces
 from gapbench.values.thinking import ThinkingSplit, thinking_rules_for
 from gapbench.values.token_counts import check_usage, is_count, merge_usages, to_count
 from gapbench.values.tool_calls import ToolCallAccumulator
@@ -57,6 +58,9 @@ class ReplyAccumulator:
         Raises:
             RunnerError: ``garbage`` if a text is not a string.
         """
+        if chunk.pieces is not None:
+            self._add_pieces(chunk.pieces)
+            return
         text, channel, received_s, usage, *_ = chunk
         if text:
             if not isinstance(text, str):
@@ -75,6 +79,11 @@ class ReplyAccumulator:
         if fact_values not in (_NO_FACTS, self._last_fact_values):
             self._last_fact_values = fact_values
             self._add_facts(chunk)
+
+    def _add_pieces(self, pieces: Pieces) -> None:
+        self._answer += pieces.texts
+        self.chunk_s += pieces.received_s
+        self._chunk_tokens += [None] * len(pieces.texts)
 
     def _add_instant(self, received_s: float | None, usage: Usage | None) -> None:
         self.chunk_s.append(transport.now() if received_s is None else received_s)
@@ -132,9 +141,10 @@ class ReplyAccumulator:
             first_tool_call_s=self._first_tool_call_s,
             first_complete_call_s=self._first_complete_call_s,
         )
+        # A server may echo what it was sent. No code after this line sees a key.
+        answer = credentials.redact(self._join_answer(text if split is None else split.answer))
         return Response(
-            # A server may echo what it was sent. No code after this line sees a key.
-            answer=credentials.redact(self._join_answer(text if split is None else split.answer)),
+            answer=answer,
             reasoning=credentials.redact(self._join_reasoning(split)),
             timing=timing,
             usage=usage,
@@ -150,12 +160,14 @@ class ReplyAccumulator:
             failure=failure,
             thinking_rule=None if split is None else split.rule,
             usage_note=credentials.redact("; ".join(notes)) if notes else None,
-            parts=self._parts(split),
+            parts=self._parts(split, answer),
             replica=record.replica,
         )
 
-    def _parts(self, split: ThinkingSplit | None) -> tuple[Part, ...]:
+    def _parts(self, split: ThinkingSplit | None, answer: str) -> tuple[Part, ...]:
         """Return text, tool calls and reasoning state in the order in which they came."""
+        if not self._places:
+            return (Text(answer),) if answer else ()
         if split is not None:
             # Its text is not that of the pieces; calls come after it, as in the answer.
             text: tuple[Part, ...] = (Text(credentials.redact(split.answer)),) if split.answer else ()
@@ -238,8 +250,8 @@ class ReplyAccumulator:
         return "hidden" if usage.reasoning_tokens > 0 else "none"
 
 
-# The fields after text, channel, received_s and usage: the facts.
-_FACT_FIELDS = slice(4, None)
+# The fields between usage and pieces: the facts.
+_FACT_FIELDS = slice(4, -1)
 _FACT_NAMES = Chunk._fields[_FACT_FIELDS]
 # Facts that add to what came before; the last value of every other one wins.
 _APPENDED = frozenset({"tool_call", "reasoning_state"})

@@ -5,8 +5,3 @@ turns text into a string with one character per word, ``statements`` finds in it
 ``reading`` decides. ``other_names`` knows letters that are part of a name, such as "vitamin C", and ``prompt`` finds the
 options in the question. Every letter is the same token, so a sentence reads alike for A and for B.
 """
-
-from gapbench.scoring.choices.prompt import options_in_prompt
-from gapbench.scoring.choices.reading import read_choice
-
-__all__ = ["options_in_prompt", "read_choice"]

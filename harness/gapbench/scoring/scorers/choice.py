@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from gapbench.scoring.answer_extraction import reply_tail, shorten
-from gapbench.scoring.choices import options_in_prompt, read_choice
+from gapbench.scoring.choices.prompt import options_in_prompt
+from gapbench.scoring.choices.reading import read_choice
 from gapbench.scoring.scorer import ReplyScorer
 from gapbench.values import Sample, Score
 

@@ -103,6 +103,8 @@ def with_references(sample: Sample, *, compares_calls: bool) -> Sample:
         reference = message_as_text(sample.reference_turns[-1])
     if decoy is None and sample.decoy_turns:
         decoy = message_as_text(sample.decoy_turns[-1])
+    if reference is sample.reference and decoy is sample.decoy:
+        return sample
     return replace(sample, reference=reference, decoy=decoy)
 
 

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import pytest
 
 from gapbench.scoring import make_scorer
-from gapbench.scoring.choices import options_in_prompt, read_choice
+from gapbench.scoring.choices.prompt import options_in_prompt
+from gapbench.scoring.choices.reading import read_choice
 from gapbench.values import Message, Sample, Text
 from tests.gapbench.scoring.scorers.choice_replies import LETTERS, OPTIONS, built_replies
 
