@@ -355,7 +355,8 @@ def group_codes(frame: pd.DataFrame, columns: Sequence[str]) -> Ints:
         code, kinds = _codes(frame[column])
         if kinds == 1 and code.min(initial=0) == 0:
             continue  # A constant column does not distinguish rows.
-        wide = combined.astype(np.int64)
+        reach = (int(combined.max(initial=0)) + 1) * (kinds + 1)
+        wide: Ints = combined.astype(np.int32 if reach < 2**31 else np.int64)
         wide *= kinds + 1
         wide += code
         combined = dense_codes(wide)
@@ -365,7 +366,7 @@ def group_codes(frame: pd.DataFrame, columns: Sequence[str]) -> Ints:
 def _codes(values: pd.Series[Any]) -> tuple[Ints, int]:
     """Return a code of each value, -1 where it is unknown, and one more than the largest may be."""
     if isinstance(values.dtype, pd.CategoricalDtype):
-        return np.asarray(values.cat.codes, dtype=np.int64), len(values.cat.categories)
+        return np.asarray(values.cat.codes), len(values.cat.categories)
     code, kinds = pd.factorize(values)
     return code.astype(np.int64, copy=False), len(kinds)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from threading import Lock
+from weakref import WeakValueDictionary
 
 import numpy as np
 import pandas as pd
@@ -25,15 +26,19 @@ MODEL_COLUMNS = (
 """Columns of every frame. Where items have weights, or requests several replies, it has :data:`REQUEST_IN_CELL` too."""
 REQUEST_IN_CELL = ("sample_id", "repeat")
 """What tells the requests of a cell apart, which few tables need."""
-MAX_KEPT_ROWS = 12_000_000
-"""Rows of the frames that are kept."""
+MAX_KEPT_ROWS = 2_000_000
+"""Rows of the frames that are kept besides those in use."""
 
 
 class ModelFrames:
-    """Reads the frames of models, and keeps those of the last ones, so that tables over many rows need no memory for all."""
+    """Reads the frames of models, and keeps those of the last ones, so that tables over many rows need no memory for all.
+
+    Who needs a frame several times holds it meanwhile.
+    """
 
     def __init__(self) -> None:
         self._kept: dict[str, pd.DataFrame] = {}
+        self._in_use: WeakValueDictionary[str, pd.DataFrame] = WeakValueDictionary()
         self._lock = Lock()
 
     def read(self, attempts: AttemptRelation, model_id: str, further: Collection[str]) -> pd.DataFrame:
@@ -49,6 +54,8 @@ class ModelFrames:
         """
         with self._lock:
             frame = self._kept.pop(model_id, None)
+            if frame is None:
+                frame = self._in_use.get(model_id)
         if frame is None:
             frame = _read(attempts, model_id, list(dict.fromkeys([*MODEL_COLUMNS, *further])))
         elif missing := [name for name in further if name not in frame.columns]:
@@ -59,7 +66,9 @@ class ModelFrames:
         with self._lock:
             while self._kept and sum(map(len, self._kept.values())) + len(frame) > MAX_KEPT_ROWS:
                 self._kept.pop(next(iter(self._kept)))
-            self._kept[model_id] = frame
+            if len(frame) <= MAX_KEPT_ROWS:
+                self._kept[model_id] = frame
+            self._in_use[model_id] = frame
         return frame
 
 

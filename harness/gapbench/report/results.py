@@ -14,11 +14,12 @@ from typing import Any
 
 from gapbench.analysis.cost.attempt_costs import Bill, bill
 from gapbench.analysis.cost.cost import CostTable, cost
+from gapbench.analysis.cost.paid_attempts import PaidModels
 from gapbench.analysis.frames import Folders, Runs, load_runs
 from gapbench.analysis.quality.failures import failures
 from gapbench.analysis.quality.gap import GapTable, gap
 from gapbench.analysis.quality.pass_at_k import PassAtK, summarize_pass_at_k
-from gapbench.analysis.quality.summary import Summary, summarize
+from gapbench.analysis.quality.summary import LEVELS, Summary, summarize, summary_figures
 from gapbench.analysis.quality.trajectories import TrajectoryTable, summarize_trajectories
 from gapbench.report.answer import AnswerText, answer_json, answer_text
 from gapbench.report.table import Table
@@ -54,17 +55,26 @@ class ResultTables:
     @cached_property
     def cost(self) -> CostTable:
         """Cost per task and per correct task."""
-        return cost(self.runs, self.billed)
+        return cost(self.runs, self.billed, self._paid)
+
+    @cached_property
+    def _paid(self) -> PaidModels:
+        return PaidModels(self.runs, self.billed)
 
     @cached_property
     def summary(self) -> Summary:
         """Accuracy, coverage, times and cost of each model, by category, task and cell."""
-        return summarize(self.runs, self.cost)
+        return self._summarize(tuple(LEVELS))
 
     @cached_property
     def shown_summary(self) -> Summary:
         """The models and categories of it, which the tables of a report show: over many rows the rest takes as long again."""
-        return self.summary if "summary" in self.__dict__ else summarize(self.runs, self.cost, SHOWN_LEVELS)
+        return self.summary if "summary" in self.__dict__ else self._summarize(SHOWN_LEVELS)
+
+    def _summarize(self, levels: tuple[str, ...]) -> Summary:
+        # Before the cost, which then reads no row again.
+        figures = summary_figures(self.runs, levels, self._paid)
+        return summarize(self.runs, self.cost, levels, figures)
 
     @cached_property
     def gap(self) -> GapTable:

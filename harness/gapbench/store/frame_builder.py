@@ -66,16 +66,30 @@ def _column_builder(field: pa.Field, texts: set[str], rows: int) -> _ColumnBuild
 
 
 class _NumberBuilder:
-    """Numbers and booleans as stored; floats once one is unknown."""
+    """Numbers and booleans as stored; floats once one is unknown. A column without any takes no memory."""
 
     def __init__(self, kind: pa.DataType, rows: int) -> None:
         self._array = _GrowingArray(kind.to_pandas_dtype(), rows)
+        self._is_number = not pa.types.is_boolean(kind)
+        self._unknown = 0
 
     def add(self, chunk: pa.ChunkedArray) -> None:
+        if self._is_number and chunk.null_count == len(chunk):
+            self._unknown += len(chunk)
+            return
+        self._add_unknown()
         self._array.add(chunk.to_numpy())
 
     def finish(self) -> _Array:
+        if self._unknown and not len(self._array):
+            return np.broadcast_to(np.nan, self._unknown)
+        self._add_unknown()
         return self._array.finish()
+
+    def _add_unknown(self) -> None:
+        if self._unknown:
+            self._array.add(np.broadcast_to(np.nan, self._unknown))
+            self._unknown = 0
 
 
 class _LabelBuilder:
@@ -152,6 +166,9 @@ class _GrowingArray:
     def __init__(self, kind: Any, rows: int) -> None:
         self._values: _Array = np.empty(rows, kind)
         self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
 
     def add(self, given: _Array) -> None:
         start, stop = self._length, self._length + len(given)

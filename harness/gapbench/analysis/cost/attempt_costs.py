@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gapbench.analysis.cost.gpu_cells import GpuShare, gpu_cells, gpu_shares
+from gapbench.analysis.cost.gpu_cells import GpuShare, busy_by_cell, gpu_cells, gpu_shares
 from gapbench.analysis.cost.quotes import QUOTE_COLUMNS, Quotes, quote_runs
 from gapbench.analysis.cost.token_prices import TOKENS, BilledTokens, billed_tokens
 from gapbench.analysis.frames import Runs, group_rows
@@ -45,6 +45,7 @@ class Bill:
     prices: Quotes
     shares: Mapping[tuple[str, str], GpuShare]
     warnings: list[str] = field(default_factory=list)
+    _busy_s: dict[str, Mapping[tuple[str, str], float]] = field(default_factory=dict)
 
     @property
     def quotes(self) -> Mapping[str, Quote]:
@@ -67,7 +68,13 @@ class Bill:
         Seconds reserved and busy, USD of both (Decimal), USD at both ends of the price's range (None without a range),
         GPU-hours, and kWh (None if power was not sampled).
         """
-        return pd.DataFrame(gpu_cells(self.runs, self.prices, self.shares))
+        return pd.DataFrame(gpu_cells(self.runs, self.prices, self.shares, self.busy_s))
+
+    def busy_s(self, model_id: str) -> Mapping[tuple[str, str], float]:
+        """Return :func:`gapbench.analysis.cost.gpu_cells.busy_by_cell` of a self-hosted model; it is computed once."""
+        if model_id not in self._busy_s:
+            self._busy_s[model_id] = busy_by_cell(self.runs, model_id)
+        return self._busy_s[model_id]
 
 
 def bill(runs: Runs, service_tier: str | None = None, priced_at: datetime | None = None) -> Bill:

@@ -50,7 +50,7 @@ from gapbench.analysis.cost.attempt_costs import Bill, bill
 from gapbench.analysis.cost.deployment_options import deployment_options
 from gapbench.analysis.cost.first_call_costs import first_calls_note
 from gapbench.analysis.cost.gpu_token_cost import token_costs
-from gapbench.analysis.cost.paid_attempts import TOKEN_SUMS, PaidAttempts, PaidModel
+from gapbench.analysis.cost.paid_attempts import TOKEN_SUMS, PaidAttempts, PaidModel, PaidModels
 from gapbench.analysis.cost.price_lines import PriceLine
 from gapbench.analysis.cost.user_costs import user_usd_by_item
 from gapbench.analysis.cost.weighted_costs import weighted_units
@@ -153,12 +153,15 @@ class CostTable:
         }
 
 
-def cost(runs: Runs | Sequence[Path], billed: Bill | None = None) -> CostTable:
+def cost(
+    runs: Runs | Sequence[Path], billed: Bill | None = None, paid: PaidModels | None = None
+) -> CostTable:
     """Return the cost of runs.
 
     Args:
         runs: Run folders, or runs already loaded.
         billed: Result of :func:`bill`, if it was already computed.
+        paid: The attempts of each model by this bill, if some were already read.
 
     Raises:
         ResultsError: A folder is not a run.
@@ -169,14 +172,15 @@ def cost(runs: Runs | Sequence[Path], billed: Bill | None = None) -> CostTable:
     exact: dict[str, Decimal | None] = {}
     users = user_usd_by_item(read_runs, account)
     categories = read_runs.categories
-    _ = account.gpu, read_runs.applied_weights  # The threads share them.
+    models = PaidModels(read_runs, account) if paid is None else paid
+    _ = read_runs.applied_weights  # The threads share it.
 
     def of_model(model_id: str) -> list[dict[str, Any]]:
-        paid = PaidModel(read_runs, account, model_id)
-        return [_row(paid, category, users) for category in (None, *categories)]
+        return [_row(models[model_id], category, users) for category in (None, *categories)]
 
-    models = _paid_models(read_runs)
     with ThreadPoolExecutor(_THREADS) as pool:
+        list(pool.map(lambda model_id: models[model_id].read(), models))
+        _ = account.gpu
         for model_id, (row, *found) in zip(models, pool.map(of_model, models), strict=True):
             exact[model_id] = row["usd"]
             rows += [*found, row] if len(categories) > 1 else [{**row, "category": categories[0]}]
@@ -190,14 +194,9 @@ def cost(runs: Runs | Sequence[Path], billed: Bill | None = None) -> CostTable:
         warnings,
         exact,
         legs,
-        token_costs(read_runs, account.quotes),
+        token_costs(read_runs, account.quotes, lambda model_id: models[model_id].shapes),
         read_runs.applied_weights,
     )
-
-
-def _paid_models(runs: Runs) -> list[str]:
-    """Return the suite's models, followed by judges and models that play users that are not among them."""
-    return list(dict.fromkeys([*runs.models, *map(str, runs.tally["model_id"].unique())]))
 
 
 def _row(paid: PaidModel, category: str | None, users: pd.DataFrame) -> dict[str, Any]:

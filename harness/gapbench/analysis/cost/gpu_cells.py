@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -15,7 +15,6 @@ from gapbench.analysis.cost.quotes import Quotes
 from gapbench.analysis.frames import Runs, as_floats, group_rows
 from gapbench.pricing import GpuPrice
 from gapbench.stats import Floats
-from gapbench.store.manifest import CellEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +76,20 @@ def gpu_shares(
     return found, notes
 
 
-def gpu_cells(runs: Runs, prices: Quotes, shares: Mapping[tuple[str, str], GpuShare]) -> list[dict[str, Any]]:
-    """Return a row for each self-hosted cell at its run's price."""
+def gpu_cells(
+    runs: Runs,
+    prices: Quotes,
+    shares: Mapping[tuple[str, str], GpuShare],
+    busy_of: Callable[[str], Mapping[tuple[str, str], float]],
+) -> list[dict[str, Any]]:
+    """Return a row for each self-hosted cell at its run's price.
+
+    Args:
+        runs: The runs.
+        prices: Their prices.
+        shares: What an attempt of each cell costs.
+        busy_of: :func:`busy_by_cell` of a model.
+    """
     models = [name for name, quote in prices.by_model.items() if isinstance(quote, GpuPrice)]
     kwh = {
         str(manifest.run_id): energy_kwh(folder)
@@ -93,7 +104,7 @@ def gpu_cells(runs: Runs, prices: Quotes, shares: Mapping[tuple[str, str], GpuSh
             and (run_id, cell.cell_id) in shares
             and (run_id, model_id) in prices.gpu
         ]
-        busy_s = _busy_by_cell(runs, cells)
+        busy_s = busy_of(model_id) if cells else {}
         for run_id, cell in cells:
             key = (run_id, cell.cell_id)
             quote, reserved_s = prices.gpu[run_id, model_id], shares[key].reserved_s
@@ -119,22 +130,16 @@ def gpu_cells(runs: Runs, prices: Quotes, shares: Mapping[tuple[str, str], GpuSh
     return rows
 
 
-def _busy_by_cell(runs: Runs, cells: list[tuple[str, CellEntry]]) -> dict[tuple[str, str], float]:
-    """Return for how many seconds at least one request of each cell was in flight."""
-    if not cells:
-        return {}
-    frame = runs.model_frame(cells[0][1].model_id, ["sent_s"])
+def busy_by_cell(runs: Runs, model_id: str) -> dict[tuple[str, str], float]:
+    """Return for how many seconds at least one request of each cell of a model was in flight, by run and cell."""
+    frame = runs.model_frame(model_id, ["sent_s"])
     names = frame[["run_id", "cell_id"]]
-    rows_of = {}
-    for rows in group_rows(names, ["run_id", "cell_id"]):
-        first = names.iloc[int(rows[0])]
-        rows_of[str(first["run_id"]), str(first["cell_id"])] = rows
     sent, done = (as_floats(frame[name]) for name in ("sent_s", "done_s"))
-    return {
-        key: busy_seconds(sent.take(rows_of[key]), done.take(rows_of[key]))
-        for key in ((run_id, cell.cell_id) for run_id, cell in cells)
-        if key in rows_of
-    }
+    found: dict[tuple[str, str], float] = {}
+    for rows in group_rows(names, ["run_id", "cell_id"]):
+        run_id, cell_id = names.iloc[int(rows[0])]
+        found[str(run_id), str(cell_id)] = busy_seconds(sent.take(rows), done.take(rows))
+    return found
 
 
 def _price_at_end(quote: GpuPrice, end: Decimal | None, usd: Decimal) -> Decimal | None:

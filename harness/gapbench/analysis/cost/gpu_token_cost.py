@@ -10,7 +10,7 @@ shapes of one model by up to 44 %; with the third, all are within 9 %.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -163,20 +163,28 @@ def request_shapes(runs: Runs, model_id: str) -> list[RequestShape]:
     return [shape for _, shape in best.values()]
 
 
-def token_costs(runs: Runs, quotes: Mapping[str, Quote]) -> dict[str, dict[str, float]]:
+def has_shapes(runs: Runs, model_id: str, quote: Quote | None) -> bool:
+    """Return whether a model is self-hosted and was asked enough tasks for :func:`fit_token_cost`."""
+    if not isinstance(quote, GpuPrice) or model_id not in runs.models:
+        return False
+    return len({cell.task for _, cell in runs.cells if cell.model_id == model_id}) >= MIN_SHAPES
+
+
+def token_costs(
+    runs: Runs, quotes: Mapping[str, Quote], shapes_of: Callable[[str], Sequence[RequestShape]]
+) -> dict[str, dict[str, float]]:
     """Return USD per million tokens by class for each self-hosted model, with the number of shapes and the fit's worst error.
 
     Args:
         runs: The runs.
         quotes: The price of each model.
+        shapes_of: :func:`request_shapes` of a model.
     """
     found: dict[str, dict[str, float]] = {}
     for model_id, quote in quotes.items():
-        if not isinstance(quote, GpuPrice) or model_id not in runs.models:
+        if not isinstance(quote, GpuPrice) or not has_shapes(runs, model_id, quote):
             continue
-        if len({cell.task for _, cell in runs.cells if cell.model_id == model_id}) < MIN_SHAPES:
-            continue
-        shapes = request_shapes(runs, model_id)
+        shapes = shapes_of(model_id)
         with contextlib.suppress(InputError):
             fit = fit_token_cost(shapes)
             prices = fit.usd_per_mtok(float(quote.usd_per_gpu_hour))

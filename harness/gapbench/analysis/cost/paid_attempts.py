@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,11 +12,13 @@ import pandas as pd
 
 from gapbench.analysis.cost.answer_costs import usd_per_answer
 from gapbench.analysis.cost.attempt_costs import Bill, price_places, price_rows, usd_of_rows
+from gapbench.analysis.cost.gpu_token_cost import RequestShape, has_shapes, request_shapes
 from gapbench.analysis.cost.price_lines import PriceLine, price_lines
 from gapbench.analysis.cost.token_prices import BilledTokens, billed_tokens
 from gapbench.analysis.frames import Runs, as_floats, group_codes
 from gapbench.analysis.model_frames import REQUEST_IN_CELL
 from gapbench.analysis.weighting import DESIGN_COLUMNS
+from gapbench.pricing import GpuPrice
 from gapbench.stats import Floats, Ints
 
 TOKEN_SUMS = ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens")
@@ -71,6 +73,29 @@ class PaidModel:
         lines = price_lines(frame, billed, places, self.account.prices)
         return _parts_of(self.account, frame, billed, places), lines
 
+    @cached_property
+    def shapes(self) -> list[RequestShape]:
+        """The sizes of its requests with their GPU time; see :func:`gapbench.analysis.cost.gpu_token_cost.request_shapes`."""
+        return request_shapes(self.runs, self.model_id)
+
+    def frame(self) -> pd.DataFrame:
+        """Return the frame of the model with the columns of :meth:`read`."""
+        quote = self.account.quotes.get(self.model_id)
+        return self.runs.model_frame(self.model_id, ["sent_s"] if isinstance(quote, GpuPrice) else [])
+
+    def read(self) -> None:
+        """Compute what the cost table asks for, while the frame of the model is in memory; once."""
+        if "_figures" in vars(self):
+            return
+        quote = self.account.quotes.get(self.model_id)
+        frame = self.frame()
+        if isinstance(quote, GpuPrice):
+            self.account.busy_s(self.model_id)
+        if has_shapes(self.runs, self.model_id, quote):
+            _ = self.shapes
+        _ = self._figures
+        del frame  # Until here it was not read again, however few are kept.
+
     @property
     def lines(self) -> list[PriceLine]:
         """What all attempts of the model cost that are paid by tokens, measured or not."""
@@ -113,6 +138,26 @@ class PaidModel:
         return self.rows if category is None else self.rows[(self.rows["category"] == category).to_numpy()]
 
 
+class PaidModels:
+    """The measured attempts of each model, read once.
+
+    Args:
+        runs: The runs.
+        account: Their bill.
+    """
+
+    def __init__(self, runs: Runs, account: Bill) -> None:
+        # The suite's models, then judges and models that play users that are not among them.
+        names = dict.fromkeys([*runs.models, *map(str, runs.tally["model_id"].unique())])
+        self._found = {name: PaidModel(runs, account, name) for name in names}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __getitem__(self, model_id: str) -> PaidModel:
+        return self._found[model_id]
+
+
 _NOTHING: Floats = np.zeros(0)
 _NONE = PaidAttempts(0, 0, 0, 0, 0, 0, dict.fromkeys(TOKEN_SUMS), (_NOTHING, _NOTHING, _NOTHING, _NOTHING))
 
@@ -135,10 +180,11 @@ def _parts_of(
     correct = final & (frame["outcome"] == "correct").to_numpy(dtype=bool)
     tokens = {name: as_floats(frame[name]) for name in TOKEN_SUMS}
     uncounted = replies & ~(billed.is_possible & billed.has_counts)
-    counts = [np.bincount(place, minlength=size)] + [
-        np.bincount(place[chosen], minlength=size) for chosen in (final, tasks, correct, replies, uncounted)
-    ]
-    known = {name: np.bincount(place[~np.isnan(values)], minlength=size) for name, values in tokens.items()}
+    counts = _counts(place, size, (final, tasks, correct, replies, uncounted))
+    known = {
+        name: np.bincount(place, ~is_unknown, size)
+        for name, is_unknown in ((name, np.isnan(values)) for name, values in tokens.items())
+    }
     # Whole numbers up to 2**53 are summed exactly.
     sums = {
         name: np.bincount(place, np.where(values >= 0, values, 0.0), size) for name, values in tokens.items()
@@ -169,6 +215,18 @@ def _parts_of(
         groups = of_group == number
         found[str(name)] = part([number], groups, np.arange(int(groups.sum())))
     return found
+
+
+def _counts(place: Ints, size: int, kinds: Sequence[Bools]) -> list[Ints]:
+    """Return how many attempts there are at each place, then how many of each kind, counted in one pass."""
+    bits = np.zeros(len(place), dtype=np.uint8)
+    for number, is_kind in enumerate(kinds):
+        bits |= is_kind.view(np.uint8) << number
+    every = 2 ** len(kinds)
+    table = np.bincount(place * every + bits, minlength=size * every).reshape(size, every)
+    return [table.sum(axis=1)] + [
+        table[:, np.arange(every) >> number & 1 == 1].sum(axis=1) for number in range(len(kinds))
+    ]
 
 
 def _groups(frame: pd.DataFrame, place: Ints) -> tuple[Ints, Ints, Ints]:

@@ -54,7 +54,7 @@ def price_lines(frame: pd.DataFrame, billed: BilledTokens, place: Ints, prices: 
         (band, 128),
     ):
         if values.any():
-            code = dense_codes(code * np.int64(kinds) + values)
+            code = dense_codes(code * np.int32(kinds) + values)
     row_of = np.zeros(int(code.max(initial=-1)) + 1, dtype=np.int64)
     row_of[code] = np.arange(len(code))
     # Whole numbers up to 2**53 are summed exactly.

@@ -42,7 +42,6 @@ Columns of :attr:`Summary.frame`. ``level`` is the level of aggregation; NaN or 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,6 +49,7 @@ import numpy as np
 import pandas as pd
 
 from gapbench.analysis.cost.cost import ALL, CostTable, cost
+from gapbench.analysis.cost.paid_attempts import PaidModels
 from gapbench.analysis.frames import (
     Folders,
     Runs,
@@ -64,19 +64,10 @@ from gapbench.analysis.performance.client_limits import (
     summarize_cells,
     unexpected_cache_hits,
 )
-from gapbench.analysis.performance.machine_clocks import ClockRefusals, clock_refusals, machine_notes
+from gapbench.analysis.performance.machine_clocks import clock_refusals, machine_notes
 from gapbench.analysis.performance.prompt_lengths import prompt_length_notes
 from gapbench.analysis.performance.replay_fidelity import replay_notes
-from gapbench.analysis.performance.steady_state import steady_throughput
-from gapbench.analysis.quality.cell_rows import OUTCOMES, CellSpan, sort_by_cell
-from gapbench.analysis.quality.request_figures import (
-    RequestRows,
-    mean_by_request,
-    mean_figures,
-    quantile,
-    quantile_figures,
-    share_of_tokens,
-)
+from gapbench.analysis.quality.model_figures import ModelFigures, read_figures
 from gapbench.analysis.weighting import AppliedWeights
 from gapbench.formatting import count_of
 from gapbench.store.json_records import records
@@ -92,9 +83,6 @@ LEVELS: Mapping[str, tuple[str, ...]] = {
     "task": ("model_id", "category", "task"),
     "cell": ("model_id", "category", "task", "load"),
 }
-
-
-_THREADS = 2
 
 
 @dataclass(frozen=True, repr=False)
@@ -135,8 +123,22 @@ class Summary:
         }
 
 
+def summary_figures(runs: Runs, levels: Collection[str], paid: PaidModels) -> dict[str, ModelFigures]:
+    """Return the figures of each model that :func:`summarize` needs, and read what the cost table needs of the same rows.
+
+    Args:
+        runs: The runs.
+        levels: Levels of aggregation, of :data:`LEVELS`.
+        paid: The attempts that the cost table reads.
+    """
+    return read_figures(runs, [len(LEVELS[level]) - 1 for level in levels], paid=paid)
+
+
 def summarize(
-    runs: Runs | Folders, costs: CostTable | None = None, levels: Collection[str] = tuple(LEVELS)
+    runs: Runs | Folders,
+    costs: CostTable | None = None,
+    levels: Collection[str] = tuple(LEVELS),
+    figures: Mapping[str, ModelFigures] | None = None,
 ) -> Summary:
     """Return the summary of runs.
 
@@ -144,36 +146,36 @@ def summarize(
         runs: Run folders, or runs already loaded.
         costs: Result of :func:`cost`, if it was already computed.
         levels: Levels of aggregation that are wanted, of :data:`LEVELS`.
+        figures: :func:`summary_figures` of these levels, if they were already computed.
 
     Raises:
         ResultsError: A folder is not a run.
     """
     read_runs = load_runs(runs)
+    depths = [len(LEVELS[level]) - 1 for level in levels]
+    found = read_figures(read_runs, depths) if figures is None else figures
     table = cost(read_runs) if costs is None else costs
-    done = _throughput(read_runs)
+    windows = [of_model.windows for of_model in found.values() if len(of_model.windows)]
+    done = pd.concat(windows or [of_model.windows for of_model in found.values()][:1])
     refusals = clock_refusals(read_runs, done)
+    if refusals.lateness:
+        found = read_figures(read_runs, depths, refusals)
     cells = _cells(read_runs, refusals.without_windows(done))
     shown = (
         cells[(cells["load_kind"] != "search").to_numpy()] if read_runs.has_probes_beside_others else cells
     )
-    planned = {
-        (level, tuple(map(str, key))): part
-        for level in LEVELS
-        if level in levels
-        for key, part in (cells if level == "cell" else shown).groupby(list(LEVELS[level]), sort=False)
-    }
-    of_model: dict[str, dict[tuple[str, tuple[str, ...]], pd.DataFrame]] = {}
-    for key, part in planned.items():
-        of_model.setdefault(key[1][0], {})[key] = part
-    found: dict[tuple[str, tuple[str, ...]], dict[str, Any]] = {}
-    # Sorting and summing release the interpreter lock. The rows of the next model are read only when they are needed.
-    with ThreadPoolExecutor(_THREADS) as pool:
-        for of_one in pool.map(
-            lambda model_id: _rows_of_model(read_runs, table, model_id, of_model[model_id], refusals),
-            of_model,
-        ):
-            found |= of_one
-    rows = [found[key] for key in planned]
+    rows: list[dict[str, Any]] = []
+    for level, columns in LEVELS.items():
+        if level not in levels:
+            continue
+        for key, planned in (cells if level == "cell" else shown).groupby(list(columns), sort=False):
+            names = tuple(map(str, key))
+            row = {"level": level, **found[names[0]].rows[names[1:]], **_planned(planned)}
+            wall_s = row.pop("wall_s")
+            row["rate_rps"] = row["n"] / wall_s if wall_s and row["n"] else None
+            row.update(dict.fromkeys(("category", "task", "load")), **dict(zip(columns, names, strict=True)))
+            row.update(_model_facts(read_runs, names[0]), **_cost(table, row))
+            rows.append(row)
     head = ["level", "model_id", "weights", "simulated", "category", "task", "load"]
     summary = pd.DataFrame(rows)
     summary = summary[[*head, *(name for name in summary.columns if name not in head)]]
@@ -189,49 +191,6 @@ def summarize(
         ],
         read_runs.applied_weights,
     )
-
-
-def _throughput(runs: Runs) -> pd.DataFrame:
-    """Return the events in the steady window of each cell, read two models at a time."""
-    with ThreadPoolExecutor(_THREADS) as pool:
-        parts = list(
-            pool.map(
-                lambda model_id: steady_throughput(runs.model_frame(model_id), runs.attempts), runs.models
-            )
-        )
-    return pd.concat([part for part in parts if len(part)]) if any(map(len, parts)) else parts[0]
-
-
-def _rows_of_model(
-    runs: Runs,
-    table: CostTable,
-    model_id: str,
-    planned: Mapping[tuple[str, tuple[str, ...]], pd.DataFrame],
-    refusals: ClockRefusals,
-) -> dict[tuple[str, tuple[str, ...]], dict[str, Any]]:
-    """Return the rows of a model by level and names.
-
-    Args:
-        runs: The runs.
-        table: Their costs.
-        model_id: The model.
-        planned: The planned cells of each row.
-        refusals: What the clocks of several machines do not allow to say.
-    """
-    whole = refusals.without_lateness(runs.model_frame(model_id))
-    every = sort_by_cell(whole)
-    others = every
-    if runs.has_probes_beside_others:
-        others = sort_by_cell(whole[(whole["load_kind"] != "search").to_numpy()])
-    found: dict[tuple[str, tuple[str, ...]], dict[str, Any]] = {}
-    for level, names in planned:
-        columns = list(LEVELS[level])
-        rows = every if level == "cell" else others
-        row = {"level": level, **_metrics(rows.of(names[1:]), rows.span(names[1:]), planned[level, names])}
-        row.update(dict.fromkeys(("category", "task", "load")), **dict(zip(columns, names, strict=True)))
-        row.update(_model_facts(runs, model_id), **_cost(table, row))
-        found[level, names] = row
-    return found
 
 
 def _cells(runs: Runs, throughput: pd.DataFrame) -> pd.DataFrame:
@@ -273,10 +232,14 @@ def _cells(runs: Runs, throughput: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*columns, "invalid", "unplanned_cache"])
 
 
-def _window(planned: pd.DataFrame) -> dict[str, Any]:
-    """Return the throughput over the windows of some cells, and the reasons not to trust their times."""
-    window_s = float(planned["window_s"].sum())
-    row: dict[str, Any] = {"window_s": window_s or None}
+def _planned(planned: pd.DataFrame) -> dict[str, Any]:
+    """Return the planned requests of some cells, their throughput, and the reasons not to trust their times."""
+    window_s, wall = float(planned["window_s"].sum()), planned["wall_s"].astype(float)
+    row: dict[str, Any] = {
+        "planned": int(planned["planned"].sum()),
+        "wall_s": float(wall.sum()) if wall.notna().all() else None,
+        "window_s": window_s or None,
+    }
     names = ("completed_rps", "input_tokens_per_s", "output_tokens_per_s")
     for name, column in zip(names, ("completed", "input_tokens", "output_tokens"), strict=True):
         # A plain sum, so that one unknown count makes the total unknown.
@@ -296,59 +259,6 @@ def _window(planned: pd.DataFrame) -> dict[str, Any]:
 def _model_facts(runs: Runs, model_id: str) -> dict[str, Any]:
     model = runs.model(model_id)
     return {"weights": model.weights, "simulated": model.simulated}
-
-
-def _metrics(replies: RequestRows, span: CellSpan, planned: pd.DataFrame) -> dict[str, Any]:
-    measured = replies.where(replies["measured"])
-    n = len(measured)
-    counts = np.bincount(measured["outcome"], minlength=len(OUTCOMES)).tolist()
-    outcomes = dict(zip(OUTCOMES, counts, strict=False))
-    scored = measured.where(measured["scored"])
-    scores, right = scored["score"], (scored["outcome"] == OUTCOMES.index("correct")).astype(np.float64)
-    design, clusters = scored.design, scored["cluster"]
-    gives_partial_credit = bool((scores != right).any())
-    accuracy = mean_figures(scores, clusters, "accuracy", design)
-    all_right = (
-        mean_figures(right, clusters, "all_right", design)
-        if gives_partial_credit
-        else {name.replace("accuracy", "all_right"): value for name, value in accuracy.items()}
-    )
-    wall = planned["wall_s"].astype(float)
-    wall_s = float(wall.sum()) if wall.notna().all() else None
-    row: dict[str, Any] = {
-        "planned": int(planned["planned"].sum()),
-        "done": span.done,
-        "n": n,
-        "coverage": _coverage(measured, outcomes["infra"]) if n else None,
-        "scored": len(scored),
-        **accuracy,
-        **all_right,
-        "partial_credit": gives_partial_credit,
-        **outcomes,
-    }
-    for name, times in (("ttft", replies), ("response", measured), ("complete_call", replies)):
-        row.update(quantile_figures(times, name))
-    row.update(
-        answer_ttft_p50_s=quantile(replies, "answer_ttft_s", 0.5),
-        queue_p95_s=quantile(replies, "queue_s", 0.95),
-        answer_chars_per_s_p50=quantile(measured, "answer_chars_per_s", 0.5),
-        rate_rps=n / wall_s if wall_s and n else None,
-        retries=span.retries,
-        replies=len(replies),
-    )
-    row.update(_window(planned))
-    row["cached_share"] = share_of_tokens(replies, "cached_input_tokens", "input_tokens")
-    for name in ("input_tokens", "output_tokens", "reasoning_tokens"):
-        row[name] = mean_by_request(replies, name)
-    return row
-
-
-def _coverage(measured: RequestRows, infra: int) -> float:
-    """Return the share of measured requests, at least one, that did not end as ``infra``."""
-    design = measured.design
-    if design is None:
-        return 1 - infra / len(measured)
-    return design.mean(np.where(measured["outcome"] != OUTCOMES.index("infra"), 1.0, 0.0))
 
 
 def _cost(table: CostTable, row: Mapping[str, Any]) -> dict[str, Any]:
