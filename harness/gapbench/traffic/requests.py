@@ -170,24 +170,21 @@ def _take_images(holder: Any, depth: int = 0) -> tuple[Any, int]:
     """Return a message or a part without the data of images in its lists of parts, and how many there were."""
     if not isinstance(holder, dict) or depth > _MAX_DEPTH:
         return holder, 0
-    count, changed = 0, dict(holder)
+    count = 0
+    changed: dict[str, list[Any]] = {}
     for key in _PART_LISTS:
         parts = holder.get(key)
-        if not isinstance(parts, list):
-            continue
-        kept = []
-        for part in parts:
-            if isinstance(part, dict) and (
-                part.get("type") in _IMAGE_TYPES or part.get("modality") == "image"
-            ):
-                count += 1
-                kept.append({name: _without_data(value) for name, value in part.items()})
-            else:
-                inner, found = _take_images(part, depth + 1)
-                count += found
-                kept.append(inner)
-        changed[key] = kept
-    return (changed, count) if count else (holder, 0)
+        if isinstance(parts, list):
+            found = [_take_part(part, depth) for part in parts]
+            count += sum(number for _, number in found)
+            changed[key] = [part for part, _ in found]
+    return ({**holder, **changed}, count) if count else (holder, 0)
+
+
+def _take_part(part: Any, depth: int) -> tuple[Any, int]:
+    if isinstance(part, dict) and (part.get("type") in _IMAGE_TYPES or part.get("modality") == "image"):
+        return {name: _without_data(value) for name, value in part.items()}, 1
+    return _take_images(part, depth + 1)
 
 
 def _without_data(value: Any) -> Any:
