@@ -198,11 +198,6 @@ def _cost(answer: Answer) -> str:
     task, right = answer.usd_per_task, answer.usd_per_correct
     if not (answer.closed_model or answer.open_model):
         return "unknown: no model answered"
-    if not _known(task):
-        unpriced = [name for name in answer.caveats.batched if name in answer.caveats.gpu_priced]
-        if unpriced:
-            return _fit([f"unknown: answers of a batch have no GPU time ({unpriced[0]})", _NO_GPU_TIME])
-        return "unknown: not every model has a price; set `cost:` in the suite"
     if cached := _compared(answer, answer.caveats.cached):
         return _fit(
             [
@@ -210,6 +205,11 @@ def _cost(answer: Answer) -> str:
                 "unknown: the response cache answered requests for $0",
             ]
         )
+    if not _known(task):
+        unpriced = [name for name in answer.caveats.batched if name in answer.caveats.gpu_priced]
+        if unpriced:
+            return _fit([f"unknown: answers of a batch have no GPU time ({unpriced[0]})", _NO_GPU_TIME])
+        return "unknown: not every model has a price; set `cost:` in the suite"
     ratio = _ratio(task)
     write = formatting.format_usd_per_1000
     load = f" at {answer.load}" if answer.load else ""

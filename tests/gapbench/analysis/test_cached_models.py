@@ -12,7 +12,7 @@ from gapbench.analysis.frames import load_runs
 from gapbench.analysis.quality.gap import gap
 from gapbench.report.answer import answer_text
 from gapbench.values import Attempt
-from tests.makers import attempt
+from tests.run_folders import make_attempt
 
 Make = Callable[..., Path]
 PRICED = {"cost": {"input_usd_per_mtok": 1, "output_usd_per_mtok": 1}}
@@ -27,7 +27,9 @@ def rows(model_id: str, cached: int) -> list[Attempt]:
         "first_token_s": None,
         "done_s": None,
     }
-    return [attempt(model_id=model_id, sample_id=str(n), **(hit if n < cached else {})) for n in range(30)]
+    return [
+        make_attempt(model_id=model_id, sample_id=str(n), **(hit if n < cached else {})) for n in range(30)
+    ]
 
 
 @pytest.mark.parametrize(("cached", "share"), [(30, "all"), (6, "20 % of")])
