@@ -159,6 +159,7 @@ def _serve(
 
     from gapbench.commands.run_results import prepare_report, report_run
     from gapbench.execution.attempts import gc_tuning
+    from gapbench.store import query_engine
 
     if usable_cpus() > 1:
         prepare_report()
@@ -170,12 +171,15 @@ def _serve(
         folder, quiet = connection.recv()
     except EOFError:
         return
+    answer: Mapping[str, str] | Exception
     try:
-        unanswered = report_run(folder, None if quiet else Console())
+        answer = report_run(folder, None if quiet else Console())
         sys.stdout.flush()
-        connection.send(unanswered)
     except Exception as exc:  # noqa: BLE001 - raised in the parent
-        connection.send(_picklable(exc))
+        answer = _picklable(exc)
+    # It is killed once it has answered.
+    query_engine.shut_down()
+    connection.send(answer)
 
 
 def _picklable(error: Exception) -> Exception:

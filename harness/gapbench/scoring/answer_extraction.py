@@ -185,7 +185,9 @@ def normalize_text(text: str, *, ignore_case: bool, punctuation: bool) -> str:
         punctuation: Keep punctuation; False removes it.
     """
     if text.isascii():
-        text = text.replace("`", "'")  # the only character of ASCII that is in SAME_CHARACTERS, and NFKC changes none
+        text = text.replace(
+            "`", "'"
+        )  # the only character of ASCII that is in SAME_CHARACTERS, and NFKC changes none
     else:
         text = unicodedata.normalize("NFKC", text).translate(SAME_CHARACTERS)
     if ignore_case:

@@ -43,8 +43,17 @@ class _Engine:
         with self._lock:
             self._database = None
 
+    def shut_down(self) -> None:
+        with self._lock:
+            if self._database is not None:
+                self._database.close()
+                self._database = None
+        for folder in _SPILL_FOLDERS:
+            shutil.rmtree(folder, ignore_errors=True)
+
 
 _ENGINE = _Engine()
+_SPILL_FOLDERS: list[str] = []
 
 
 def connect() -> duckdb.DuckDBPyConnection:
@@ -59,9 +68,15 @@ def give_up() -> None:
     _ENGINE.give_up()
 
 
+def shut_down() -> None:
+    """End DuckDB and remove what it spilled, in a process that ends without its exit handlers."""
+    _ENGINE.shut_down()
+
+
 def _start() -> duckdb.DuckDBPyConnection:
     import duckdb  # noqa: PLC0415 - a tenth of a second, which a run that only sends does not need
 
     folder = tempfile.mkdtemp(prefix="gapbench-")
+    _SPILL_FOLDERS.append(folder)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return duckdb.connect(config={**_SETTINGS, "threads": usable_cpus(), "temp_directory": folder})

@@ -371,8 +371,7 @@ class RunWriter:
             else:
                 # Column by column, so that the event loop can take the interpreter lock in between.
                 columns = [
-                    pa.array(list(map(attrgetter(field.name), values)), type=field.type)
-                    for field in schema
+                    pa.array(list(map(attrgetter(field.name), values)), type=field.type) for field in schema
                 ]
                 table = pa.Table.from_arrays(columns, schema=schema)
             write_table(self.folder / file_name(kind, number), table)

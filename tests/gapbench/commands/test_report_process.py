@@ -42,6 +42,19 @@ def test_it_writes_the_page_and_prints_the_answer(finished: Path) -> None:
     assert (finished / "report.html").stat().st_size > 10_000
 
 
+def test_it_leaves_no_temporary_folder(finished: Path, tmp_path: Path) -> None:
+    """It ends without its exit handlers, and DuckDB has a folder for what does not fit into memory."""
+    done = run_program(
+        "os.environ['TMPDIR'] = sys.argv[2]\n"
+        "with ReportProcess() as reporter:\n"
+        "    reporter.report_run(Path(sys.argv[1]), quiet=True)",
+        finished,
+        tmp_path,
+    )
+
+    assert (0, []) == (done.returncode, list(tmp_path.glob("gapbench-*")))
+
+
 def test_its_errors_are_raised_here(finished: Path, tmp_path: Path) -> None:
     """With their class, so that the exit code is right."""
     blocked = tmp_path / finished.name

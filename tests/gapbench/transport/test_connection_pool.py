@@ -51,7 +51,7 @@ def test_an_exchange_that_has_ended_is_freed_at_once() -> None:
         async with served(always(WHOLE)) as url, wire.new_client(url, session()) as client:
             with wire.record_exchange() as tape:
                 await client.post(url, json={"a": 1})
-                exchange = weakref.ref(tape.active_stream)
+                exchange: weakref.ref[object] = weakref.ref(tape.active_stream)
                 assert [b"a"] == [event.data async for event in tape.events()]
             return exchange
 
