@@ -295,7 +295,8 @@ def _read_plain_chunks(data: bytes, pieces: list[bytes]) -> int:
     if found != expected:
         return 0
     pieces += payloads
-    return sum(map(len, sizes)) + sum(found) + 4 * len(sizes)
+    # Each line break of the chunks that were taken, and what is before it, is off the rest.
+    return len(data) - sum(map(len, parts[2 * len(found) :])) - 2 * (len(parts) - 1 - 2 * len(found))
 
 
 def _check_status_line_start(head: bytes) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import orjson
@@ -30,27 +30,30 @@ class Event(NamedTuple):
 
 
 class EventBlock(NamedTuple):
-    """Events of one read, all of them complete and of the form ``data: …``, as most providers send them.
+    """Complete events of one read, which is not taken apart until someone asks for them.
 
     Attributes:
         received_s: When the read arrived.
-        text: The bytes of the read.
+        text: The bytes of the read, from the start of an event that has data first to the empty line after another.
+        parser: Parses them.
     """
 
     received_s: float
     text: bytes
+    parser: EventParser
 
-    @classmethod
-    def of(cls, read: bytes, received_s: float) -> EventBlock | None:
-        """Return a read that begins where an event does as a block. None: it has other events than a block."""
-        if not (read.startswith(b"data: ") and read.endswith(b"\n\n")) or b"\r" in read:
+    def datas(self) -> list[bytes] | None:
+        """Return the data of each event, if all have the form ``data: …``, as most providers send them. None: they have not."""
+        if self.text.count(b"\n") != 2 * self.text.count(b"\n\ndata: ") + 2:
             return None
-        is_block = read.count(b"\n") == 2 * read.count(b"\n\ndata: ") + 2
-        return cls(received_s, read) if is_block else None
-
-    def datas(self) -> list[bytes]:
-        """Return the data of each event."""
         return [data for data in self.text[6:-2].split(b"\n\ndata: ") if data.strip()]
+
+    def events(self) -> list[Event]:
+        """Return the events."""
+        datas = self.datas()
+        if datas is None:
+            return self.parser.read_blocks(self.text[:-2].split(b"\n\n"), self.received_s)
+        return [Event(self.received_s, "", data) for data in datas]
 
 
 class EventBatch:
@@ -67,7 +70,7 @@ class EventBatch:
         """Yield every event."""
         for part in self.parts:
             if isinstance(part, EventBlock):
-                yield from [Event(part.received_s, "", data) for data in part.datas()]
+                yield from part.events()
             else:
                 yield part
 
@@ -124,10 +127,13 @@ class EventParser:
 
     def feed_block(self, read: bytes, received_s: float) -> EventBlock | None:
         """Return a read as a block of events, which takes less time than :meth:`feed`. None: it is none, and must be fed."""
-        block = None if self._partial else EventBlock.of(read, received_s)
-        if block is not None:
-            self._is_start = False
-        return block
+        is_block = (
+            not self._partial and read.startswith(b"data: ") and read.endswith(b"\n\n") and b"\r" not in read
+        )
+        if not is_block:
+            return None
+        self._is_start = False
+        return EventBlock(received_s, read, self)
 
     def feed(self, chunk: bytes, received_s: float) -> list[Event]:
         """Return the events that ``chunk`` completes.
@@ -158,6 +164,10 @@ class EventParser:
         *blocks, rest = chunk.split(b"\n\n")
         if rest or held:
             self._append_partial(rest + held)
+        return self.read_blocks(blocks, received_s)
+
+    def read_blocks(self, blocks: Iterable[bytes], received_s: float) -> list[Event]:
+        """Return the events of a part of the stream, given as what is between empty lines."""
         events: list[Event] = []
         for block in blocks:
             # The two forms that providers send; everything else is parsed line by line.

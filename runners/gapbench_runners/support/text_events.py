@@ -76,24 +76,30 @@ class TextEvents:
             batch: Events.
         """
         for part in batch.parts if isinstance(batch, EventBatch) else batch:
-            if isinstance(part, EventBlock):
-                if self._before and self._read_block(part):
-                    continue
-                datas, name = part.datas(), ""
+            if not isinstance(part, EventBlock):
+                yield from self._separate([part.data], part.name, part.received_s)
+            elif self._before and self._read_block(part):
+                continue
+            elif (datas := part.datas()) is not None:
+                yield from self._separate(datas, "", part.received_s)
             else:
-                datas, name = [part.data], part.name
-            at = 0
-            while at < len(datas):
-                if self._before:
-                    at = self._read(datas, at, part.received_s)
-                    if at == len(datas):
-                        break
-                if self._texts:
-                    yield self._take_chunk()
-                yield Event(part.received_s, name, datas[at])
-                at += 1
+                for event in part.events():
+                    yield from self._separate([event.data], event.name, event.received_s)
         if self._texts:
             yield self._take_chunk()
+
+    def _separate(self, datas: Sequence[bytes], name: str, received_s: float) -> Iterator[Chunk | Event]:
+        """Keep the text of events of the known form; yield what was kept, and then the event, at every other one."""
+        at = 0
+        while at < len(datas):
+            if self._before:
+                at = self._read(datas, at, received_s)
+                if at == len(datas):
+                    break
+            if self._texts:
+                yield self._take_chunk()
+            yield Event(received_s, name, datas[at])
+            at += 1
 
     def _read_block(self, block: EventBlock) -> bool:
         """Read the texts of a block whose events all have the known form; return whether they have."""

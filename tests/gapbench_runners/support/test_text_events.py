@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gapbench.transport import Event, EventBatch, EventBlock
+from gapbench.transport import Event, EventBatch, EventParser
 from gapbench.values import Chunk
 from gapbench_runners.support.text_events import TextEvents
 
@@ -43,11 +43,14 @@ def separated(datas: list[bytes], found: TextEvents) -> tuple[list[tuple[float, 
 
 def blocks(datas: list[bytes]) -> EventBatch:
     """Return events as one block, if they can be one, else as a block or an event each."""
-    block = EventBlock.of(b"".join(b"data: %s\n\n" % data for data in datas), 0.0)
+    parser = EventParser()
+    block = parser.feed_block(b"".join(b"data: %s\n\n" % data for data in datas), 0.0)
     if block is not None and block.datas() == datas:
         return EventBatch([block])
-    singles = [(EventBlock.of(b"data: %s\n\n" % data, 0.0), data) for data in datas]
-    return EventBatch([block or Event(0.0, "", data) for block, data in singles])
+    singles = [(parser.feed_block(b"data: %s\n\n" % data, 0.0), data) for data in datas]
+    return EventBatch(
+        [block if block and block.datas() == [data] else Event(0.0, "", data) for block, data in singles]
+    )
 
 
 def _separated(batch: Iterable[Event], found: TextEvents) -> tuple[list[tuple[float, str]], list[bytes]]:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 GC_THRESHOLDS = (50_000, 20, 50)
 """Thresholds for :func:`gc.set_threshold`; Python's own are (700, 10, 10). Replies contain no reference cycles, so
 reference counting frees them and a collection finds little."""
-STARTING_GC_THRESHOLDS = (1_000_000, 20, 50)
+STARTING_GC_THRESHOLDS = (300_000, 20, 50)
 """Thresholds while modules are imported and a plan is made: nearly all that is made stays alive, so that each collection
 walks over all of it and finds nothing."""
 

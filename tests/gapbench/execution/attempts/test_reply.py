@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -15,6 +16,7 @@ from gapbench.errors import RunnerError
 from gapbench.execution.attempts.attempt_row import outcome_of_response
 from gapbench.execution.attempts.measure import measure
 from gapbench.values import Call, Chunk, Response, Score, ToolCallPiece, Usage
+from gapbench.values.pieces import Pieces
 from tests.makers import ScriptedRunner, model
 
 STOP = Chunk(finish_reason="stop", finish_raw="stop")
@@ -67,6 +69,20 @@ def test_how_a_text_is_cut_into_chunks_does_not_matter(text: str, cuts: list[int
         # Each of these answers begins with the last occurrence of its first character but one of "Use `<think>`".
         place = text.index(first) if whole.thinking_rule is None else text.rindex(whole.answer.strip())
         assert float(sum(start <= place for start in places)) == cut.timing.first_answer_s
+
+
+def test_pieces_in_one_chunk_are_those_that_came_one_by_one() -> None:
+    """Each with its own instant."""
+    pieces = Pieces(["<think>", "hm", "</think>", "\n\n", "B"], [1.0, 2.0, 3.0, 4.0, 5.0])
+    together = heard(Chunk("".join(pieces.texts), "answer", 1.0, pieces=pieces), STOP)
+    apart = heard(*texts(*pieces.texts), STOP)
+
+    assert replace(apart.timing, done_s=0.0, sent_s=None) == replace(together.timing, done_s=0.0, sent_s=None)
+    assert (apart.answer, apart.reasoning, apart.parts) == (
+        together.answer,
+        together.reasoning,
+        together.parts,
+    )
 
 
 def test_thinking_in_the_text_is_timed_as_reasoning() -> None:
