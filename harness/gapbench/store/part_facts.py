@@ -213,16 +213,8 @@ def _may_have_values(chunk: pq.ColumnChunkMetaData) -> bool:
     return statistics is None or not statistics.has_null_count or statistics.null_count < chunk.num_values
 
 
-def column_range(footer: pq.FileMetaData, name: str) -> tuple[Any, Any] | None:
-    """Return the smallest and the largest value of a column by the statistics of a part. None: they do not tell.
-
-    Values that are null or NaN are not counted; a column of these alone has no range.
-    """
-    names = [footer.schema.column(place).path for place in range(footer.num_columns)]
-    return _range_at(footer, names.index(name)) if name in names else None
-
-
 def _range_at(footer: pq.FileMetaData, place: int) -> tuple[Any, Any] | None:
+    """Return the smallest and the largest value of a column by the statistics of a part. None: they do not tell."""
     found = None
     for group in range(footer.num_row_groups):
         statistics = footer.row_group(group).column(place).statistics
