@@ -193,8 +193,8 @@ def _plan(
 
 def _describe_unknown(sample: Sequence[Any], problem: str | None, keep_texts: bool) -> str:
     if not sample:
-        first = "" if problem is None else f"; the first problem: {problem}"
-        return f"holds no record that can be read{first}; is it a log of requests, as JSON, CSV, Parquet or vLLM's text?"
+        why = "" if problem is None else f"; the first problem: {problem}"
+        return f"holds no record that can be read{why}; is it a log of requests, as JSON, CSV, Parquet or vLLM's text?"
     first = next((item for item in sample if isinstance(item, dict)), None)
     total = next((name for name in _TOTALS if first and name in first), None)
     if total is not None:

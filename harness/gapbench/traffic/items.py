@@ -8,8 +8,9 @@ import io
 import json
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
@@ -131,15 +132,15 @@ def open_unpacked(path: Path, shown: str) -> Iterator[Stream]:
             yield raw
 
 
-def parse_line(span: JsonSpan) -> Iterator[Item]:
-    """Yield the value of a line, or its values where a line has several: some services write objects right after each other."""
-    item = parse_item(span)
-    if item.problem is not None and span.problem is None and _SEVERAL.search(span.data):
+def parse_lines(spans: Iterable[JsonSpan]) -> Iterator[Item]:
+    """Yield the value of each line, or its values where a line has several: some services write objects right after each other."""
+    for span in spans:
+        item = parse_item(span)
+        if item.problem is None or span.problem is not None or not _SEVERAL.search(span.data):
+            yield item
+            continue
         values = [*map(parse_item, split_values(io.BytesIO(span.data)))]
-        if len(values) > 1:
-            yield from (value._replace(line=span.line) for value in values)
-            return
-    yield item
+        yield from (value._replace(line=span.line) for value in values) if len(values) > 1 else [item]
 
 
 def parse_item(span: JsonSpan) -> Item:
@@ -176,9 +177,8 @@ def _read_objects(stream: Stream) -> Iterator[Item]:
     if not first.rstrip().endswith(b"}") and parse_item(JsonSpan(1, first)).problem is not None:
         yield from map(parse_item, split_values(_Joined(first, stream)))
         return
-    yield from parse_line(JsonSpan(1, first))
-    for span in read_lines(stream):
-        yield from parse_line(span._replace(line=span.line + 1))
+    rest = (span._replace(line=span.line + 1) for span in read_lines(stream))
+    yield from parse_lines(chain((JsonSpan(1, first),), rest))
 
 
 class _Joined:

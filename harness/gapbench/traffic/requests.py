@@ -161,6 +161,8 @@ def take_images(messages: list[Any]) -> tuple[list[Any], int]:
 
     They are among the parts of a message, or of a tool's result in it.
     """
+    if all(isinstance(message, dict) and isinstance(message.get("content"), str) for message in messages):
+        return messages, 0
     changed = [_take_images(message) for message in messages]
     count = sum(number for _, number in changed)
     return ([message for message, _ in changed], count) if count else (messages, 0)

@@ -34,7 +34,7 @@ _ROOM = 1_000
 """Characters after a cut that are looked through, so that a key or an id at the cut is found whole."""
 _MAX_REMEMBERED = 100_000
 _UNKNOWN = (None, "")
-_NO_ERROR = (False, 0, [], {}, "false", "False", "FALSE", "0", "none")
+_NO_ERROR: tuple[Any, ...] = (False, 0, [], {}, "false", "False", "FALSE", "0", "none")
 """How logs say that there was no error, besides none at all."""
 _COUNT_COLUMNS = (
     "input_tokens", "output_tokens", "cached_input_tokens", "cache_write_tokens", "cache_write_1h_tokens",
@@ -79,7 +79,9 @@ class RowBuilder:
         """
         get = draft.get
         place = (file, line)
-        user, session = (None if is_null(one) else one for one in (get("user"), get("session")))
+        user, session = get("user"), get("session")
+        user = None if user is None or is_null(user) else user
+        session = None if session is None or is_null(session) else session
         self._ids = find_ids(user, session)
         time_us = self._time(get("time"), "time", is_sent=True)
         response_s, first_token_s = self._durations(draft, time_us, place)
@@ -90,7 +92,8 @@ class RowBuilder:
         asked, served = label(get("model_asked")), label(get("model_served"))
         known = (asked, served, messages, tokens[0], tokens[4])
         error = self._error(get("error"))
-        is_named = not is_null(get("request_id")) and (time_us is not None or error is not None)
+        request_id = self._request_id(draft)
+        is_named = request_id is not None and (time_us is not None or error is not None)
         if not is_named and all(value is None for value in known):
             raise LineError(
                 "has no model, no messages and no token counts, nor an id with a time or an error"
@@ -101,7 +104,7 @@ class RowBuilder:
         texts = self._keep_texts
         return (
             time_us,
-            self._request_id(draft),
+            request_id,
             label(get("route")),
             label(get("user_hash")) or self._hasher.hash_user(user),
             label(get("session_hash")) or self._hasher.hash_session(session),
@@ -296,7 +299,7 @@ class RowBuilder:
         return self._json(found)
 
     def _error(self, value: Any) -> str | None:
-        if value in _NO_ERROR or is_null(value):
+        if value is None or value in _NO_ERROR or is_null(value):
             return None
         # What is cut through is no longer known as a key or an id, so the cut comes last.
         text = (self._text(str(value)[: MAX_ERROR_CHARS + _ROOM]) or "")[:MAX_ERROR_CHARS]

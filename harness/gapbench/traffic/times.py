@@ -34,10 +34,12 @@ def read_time(value: Any, zone: tzinfo) -> tuple[int | None, bool]:
     Raises:
         TimeError: No such form, or a year before 2000 or after 2099.
     """
-    if is_null(value):
+    if value is None:
         return None, False
     if isinstance(value, str):
         text = value.strip()
+        if is_null(text):
+            return None, False
         if _DIGITS.fullmatch(text):
             return _from_number(float(text) if "." in text else int(text)), False
         try:

@@ -416,7 +416,7 @@ def test_opentelemetry_span_of_earlier_conventions(
     )
 
 
-TOOL_TURNS = [
+TOOL_TURNS: list[dict[str, Any]] = [
     {"role": "user", "content": "Where is it?"},
     {
         "role": "assistant",

@@ -70,8 +70,10 @@ class BatchForm(Form):
         # A file may have requests of both vendors.
         is_anthropic = is_anthropic_exchange(request, response)
         vendor = self.exchange if is_anthropic is None else MESSAGES if is_anthropic else {}
-        draft = read_exchange(item, vendor.get("provider"))
-        return ({**draft, **vendor, "provider": draft.get("provider")},)
+        draft = read_exchange(item, request, response, vendor.get("provider"))
+        if vendor:
+            draft["endpoint"] = vendor["endpoint"]
+        return (draft,)
 
     def read_endpoint(self, item: dict[str, Any]) -> str | None:  # noqa: ARG002 - most vendors have one
         """Return the endpoint that the input line of a batch names. None: it names none."""

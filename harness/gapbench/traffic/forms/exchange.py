@@ -131,14 +131,20 @@ def is_anthropic_exchange(request: dict[str, Any] | None, response: dict[str, An
     return is_so or None
 
 
-def read_exchange(item: dict[str, Any], provider: str | None) -> Draft:
+def read_exchange(
+    item: dict[str, Any],
+    request: dict[str, Any] | None,
+    response: dict[str, Any] | None,
+    provider: str | None,
+) -> Draft:
     """Return the draft of a record with a request, a reply, or both.
 
     Args:
         item: The record.
+        request: The request's body, as :func:`find_bodies` returns it.
+        response: The reply's body.
         provider: Who served it, if the record does not name one.
     """
-    request, response = find_bodies(item)
     draft: Draft = {}
     if request is not None:
         read_request(request, draft)

@@ -120,14 +120,15 @@ def _counts(item: dict[str, Any], metadata: dict[str, Any]) -> TokenCounts:
     )
 
 
-def _first_count(*given: Any) -> Any:
+def _first_count(first: Any, second: Any) -> Any:
     """Return the first count above 0, else 0 if one is known: a 0 stands for what the provider counts elsewhere, too."""
-    known = [count for count in given if count is not None]
-    return next((count for count in known if count), known[0] if known else None)
+    return first or (first if second is None else second)
 
 
 def _read_parameters(item: dict[str, Any]) -> Draft:
     """Return what the payload has of the request beside its messages; the table has it in ``proxy_server_request``."""
+    if "model_parameters" not in item and "modelParameters" not in item:
+        return {}
     given = as_mapping(first_of(item, "model_parameters", "modelParameters"))
     found: Draft = {"parameters": given or None, "tools": given.get("tools") or None}
     found["is_stream"] = item["stream"] if item.get("stream") is not None else given.get("stream")

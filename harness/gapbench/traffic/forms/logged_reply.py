@@ -21,6 +21,8 @@ _MESSAGE_EVENTS = frozenset(
         "message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta", "message_stop",
     }
 )  # fmt: skip
+_WHOLE = ("chat.completion", "response", "text_completion")
+"""What whole replies say they are, which saves a closer look."""
 _LAST_EVENTS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 """Events that have the whole reply."""
 
@@ -33,8 +35,10 @@ def read_reply_body(value: Any) -> dict[str, Any]:
     Raises:
         LineError: The events of a stream have another shape than documented.
     """
+    if value is None:
+        return {}
     body = read_body(value)
-    if looks_like_reply(body) and stream_protocol(body) is None:
+    if body.get("object") in _WHOLE or (looks_like_reply(body) and stream_protocol(body) is None):
         return body
     for given in (value, *(body.get(key) for key in _STREAM_KEYS)):
         if isinstance(given, (list, str)) and given:
@@ -66,6 +70,8 @@ def refuse_event(item: dict[str, Any]) -> None:
     Raises:
         LineError: It is one.
     """
+    if "choices" not in item and "type" not in item:
+        return
     if stream_protocol(item) is not None and str(item.get("type")) not in _LAST_EVENTS:
         raise LineError(
             "is one event of a streamed reply, and no whole reply; log the events of a reply as one list, or record "
@@ -108,9 +114,7 @@ def _events(given: list[Any] | str) -> Iterator[dict[str, Any]]:
     if not looks_like_events(data[:64]):
         return
     parser = EventParser()
-    found = [*parser.feed(data, 0.0), parser.finish(0.0)]
-    for event in found:
-        if event is not None and event.data.strip() != b"[DONE]":
-            body = parse_json(event.data)
-            if isinstance(body, dict):
-                yield body
+    for sent in (*parser.feed(data, 0.0), parser.finish(0.0)):
+        body = None if sent is None or sent.data.strip() == b"[DONE]" else parse_json(sent.data)
+        if isinstance(body, dict):
+            yield body
