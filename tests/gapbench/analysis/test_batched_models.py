@@ -98,7 +98,9 @@ def test_no_load_level_holds_the_batched_side(runs: Runs) -> None:
 def test_a_table_of_loads_without_any_states_it(tmp_path: Path) -> None:
     """Both models were batched: before the reason for each, the answer is that no load has times."""
     models = [CLOSED, replace(OPEN, batch=True)]
-    runners = {each.id: BatchRunner(each, BatchProvider(), ANSWERS) for each in models}
+    runners: dict[str, ScriptedRunner] = {
+        each.id: BatchRunner(each, BatchProvider(), ANSWERS) for each in models
+    }
     go(tmp_path / "run", plan(*models, count=2), runners, FAST)
     console = Console(width=120, record=True, file=StringIO())
     console.print(capacity_table(capacity(load_runs([tmp_path / "run"]), Slo(ttft_s=1.0))))
