@@ -307,7 +307,7 @@ def _prepare_kubernetes(
     elif path.resolve().is_relative_to((builtin_folder() / "suites").resolve()):
         where = path.stem
     else:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes().decode("utf-8")  # with its own ends of lines: they are part of its hash
         _refuse_files(setup, text)
         suite, where = (dns_label(setup.suite.name, "suite"), text), f"{SUITE_FOLDER}/suite.yaml"
     groups, options = _group(setup, given, where)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from gapbench.analysis.cost.cost import cost
 from gapbench.analysis.frames import Runs, load_runs
@@ -17,6 +19,7 @@ from gapbench.analysis.quality.summary import summarize
 from gapbench.analysis.regression.compare import compare_runs
 from gapbench.analysis.regression.threshold import RegressionRule
 from gapbench.report.answer import answer_text
+from gapbench.report.capacity import capacity_table
 from gapbench.report.html import html_report
 from gapbench.report.results import load_results
 from gapbench.values.slo import Slo
@@ -84,8 +87,27 @@ def test_the_summary_has_no_times_of_the_batched_side(runs: Runs) -> None:
 
 
 def test_no_load_level_holds_the_batched_side(runs: Runs) -> None:
-    assert ["open"] == list(capacity(runs, Slo(ttft_s=1.0)).frame["model_id"])
+    found = capacity(runs, Slo(ttft_s=1.0))
+    assert ["open"] == list(found.frame["model_id"])
+    assert ["closed: it was asked in batches, whose answers have no times: it has no load here"] == [
+        line for line in found.warnings if "batches" in line
+    ]
     assert load_levels(runs) is None
+
+
+def test_a_table_of_loads_without_any_states_it(tmp_path: Path) -> None:
+    """Both models were batched: before the reason for each, the answer is that no load has times."""
+    models = [CLOSED, replace(OPEN, batch=True)]
+    runners: dict[str, ScriptedRunner] = {
+        each.id: BatchRunner(each, BatchProvider(), ANSWERS) for each in models
+    }
+    go(tmp_path / "run", plan(*models, count=2), runners, FAST)
+    console = Console(width=120, record=True, file=StringIO())
+    console.print(capacity_table(capacity(load_runs([tmp_path / "run"]), Slo(ttft_s=1.0))))
+    lines = console.export_text().splitlines()
+
+    assert "No model has times here, so no load can be held against the limits." == lines[1].strip()
+    assert 2 == sum("asked in batches" in line for line in lines)
 
 
 def test_a_gate_on_times_does_not_check_the_batched_side(folder: Path, tmp_path: Path) -> None:

@@ -156,9 +156,14 @@ def test_shards_are_counted_from_the_first_of_the_model(capsys: pytest.CaptureFi
     assert "/suite/suite.yaml --out s3://bucket/run7" in script
 
 
-def test_the_config_map_holds_the_suite(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("changed", [("", ""), ("\n", "\r\n"), ("name: cl", "name: cl  # é end ")])
+def test_the_config_map_holds_the_suite(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, changed: tuple[str, str]
+) -> None:
     """Byte by byte, so that the shards have the same hash everywhere."""
-    assert SUITE == documents(capsys, "kubernetes")[0]["data"]["suite.yaml"]
+    text = SUITE.replace(*changed) if changed[0] else SUITE
+    (tmp_path / "s.yaml").write_bytes(text.encode())
+    assert text == documents(capsys, "kubernetes")[0]["data"]["suite.yaml"]
 
 
 @pytest.mark.parametrize("kind", ["kubernetes", "slurm", "rayjob"])

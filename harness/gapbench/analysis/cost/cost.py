@@ -170,6 +170,7 @@ def cost(
     account = bill(read_runs) if billed is None else billed
     rows: list[dict[str, Any]] = []
     exact: dict[str, Decimal | None] = {}
+    judging: list[str] = []
     users = user_usd_by_item(read_runs, account)
     categories = read_runs.categories
     models = PaidModels(read_runs, account) if paid is None else paid
@@ -183,11 +184,15 @@ def cost(
         _ = account.gpu
         for model_id, (row, *found) in zip(models, pool.map(of_model, models), strict=True):
             exact[model_id] = row["usd"]
+            if row["usd_judge"]:
+                judging.append(
+                    f"judging by {model_id} cost {formatting.format_usd(row['usd_judge'])} more; it is in no row of tasks"
+                )
             rows += [*found, row] if len(categories) > 1 else [{**row, "category": categories[0]}]
     table = pd.DataFrame([_as_floats(row) for row in rows], columns=list(COLUMNS))
     table[[*TOKEN_SUMS]] = table[[*TOKEN_SUMS]].astype("Int64")
     legs = deployment_options(read_runs, table, account)
-    warnings = [*account.warnings, *first_calls_note(read_runs.manifests)]
+    warnings = [*account.warnings, *judging, *first_calls_note(read_runs.manifests)]
     return CostTable(
         table,
         read_runs.simulated,

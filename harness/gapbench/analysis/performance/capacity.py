@@ -207,6 +207,10 @@ def capacity(runs: Runs | Sequence[Path], slo: Slo, usd: Floats | None = None) -
         read_runs.simulated,
         [
             *_warnings(table),
+            *(
+                f"{model_id}: it was asked in batches, whose answers have no times: it has no load here"
+                for model_id in sorted({model_id for _, model_id in read_runs.batched})
+            ),
             *machine_notes(read_runs, refusals),
             *read_runs.applied_weights.counts_items("capacity is about the load that was sent: it counts"),
         ],

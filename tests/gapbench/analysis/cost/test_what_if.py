@@ -30,8 +30,10 @@ FEBRUARY = datetime(2026, 2, 12, tzinfo=UTC)
 def test_a_judge_is_paid_apart(make_run: Make, attempt: Attempts) -> None:
     """A judge's 1,000 and 100 tokens are in what was spent, not in what the task costs."""
     rows = [attempt(sample_id="a"), attempt(sample_id="a", model_id="judge", phase="judge", weights="closed")]
-    frame = cost([make_run(rows)]).frame.set_index("model_id")
+    table = cost([make_run(rows)])
+    frame = table.frame.set_index("model_id")
 
+    assert "judging by judge cost $0.0032 more; it is in no row of tasks" in table.warnings
     assert (0.00315, 0.0, 0.00315) == pytest.approx(
         tuple(frame.loc["closed-a", ["usd", "usd_judge", "usd_spent"]])
     )

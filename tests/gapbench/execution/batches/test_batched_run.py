@@ -22,7 +22,7 @@ from gapbench.values.batches import BatchLimits
 from gapbench.values.policies import RetryPolicy, RunPolicies
 from tests.batch_provider import BatchProvider, BatchRunner, Killed, StoredBatch, answer, fail, lost
 from tests.gapbench.execution.test_run import ANSWERS, Watch, go
-from tests.makers import model, plan
+from tests.makers import ScriptedRunner, model, plan
 
 QUICK = BatchSettings(poll_s=0.0, max_poll_s=0.0, settle_s=0.0)
 FAST = RunSettings(RunPolicies(RetryPolicy(max_attempts=3, max_wait_s=0.0)), batches=QUICK)
@@ -257,7 +257,9 @@ def two_models(
 ) -> tuple[RunManifest, Watch]:
     """Run two batched models over four sums each."""
     models = [model(name, batch=True) for name in providers]
-    runners = {each.id: BatchRunner(each, providers[each.id], ANSWERS) for each in models}
+    runners: dict[str, ScriptedRunner] = {
+        each.id: BatchRunner(each, providers[each.id], ANSWERS) for each in models
+    }
     return go(folder, plan(*models), runners, given, **how)
 
 
