@@ -86,6 +86,9 @@ def main() -> None:
     )
     parser.add_argument("--against", type=Path, help="another checkout, measured in turn with this one")
     parser.add_argument(
+        "--against-folder", type=Path, help="the same runs for it, if it cannot read those of this checkout"
+    )
+    parser.add_argument(
         "--only", nargs="+", choices=MEASURED, help="measure only these, with a result file of their own"
     )
     parser.add_argument("--out", default="", help="a JSON file; -: print only")
@@ -110,7 +113,9 @@ def measure(options: argparse.Namespace, runs: list[str]) -> None:
         for _ in range(options.repeats):
             taken.append(timed([*MEASURED[name], *runs]))
             if options.against:
-                others.append(timed([*MEASURED[name], *runs], options.against))
+                theirs = options.against_folder
+                for_it = runs if theirs is None else [str(theirs / Path(run).name) for run in runs]
+                others.append(timed([*MEASURED[name], *for_it], options.against))
         found[name] = median(taken)
         if others:
             before[name] = median(others)
