@@ -32,7 +32,7 @@ def capacity_table(capacity: CapacityResult) -> RenderableType:
             if level is not None
         ]
     if capacity.frame.empty:
-        answers.append(Text("No model has times here, so no load can be held against the limits.", "bold"))
+        answers.append(Text("No model has times here, so no load can be compared with the limits.", "bold"))
     notes = [Text(f"Note: {formatting.strip_controls(line)}", "dim") for line in capacity.warnings]
     return Group(*answers, Text(), *tables, *notes)
 

@@ -106,7 +106,7 @@ def test_a_table_of_loads_without_any_states_it(tmp_path: Path) -> None:
     console.print(capacity_table(capacity(load_runs([tmp_path / "run"]), Slo(ttft_s=1.0))))
     lines = console.export_text().splitlines()
 
-    assert "No model has times here, so no load can be held against the limits." == lines[1].strip()
+    assert "No model has times here, so no load can be compared with the limits." == lines[1].strip()
     assert 2 == sum("asked in batches" in line for line in lines)
 
 
