@@ -26,7 +26,7 @@ from gapbench.errors import ResultsError
 from gapbench.store import RunWriter, attempt_sources, read_attempts, read_manifest
 from gapbench.store.attempt_frame import read_frame
 from gapbench.store.attempt_sources import find_sources
-from gapbench.store.part_facts import PartFacts
+from gapbench.store.part_facts import PartFacts, read_part_facts
 from gapbench.store.part_files import numbered_files
 from gapbench.store.part_joining import join_parts
 from gapbench.store.schema import SCHEMA_VERSION
@@ -373,11 +373,10 @@ def test_parts_that_are_joined_while_runs_are_listed_are_read_once(
     with RunWriter(run) as writer:
         row = make_attempt(run_id="a", sample_id="y")
         writer.add(row, payload(row))
-    read = attempt_sources.read_part_facts
 
     def joined_before(paths: Sequence[Path]) -> list[PartFacts]:
         join_parts(run, min_parts=2)
-        return read(paths)
+        return read_part_facts(paths)
 
     monkeypatch.setattr(attempt_sources, "read_part_facts", joined_before)
 
