@@ -19,6 +19,8 @@ CLOSE_S = 5.0
 """A peer that is refused has so long to read why."""
 BACKLOG = 1024
 """Connections that the kernel keeps until there is a place for them; many workers connect at once."""
+GOODBYE_S = 1.0
+"""The connections of peers that were let in have so long to end when listening does; then they are cut."""
 ACCEPT_RETRY_S = 1.0
 _NO_SUCH_ADDRESS = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
@@ -48,6 +50,7 @@ class PeerListener:
         self._listeners: list[socket.socket] = []
         self._accepting: list[asyncio.Task[None]] = []
         self._serving: set[asyncio.Task[None]] = set()
+        self._kept: list[asyncio.StreamWriter] = []
 
     async def open(self, host: str, port: int) -> int:
         """Listen at every address of a host, and return the port.
@@ -80,13 +83,22 @@ class PeerListener:
         return bound
 
     async def close(self) -> None:
-        """Stop listening, and end the connections that are not let in."""
+        """Stop listening, end the connections that are not let in, and wait until the others have ended."""
         tasks = [*self._accepting, *self._serving]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for listener in self._listeners:
             listener.close()
+        # Over TLS a connection ends only when the other end has agreed.
+        endings = [asyncio.create_task(_wait_until_closed(writer)) for writer in self._kept]
+        if endings:
+            await asyncio.wait(endings, timeout=GOODBYE_S)
+            for writer in self._kept:
+                writer.transport.abort()
+            _, left = await asyncio.wait(endings, timeout=GOODBYE_S)
+            for ending in left:
+                ending.cancel()
 
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -127,10 +139,17 @@ class PeerListener:
         try:
             writer = asyncio.StreamWriter(transport, protocol, reader, loop)
             is_kept = await self._let_in(reader, writer)
-            if not is_kept:
+            if is_kept:
+                self._kept.append(writer)
+            else:
                 writer.close()
                 with contextlib.suppress(OSError):
                     await asyncio.wait_for(writer.wait_closed(), CLOSE_S)
         finally:
             if not is_kept:
                 transport.abort()
+
+
+async def _wait_until_closed(writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()

@@ -69,6 +69,29 @@ def test_who_knows_the_token_joins(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ["m1 joined (1 of 1)", "waiting for 1 machine; a hint"] == sorted(lines)[:2]
 
 
+@pytest.mark.parametrize("is_reading", [True, False])
+def test_no_connection_stays_open(monkeypatch: pytest.MonkeyPatch, is_reading: bool) -> None:
+    """When the group is closed, a machine that reads the goodbye ends the connection; another's is cut."""
+    monkeypatch.setenv(TOKEN_ENV, TOKEN)
+    monkeypatch.setattr(peer_listener, "GOODBYE_S", 0.05)
+
+    async def main() -> list[int]:
+        address = MachinesAddress("listen", HOST, 0, 1, TOKEN_ENV)
+        group = MachineGroup(address, ("suite", "hash-of-it"), lambda _: None)
+        channel, _ = await come(await group.listen(HOST, 0))
+        await group.wait_for_machines(1, StopSignal(), "a hint")
+        assert group._listener is not None
+        sockets = [writer.get_extra_info("socket") for writer in group._listener._kept]
+        if not is_reading:
+            channel._writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await group.close("over")
+        channel.abort()
+        await asyncio.sleep(0)
+        return [connection.fileno() for connection in sockets]
+
+    assert [-1] == asyncio.run(main())
+
+
 def test_a_wrong_token_is_said_on_both_sides(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither side repeats a token."""
     words, lines = joined(monkeypatch, lambda _, port: come(port, token="another-0123456789-token"))
