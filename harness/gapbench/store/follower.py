@@ -35,7 +35,7 @@ class RunFollower:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._rows_read: Counter[int] = Counter()
-        self._closed_parts: set[int] = set()
+        self._closed_parts: set[range] = set()
         self._offsets: Counter[int] = Counter()
 
     def read_new(self) -> Iterator[Attempt]:
@@ -48,10 +48,10 @@ class RunFollower:
         # Journals first: one that is closed after that is among the parts, so what is read has no gap.
         journals, parts = numbered_files(self._folder, "journal"), numbered_files(self._folder, "attempts")
         for path in parts.values():
-            if not self._closed_parts.issuperset(part_numbers(path)):
+            if part_numbers(path) not in self._closed_parts:
                 yield from self._read_part(path)
         for number, path in journals.items():
-            if number not in self._closed_parts:
+            if not any(number in closed for closed in self._closed_parts):
                 try:
                     yield from self._read_journal(path)
                 except FileNotFoundError:
@@ -59,11 +59,12 @@ class RunFollower:
 
     def _read_part(self, path: Path) -> Iterator[Attempt]:
         numbers = part_numbers(path)
-        table = read_part(path, _COLUMNS, skip_rows=sum(self._rows_read[number] for number in numbers))
+        known = sum(rows for number, rows in self._rows_read.items() if number in numbers)
+        table = read_part(path, _COLUMNS, skip_rows=known)
         for row in table.to_pylist():
             self._rows_read[numbers[-1]] += 1
             yield attempt_from_row({**row, "params_changes": (), "chunk_s": ()})
-        self._closed_parts.update(numbers)
+        self._closed_parts.add(numbers)
 
     def _read_journal(self, path: Path) -> Iterator[Attempt]:
         (number,) = part_numbers(path)

@@ -9,10 +9,42 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Container, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 _NAME = re.compile(r"[a-z]+-([0-9]{1,9})(?:-([0-9]{1,9}))?")
+
+
+@dataclass(frozen=True)
+class PartNumbers(Container[int]):
+    """The numbers of parts as ranges: a stranger's file may say that it holds a billion parts.
+
+    Attributes:
+        ranges: Ranges of numbers, ascending; no number is in two of them.
+    """
+
+    ranges: tuple[range, ...]
+
+    @classmethod
+    def of(cls, paths: Iterable[Path]) -> PartNumbers:
+        """Return the numbers of files, which come in their order."""
+        return cls(tuple(map(part_numbers, paths)))
+
+    def range_of(self, number: object) -> range | None:
+        """Return the range that a number is in, or None."""
+        at = bisect_right(self.ranges, number, key=lambda one: one[0]) - 1 if isinstance(number, int) else -1
+        return self.ranges[at] if at >= 0 and number in self.ranges[at] else None
+
+    def __contains__(self, number: object) -> bool:
+        """Return whether a part has the number."""
+        return self.range_of(number) is not None
+
+    @property
+    def last(self) -> int:
+        """The largest number; 0 if there is none."""
+        return self.ranges[-1][-1] if self.ranges else 0
 
 
 def numbered_files(run: Path, kind: str) -> dict[int, Path]:
@@ -27,7 +59,7 @@ def numbered_files(run: Path, kind: str) -> dict[int, Path]:
     found: dict[int, Path] = {}
     reached = -1
     for first, last, name in _ranges(_names_in(run), kind):
-        if last > reached:
+        if first > reached:
             found[first] = run / name
             reached = last
     return found
@@ -65,9 +97,9 @@ def payloads_beside(attempts: Path) -> list[Path]:
     return [path for number, path in numbered_files(attempts.parent, "payload").items() if number in numbers]
 
 
-def closed_numbers(run: Path) -> set[int]:
+def closed_numbers(run: Path) -> PartNumbers:
     """Return the numbers of the parts whose attempts are in Parquet; the journals of others are still open."""
-    return {number for path in numbered_files(run, "attempts").values() for number in part_numbers(path)}
+    return PartNumbers.of(numbered_files(run, "attempts").values())
 
 
 def file_name(kind: str, first: int, last: int | None = None) -> str:
@@ -98,6 +130,7 @@ def _ranges(names: Iterable[str], kind: str) -> list[tuple[int, int, str]]:
         if name.startswith(start) and name.endswith(suffix):
             match = _NAME.fullmatch(name, 0, len(name) - len(suffix))
             if match is not None:
-                first = int(match[1])
-                found.append((first, int(match[2] or first), name))
+                first, last = int(match[1]), int(match[2] or match[1])
+                if first <= last:
+                    found.append((first, last, name))
     return sorted(found, key=lambda one: (one[0], -one[1], one[2]))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
+from gapbench.errors import ResultsError
 from gapbench.store.part_facts import PartFacts, read_part_facts
-from gapbench.store.part_files import file_name, numbered_files, part_numbers, superseded_files
+from gapbench.store.part_files import PartNumbers, file_name, numbered_files, part_numbers, superseded_files
 from gapbench.store.reader import read_part
 from gapbench.store.run_folder import write_tables
 from gapbench.store.schema import ATTEMPT_SCHEMA
@@ -45,13 +47,19 @@ def join_parts(run: Path, min_parts: int = MIN_PARTS) -> None:
 
 
 def remove_superseded(run: Path) -> None:
-    """Remove the files whose rows are in a joined file, which a crash left.
+    """Remove the files whose rows are in a joined file, which a crash left; not those of a joined file that is damaged.
 
     Raises:
         OSError: The disk is gone.
     """
-    for path in superseded_files(run):
-        path.unlink(missing_ok=True)
+    files = superseded_files(run)
+    counted = numbered_files(run, "attempts")
+    held = PartNumbers.of(counted.values())
+    for path in files:
+        joined = held.range_of(part_numbers(path)[0])
+        with suppress(ResultsError):
+            read_part_facts([counted[joined[0]]] if joined is not None else [])
+            path.unlink(missing_ok=True)
 
 
 def _neighbours(parts: Sequence[PartFacts]) -> Iterator[list[PartFacts]]:

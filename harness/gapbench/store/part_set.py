@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gapbench.store.part_files import numbered_files, part_numbers
+from gapbench.store.part_files import PartNumbers, numbered_files, part_numbers
 from gapbench.store.schema import ROW_SCHEMAS, value_type
 from gapbench.values import ATTEMPT_KEY_IN_RUN
 
@@ -57,19 +57,19 @@ class PartSet:
                 )
 
     @property
-    def numbers(self) -> set[int]:
+    def numbers(self) -> PartNumbers:
         """Numbers of all parts, those of joined files too."""
-        return {number for path in self.paths.values() for number in part_numbers(path)}
+        return PartNumbers.of(self.paths.values())
 
     @property
-    def readable_numbers(self) -> set[int]:
+    def readable_numbers(self) -> PartNumbers:
         """Numbers of the parts that can be read."""
-        return {number for first in self.tables for number in part_numbers(self.paths[first])}
+        return PartNumbers.of(self.paths[first] for first in self.tables)
 
     def keys_beside(self, path: Path) -> set[tuple[Any, ...]] | None:
         """Return the keys of the rows in the parts with the numbers of another file. None: one of them is missing or damaged."""
-        numbers = part_numbers(path)
-        if not self.readable_numbers.issuperset(numbers):
+        numbers, readable = part_numbers(path), self.readable_numbers
+        if any(number not in readable for number in numbers):
             return None
         return set().union(*(row_keys(self.tables[number]) for number in numbers))
 

@@ -198,7 +198,7 @@ def _copy_rows(shards: Sequence[ShardRun], folder: Path, run_id: str) -> None:
                 if number in closed:
                     last = part + part_numbers(source)[-1]
                     _copy_table(source, folder / file_name(kind, part + number, last), run_id)
-        part += max(closed, default=0)
+        part += closed.last
         for source in numbered_files(shard.folder, "scores").values():
             scores += 1
             _copy_table(source, folder / f"scores-{scores:05d}.parquet", run_id)

@@ -34,8 +34,9 @@ def trajectory_issues(run: Path, attempts: PartSet, trajectories: PartSet) -> It
     for number, table in attempts.tables.items():
         ended = _ended_episodes(table)
         path = attempts.paths[number]
-        beside = [one for one in part_numbers(path) if one in trajectories.paths]
-        if not trajectories.readable_numbers.issuperset(beside):
+        numbers = part_numbers(path)
+        beside = [one for one in trajectories.paths if one in numbers]
+        if any(one not in trajectories.tables for one in beside):
             continue  # one cannot be read, which is an issue of its own
         listed = {key for one in beside for key in _keys(trajectories.tables[one])}
         if missing := len(ended - listed):
@@ -65,16 +66,13 @@ def repair_trajectories(run: Path, attempts: PartSet, trajectories: PartSet) -> 
         attempts: Its attempts, repaired.
         trajectories: Its episodes.
     """
-    ended = {
-        number: keys
-        for first, table in attempts.tables.items()
-        for keys in [_ended_episodes(table)]
-        for number in part_numbers(attempts.paths[first])
-    }
+    ended = {first: _ended_episodes(table) for first, table in attempts.tables.items()}
+    readable = attempts.readable_numbers
     for number, table in trajectories.tables.items():
         path = trajectories.paths[number]
-        kept = [key in ended.get(number, ()) for key in _keys(table)]
-        if number not in ended:
+        numbers = readable.range_of(number)
+        kept = [numbers is not None and key in ended[numbers[0]] for key in _keys(table)]
+        if numbers is None:
             quarantine(run, path.name)
         elif not any(kept):
             path.unlink()

@@ -94,7 +94,8 @@ def repair_run(run: Path) -> list[IntegrityIssue]:
             if missing:
                 attempts.tables[number] = _drop_rows(table, missing)
                 write_table(attempts.paths[number], attempts.tables[number])
-        for number in payload.tables.keys() - attempts.readable_numbers:
+        readable = attempts.readable_numbers
+        for number in [number for number in payload.tables if number not in readable]:
             quarantine(run, payload.paths[number].name)
         _unmark_duplicate_finals(attempts)
         repair_trajectories(run, attempts, trajectories)
@@ -168,7 +169,8 @@ def _payload_issues(run: Path, attempts: PartSet, payload: PartSet) -> Iterator[
                     f"{len(texts - rows)} payload rows have no attempt",
                     "none; they are not read",
                 )
-    for number in payload.paths.keys() - attempts.numbers:
+    held = attempts.numbers
+    for number in [number for number in payload.paths if number not in held]:
         kind: IssueKind = "leftover" if number in journals else "damage"
         yield IntegrityIssue(kind, payload.paths[number].name, "has no attempts part",
                       "its journal is closed again" if number in journals else "it is moved to damaged/")  # fmt: skip

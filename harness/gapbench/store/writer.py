@@ -106,19 +106,19 @@ class RunWriter:
             ResultsError: The folder cannot be written, or another process is writing it.
         """
         self._lock = lock_run_folder(self.folder)
-        parts, journals = closed_numbers(self.folder), numbered_files(self.folder, "journal")
+        closed, journals = closed_numbers(self.folder), numbered_files(self.folder, "journal")
         try:
             with translate_disk_errors(self.folder):
                 remove_superseded(self.folder)
                 for number, path in journals.items():
-                    if number not in parts:
+                    if number not in closed:
                         self._recover(number, path)
                     path.unlink()
         except ResultsError:
             self._lock.close()
             raise
         self.pending = PendingAnswers(self.folder, journal_settings=self._journal_settings)
-        self._part = max([*parts, *journals], default=0) + 1
+        self._part = max([closed.last, *journals]) + 1
         return self
 
     def __enter__(self) -> Self:

@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 
-from gapbench.store import numbered_files, part_numbers
+from gapbench.store import closed_numbers, numbered_files
 
 _ROWS = re.compile(
     r"(run\.json|(attempts|payload|trajectories|scores)-[0-9]+(-[0-9]+)?\.parquet|journal-[0-9]+\.jsonl)"
@@ -48,15 +48,11 @@ def closed_parts(run: Path, kind: str) -> list[tuple[int, str]]:
         run: The run folder.
         kind: ``attempts``, ``payload`` or ``trajectories``. A part without its attempts is not complete yet and is left out.
     """
-    part_of = {
-        number: first
-        for first, path in numbered_files(run, "attempts").items()
-        for number in part_numbers(path)
-    }
+    closed = closed_numbers(run)
     return [
-        (part_of[number], sql_path(path))
+        (held[0], sql_path(path))
         for number, path in numbered_files(run, kind).items()
-        if number in part_of
+        if (held := closed.range_of(number)) is not None
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import itertools
 import shutil
+import tracemalloc
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +32,7 @@ from gapbench.store.part_joining import MIN_PARTS, join_parts
 from gapbench.store.run_folder import write_tables
 from gapbench.store.verify import repair_run, verify_run
 from gapbench.values import Attempt
+from gapbench.view.run_files import closed_parts
 from tests.makers import ATTEMPT, attempt, payload
 from tests.run_folders import empty_manifest
 
@@ -231,6 +233,43 @@ def test_an_attempt_that_is_no_longer_final_is_marked_in_a_joined_file(tmp_path:
         writer.mark_not_final([rows[4]])
 
     assert [replace(rows[4], final=False)] == [row for row in read_attempt_values(run) if not row.final]
+
+
+def test_a_name_that_claims_a_billion_parts_takes_no_memory(tmp_path: Path) -> None:
+    """A run folder may come from a stranger: numbers stay ranges wherever it is read, checked or shown."""
+    run = write(tmp_path / "run", rows_of(2))
+    huge = run / "attempts-00001-999999999.parquet"
+    (run / "attempts-00001.parquet").rename(huge)
+    tracemalloc.start()
+    follower = RunFollower(run)
+
+    assert ["s0"] == [row.sample_id for row in read_attempt_values(run)]
+    assert ["s0"] == [row.sample_id for row in follower.read_new()]
+    assert {1} == {part for part, _ in closed_parts(run, "payload")}
+    assert 999_999_998 in closed_numbers(run)
+    assert ("damage", huge.name, "has no payload part") in issues(run)
+    assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("name", ["attempts-00002-00001.parquet", "attempts-1-2-3.parquet"])
+def test_a_name_that_is_no_range_is_ignored(tmp_path: Path, name: str) -> None:
+    run = write(tmp_path / "run", rows_of(1))
+    shutil.copy(run / "attempts-00001.parquet", run / name)
+
+    assert rows_of(1) == read_attempt_values(run)
+
+
+def test_small_parts_beside_a_damaged_joined_file_are_kept(tmp_path: Path) -> None:
+    """They may be all that is left of its rows."""
+    run = write(tmp_path / "run", rows_of(20))
+    small = write(tmp_path / "small", rows_of(1)) / "attempts-00001.parquet"
+    shutil.copy(small, run / "attempts-00001.parquet")
+    (run / "attempts-00001-00020.parquet").write_bytes(b"PAR1 nothing")
+    with RunWriter(run):
+        pass
+
+    assert (run / "attempts-00001.parquet").exists()
 
 
 def test_joining_again_changes_nothing(tmp_path: Path) -> None:
