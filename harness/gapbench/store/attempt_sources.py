@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from gapbench.store import score_overlay
 from gapbench.store.part_facts import LABELS, PartFacts, read_part_facts, unreadable_part
-from gapbench.store.part_files import closed_numbers, numbered_files
+from gapbench.store.part_files import PartNumbers, numbered_files
 from gapbench.store.query_tables import later_scores
 from gapbench.store.reader import check_is_run, journal_table
 from gapbench.store.run_folder import GROUP_ROWS
@@ -141,9 +141,11 @@ def _list_sources(runs: Sequence[Path]) -> list[RowSource]:
     # Journals first: one that is closed after that is among the parts, and is left out below.
     journals_of = [numbered_files(run, "journal") for run in runs]
     parts_of = [numbered_files(run, "attempts") for run in runs]
+    # By the same listing of the parts: a journal that is closed after it must not be left out.
+    closed_of = [PartNumbers.of(parts.values()) for parts in parts_of]
     journals_of = [
         {number: path for number, path in open_.items() if number not in closed}
-        for open_, closed in zip(journals_of, map(closed_numbers, runs), strict=True)
+        for open_, closed in zip(journals_of, closed_of, strict=True)
     ]
     facts = iter(read_part_facts([path for parts in parts_of for path in parts.values()]))
     for run, parts, open_journals in zip(runs, parts_of, journals_of, strict=True):

@@ -158,7 +158,7 @@ def _read(path: Path, layouts: _Layouts) -> PartFacts:
         # Arrow takes a relative path with a colon for an address.
         footer = pq.read_metadata(path.absolute())
     except FileNotFoundError as exc:
-        # A writer that ends joins its parts; who lists them looks again. Arrow's error does not name the file.
+        # A writer that ends joins its parts, so the caller lists them again. Arrow's error does not name the file.
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path)) from exc
     except (pa.ArrowInvalid, OSError) as exc:
         raise unreadable_part(path, exc) from exc

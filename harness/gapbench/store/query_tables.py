@@ -19,8 +19,9 @@ _KINDS: tuple[Kind, ...] = ("attempts", "payload", "trajectories")
 
 def open_journals(run: Path) -> dict[int, Path]:
     """Return the journals whose rows are in no closed part yet, by number."""
-    closed = closed_numbers(run)
-    return {number: path for number, path in numbered_files(run, "journal").items() if number not in closed}
+    # Journals first: one that is closed after that is among the parts, so no row is missed.
+    journals, closed = numbered_files(run, "journal"), closed_numbers(run)
+    return {number: path for number, path in journals.items() if number not in closed}
 
 
 def journal_tables(

@@ -257,7 +257,8 @@ def _part_readers(
         stored = ATTEMPT_SCHEMA if kind == "attempts" else schema
         wanted = pa.schema([stored.field(name) for name in names])
         coded = [name for name in names if name in texts]
-        closed = closed_numbers(run)
+        # Journals first: one that is closed after that is among the parts, so no row is missed.
+        journals, closed = numbered_files(run, "journal"), closed_numbers(run)
         reads = [
             partial(read_part, path, wanted, categorical=coded)
             for number, path in numbered_files(run, kind).items()
@@ -265,7 +266,7 @@ def _part_readers(
         ]
         reads += [
             partial(journal_table, path, kind, stored, names)
-            for number, path in numbered_files(run, "journal").items()
+            for number, path in journals.items()
             if number not in closed
         ]
         for read in reads:

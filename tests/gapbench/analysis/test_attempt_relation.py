@@ -365,6 +365,26 @@ def test_a_journal_that_becomes_a_part_while_runs_are_listed_is_read_once(
     assert [1] == [len(source.parts) for source in find_sources([run])]
 
 
+def test_a_journal_that_is_closed_after_the_parts_are_listed_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its rows are in a part that the first listing lacks: they are listed again, and each row is read once."""
+    run = write_run(tmp_path / "a", [make_attempt(sample_id="x")])
+    writer = RunWriter(run).open()
+    row = make_attempt(run_id="a", sample_id="y")
+    writer.add(row, payload(row))
+
+    def listed(folder: Path, kind: str) -> dict[int, Path]:
+        found = numbered_files(folder, kind)
+        if kind == "attempts" and 2 not in found:
+            writer.close()
+        return found
+
+    monkeypatch.setattr(attempt_sources, "numbered_files", listed)
+
+    assert ["x", "y"] == list(load_runs([run]).frame["sample_id"].astype(str))
+
+
 def test_parts_that_are_joined_while_runs_are_listed_are_read_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
