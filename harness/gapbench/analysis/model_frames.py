@@ -33,7 +33,7 @@ MAX_KEPT_ROWS = 2_000_000
 class ModelFrames:
     """Reads the frames of models, and keeps those of the last ones, so that tables over many rows need no memory for all.
 
-    Who needs a frame several times holds it meanwhile.
+    Keep a reference to a frame for as long as you need it: then it is not read again.
     """
 
     def __init__(self) -> None:

@@ -238,7 +238,7 @@ class Exchange(StampedStream):
 
 
 class _Batches(AsyncIterator[list[tuple[float, bytes]]]):
-    """The batches of one body. The event loop keeps a list of generators; this is none."""
+    """The batches of one body. Not an async generator, because the event loop has to register and remove each of those."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange

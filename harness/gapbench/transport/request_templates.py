@@ -209,7 +209,7 @@ class RequestTemplates:
 
 
 class _CallEvents(AsyncIterator[EventBatch]):
-    """Sends a call when its first events are asked for. The event loop keeps a list of generators; this is none."""
+    """Sends a call when its first events are asked for. Not an async generator, which the event loop has to register."""
 
     def __init__(self, templates: RequestTemplates, call: Call) -> None:
         self._templates = templates

@@ -126,7 +126,7 @@ class EventParser:
         return not self._partial and not self.stray
 
     def feed_block(self, read: bytes, received_s: float) -> EventBlock | None:
-        """Return a read as a block of events, which takes less time than :meth:`feed`. None: it is none, and must be fed."""
+        """Return a read as a block of events, which takes less time than :meth:`feed`. None: it is not a block; use :meth:`feed`."""
         is_block = (
             not self._partial and read.startswith(b"data: ") and read.endswith(b"\n\n") and b"\r" not in read
         )

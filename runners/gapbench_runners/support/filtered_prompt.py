@@ -27,7 +27,7 @@ def filtered_prompt_as_event(
 
 
 class _FilteredPrompt(AsyncIterator[Iterable[transport.Event]]):
-    """The batches of one reply. The event loop keeps a list of generators; this is none."""
+    """The batches of one reply. Not an async generator, which the event loop has to register."""
 
     def __init__(self, batches: AsyncIterator[Iterable[transport.Event]], api: str) -> None:
         self._batches = batches

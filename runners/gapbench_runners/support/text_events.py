@@ -115,7 +115,7 @@ class TextEvents:
         return True
 
     def _read(self, datas: Sequence[bytes], start: int, received_s: float) -> int:
-        """Read the texts of the events of the known form from one on; return the place of the first that is none."""
+        """Read events of the known form, beginning with number ``start``; return the number of the first other event."""
         before, after = self._before, self._after
         first, last = len(before), -len(after)
         strings: list[bytes] = []
@@ -144,7 +144,7 @@ class TextEvents:
 
 
 def _read_strings(strings: Sequence[bytes]) -> list[str]:
-    """Return the values of JSON strings, given without their quotes, up to the first that is none."""
+    """Return the values of JSON strings, given without their quotes. Stops at the first that is not valid JSON."""
     joined = b'","'.join(strings)
     # Without another quote or a backslash, no string can end elsewhere.
     if b"\\" not in joined and joined.count(b'"') == 2 * len(strings) - 2:

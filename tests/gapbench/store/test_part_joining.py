@@ -105,7 +105,7 @@ def test_a_joined_file_is_joined_again(tmp_path: Path) -> None:
 
 
 def test_parts_beside_a_missing_one_are_not_joined_over_it(tmp_path: Path) -> None:
-    """Part 11 was moved away: 1 to 10 and 12 to 22, so that nobody takes the numbers of 11 for read."""
+    """Part 11 was moved away: parts 1 to 10 and 12 to 22 become two files, and 11 is not counted as closed."""
     run = tmp_path / "run"
     with RunWriter(run, 1) as writer:
         writer.write_manifest(empty_manifest())
@@ -273,7 +273,7 @@ def test_small_parts_beside_a_damaged_joined_file_are_kept(tmp_path: Path) -> No
 
 
 def test_joining_again_changes_nothing(tmp_path: Path) -> None:
-    """One file is nobody's neighbour."""
+    """A single file has no other to be joined to."""
     run = write(tmp_path / "run", rows_of(20))
     before = (run / "attempts-00001-00020.parquet").read_bytes()
     join_parts(run)

@@ -222,7 +222,7 @@ def test_events_as_records_are_no_requests(
         return
     assert 2 == invoke(command)
     (line,) = capsys.readouterr().err.splitlines()
-    assert "log.jsonl:1: is one event of a streamed reply, and no whole reply; log the events" in line
+    assert "log.jsonl:1: is one event of a streamed reply, not a whole reply; log the events" in line
 
 
 def test_a_broken_stream_is_set_aside_with_its_place(tmp_path: Path) -> None:

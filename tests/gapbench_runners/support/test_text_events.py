@@ -82,7 +82,7 @@ def test_every_text_is_read_as_json_says(given: list[tuple[str, bool]]) -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 80), st.binary(max_size=3)), min_size=1, max_size=4))
 def test_a_damaged_event_is_never_read_as_another_text(changes: list[tuple[int, bytes]]) -> None:
-    """It is left to whoever parses events, unless parsing it says the same text and nothing else has changed."""
+    """It is parsed as JSON, unless that gives the same text and no other change."""
     whole = event('a "b"')
     datas = [whole[:place] + change + whole[place + len(change) :] for place, change in changes]
     pieces, others = separated(datas, learned(event(FIRST)))

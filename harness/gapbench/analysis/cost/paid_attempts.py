@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,15 @@ _COUNTS = ("attempts", "requests", "tasks", "correct", "replies", "uncounted")
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
 
+class ClusterSums(NamedTuple):
+    """Sums of each cluster: dollars (NaN: not known), tasks, right tasks, and input and output tokens."""
+
+    usd: Floats
+    tasks: Floats
+    correct: Floats
+    tokens: Floats
+
+
 @dataclass(frozen=True, eq=False)
 class PaidAttempts:
     """Measured attempts of a model, in a category or in all.
@@ -38,8 +47,7 @@ class PaidAttempts:
         replies: Answers, each of an episode's replies counted.
         uncounted: Those of the replies whose token counts are missing or impossible.
         tokens: Sums by the names of :data:`TOKEN_SUMS`. None: no attempt reports them.
-        of_clusters: Dollars, tasks, correct tasks, and input and output tokens of each cluster. Dollars that are not known
-            are NaN.
+        of_clusters: Sums of each cluster.
     """
 
     attempts: int
@@ -49,7 +57,7 @@ class PaidAttempts:
     replies: int
     uncounted: int
     tokens: Mapping[str, int | None]
-    of_clusters: tuple[Floats, Floats, Floats, Floats]
+    of_clusters: ClusterSums
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +167,9 @@ class PaidModels:
 
 
 _NOTHING: Floats = np.zeros(0)
-_NONE = PaidAttempts(0, 0, 0, 0, 0, 0, dict.fromkeys(TOKEN_SUMS), (_NOTHING, _NOTHING, _NOTHING, _NOTHING))
+_NONE = PaidAttempts(
+    0, 0, 0, 0, 0, 0, dict.fromkeys(TOKEN_SUMS), ClusterSums(_NOTHING, _NOTHING, _NOTHING, _NOTHING)
+)
 
 
 def _parts_of(
@@ -181,10 +191,7 @@ def _parts_of(
     tokens = {name: as_floats(frame[name]) for name in TOKEN_SUMS}
     uncounted = replies & ~(billed.is_possible & billed.has_counts)
     counts = _counts(place, size, (final, tasks, correct, replies, uncounted))
-    known = {
-        name: np.bincount(place, ~is_unknown, size)
-        for name, is_unknown in ((name, np.isnan(values)) for name, values in tokens.items())
-    }
+    known = {name: np.bincount(place, ~np.isnan(values), size) for name, values in tokens.items()}
     # Whole numbers up to 2**53 are summed exactly.
     sums = {
         name: np.bincount(place, np.where(values >= 0, values, 0.0), size) for name, values in tokens.items()
@@ -196,16 +203,16 @@ def _parts_of(
     by_group = [np.bincount(group, values) for values in (usd, tasks, correct, both)]
 
     def part(chosen: list[int], groups: Bools, code: Ints) -> PaidAttempts:
-        of_clusters = (
+        of_clusters = [
             np.bincount(code, values[groups]).astype(np.float64, copy=False) for values in by_group
-        )
+        ]
         return PaidAttempts(
             **{name: int(count[chosen].sum()) for name, count in zip(_COUNTS, counts, strict=True)},
             tokens={
                 name: int(sums[name][chosen].sum()) if known[name][chosen].any() else None
                 for name in TOKEN_SUMS
             },
-            of_clusters=tuple(of_clusters),  # type: ignore[arg-type] # four of them
+            of_clusters=ClusterSums(*of_clusters),
         )
 
     found: dict[str | None, PaidAttempts] = {

@@ -18,6 +18,13 @@ from gapbench.formatting import format_percent
 from gapbench.values.batches import BATCH_TRANSPORT
 from gapbench.values.cache_place import CACHE_TRANSPORT
 
+_TRANSPORTS = {
+    "httpx2": "httpx2 sent {} requests (transport: httpx2, or a proxy), so their times have no kernel receive stamps and include "
+    "delays of this client",
+    BATCH_TRANSPORT: "its batch API answered {} requests: within a day, without times, and at the price of batches",
+    CACHE_TRANSPORT: "the response cache answered {} requests, without times and for $0: its dollars are not what the model costs",
+}
+"""What a reader must know of requests by how they were answered; {} is how many."""
 MAX_SHARE_DIFFERENCE_POINTS = 2.0
 """A larger difference in the share of truncated, refused or failed requests is reported, in points. If the margin is
 smaller, any difference above the margin is."""
@@ -51,8 +58,6 @@ def violations_by_pair(
         name: [
             *_changed_settings(name, of_replies[name]),
             *_transports(name, parts[name]),
-            *_batches(name, parts[name]),
-            *_cached(name, parts[name]),
         ]
         for name in models
     }
@@ -155,35 +160,11 @@ def _image_bytes(images: pd.DataFrame) -> float:
 
 
 def _transports(name: str, part: pd.DataFrame) -> Iterator[str]:
-    """Yield a sentence where httpx2 sent a model's requests: its times lack the kernel's receive stamps."""
-    share = _share(part, "transport", "httpx2") if len(part) else 0.0
-    if share > 0:
-        which = "all" if share == 1 else f"{100 * share:.0f} % of"
-        yield (
-            f"{name}: httpx2 sent {which} requests (transport: httpx2, or a proxy), so their times have no kernel "
-            "receive stamps and include delays of this client"
-        )
-
-
-def _batches(name: str, part: pd.DataFrame) -> Iterator[str]:
-    """Yield a sentence where a vendor's batch API answered: such answers have no times, and another price."""
-    share = _share(part, "transport", BATCH_TRANSPORT) if len(part) else 0.0
-    if share > 0:
-        which = "all" if share == 1 else f"{100 * share:.0f} % of"
-        yield (
-            f"{name}: its batch API answered {which} requests: within a day, without times, and at the price of batches"
-        )
-
-
-def _cached(name: str, part: pd.DataFrame) -> Iterator[str]:
-    """Yield a sentence where the response cache answered: such answers have no times, and nothing was paid for them."""
-    share = _share(part, "transport", CACHE_TRANSPORT) if len(part) else 0.0
-    if share > 0:
-        which = "all" if share == 1 else f"{100 * share:.0f} % of"
-        yield (
-            f"{name}: the response cache answered {which} requests, without times and for $0: its dollars are not what the model "
-            "costs"
-        )
+    """Yield a sentence for each way in which requests were answered that makes times or dollars differ."""
+    for transport, sentence in _TRANSPORTS.items():
+        share = _share(part, "transport", transport) if len(part) else 0.0
+        if share > 0:
+            yield f"{name}: {sentence.format('all' if share == 1 else f'{100 * share:.0f} % of')}"
 
 
 def _changed_settings(name: str, part: pd.DataFrame) -> Iterator[str]:

@@ -15,7 +15,7 @@ from gapbench.pricing import TokenRates, UnitPrices, Unpriced, counts_are_possib
 from gapbench.stats import Floats
 
 FAR_ABOVE = 20
-"""The log's dollars over the price book's from which on they are hardly dollars: no provider takes so much more."""
+"""If the log's dollars are so many times the price book's, they are probably cents: no provider charges so much more."""
 SAME = Decimal("0.02")
 """Sums that differ by less are the same: logs round."""
 _NOTHING = Decimal(0)
@@ -149,8 +149,8 @@ def _saving(quote: UnitPrices, counts: dict[str, int], cacheable: int, usd: Deci
 
 def _quote(provider: Any, served: Any, asked: Any, tier: Any, day: Any) -> UnitPrices | Unpriced:
     """Return the price under the model that was served, else under the one that was asked."""
-    # NaT is a date too. Of a request without a time: today's price.
-    when = day if isinstance(day, date) and not pd.isna(day) else date.today()  # noqa: DTZ011
+    is_known = isinstance(day, date) and not pd.isna(day)  # NaT is a date too
+    when = day if is_known else date.today()  # noqa: DTZ011 - of a request without a time: today's price
     last: UnitPrices | Unpriced = Unpriced("no model is named")
     for model in (served, asked):
         if isinstance(model, str) and model:

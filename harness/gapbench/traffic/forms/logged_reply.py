@@ -28,7 +28,7 @@ _LAST_EVENTS = frozenset({"response.completed", "response.incomplete", "response
 
 
 def read_reply_body(value: Any) -> dict[str, Any]:
-    """Return the body of a logged reply; of a stream the body that it has without one. {}: it is no reply.
+    """Return the body of a logged reply; for a stream, the body of the same reply sent whole. {}: it is not a reply.
 
     A stream is a list of its events, their text as the server sent it, or either under a name such as ``chunks``.
 
@@ -49,7 +49,7 @@ def read_reply_body(value: Any) -> dict[str, Any]:
 
 
 def stream_protocol(event: Any) -> Protocol | None:
-    """Return the protocol of which a value is one event of a streamed reply. None: it is no such event."""
+    """Return the protocol of which a value is one event of a streamed reply. None: it is not such an event."""
     if not isinstance(event, dict):
         return None
     choices = event.get("choices")
@@ -74,13 +74,13 @@ def refuse_event(item: dict[str, Any]) -> None:
         return
     if stream_protocol(item) is not None and str(item.get("type")) not in _LAST_EVENTS:
         raise LineError(
-            "is one event of a streamed reply, and no whole reply; log the events of a reply as one list, or record "
+            "is one event of a streamed reply, not a whole reply; log the events of a reply as one list, or record "
             "requests with `bench record`"
         )
 
 
 def _join_events(given: list[Any] | str) -> dict[str, Any]:
-    """Return the body that a stream has without one; {}: these are no events of a stream."""
+    """Return the body of a streamed reply as if it had been sent whole. {}: these are not events of a stream."""
     try:
         events = list(_events(given))
         protocol = next((found for one in events if (found := stream_protocol(one)) is not None), None)
