@@ -57,6 +57,14 @@ def import_row(folder: Path, *records: Any, name: str = "log.jsonl", **options: 
     return shown(row)
 
 
+def spend(number: int = 1, **changes: Any) -> dict[str, Any]:
+    """Return a row of LiteLLM's spend log."""
+    return {
+        "request_id": f"r-{number}", "spend": 0.25, "startTime": f"2026-01-31T12:00:{number:02d}Z", "model": "gpt-5.2",
+        "prompt_tokens": 100, "completion_tokens": 30, **changes,
+    }  # fmt: skip
+
+
 def shown(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a row without nulls, hashes, place and mark."""
     left_out = {"file", "line", "user_hash", "session_hash", "simulated"}

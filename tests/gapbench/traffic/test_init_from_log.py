@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from gapbench.cli import invoke
-from tests.gapbench.traffic.test_forms import CURRENT_SPAN, GENERATION, LITELLM, OBSERVATION, VLLM_LOG, export
+from tests.gapbench.traffic.test_forms import LITELLM, OBSERVATION
+from tests.gapbench.traffic.test_observer_forms import GENERATION, VLLM_LOG
+from tests.gapbench.traffic.test_opentelemetry_form import CURRENT_SPAN, export
 from tests.traffic_logs import CHAT_REPLY, HELLO, lines, table
 
 LOGS = {

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gapbench.traffic.private_ids import find_ids, hide_ids
-from tests.gapbench.traffic.test_forms import export
+from tests.gapbench.traffic.test_opentelemetry_form import export
 from tests.traffic_logs import import_files, import_row, lines
 
 USAGE = {"prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4}
