@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,7 @@ from gapbench.store.attempt_sources import (
 from gapbench.store.derived_columns import DERIVED, EPISODE_COLUMNS, EPISODE_SOURCES, EPISODES_QUERY
 from gapbench.store.reader import read_part
 from gapbench.store.schema import ATTEMPT_SCHEMA
+from gapbench.store.score_overlay import REPLACED_IN
 from gapbench.store.trajectories import read_trajectories
 
 if TYPE_CHECKING:
@@ -91,7 +93,7 @@ class AttemptRelation:
         """Return the rows of the files that may hold a model's. None: of all files."""
         if model_id is None:
             return self.rows
-        return sum(part.rows for source in self._sources for part in source.parts if part.may_hold(model_id))
+        return sum(part.rows for source in self._sources for _, part in source.read_parts(model_id))
 
     def may_have(self, name: str) -> bool:
         """Return whether a row may have a value of a column."""
@@ -151,6 +153,35 @@ class AttemptRelation:
             # The figures of a whole episode may need other parts.
             vars(found)["_episodes"] = self._episodes
         vars(found)["_sources"] = [near for source in self._sources for near in source.near(ordered)]
+        return found
+
+    def is_in_footers(self, label: str, model_id: str) -> bool:
+        """Return whether the footers of parts tell a label of every attempt of a model.
+
+        Args:
+            label: One of :data:`gapbench.store.part_facts.LABELS`.
+            model_id: The model.
+        """
+        return all(
+            source.table is None
+            and all(label in part.constants for _, part in source.read_parts(model_id))
+            and not (source.scores is not None and label in REPLACED_IN["attempts"])
+            for source in self._sources
+        )
+
+    def with_label(self, label: str, values: Collection[str]) -> AttemptRelation:
+        """Return the attempts in parts whose footers tell that a label has one of some values."""
+        found = copy(self)
+        vars(found)["_sources"] = [
+            replace(
+                source,
+                only=frozenset(
+                    number for number, part in source.read_parts(None) if part.constants.get(label) in values
+                ),
+            )
+            for source in self._sources
+            if source.table is None
+        ]
         return found
 
     def with_cache_share(self, share: float) -> AttemptRelation:

@@ -47,6 +47,7 @@ class RowSource:
         table: Rows of open journals, with ``ord``.
         scores: Scores given later, of the one run that the rows belong to.
         span: Numbers, in the only part, of the first row and of the last that are read. None: all rows.
+        only: Numbers of the parts that are read. None: all.
     """
 
     first: int
@@ -54,6 +55,19 @@ class RowSource:
     table: pa.Table | None = None
     scores: pa.Table | None = None
     span: tuple[int, int] | None = None
+    only: frozenset[int] | None = None
+
+    def read_parts(self, model_id: str | None) -> list[tuple[int, PartFacts]]:
+        """Return the number and the facts of each part that is read, and that may hold a row of a model.
+
+        Args:
+            model_id: The model. None: any.
+        """
+        return [
+            (number, part)
+            for number, part in enumerate(self.parts, self.first)
+            if (self.only is None or number in self.only) and (model_id is None or part.may_hold(model_id))
+        ]
 
     def varies(self, name: str) -> bool:
         """Return whether a label may have several values in a part."""
@@ -197,11 +211,7 @@ def select_source(
         shown = [_typed(name) for name in needed]
         text = f"SELECT ord{''.join(', ' + one for one in shown)} FROM {query.table(source.table)}"
     else:
-        chosen = [
-            (source.first + place, part)
-            for place, part in enumerate(source.parts)
-            if model_id is None or part.may_hold(model_id)
-        ]
+        chosen = source.read_parts(model_id)
         if not chosen:
             return None
         text = _select_parts(chosen, query, needed)

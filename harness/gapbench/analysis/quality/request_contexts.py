@@ -40,7 +40,7 @@ class RequestContexts:
 
     Attributes:
         table: One row for each kind: its labels, ``load``, ``quote`` (place of its price, -1: none), ``category_code``,
-            ``task_code``, ``load_code``, a code of each of :data:`KEYS` (``key version``), ``cell`` (code of the cell), and
+            ``task_code``, ``load_code``, a code of each of :data:`KEYS` (``key version``), ``cell`` (code of the cell), ``run`` (place of the run), and
             whether an attempt is ``infra``, ``correct``, ``scored``, ``picked`` (by an adaptive run) and ``counted``;
             ``is_gpu`` and ``gpu_usd`` are what it costs by the hour.
         models: Models with requests that count.
@@ -82,6 +82,7 @@ class RequestContexts:
             share is not None and (share.by_all or not failed)
             for share, failed in zip(shares, infra, strict=True)
         ]
+        run_ids = [manifest.run_id for manifest in runs.manifests]
         known = {
             "category": [self.categories.get(str(name), -1) for name in table["category"]],
             "task": [_place(self.tasks, name) for name in table["task"]],
@@ -91,6 +92,7 @@ class RequestContexts:
             **{f"{name}_code": np.array(codes, dtype=np.int16) for name, codes in known.items()},
             **{f"key {name}": codes for name, codes in context_keys(runs, table).items()},
             cell=group_codes(table, ["run_id", "cell_id"]),
+            run=[run_ids.index(str(name)) for name in table["run_id"]],
             infra=infra,
             correct=(table["outcome"] == "correct").to_numpy(),
             scored=finals & ~table["outcome"].isin(["infra", "unscored"]).to_numpy(),
@@ -107,6 +109,12 @@ class RequestContexts:
         """Return the numbers of a model's kinds."""
         found: Ints = np.flatnonzero((self.table["model_id"] == model_id).to_numpy())
         return found
+
+    def has_answer_in_each_cell(self, model_id: str) -> bool:
+        """Return whether each cell of a model has an answered request."""
+        of_model = self.table[(self.table["model_id"] == model_id).to_numpy()]
+        answered = of_model["final"].to_numpy(dtype=bool) & ~of_model["infra"].to_numpy()
+        return bool(of_model["cell"].isin(of_model["cell"][answered]).all())
 
     def places(self, model_id: str) -> pd.DataFrame:
         """Return where the attempts of a model's kinds are.

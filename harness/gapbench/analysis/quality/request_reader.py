@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cached_property
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from gapbench.analysis.cost.attempt_costs import Bill
 from gapbench.analysis.frames import Runs
 from gapbench.analysis.quality.column_store import ColumnStore
 from gapbench.analysis.quality.first_seen import FirstSeen
+from gapbench.analysis.quality.item_order import request_codes, sorted_items
 from gapbench.analysis.quality.model_requests import ModelRequests
 from gapbench.analysis.quality.request_contexts import KEYS, RequestContexts
 from gapbench.analysis.quality.request_rows import TIMES, Rows, fetch_rows
@@ -25,16 +28,14 @@ from gapbench.stats import Ints, dense_codes
 MAX_HELD_BYTES = 2**30
 """Bytes of requests that are held in memory; those of further models are read from a temporary folder."""
 _LEAST_HELD_BYTES = 2**28
-"""The same where a model has so many rows that reading them takes the memory."""
+"""The same where a model has so many rows that comparing them takes the memory."""
+LOT_ROWS = 4_000_000
+"""Rows that are read at once, if those of more tasks can be read later: two lots take 0.6 GB."""
 _MANY_ROWS = 5_000_000
-"""With more rows of one model, models are read and sorted one by one: 16 million take 1.2 GB while they are read."""
+"""With more rows in a lot, nothing is read beside it."""
 _THREADS = 2
 _LAST = 2**62
 """Added to the number of an attempt that does not count, so that those that do come first."""
-_SPARSE = 8
-"""A table of all codes is worth its memory if there are at most so many for each row."""
-_MAX_FLAGS = 2**27
-"""Codes, at most, of which a table of a byte each is made."""
 
 
 class RequestsByModel(Mapping[str, ModelRequests]):
@@ -47,19 +48,27 @@ class RequestsByModel(Mapping[str, ModelRequests]):
         runs: The runs.
         account: Their bill. A request's cost is that of :func:`gapbench.analysis.cost.answer_costs.usd_per_answer`.
 
+        lot_rows: Rows of a model that are read at once, about.
+
     Attributes:
         categories: Code of each category.
     """
 
-    def __init__(self, runs: Runs, account: Bill) -> None:
+    def __init__(self, runs: Runs, account: Bill, *, lot_rows: int = LOT_ROWS) -> None:
         self._runs = runs
         self._account = account
         self._contexts = RequestContexts(runs, account)
         self.categories = self._contexts.categories
         self._samples = FirstSeen()
         self._clusters = FirstSeen()
-        self._prompts: dict[str, str] = {}
-        self._store = ColumnStore(MAX_HELD_BYTES if self._is_small else _LEAST_HELD_BYTES)
+        self._prompts: dict[str, int] = {}
+        self._lots = [
+            _Lot(model_id, number, tasks, rows)
+            for model_id in self._contexts.models
+            for number, (tasks, rows) in enumerate(self._lots_of(model_id, lot_rows))
+        ]
+        is_large = any(lot.rows > _MANY_ROWS or lot.number for lot in self._lots)
+        self._store = ColumnStore(_LEAST_HELD_BYTES if is_large else MAX_HELD_BYTES)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._contexts.models)
@@ -74,40 +83,55 @@ class RequestsByModel(Mapping[str, ModelRequests]):
     def prompt_fingerprints(self) -> Mapping[str, str]:
         """For each model 64 bits of all its prompts: equal for two that were sent the same ones, each as often, in any order."""
         _ = self._requests
-        return self._prompts
+        # Integers wrap at 64 bits.
+        return {name: f"{total % 2**64:016x}" for name, total in self._prompts.items()}
 
     @cached_property
     def _requests(self) -> dict[str, ModelRequests]:
-        names = self._contexts.models
         # A code tells when its sample was first seen in all models, so no model's requests can be sorted before all are read.
-        for name, rows in self._read_models():
-            for column, values in self._describe(name, rows).items():
-                self._store.put(f"{name}\x1fread {column}", values)
-        with ThreadPoolExecutor(_THREADS if self._is_small else 1) as pool:
+        for lot, rows in self._read_lots():
+            for column, values in self._describe(lot, rows).items():
+                self._store.put(f"{lot.name}\x1fread {column}", values)
+        names = self._contexts.models
+        with ThreadPoolExecutor(_THREADS) as pool:
             return dict(zip(names, pool.map(self._sort, names), strict=True))
 
-    @property
-    def _is_small(self) -> bool:
-        """Whether the rows of two models are in memory at once."""
+    def _lots_of(self, model_id: str, most_rows: int) -> list[tuple[tuple[str, ...] | None, int]]:
+        """Return the tasks that are read together, with their rows. None: all tasks of the model."""
         tally = self._runs.tally
-        return bool((tally["n"].groupby(tally["model_id"]).sum() <= _MANY_ROWS).all())
+        rows = tally["n"][tally["model_id"] == model_id].groupby(tally["task"], sort=False).sum()
+        total = int(rows.sum())
+        # Answers of all tasks share the dollars of a cell without one.
+        can_part = self._contexts.has_answer_in_each_cell(model_id) and self._runs.attempts.is_in_footers(
+            "task", model_id
+        )
+        if total <= most_rows or not can_part:
+            return [(None, total)]
+        found: list[tuple[tuple[str, ...] | None, int]] = []
+        tasks: tuple[str, ...] = ()
+        size = 0
+        for task, count in rows.items():
+            if tasks and size + count > most_rows:
+                found.append((tasks, size))
+                tasks, size = (), 0
+            tasks, size = (*tasks, str(task)), size + int(count)
+        return [*found, (tasks, size)]
 
-    def _read_models(self) -> Iterator[tuple[str, Rows]]:
-        """Yield each model with its rows, while those of the next are read."""
-        names = self._contexts.models
-        if len(names) < 2 or not self._is_small:
-            yield from ((name, self._fetch(name)) for name in names)
+    def _read_lots(self) -> Iterator[tuple[_Lot, Rows]]:
+        """Yield each lot with its rows, while those of the next are read."""
+        if not self._lots or any(lot.rows > _MANY_ROWS for lot in self._lots):
+            yield from ((lot, self._fetch(lot)) for lot in self._lots)
             return
         with ThreadPoolExecutor(1) as pool:
-            pending = pool.submit(self._fetch, names[0])
-            for name, following in zip(names, [*names[1:], None], strict=True):
+            pending = pool.submit(self._fetch, self._lots[0])
+            for lot, following in zip_longest(self._lots, self._lots[1:]):
                 rows = pending.result()
                 if following is not None:
                     pending = pool.submit(self._fetch, following)
-                yield name, rows
+                yield lot, rows
 
-    def _fetch(self, model_id: str) -> Rows:
-        return fetch_rows(self._runs, self._account, self._contexts, model_id)
+    def _fetch(self, lot: _Lot) -> Rows:
+        return fetch_rows(self._runs, self._account, self._contexts, lot.model_id, lot.tasks)
 
     @cached_property
     def _targets(self) -> tuple[Ints, Ints] | None:
@@ -118,28 +142,28 @@ class RequestsByModel(Mapping[str, ModelRequests]):
     def _designs(self) -> SampleDesigns | None:
         return designs_of_samples(self._runs)
 
-    def _describe(self, model_id: str, rows: Rows) -> Rows:
-        """Return a model's attempts with the dollars of their requests, and codes of samples and clusters."""
+    def _describe(self, lot: _Lot, rows: Rows) -> Rows:
+        """Return a lot's attempts with the dollars of their requests, and codes of samples and clusters."""
         contexts, at = self._contexts, rows["context"]
         counted = contexts.lookup("counted", bool).take(at)
         numbers = rows["ord"]
         seen = numbers if counted.all() else np.where(counted, numbers, numbers + _LAST)
-        rows["sample"] = self._samples.add(model_id, rows["sample"], seen)
-        rows["cluster"] = self._clusters.add(model_id, rows["cluster"], seen, rows["sample"])
+        rows["sample"] = self._samples.add(lot.name, rows["sample"], seen)
+        rows["cluster"] = self._clusters.add(lot.name, rows["cluster"], seen, rows["sample"])
         del seen
         if self._designs is not None:
-            found = self._designs.of(self._samples.keys(model_id))
+            found = self._designs.of(self._samples.keys(lot.name))
             rows |= {name: values[rows["sample"]] for name, values in zip(DESIGN_COLUMNS, found, strict=True)}
         if self._targets is not None:
             rows["key target"] = _matched(self._targets, numbers)
         final = contexts.lookup("final", bool)
-        # Integers wrap at 64 bits.
-        self._prompts[model_id] = f"{rows['prompt'][final.take(at)].sum(dtype=np.uint64):016x}"
+        prompts = rows["prompt"][final.take(at)].sum(dtype=np.uint64)
+        self._prompts[lot.model_id] = self._prompts.get(lot.model_id, 0) + int(prompts)
         answered = (final & ~contexts.lookup("infra", bool)).take(at)
         cell = np.zeros(len(contexts.table), dtype=np.int64)
-        of_model = contexts.of_model(model_id)
+        of_model = contexts.of_model(lot.model_id)
         cell[of_model] = dense_codes(contexts.lookup("cell", np.int64)[of_model])
-        request = _request_codes(cell[at], rows["sample"], rows["repeat"], final[at], contexts.repeats)
+        request = request_codes(cell[at], rows["sample"], rows["repeat"], final[at], contexts.repeats)
         groups = [cell[at], (contexts.lookup("category_code", np.int64) + 1)[at]]
         weight = None
         if self._designs is not None:
@@ -150,34 +174,46 @@ class RequestsByModel(Mapping[str, ModelRequests]):
 
     def _sort(self, model_id: str) -> ModelRequests:
         """Put a model's requests, of each the last attempt, in the order of their items."""
+        lots = [lot.name for lot in self._lots if lot.model_id == model_id]
+
+        def take_lots(name: str) -> list[np.ndarray[Any, Any]]:
+            return [self._store.take(f"{lot}\x1fread {name}") for lot in lots]
 
         def take(name: str) -> np.ndarray[Any, Any]:
-            return self._store.take(f"{model_id}\x1fread {name}")
+            found = take_lots(name)
+            return found[0] if len(found) == 1 else np.concatenate(found)
+
+        def take_ranks(codes: FirstSeen, name: str) -> Ints:
+            found = [codes.ranks(lot).take(of_lot) for lot, of_lot in zip(lots, take_lots(name), strict=True)]
+            return found[0] if len(found) == 1 else np.concatenate(found)
 
         def put(name: str, values: np.ndarray[Any, Any]) -> None:
             self._store.put(f"{model_id}\x1f{name}", values)
 
         contexts = self._contexts
-        at, sample = take("context"), self._samples.ranks(model_id).take(take("sample"))
+        at, sample = take("context"), take_ranks(self._samples, "sample")
         samples, repeats = len(self._samples), contexts.repeats
-        of_load = contexts.lookup("load_code", np.int32).take(at)
         # Requests at one load are neighbours, so that taking them copies nothing.
-        sample += of_load * np.int32(samples)
+        sample += contexts.lookup("load_code", np.int32).take(at) * np.int32(samples)
         span = samples * len(contexts.loads) * repeats
         item = sample * np.int64(repeats) + take("repeat")
         counted = contexts.lookup("counted", bool).take(at)
-        chosen = None if counted.all() else np.flatnonzero(counted)
+        run = contexts.lookup("run", np.int16).take(at)
         numbers = take("ord")
-        if chosen is None:
-            order, item = _sorted_items(item, numbers, span)
+        if counted.all():
+            order, item = sorted_items(item, run, numbers, span)
+            order = np.arange(len(at), dtype=np.int32)[order]
         else:
-            order, item = _sorted_items(item[chosen], numbers[chosen], span)
-            order = chosen[order]  # of a slice too
+            chosen = np.flatnonzero(counted).astype(np.int32)
+            order, item = sorted_items(item.take(chosen), run.take(chosen), numbers.take(chosen), span)
+            order = chosen[order]
+            del chosen
+        del counted, run, numbers
         put("item", item.astype(np.int32 if not len(item) or item[-1] < 2**31 else np.int64))
-        if isinstance(order, slice):
-            order = np.arange(len(at), dtype=np.int32)
+        del item
         put("sample", sample.take(order))
-        put("cluster", self._clusters.ranks(model_id).take(take("cluster").take(order)))
+        del sample
+        put("cluster", take_ranks(self._clusters, "cluster").take(order))
         at = at.take(order)
         put("context", at)
         infra = contexts.lookup("infra", bool).take(at)
@@ -213,6 +249,28 @@ class RequestsByModel(Mapping[str, ModelRequests]):
             samples=len(self._samples),
             is_weighted=self._designs is not None,
         )
+
+
+@dataclass(frozen=True)
+class _Lot:
+    """Attempts of a model that are read together.
+
+    Attributes:
+        model_id: The model.
+        number: Place among the model's lots.
+        tasks: Their tasks. None: all of the model's.
+        rows: Number of attempts.
+    """
+
+    model_id: str
+    number: int
+    tasks: tuple[str, ...] | None
+    rows: int
+
+    @property
+    def name(self) -> str:
+        """A name that no other lot has."""
+        return f"{self.model_id}\x1f{self.number}"
 
 
 class _Stored(Mapping[str, Any]):
@@ -270,50 +328,6 @@ class _Columns(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return 3 + len(TIMES)
-
-
-def _request_codes(cell: Ints, sample: Ints, repeat: Ints, final: Any, repeats: int) -> Ints:
-    """Return a code for each request. Few requests have several attempts, so only those are looked up."""
-    found = np.arange(len(cell), dtype=np.int64)
-    if final.all():
-        return found
-    key = (cell * (int(sample.max()) + 1) + sample) * repeats + repeat
-    shared = np.unique(key[~final])
-    reach = int(key.max()) + 1
-    if reach <= max(_SPARSE * len(key), _MAX_FLAGS):
-        is_shared = np.zeros(reach, dtype=bool)
-        is_shared[shared] = True
-        again = np.flatnonzero(is_shared[key])
-    else:
-        again = np.flatnonzero(np.isin(key, shared))
-    found[again] = len(cell) + np.searchsorted(shared, key[again])
-    return found
-
-
-def _sorted_items(item: Ints, numbers: Ints, span: int) -> tuple[Any, Any]:
-    """Return the order of items, and their ascending codes: a further answer to an item gets a code of a new repeat.
-
-    Args:
-        item: Code of each request's item, below ``span``.
-        numbers: What orders the requests as they were written.
-        span: Codes of one repeat more than any is away.
-    """
-    if len(item) < 2 or (item[1:] > item[:-1]).all():
-        return slice(None), item
-    if span <= _SPARSE * len(item):
-        table = np.full(span, -1, dtype=np.int32)
-        table[item] = np.arange(len(item), dtype=np.int32)
-        at = table[table >= 0]
-        if len(at) == len(item):
-            return at, item[at]
-    order = np.lexsort((numbers, item))
-    found = item[order]
-    first = np.ones(len(found), dtype=bool)
-    first[1:] = found[1:] != found[:-1]
-    places = np.arange(len(found))
-    found = found + (places - np.maximum.accumulate(np.where(first, places, 0))) * span
-    again = np.argsort(found, kind="stable")
-    return order[again], found[again]
 
 
 def _matched(targets: tuple[Ints, Ints], numbers: Any) -> Ints:

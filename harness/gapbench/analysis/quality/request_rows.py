@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,9 @@ _KINDS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def fetch_rows(runs: Runs, account: Bill, contexts: RequestContexts, model_id: str) -> Rows:
+def fetch_rows(
+    runs: Runs, account: Bill, contexts: RequestContexts, model_id: str, tasks: Collection[str] | None
+) -> Rows:
     """Return the measured attempts of a model, in any order.
 
     Args:
@@ -31,6 +33,7 @@ def fetch_rows(runs: Runs, account: Bill, contexts: RequestContexts, model_id: s
         account: Their bill.
         contexts: The kinds of their attempts.
         model_id: The model.
+        tasks: Some of its tasks, which the footers of the parts tell. None: all.
 
     Returns:
         Arrays by name: ``ord`` (which orders them as written), ``context`` (number of the kind), ``sample``, ``cluster`` and ``prompt`` (hashes), ``repeat``,
@@ -40,11 +43,15 @@ def fetch_rows(runs: Runs, account: Bill, contexts: RequestContexts, model_id: s
         ResultsError: A part cannot be read, or rows were added while it was read.
     """
     counted = runs.counted
-    is_measured = ((counted.rows["model_id"] == model_id) & (counted.rows["phase"] == "measure")).to_numpy()
-    count = int(counted.rows["n"][is_measured].sum())
+    is_read = ((counted.rows["model_id"] == model_id) & (counted.rows["phase"] == "measure")).to_numpy()
+    attempts = runs.attempts
+    if tasks is not None:
+        attempts = attempts.with_label("task", tasks)
+        is_read = is_read & counted.rows["task"].isin(tasks).to_numpy()
+    count = int(counted.rows["n"][is_read].sum())
     tokens: list[str] = []
     if (contexts.lookup("quote")[contexts.of_model(model_id)] >= 0).any():
-        tokens = [name for name in TOKENS if runs.attempts.may_have(name)]
+        tokens = [name for name in TOKENS if attempts.may_have(name)]
     shown = ", ".join(
         [
             "a.ord", "c.context", "xor(hash(a.sample_id), c.seed) AS sample", "xor(hash(a.cluster_id), c.seed) AS cluster",
@@ -53,7 +60,7 @@ def fetch_rows(runs: Runs, account: Bill, contexts: RequestContexts, model_id: s
     )  # fmt: skip
     found = {name: np.empty(count, kind) for name, kind in _KINDS.items()}
     start = 0
-    for batch in runs.attempts.batches(
+    for batch in attempts.batches(
         f"SELECT {shown} FROM attempts a JOIN places c ON c.code = {counted.code_of('a')}",
         [*counted.columns, "sample_id", "cluster_id", "repeat", "prompt_sha256", "score", *TIMES, *tokens],
         tables={"places": contexts.places(model_id)},
