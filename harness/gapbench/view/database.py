@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import duckdb
 
 from gapbench.errors import ResultsError
+from gapbench.store.query_engine import QueryEngine
 from gapbench.store.query_tables import Kind, journal_tables, later_scores
 from gapbench.store.schema import describe_columns
 from gapbench.store.score_overlay import REPLACED_IN
@@ -41,13 +41,7 @@ PAYLOAD_COLUMNS = (
     "state_changes",
 )
 TRAJECTORY_COLUMNS = tuple(name for name, _, _, _ in describe_columns("trajectories") if name != "run_id")
-_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
-    # Nothing is ever fetched: no extension, no remote file.
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-    "memory_limit": "2GB",
-    "preserve_insertion_order": "false",
-}
+_ENGINE = QueryEngine(memory_limit="2GB", preserve_insertion_order="false")
 
 
 @contextmanager
@@ -65,43 +59,20 @@ def open_database(
     Raises:
         ResultsError: A file of the run cannot be read.
     """
-    connection = _DUCKDB.connect()
+    connection = _ENGINE.connect()
     try:
         if run is not None:
             _define_rows(connection, run, parts)
         yield connection
     except duckdb.Error as exc:
         if isinstance(exc, duckdb.FatalException | duckdb.InternalException):
-            _DUCKDB.give_up()
+            _ENGINE.give_up()
         where = f"{run}: " if run is not None else ""
         raise ResultsError(
             f"{where}its rows cannot be read ({_first_line(exc)}); `bench runs verify` names the damaged file"
         ) from exc
     finally:
         connection.close()
-
-
-class _Duckdb:
-    """The DuckDB of this process, started when it is first needed."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._database: duckdb.DuckDBPyConnection | None = None
-
-    def connect(self) -> duckdb.DuckDBPyConnection:
-        """Return a new connection."""
-        with self._lock:
-            if self._database is None:
-                self._database = duckdb.connect(config=_SETTINGS)
-            return self._database.cursor()
-
-    def give_up(self) -> None:
-        """Start another at the next call: after an error of its own, this one refuses every query."""
-        with self._lock:
-            self._database = None
-
-
-_DUCKDB = _Duckdb()
 
 
 def rows_of(connection: duckdb.DuckDBPyConnection, query: str, values: Any = ()) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ class ColumnStore:
     """Arrays by name.
 
     Args:
-        max_bytes: Bytes to hold in memory. What comes later is read from a file each time it is asked for.
+        max_bytes: Bytes to hold in memory. What comes later is in files, mapped when it is asked for.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -46,12 +46,12 @@ class ColumnStore:
         self._files[name] = path, array.dtype
 
     def get(self, name: str) -> Array:
-        """Return an array. Do not change it."""
+        """Return an array, which must not be changed."""
         held = self._held.get(name)
         if held is not None:
             return held
         path, kind = self._files[name]
-        return np.fromfile(path, dtype=kind)
+        return _mapped(path, kind)
 
     def take(self, name: str) -> Array:
         """Return an array that is not asked for again."""
@@ -61,6 +61,11 @@ class ColumnStore:
                 self._left += held.nbytes
             return held
         path, kind = self._files.pop(name)
-        found = np.fromfile(path, dtype=kind)
+        found = _mapped(path, kind)
         path.unlink()
         return found
+
+
+def _mapped(path: Path, kind: np.dtype[Any]) -> Array:
+    """Return an array of a file, which is not copied: the memory for a copy would have to be cleared first."""
+    return np.asarray(np.memmap(path, kind, "r")) if path.stat().st_size else np.empty(0, kind)

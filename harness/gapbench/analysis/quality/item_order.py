@@ -54,7 +54,7 @@ def sorted_items(item: Ints, run: Ints, numbers: Ints, span: int) -> tuple[Ints 
         place += of_run * span
         table = np.full(reach, -1, dtype=np.int32)
         table[place] = np.arange(len(item), dtype=np.int32)
-        at: Ints = table[table >= 0]
+        at: Ints = table[table >= 0].astype(np.intp)
         if len(at) == len(item):
             return _without_gaps(at, place[at], span)
     order = np.lexsort((numbers, item))

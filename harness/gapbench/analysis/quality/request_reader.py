@@ -79,6 +79,10 @@ class RequestsByModel(Mapping[str, ModelRequests]):
     def __getitem__(self, model_id: str) -> ModelRequests:
         return self._requests[model_id]
 
+    def lots(self, model_id: str) -> int:
+        """Return in how many lots of tasks a model's attempts are read."""
+        return sum(lot.model_id == model_id for lot in self._lots)
+
     @property
     def prompt_fingerprints(self) -> Mapping[str, str]:
         """For each model 64 bits of all its prompts: equal for two that were sent the same ones, each as often, in any order."""
@@ -143,7 +147,7 @@ class RequestsByModel(Mapping[str, ModelRequests]):
         return designs_of_samples(self._runs)
 
     def _describe(self, lot: _Lot, rows: Rows) -> Rows:
-        """Return a lot's attempts with the dollars of their requests, and codes of samples and clusters."""
+        """Return the last attempts of a lot with the dollars of their requests, and codes of samples and clusters."""
         contexts, at = self._contexts, rows["context"]
         counted = contexts.lookup("counted", bool).take(at)
         numbers = rows["ord"]
@@ -170,7 +174,11 @@ class RequestsByModel(Mapping[str, ModelRequests]):
             weight = share_weights(rows[DESIGN_COLUMNS[0]], rows["sample"], answered, final[at])
         everything = np.ones(len(at), dtype=bool)
         rows["usd"] = spread_usd(request, groups, everything, answered, rows["usd"], weight)
-        return {**rows, "context": at.astype(np.min_scalar_type(-max(1, len(contexts.table))))}
+        rows["context"] = at.astype(np.min_scalar_type(-max(1, len(contexts.table))))
+        if counted.all():
+            return rows
+        chosen = np.flatnonzero(counted)
+        return {name: values.take(chosen) for name, values in rows.items()}
 
     def _sort(self, model_id: str) -> ModelRequests:
         """Put a model's requests, of each the last attempt, in the order of their items."""
@@ -197,34 +205,23 @@ class RequestsByModel(Mapping[str, ModelRequests]):
         sample += contexts.lookup("load_code", np.int32).take(at) * np.int32(samples)
         span = samples * len(contexts.loads) * repeats
         item = sample * np.int64(repeats) + take("repeat")
-        counted = contexts.lookup("counted", bool).take(at)
-        run = contexts.lookup("run", np.int16).take(at)
-        numbers = take("ord")
-        if counted.all():
-            order, item = sorted_items(item, run, numbers, span)
-            order = np.arange(len(at), dtype=np.int32)[order]
-        else:
-            chosen = np.flatnonzero(counted).astype(np.int32)
-            order, item = sorted_items(item.take(chosen), run.take(chosen), numbers.take(chosen), span)
-            order = chosen[order]
-            del chosen
-        del counted, run, numbers
+        order, item = sorted_items(item, contexts.lookup("run", np.int16).take(at), take("ord"), span)
         put("item", item.astype(np.int32 if not len(item) or item[-1] < 2**31 else np.int64))
         del item
-        put("sample", sample.take(order))
+        put("sample", sample[order])
         del sample
-        put("cluster", take_ranks(self._clusters, "cluster").take(order))
-        at = at.take(order)
+        put("cluster", take_ranks(self._clusters, "cluster")[order])
+        at = at[order]
         put("context", at)
         infra = contexts.lookup("infra", bool).take(at)
         for name in TIMES:
-            put(name, np.where(infra, np.nan, take(name).take(order)))
+            put(name, np.where(infra, np.nan, take(name)[order]))
         is_scored = contexts.lookup("scored", bool) & ~contexts.lookup("picked", bool)
-        put("score", np.where(is_scored.take(at), take("score").take(order), np.nan))
+        put("score", np.where(is_scored.take(at), take("score")[order], np.nan))
         further = [*(DESIGN_COLUMNS if self._designs is not None else ())]
         further += [] if self._targets is None else ["key target"]
         for name in ("prompt", "usd", *further):
-            put(name, take(name).take(order))
+            put(name, take(name)[order])
         return self._view(model_id)
 
     def _view(self, model_id: str) -> ModelRequests:
