@@ -156,11 +156,11 @@ def selection_bias(
     columns = [*(np.bincount(codes, candidates[:, k]) for k in range(models)), np.bincount(codes)]
     if counted is not None:
         some, groups = codes[mask], len(columns[0])
-        columns += [np.bincount(some, candidates[mask, k], groups) for k in range(models)]
+        columns += [np.bincount(some, candidates[:, k][mask], groups) for k in range(models)]
         columns.append(np.bincount(some, minlength=groups))
     draws = resample_sums(np.stack(columns, axis=1).astype(np.float64), resamples, seed)
-    judged = candidates if counted is None else candidates[mask]
-    return _mean_excess(draws, np.array([column.mean() for column in judged.T]))
+    judged = candidates.T if counted is None else (column[mask] for column in candidates.T)
+    return _mean_excess(draws, np.array([column.mean() for column in judged]))
 
 
 def _weighted_selection_bias(

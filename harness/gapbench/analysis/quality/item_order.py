@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -33,13 +34,13 @@ def request_codes(cell: Ints, sample: Ints, repeat: Ints, final: Any, repeats: i
     return found
 
 
-def sorted_items(item: Ints, run: Ints, numbers: Ints, span: int) -> tuple[Ints | slice, Ints]:
+def sorted_items(item: Ints, run: Ints, numbers: Callable[[], Ints], span: int) -> tuple[Ints | slice, Ints]:
     """Return the order of items, and their ascending codes: a further answer to an item gets a code of a new repeat.
 
     Args:
         item: Code of each request's item, below ``span``.
         run: Place of each request's run; requests of a later run were written later.
-        numbers: What orders the requests as they were written.
+        numbers: Returns what orders the requests as they were written, which is seldom needed.
         span: Codes of one repeat more than any is away.
     """
     if len(item) < 2 or (item[1:] > item[:-1]).all():
@@ -57,8 +58,8 @@ def sorted_items(item: Ints, run: Ints, numbers: Ints, span: int) -> tuple[Ints 
         at: Ints = table[table >= 0].astype(np.intp)
         if len(at) == len(item):
             return _without_gaps(at, place[at], span)
-    order = np.lexsort((numbers, item))
-    found = item[order]
+    order = np.lexsort((numbers(), item))
+    found = item[order].astype(np.int64)
     first = np.ones(len(found), dtype=bool)
     first[1:] = found[1:] != found[:-1]
     places = np.arange(len(found))

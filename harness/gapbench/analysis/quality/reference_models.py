@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
-from gapbench.analysis.quality.model_requests import ModelRequests
+from gapbench.analysis.quality.model_requests import Bools, ModelRequests
 from gapbench.stats import Design, Floats, Ints, selection_bias, weighted_mean
 
 
@@ -61,29 +60,39 @@ def choose_reference(requests: Mapping[str, ModelRequests], names: Sequence[str]
     scored = {name: side for name, side in scored.items() if len(side.item)} or scored
     if len(scored) == 1:
         return ReferenceModel(next(iter(scored)))
-    shared = np.bincount(np.concatenate([side.item for side in scored.values()])) == len(scored)
+    shared = _shared_items(list(scored.values()))
     if not shared.any():
         warning = (
             f"{', '.join(scored)} share no request; the best is picked on their own requests, uncorrected"
         )
-        return ReferenceModel(_highest_mean(scored), warnings=[warning])
-    on_shared = {name: side.filter(shared[side.item]) for name, side in scored.items()}
-    first = next(iter(on_shared.values()))
+        means = [_mean_score(side.columns["score"], side.design) for side in scored.values()]
+        return ReferenceModel(_best(scored, means), warnings=[warning])
+    on_shared = [side.filter(shared[side.item]) for side in scored.values()]
+    first = on_shared[0]
     # The scores of a model are neighbours.
-    scores = np.stack([side.columns["score"] for side in on_shared.values()]).T
-    return ReferenceModel(
-        _highest_mean(on_shared), scores, first.cluster, first.category, design=first.design
-    )
+    scores: Floats = np.empty((len(on_shared), len(first.item)))
+    for row, side in zip(scores, on_shared, strict=True):
+        row[:] = side.columns["score"]
+    means = [_mean_score(row, side.design) for row, side in zip(scores, on_shared, strict=True)]
+    return ReferenceModel(_best(scored, means), scores.T, first.cluster, first.category, design=first.design)
 
 
-def _highest_mean(sides: Mapping[str, ModelRequests]) -> str:
-    means = {
-        name: weighted_mean(side.columns["score"], side.design) if len(side.item) else -1.0
-        for name, side in sides.items()
-    }
-    return max(means, key=lambda name: means[name])
+def _shared_items(sides: Sequence[ModelRequests]) -> Bools:
+    """Return for each code of an item whether all models have it; the codes of a model ascend without repetition."""
+    models: Ints = np.zeros(1 + max(int(side.item[-1]) if len(side.item) else -1 for side in sides), np.int16)
+    for side in sides:
+        models[side.item] += 1
+    return np.asarray(models == len(sides))
+
+
+def _mean_score(scores: Floats, design: Design | None) -> float:
+    return weighted_mean(scores, design) if len(scores) else -1.0
+
+
+def _best(names: Iterable[str], means: Sequence[float]) -> str:
+    """Return the first name with the highest mean."""
+    return max(zip(names, means, strict=True), key=lambda one: one[1])[0]
 
 
 def _scored_requests(side: ModelRequests) -> ModelRequests:
-    mask: np.ndarray[Any, np.dtype[np.bool_]] = ~np.isnan(side.columns["score"])
-    return side.select("score").filter(mask)
+    return side.select("score").filter(~np.isnan(side.columns["score"]))

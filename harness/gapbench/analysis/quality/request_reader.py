@@ -24,13 +24,14 @@ from gapbench.analysis.quality.request_rows import TIMES, Rows, fetch_rows
 from gapbench.analysis.sample_design import SampleDesigns, designs_of_samples
 from gapbench.analysis.weighting import DESIGN_COLUMNS
 from gapbench.stats import Ints, dense_codes
+from gapbench.store.free_memory import release_memory
 
 MAX_HELD_BYTES = 2**30
 """Bytes of requests that are held in memory; those of further models are read from a temporary folder."""
 _LEAST_HELD_BYTES = 2**28
 """The same where a model has so many rows that comparing them takes the memory."""
-LOT_ROWS = 4_000_000
-"""Rows that are read at once, if those of more tasks can be read later: two lots take 0.6 GB."""
+LOT_ROWS = 2_000_000
+"""Rows that are read at once, if those of more tasks can be read later: two lots take 0.3 GB."""
 _MANY_ROWS = 5_000_000
 """With more rows in a lot, nothing is read beside it."""
 _THREADS = 2
@@ -69,6 +70,7 @@ class RequestsByModel(Mapping[str, ModelRequests]):
         ]
         is_large = any(lot.rows > _MANY_ROWS or lot.number for lot in self._lots)
         self._store = ColumnStore(_LEAST_HELD_BYTES if is_large else MAX_HELD_BYTES)
+        self._is_large = is_large
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._contexts.models)
@@ -97,8 +99,13 @@ class RequestsByModel(Mapping[str, ModelRequests]):
             for column, values in self._describe(lot, rows).items():
                 self._store.put(f"{lot.name}\x1fread {column}", values)
         names = self._contexts.models
+        if self._is_large:
+            release_memory()
         with ThreadPoolExecutor(_THREADS) as pool:
-            return dict(zip(names, pool.map(self._sort, names), strict=True))
+            found = dict(zip(names, pool.map(self._sort, names), strict=True))
+        if self._is_large:
+            release_memory()
+        return found
 
     def _lots_of(self, model_id: str, most_rows: int) -> list[tuple[tuple[str, ...] | None, int]]:
         """Return the tasks that are read together, with their rows. None: all tasks of the model."""
@@ -160,10 +167,13 @@ class RequestsByModel(Mapping[str, ModelRequests]):
             rows |= {name: values[rows["sample"]] for name, values in zip(DESIGN_COLUMNS, found, strict=True)}
         if self._targets is not None:
             rows["key target"] = _matched(self._targets, numbers)
-        final = contexts.lookup("final", bool)
+        infra, final = contexts.lookup("infra", bool), contexts.lookup("final", bool)
+        is_scored = contexts.lookup("scored", bool) & ~contexts.lookup("picked", bool)
+        for name, is_known in {**dict.fromkeys(TIMES, ~infra), "score": is_scored}.items():
+            rows[name][~is_known.take(at)] = np.nan
         prompts = rows["prompt"][final.take(at)].sum(dtype=np.uint64)
         self._prompts[lot.model_id] = self._prompts.get(lot.model_id, 0) + int(prompts)
-        answered = (final & ~contexts.lookup("infra", bool)).take(at)
+        answered = (final & ~infra).take(at)
         cell = np.zeros(len(contexts.table), dtype=np.int64)
         of_model = contexts.of_model(lot.model_id)
         cell[of_model] = dense_codes(contexts.lookup("cell", np.int64)[of_model])
@@ -204,23 +214,21 @@ class RequestsByModel(Mapping[str, ModelRequests]):
         # Requests at one load are neighbours, so that taking them copies nothing.
         sample += contexts.lookup("load_code", np.int32).take(at) * np.int32(samples)
         span = samples * len(contexts.loads) * repeats
-        item = sample * np.int64(repeats) + take("repeat")
-        order, item = sorted_items(item, contexts.lookup("run", np.int16).take(at), take("ord"), span)
+        run = contexts.lookup("run", np.int16).take(at)
+        item: Ints = sample.astype(np.int32 if span < 2**31 else np.int64)
+        item *= repeats
+        item += take("repeat")
+        order, item = sorted_items(item, run, lambda: take("ord"), span)
+        del run
         put("item", item.astype(np.int32 if not len(item) or item[-1] < 2**31 else np.int64))
         del item
         put("sample", sample[order])
         del sample
         put("cluster", take_ranks(self._clusters, "cluster")[order])
-        at = at[order]
-        put("context", at)
-        infra = contexts.lookup("infra", bool).take(at)
-        for name in TIMES:
-            put(name, np.where(infra, np.nan, take(name)[order]))
-        is_scored = contexts.lookup("scored", bool) & ~contexts.lookup("picked", bool)
-        put("score", np.where(is_scored.take(at), take("score")[order], np.nan))
+        put("context", at[order])
         further = [*(DESIGN_COLUMNS if self._designs is not None else ())]
         further += [] if self._targets is None else ["key target"]
-        for name in ("prompt", "usd", *further):
+        for name in ("prompt", "usd", "score", *TIMES, *further):
             put(name, take(name)[order])
         return self._view(model_id)
 

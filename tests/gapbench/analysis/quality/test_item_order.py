@@ -35,7 +35,7 @@ def test_requests_are_in_the_order_of_their_items(seed: int) -> None:
     item, run = np.array(items, np.int64)[mixed], np.array(runs, np.int16)[mixed]
     numbers = 3 * np.arange(len(items))[mixed]
 
-    order, codes = sorted_items(item, run, numbers, span)
+    order, codes = sorted_items(item, run, lambda: numbers, span)
 
     expected = order_slowly(item.tolist(), numbers.tolist(), span)
     assert (np.arange(len(item))[order].tolist(), codes.tolist()) == expected
@@ -45,7 +45,7 @@ def test_a_further_answer_is_a_further_repeat() -> None:
     """Run 0 has items 0 and 1, run 1 items 1 and 2, of 3: the second answer to item 1 has the code 1 + 3."""
     item, run = np.array([1, 0, 2, 1]), np.array([0, 0, 1, 1], np.int16)
 
-    order, codes = sorted_items(item, run, np.arange(4), 3)
+    order, codes = sorted_items(item, run, lambda: np.arange(4), 3)
 
     assert np.arange(4)[order].tolist() == [1, 0, 2, 3]
     assert codes.tolist() == [0, 1, 2, 4]
