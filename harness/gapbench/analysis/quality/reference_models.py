@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -60,21 +60,26 @@ def choose_reference(requests: Mapping[str, ModelRequests], names: Sequence[str]
     scored = {name: side for name, side in scored.items() if len(side.item)} or scored
     if len(scored) == 1:
         return ReferenceModel(next(iter(scored)))
+    names = list(scored)
     shared = _shared_items(list(scored.values()))
     if not shared.any():
         warning = (
-            f"{', '.join(scored)} share no request; the best is picked on their own requests, uncorrected"
+            f"{', '.join(names)} share no request; the best is picked on their own requests, uncorrected"
         )
         means = [_mean_score(side.columns["score"], side.design) for side in scored.values()]
-        return ReferenceModel(_best(scored, means), warnings=[warning])
-    on_shared = [side.filter(shared[side.item]) for side in scored.values()]
-    first = on_shared[0]
-    # The scores of a model are neighbours.
-    scores: Floats = np.empty((len(on_shared), len(first.item)))
-    for row, side in zip(scores, on_shared, strict=True):
+        return ReferenceModel(_best(names, means), warnings=[warning])
+    # The scores of a model are neighbours. A model's other arrays are let go before those of the next are made.
+    scores: Floats = np.empty((len(names), np.count_nonzero(shared)))
+    means = []
+    first: ModelRequests | None = None
+    for row, name in zip(scores, names, strict=True):
+        side = scored.pop(name)
+        side = side.filter(shared[side.item])
         row[:] = side.columns["score"]
-    means = [_mean_score(row, side.design) for row, side in zip(scores, on_shared, strict=True)]
-    return ReferenceModel(_best(scored, means), scores.T, first.cluster, first.category, design=first.design)
+        means.append(_mean_score(row, side.design))
+        first = first or side
+    assert first is not None
+    return ReferenceModel(_best(names, means), scores.T, first.cluster, first.category, design=first.design)
 
 
 def _shared_items(sides: Sequence[ModelRequests]) -> Bools:
@@ -89,7 +94,7 @@ def _mean_score(scores: Floats, design: Design | None) -> float:
     return weighted_mean(scores, design) if len(scores) else -1.0
 
 
-def _best(names: Iterable[str], means: Sequence[float]) -> str:
+def _best(names: Sequence[str], means: Sequence[float]) -> str:
     """Return the first name with the highest mean."""
     return max(zip(names, means, strict=True), key=lambda one: one[1])[0]
 
