@@ -37,6 +37,7 @@ from gapbench.store.derived_columns import DERIVED, EPISODE_COLUMNS, EPISODE_SOU
 from gapbench.store.reader import read_part
 from gapbench.store.schema import ATTEMPT_SCHEMA
 from gapbench.store.trajectories import read_trajectories
+from gapbench.values.played_user import user_cell_id
 
 if TYPE_CHECKING:
     import duckdb
@@ -56,7 +57,7 @@ class AttemptRelation:
     Args:
         runs: Run folders. One that is still being written is read as far as it has got.
         judging: Run folders of judges inside these; their rows have the phase ``judge``.
-        replaced: Cells that do not count, by run id.
+        replaced: Cells that do not count, nor do those of their users, by run id.
         adaptive: Names of the tasks that were asked adaptively, by run id; their rows are not ``scored``.
 
     Raises:
@@ -73,7 +74,9 @@ class AttemptRelation:
         """Read the footers of all parts, and the rows of open journals."""
         self._runs = tuple(runs)
         self._judges = [folder.name for folder in judging]
-        self._replaced = {run: sorted(cells) for run, cells in (replaced or {}).items()}
+        self._replaced = {
+            run: sorted({*cells, *map(user_cell_id, cells)}) for run, cells in (replaced or {}).items()
+        }
         self._adaptive = [f"{run}\x1f{task}" for run, tasks in (adaptive or {}).items() for task in tasks]
         self._sources = find_sources([*runs, *judging])
         self._cache_share: float | None = None
