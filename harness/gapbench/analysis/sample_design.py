@@ -41,8 +41,9 @@ def design_of(frame: pd.DataFrame, counted: Bools | None = None) -> Design | Non
 
 
 def _stratum_codes(frame: pd.DataFrame) -> Ints:
-    """Return a code of each row's stratum, in the order of the names: with which of two like it a stratum of one cluster is
-    put together must not depend on the order of the rows.
+    """Return a code of each row's stratum, in the order of the names.
+
+    So the order of the rows does not decide with which of two others a stratum of one cluster is put together.
     """
     labels = {name: frame[name].astype("category") for name in ("task", "stratum")}
     named = {
