@@ -122,6 +122,17 @@ def test_intervals_do_not_depend_on_the_order_of_the_rows(tmp_path: Path) -> Non
     assert bounds[0] == pytest.approx(bounds[1], rel=1e-9)
 
 
+def test_a_side_alone_has_its_times_where_a_price_is_not_known(tmp_path: Path) -> None:
+    """The median of 1 s with weight 9 and 2 s with weight 1 is 1 s, though the first has no tokens and so no dollars."""
+    rows = [
+        make_attempt(sample_id="a", weight=9.0, scheduled_s=0.0, done_s=1.0, input_tokens=None),
+        make_attempt(sample_id="b", weight=1.0, scheduled_s=0.0, done_s=2.0),
+    ]
+    answer = answer_of(gap(read(tmp_path / "run", rows)))
+
+    assert (1.0, 0.01) == (answer.response_p50_s.closed, answer.usd_per_task.closed)
+
+
 def test_the_summarys_accuracy_is_that_of_the_gap(tmp_path: Path) -> None:
     """(9 · 15 + 1 · 0) / (9 · 20 + 1 · 20) = 67.5 % in both."""
     runs = read(tmp_path / "run", traffic_rows(15))
