@@ -32,12 +32,24 @@ def design_of(frame: pd.DataFrame, counted: Bools | None = None) -> Design | Non
     if DESIGN_COLUMNS[0] not in frame.columns:
         return None
     weights = frame["weight"].to_numpy(dtype=np.float64)
-    strata = group_codes(frame, ["task", "stratum"])
+    strata = _stratum_codes(frame)
     items = group_codes(frame, ["task", "sample_id"])
     if counted is None:
         return Design(weights, strata).shared_by(items)
     answers = np.bincount(items, weights=counted)[items]
     return Design(weights / np.maximum(answers, 1), strata)
+
+
+def _stratum_codes(frame: pd.DataFrame) -> Ints:
+    """Return a code of each row's stratum, in the order of the names.
+
+    So the order of the rows does not decide with which of two others a stratum of one cluster is put together.
+    """
+    labels = {name: frame[name].astype("category") for name in ("task", "stratum")}
+    named = {
+        name: column.cat.reorder_categories(sorted(column.cat.categories)) for name, column in labels.items()
+    }
+    return group_codes(pd.DataFrame(named, copy=False), list(named))
 
 
 def design_of_replies(frame: pd.DataFrame, requests: Ints | None = None) -> Design | None:
@@ -115,4 +127,4 @@ def designs_of_samples(runs: Runs) -> SampleDesigns | None:
     keys = found["code"].to_numpy() ^ found["task"].map(seeds).to_numpy(dtype=np.uint64)
     order = np.argsort(keys)
     weights = found["weight"].to_numpy(dtype=np.float64)
-    return SampleDesigns(keys[order], weights[order], group_codes(found, ["task", "stratum"])[order])
+    return SampleDesigns(keys[order], weights[order], _stratum_codes(found)[order])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, timedelta
 from pathlib import Path
 
@@ -77,6 +78,25 @@ def test_a_cell_that_was_not_carried_over_still_counts(source: Path, tmp_path: P
     assert [("source", "closed-a"), ("newer", "open-a")] == [(run, cell.model_id) for run, cell in runs.cells]
     assert ("source: 1 of 2 cells are not counted: they were continued in newer",) == runs.notes
     assert list(range(20)) == list(runs.frame.index)
+
+
+def test_the_users_of_a_replaced_cell_go_with_it(tmp_path: Path) -> None:
+    """Each of ten users was paid once, though the rows of both runs have them: 10 x 1,000 tokens at $1 a million."""
+    users = [
+        dataclasses.replace(row, cell_id=f"{row.cell_id}|user", phase="user", model_id="player") for row in PAIR[10:]
+    ]  # fmt: skip
+    price = {"cost": {"input_usd_per_mtok": 1.0, "output_usd_per_mtok": 0.0}}
+    source = write_run(tmp_path / "source", [*PAIR, *users], player=price)
+    newer = write_run(tmp_path / "newer", [*PAIR[10:], *users], player=price)
+    with RunWriter(newer) as writer:
+        changes = {"continues": "source", "origin": "source", "started_at": "2026-11-02T12:00:00.000Z"}
+        writer.write_manifest(read_manifest(newer).model_copy(update=changes))
+    runs = load_runs([source, newer])
+    table = cost(runs).frame.set_index("model_id")
+
+    assert ["newer"] * 10 == list(runs.frame["run_id"][runs.frame["phase"] == "user"])
+    assert 0.01 == table.loc["player", "usd_user"]
+    assert list(read_columns(runs, ["cell_id"])["cell_id"]) == list(runs.frame["cell_id"])
 
 
 def test_further_columns_have_the_rows_of_the_frame(source: Path, tmp_path: Path) -> None:

@@ -103,6 +103,36 @@ def test_the_gaps_interval_is_that_of_the_design(tmp_path: Path) -> None:
     assert (row["ci_low"], row["ci_high"]) == pytest.approx((low * 100, high * 100))
 
 
+def test_intervals_do_not_depend_on_the_order_of_the_rows(tmp_path: Path) -> None:
+    """Stratum c has one item and is put together with a or b, which are alike but for their answers: with the same in any order."""
+    right = {"a": (1, 1, 1, 0), "b": (1, 0, 0, 0), "c": (1,)}
+    rows = [
+        make_attempt(
+            model_id=model, sample_id=f"{stratum}{number}", weight=2.0 if stratum == "c" else 1.0, stratum=stratum,
+            outcome="correct" if was_right or model == "closed-a" else "wrong",
+        )
+        for model in ("closed-a", "open-b") for stratum, answers in right.items() for number, was_right in enumerate(answers)
+    ]  # fmt: skip
+    runs = [read(tmp_path / name, given) for name, given in (("there", rows), ("back", rows[::-1]))]
+    tables = [gap(one).frame.set_index("metric") for one in runs]
+    errors = [float(table["standard_error"]["accuracy"]) for table in tables]
+    bounds = [summarize(one).level("model").set_index("model_id")["accuracy_low"]["open-b"] for one in runs]
+
+    assert errors[0] == pytest.approx(errors[1], rel=1e-9)
+    assert bounds[0] == pytest.approx(bounds[1], rel=1e-9)
+
+
+def test_a_side_alone_has_its_times_where_a_price_is_not_known(tmp_path: Path) -> None:
+    """The median of 1 s with weight 9 and 2 s with weight 1 is 1 s, though the first has no tokens and so no dollars."""
+    rows = [
+        make_attempt(sample_id="a", weight=9.0, scheduled_s=0.0, done_s=1.0, input_tokens=None),
+        make_attempt(sample_id="b", weight=1.0, scheduled_s=0.0, done_s=2.0),
+    ]
+    answer = answer_of(gap(read(tmp_path / "run", rows)))
+
+    assert (1.0, 0.01) == (answer.response_p50_s.closed, answer.usd_per_task.closed)
+
+
 def test_the_summarys_accuracy_is_that_of_the_gap(tmp_path: Path) -> None:
     """(9 · 15 + 1 · 0) / (9 · 20 + 1 · 20) = 67.5 % in both."""
     runs = read(tmp_path / "run", traffic_rows(15))

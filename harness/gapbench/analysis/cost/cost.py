@@ -188,7 +188,8 @@ def cost(
                 judging.append(
                     f"judging by {model_id} cost {formatting.format_usd(row['usd_judge'])} more; it is in no row of tasks"
                 )
-            rows += [*found, row] if len(categories) > 1 else [{**row, "category": categories[0]}]
+            # A suite that only searches for a rate has no cells, and so no category, before its first probe.
+            rows += [{**row, "category": categories[0]}] if len(categories) == 1 else [*found, row]
     table = pd.DataFrame([_as_floats(row) for row in rows], columns=list(COLUMNS))
     table[[*TOKEN_SUMS]] = table[[*TOKEN_SUMS]].astype("Int64")
     legs = deployment_options(read_runs, table, account)

@@ -18,7 +18,7 @@ from gapbench.analysis.quality.gap_metrics import describe_pairs_needed
 from gapbench.analysis.quality.gap_row import PLAIN_CONFIDENCE
 from gapbench.analysis.quality.model_requests import ModelRequests
 from gapbench.analysis.weighting import Weighting
-from gapbench.stats import known_quantile, weighted_mean
+from gapbench.stats import weighted_mean, weighted_quantile
 from gapbench.store.json_records import records
 
 if TYPE_CHECKING:
@@ -275,8 +275,8 @@ def lone_figures(model: str, weights: str, requests: ModelRequests) -> LoneFigur
         model,
         weights,
         _mean(requests, "score"),
-        known_quantile(requests.columns["response_s"], 0.5, design),
-        known_quantile(requests.columns["response_s"], 0.95, design),
+        _quantile(requests, "response_s", 0.5),
+        _quantile(requests, "response_s", 0.95),
         _mean(requests, "usd"),
         total / correct if correct else None,
     )
@@ -309,3 +309,8 @@ def _sides(row: Mapping[str, Any]) -> TwoSides:
 def _mean(requests: ModelRequests, column: str) -> float | None:
     known = requests.filter(~np.isnan(requests.columns[column]))
     return weighted_mean(known.columns[column], known.design) if len(known.item) else None
+
+
+def _quantile(requests: ModelRequests, column: str, share: float) -> float | None:
+    known = requests.filter(~np.isnan(requests.columns[column]))
+    return weighted_quantile(known.columns[column], share, known.design) if len(known.item) else None

@@ -87,7 +87,7 @@ def _figures_of(
     found: dict[tuple[str, ...], dict[str, Any]] = {}
     for depth in depths:
         rows = every if depth == 3 else others
-        for names in dict.fromkeys(cell[:depth] for cell in cells):
+        for names in dict.fromkeys([cell[:depth] for cell in cells] if depth else [()]):
             found[names] = _metrics(rows.of(names), rows.span(names))
     return ModelFigures(windows, found)
 

@@ -168,7 +168,11 @@ def summarize(
     for level, columns in LEVELS.items():
         if level not in levels:
             continue
-        for key, planned in (cells if level == "cell" else shown).groupby(list(columns), sort=False):
+        groups = [*(cells if level == "cell" else shown).groupby(list(columns), sort=False)]
+        if cells.empty and level == "model":
+            # A suite that only searches for a rate has no cells before its first probe.
+            groups = [((model_id,), cells) for model_id in read_runs.models]
+        for key, planned in groups:
             names = tuple(map(str, key))
             row = {"level": level, **found[names[0]].rows[names[1:]], **_planned(planned)}
             wall_s = row.pop("wall_s")

@@ -12,6 +12,7 @@ from scipy import special
 
 from gapbench.analysis.quality.failures import failures
 from gapbench.analysis.quality.summary import summarize
+from gapbench.report.results import load_results
 from gapbench.stats import wilson
 from gapbench.values import Attempt
 
@@ -186,3 +187,18 @@ def test_two_runs_are_read_as_one(make_run: Make, answers: Answers) -> None:
     row = summarize(runs).level("cell").iloc[0]
 
     assert (row["planned"], row["n"], row["accuracy"]) == (8, 8, 0.75)
+
+
+def test_a_run_without_cells_has_its_models(make_run: Make, attempt: Attempts) -> None:
+    """A suite that only searches for a rate has no cells before its first probe, and a run may be stopped then."""
+    run = make_run([attempt()])
+    (run / "attempts-00001.parquet").unlink()
+    value = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps({**value, "cells": []}))
+    results = load_results([run])
+
+    assert [("model", "closed-a", 0, 0)] == [
+        (row["level"], row["model_id"], row["planned"], row["n"])
+        for row in results.summary.frame.to_dict("records")
+    ]
+    assert [("all", 0)] == list(results.cost.frame[["category", "tasks"]].itertuples(index=False, name=None))
