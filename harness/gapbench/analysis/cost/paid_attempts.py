@@ -22,12 +22,12 @@ from gapbench.pricing import GpuPrice
 from gapbench.stats import Floats, Ints
 
 TOKEN_SUMS = ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens")
-_COUNTS = ("attempts", "requests", "tasks", "correct", "replies", "uncounted")
+_COUNTS = ("attempts", "requests", "tasks", "correct", "unscored", "replies", "uncounted")
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 class ClusterSums(NamedTuple):
-    """Sums of each cluster: dollars (NaN: not known), tasks, right tasks, and input and output tokens."""
+    """Sums of each cluster: dollars without our own cache (NaN: not known), tasks, right tasks, and input and output tokens."""
 
     usd: Floats
     tasks: Floats
@@ -44,6 +44,7 @@ class PaidAttempts:
         requests: Those that are final.
         tasks: Final ones with an answer.
         correct: How many of these are right.
+        unscored: How many of them have no score.
         replies: Answers, each of an episode's replies counted.
         uncounted: Those of the replies whose token counts are missing or impossible.
         tokens: Sums by the names of :data:`TOKEN_SUMS`. None: no attempt reports them.
@@ -54,6 +55,7 @@ class PaidAttempts:
     requests: int
     tasks: int
     correct: int
+    unscored: int
     replies: int
     uncounted: int
     tokens: Mapping[str, int | None]
@@ -168,7 +170,7 @@ class PaidModels:
 
 _NOTHING: Floats = np.zeros(0)
 _NONE = PaidAttempts(
-    0, 0, 0, 0, 0, 0, dict.fromkeys(TOKEN_SUMS), ClusterSums(_NOTHING, _NOTHING, _NOTHING, _NOTHING)
+    0, 0, 0, 0, 0, 0, 0, dict.fromkeys(TOKEN_SUMS), ClusterSums(_NOTHING, _NOTHING, _NOTHING, _NOTHING)
 )
 
 
@@ -187,10 +189,12 @@ def _parts_of(
     final = frame["final"].to_numpy(dtype=bool)
     answered = (frame["outcome"] != "infra").to_numpy(dtype=bool)
     tasks, replies = final & answered, frame["timed"].to_numpy(dtype=bool) & answered
-    correct = final & (frame["outcome"] == "correct").to_numpy(dtype=bool)
+    correct, unscored = (
+        final & (frame["outcome"] == outcome).to_numpy(dtype=bool) for outcome in ("correct", "unscored")
+    )
     tokens = {name: as_floats(frame[name]) for name in TOKEN_SUMS}
     uncounted = replies & ~(billed.is_possible & billed.has_counts)
-    counts = _counts(place, size, (final, tasks, correct, replies, uncounted))
+    counts = _counts(place, size, (final, tasks, correct, unscored, replies, uncounted))
     known = {name: np.bincount(place, ~np.isnan(values), size) for name, values in tokens.items()}
     # Whole numbers up to 2**53 are summed exactly.
     sums = {

@@ -76,12 +76,8 @@ class RequestContexts:
 
     def _describe(self, runs: Runs, account: Bill, table: pd.DataFrame, *, with_probes: bool) -> pd.DataFrame:
         shares = [account.shares.get(key) for key in zip(table["run_id"], table["cell_id"], strict=True)]
-        finals = table["final"].to_numpy(dtype=bool)
+        finals, cached = (table[name].to_numpy(dtype=bool) for name in ("final", "from_cache"))
         infra = (table["outcome"] == "infra").to_numpy()
-        pays = [
-            share is not None and (share.by_all or not failed)
-            for share, failed in zip(shares, infra, strict=True)
-        ]
         known = {
             "category": [self.categories.get(str(name), -1) for name in table["category"]],
             "task": [_place(self.tasks, name) for name in table["task"]],
@@ -98,8 +94,8 @@ class RequestContexts:
             counted=finals & (with_probes | (table["load_kind"] != "search").to_numpy()),
             is_gpu=[share is not None for share in shares],
             gpu_usd=[
-                share.usd if share is not None and paid and final else 0.0
-                for share, paid, final in zip(shares, pays, finals, strict=True)
+                0.0 if share is None else float(share.usd_of(final, not failed, ours))
+                for share, final, failed, ours in zip(shares, finals, infra, cached, strict=True)
             ],
         )
 
