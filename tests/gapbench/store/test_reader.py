@@ -33,7 +33,7 @@ def test_a_journal_that_is_closed_while_it_is_read_is_read_as_a_part(
 ) -> None:
     """The first listing names the journal, which is gone by then; each row is read once."""
     run = write_run(tmp_path / "a", [make_attempt(sample_id="w")])
-    closed = []
+    closed: list[str] = []
     writer = RunWriter(run).open()
     for sample in "xyz":
         add_row(writer, sample)

@@ -64,7 +64,7 @@ def answer_units(part: pd.DataFrame) -> dict[str, float | None]:
     found: dict[str, float | None] = {}
     answers = _priced_answers(part)
     scored = answers[(answers["outcome"] != "unscored").to_numpy(dtype=bool)]
-    right: Floats = (scored["outcome"] == "correct").to_numpy(dtype=np.float64)
+    right: Floats = (scored["outcome"] == "correct").to_numpy().astype(np.float64)
     each: Floats = np.ones(len(answers))
     for name, chosen, count in (("usd_per_task", answers, each), ("usd_per_correct", scored, right)):
         usd: Floats = as_floats(chosen["answer_usd"])

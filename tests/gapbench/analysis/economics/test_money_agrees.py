@@ -258,9 +258,9 @@ def check_words(results: ResultTables, figures: Figures, gap_figures: Figures) -
     for (model, name), value in figures.items():
         assert format_usd(value) in notebook, (model, name)
     words = answer_text(results.gap).cost
-    for name, value in gap_figures.items():
-        if name[1] == "usd_per_shared_task":
-            assert format_usd(value) in words, name
+    for key, value in gap_figures.items():
+        if key[1] == "usd_per_shared_task":
+            assert format_usd(value) in words, key
 
 
 def random_money(rng: random.Random, folder: Path) -> tuple[RunMoney, ResultTables]:
