@@ -108,7 +108,7 @@ Examples:
     type=CacheType(),
     metavar="DIR|redis://…",
     help="Response cache folder, or redis://HOST:PORT/DB for one that several runs share (accuracy runs only). Cached "
-    "answers have no timing and no cost.",
+    "answers have no timing, and nothing is paid for them.",
 )
 @click.option(
     "--metrics-port",
