@@ -80,10 +80,6 @@ class DiskError(ResultsError):
     exit_code = 1
 
 
-class PartGoneError(ResultsError):
-    """A file with rows of a run is gone: its writer made another one of it since the folder was listed."""
-
-
 class LostManifestError(ResultsError):
     """``run.json`` of a run folder is damaged or missing; its rows may still be intact."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from gapbench.store import score_overlay
-from gapbench.store.listing import list_again
-from gapbench.store.part_facts import LABELS, PartFacts, read_part_facts
+from gapbench.store.part_facts import LABELS, PartFacts, read_part_facts, unreadable_part
 from gapbench.store.part_files import PartNumbers, numbered_files
 from gapbench.store.query_tables import later_scores
 from gapbench.store.reader import check_is_run, journal_table
@@ -25,6 +25,8 @@ _ORD_OF_FILE = 2**32
 _VARIES = object()
 _MAX_SPANS = 8
 """Stretches of rows that are read of one part, at most; with more of them the rows between are read too."""
+_LISTINGS = 3
+"""Times that runs are listed at most, when journals become parts while they are read."""
 _SQL_TYPES = {
     pa.float64(): "DOUBLE",
     pa.int64(): "BIGINT",
@@ -52,11 +54,6 @@ class RowSource:
     table: pa.Table | None = None
     scores: pa.Table | None = None
     span: tuple[int, int] | None = None
-
-    @property
-    def rows(self) -> int:
-        """Rows of all parts, or of the table."""
-        return sum(part.rows for part in self.parts) + (0 if self.table is None else self.table.num_rows)
 
     def varies(self, name: str) -> bool:
         """Return whether a label may have several values in a part."""
@@ -115,12 +112,20 @@ class QueryText:
 def find_sources(runs: Sequence[Path]) -> list[RowSource]:
     """Return what to read, in the order of the rows: neighbouring runs without later scores together.
 
+    A live run may close a journal as a part meanwhile, or join its parts; then everything is listed again.
+
     Raises:
         ResultsError: A part cannot be read, or the runs change all the time.
     """
     for run in runs:
         check_is_run(run)
-    return list_again(lambda: _list_sources(runs))
+    for _ in range(_LISTINGS - 1):
+        with contextlib.suppress(FileNotFoundError):
+            return _list_sources(runs)
+    try:
+        return _list_sources(runs)
+    except FileNotFoundError as exc:
+        raise unreadable_part(Path(exc.filename), exc) from exc
 
 
 def _list_sources(runs: Sequence[Path]) -> list[RowSource]:

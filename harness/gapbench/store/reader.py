@@ -20,7 +20,6 @@ import pyarrow.parquet as pq
 from gapbench.errors import LostManifestError, ResultsError
 from gapbench.store import score_overlay
 from gapbench.store.journal_rows import JournalRow, is_journal_row
-from gapbench.store.listing import list_again
 from gapbench.store.manifest import RunManifest
 from gapbench.store.part_facts import check_part_version, unreadable_part
 from gapbench.store.part_files import closed_numbers, numbered_files
@@ -64,14 +63,10 @@ def read_attempts(
         place = schema.get_field_index(name)
         schema = schema.set(place, schema.field(place).with_type(pa.dictionary(pa.int32(), pa.string())))
     wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
-
-    def read() -> pd.DataFrame:
-        found = FrameBuilder(wanted, _categorical_texts(schema), _max_rows(runs))
-        for part in _iter_parts(runs, "attempts", schema, wanted, sample_ids):
-            found.add(part)
-        return found.build()
-
-    return list_again(read)
+    found = FrameBuilder(wanted, _categorical_texts(schema), _max_rows(runs))
+    for part in _iter_parts(runs, "attempts", schema, wanted, sample_ids):
+        found.add(part)
+    return found.build()
 
 
 def read_payload(
@@ -179,7 +174,7 @@ def read_table(
 ) -> pa.Table:
     """Return a table of ``runs``, by the name of its files; see :func:`read_attempts` for the arguments."""
     wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
-    tables = list_again(lambda: list(_iter_parts(runs, kind, schema, wanted, sample_ids)))
+    tables = list(_iter_parts(runs, kind, schema, wanted, sample_ids))
     return pa.concat_tables(tables).unify_dictionaries() if tables else wanted.empty_table()
 
 
@@ -290,15 +285,8 @@ def journal_table(path: Path, kind: str, schema: pa.Schema, columns: Sequence[st
         kind: Name of the table's files, such as ``attempts``.
         schema: The table's columns and their types.
         columns: Columns to return; None: all.
-
-    Raises:
-        PartGoneError: It was closed as a part.
     """
-    try:
-        lines = read_journal_rows(path)
-    except FileNotFoundError as exc:
-        raise unreadable_part(path, exc) from exc
-    found = (row.table(kind) for row in lines)
+    found = (row.table(kind) for row in read_journal_rows(path))
     rows = [parse_started_at(row) for row in found if row is not None]
     return pa.Table.from_pylist(rows, schema=schema).select(schema.names if columns is None else columns)
 

@@ -138,14 +138,15 @@ def usd_of_rows(account: Bill, frame: pd.DataFrame, billed: BilledTokens, places
             usd[mask] = part.usd(quote, part.bands(quote))
     if account.shares:
         cells = frame[["run_id", "cell_id"]]
-        final = (frame["final"] & (frame["phase"] == "measure")).to_numpy(dtype=bool)
+        payers = (frame["final"] & (frame["phase"] == "measure")).to_numpy(dtype=bool)
         answered = (frame["outcome"] != "infra").to_numpy(dtype=bool)
         cached = frame["from_cache"].to_numpy(dtype=bool)
         for rows in group_rows(cells, ["run_id", "cell_id"]):
             first = cells.iloc[int(rows[0])]
             share = account.shares.get((str(first["run_id"]), str(first["cell_id"])))
             if share is not None:
-                usd[rows] = share.usd_of(final[rows], answered[rows], cached[rows])
+                paid = payers[rows] & (answered[rows] | share.by_all)
+                usd[rows] = share.usd_of(paid, cached[rows])
     return usd
 
 

@@ -247,7 +247,7 @@ def _row(paid: PaidModel, category: str | None, users: pd.DataFrame) -> dict[str
     if usd is not None:
         row.update(usd_per_task=_per_unit(usd, part.tasks), usd_per_correct=_per_unit(usd, part.correct))
         row.update(_intervals(part, row["kind"]))
-    if row["kind"] is not None and (usd is None or (part.unscored and part.correct)):
+    if row["kind"] is not None and (usd is None or (part.correct and paid.unscored_in(category))):
         units = answer_units(paid.rows_in(category))
         # The means over the answers with known cost are valid even if the total is unknown.
         names = ["usd_per_correct", *(["usd_per_task"] if usd is None else _bounds("usd_per_correct"))]

@@ -40,19 +40,21 @@ class GpuShare:
             return Decimal(1)
         return Decimal(self.answers + self.cached) / self.answers if self.answers else None
 
-    def usd_of(self, final: Any, answered: Any, cached: Any) -> Floats:
+    @property
+    def by_all(self) -> bool:
+        """Whether all measured final attempts that were sent pay, since the model answered none."""
+        return not self.answers
+
+    def usd_of(self, pays: Any, cached: Any) -> Floats:
         """Return the dollars of measured attempts; NaN: not known.
 
         An answer of the response cache costs what an answer of the model does in the same cell.
 
         Args:
-            final: Which of them are final.
-            answered: Which were answered.
+            pays: Which of them are final, and answered unless all pay.
             cached: Which the response cache answered.
         """
-        if self.answers:
-            return np.where(np.logical_and(final, answered), self.usd, 0.0)
-        return np.where(final, np.where(cached, np.nan, self.usd), 0.0)
+        return np.where(pays, np.where(np.logical_and(cached, self.by_all), np.nan, self.usd), 0.0)
 
 
 def gpu_shares(

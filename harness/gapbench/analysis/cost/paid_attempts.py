@@ -22,7 +22,7 @@ from gapbench.pricing import GpuPrice
 from gapbench.stats import Floats, Ints
 
 TOKEN_SUMS = ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens")
-_COUNTS = ("attempts", "requests", "tasks", "correct", "unscored", "replies", "uncounted")
+_COUNTS = ("attempts", "requests", "tasks", "correct", "replies", "uncounted")
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
 
@@ -44,7 +44,6 @@ class PaidAttempts:
         requests: Those that are final.
         tasks: Final ones with an answer.
         correct: How many of these are right.
-        unscored: How many of them have no score.
         replies: Answers, each of an episode's replies counted.
         uncounted: Those of the replies whose token counts are missing or impossible.
         tokens: Sums by the names of :data:`TOKEN_SUMS`. None: no attempt reports them.
@@ -55,7 +54,6 @@ class PaidAttempts:
     requests: int
     tasks: int
     correct: int
-    unscored: int
     replies: int
     uncounted: int
     tokens: Mapping[str, int | None]
@@ -115,6 +113,15 @@ class PaidModel:
         """Return the attempts in a category. None: all of them."""
         return self._figures[0].get(category, _NONE)
 
+    def unscored_in(self, category: str | None) -> int:
+        """Return how many answers in a category have no score. None: in all of them."""
+        tally = self.runs.tally
+        is_wanted = (tally["model_id"] == self.model_id) & (tally["phase"] == "measure") & tally["final"]
+        is_wanted &= tally["outcome"] == "unscored"
+        if category is not None:
+            is_wanted &= tally["category"] == category
+        return int(tally["n"][is_wanted.to_numpy(dtype=bool)].sum())
+
     @cached_property
     def rows(self) -> pd.DataFrame:
         """The attempts one by one, with ``billed_usd``, ``answer_usd`` (see :func:`usd_per_answer`) and ``cluster``.
@@ -170,7 +177,7 @@ class PaidModels:
 
 _NOTHING: Floats = np.zeros(0)
 _NONE = PaidAttempts(
-    0, 0, 0, 0, 0, 0, 0, dict.fromkeys(TOKEN_SUMS), ClusterSums(_NOTHING, _NOTHING, _NOTHING, _NOTHING)
+    0, 0, 0, 0, 0, 0, dict.fromkeys(TOKEN_SUMS), ClusterSums(_NOTHING, _NOTHING, _NOTHING, _NOTHING)
 )
 
 
@@ -189,12 +196,10 @@ def _parts_of(
     final = frame["final"].to_numpy(dtype=bool)
     answered = (frame["outcome"] != "infra").to_numpy(dtype=bool)
     tasks, replies = final & answered, frame["timed"].to_numpy(dtype=bool) & answered
-    correct, unscored = (
-        final & (frame["outcome"] == outcome).to_numpy(dtype=bool) for outcome in ("correct", "unscored")
-    )
+    correct = final & (frame["outcome"] == "correct").to_numpy(dtype=bool)
     tokens = {name: as_floats(frame[name]) for name in TOKEN_SUMS}
     uncounted = replies & ~(billed.is_possible & billed.has_counts)
-    counts = _counts(place, size, (final, tasks, correct, unscored, replies, uncounted))
+    counts = _counts(place, size, (final, tasks, correct, replies, uncounted))
     known = {name: np.bincount(place, ~np.isnan(values), size) for name, values in tokens.items()}
     # Whole numbers up to 2**53 are summed exactly.
     sums = {

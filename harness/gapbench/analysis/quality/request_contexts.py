@@ -76,8 +76,12 @@ class RequestContexts:
 
     def _describe(self, runs: Runs, account: Bill, table: pd.DataFrame, *, with_probes: bool) -> pd.DataFrame:
         shares = [account.shares.get(key) for key in zip(table["run_id"], table["cell_id"], strict=True)]
-        finals, cached = (table[name].to_numpy(dtype=bool) for name in ("final", "from_cache"))
+        finals = table["final"].to_numpy(dtype=bool)
         infra = (table["outcome"] == "infra").to_numpy()
+        pays = [
+            share is not None and (share.by_all or not failed)
+            for share, failed in zip(shares, infra, strict=True)
+        ]
         known = {
             "category": [self.categories.get(str(name), -1) for name in table["category"]],
             "task": [_place(self.tasks, name) for name in table["task"]],
@@ -94,8 +98,8 @@ class RequestContexts:
             counted=finals & (with_probes | (table["load_kind"] != "search").to_numpy()),
             is_gpu=[share is not None for share in shares],
             gpu_usd=[
-                0.0 if share is None else float(share.usd_of(final, not failed, ours))
-                for share, final, failed, ours in zip(shares, finals, infra, cached, strict=True)
+                0.0 if share is None else float(share.usd_of(paid and final, ours))
+                for share, paid, final, ours in zip(shares, pays, finals, table["from_cache"], strict=True)
             ],
         )
 
