@@ -6,6 +6,7 @@
     +-- InputError                the user's input is wrong: exit 2
     |   +-- DocumentError         a YAML or data file: names file, line and key
     |   +-- ResultsError          a results folder: missing, incomplete, newer schema, locked
+    |   |   +-- FileGoneError     a live run closed or joined a file while it was read: reading again helps
     |   |   +-- DiskError         the disk failed while a run was written: exit 1, resumable
     |   |   +-- LostManifestError a run's manifest is damaged or missing: --resume with the suite rebuilds it
     |   +-- SetupError            this machine lacks something: a key, a package, a program
@@ -72,6 +73,10 @@ class DocumentError(InputError):
 
 class ResultsError(InputError):
     """A results folder cannot be read or written as requested."""
+
+
+class FileGoneError(ResultsError):
+    """A file of a run is gone: its writer closed a journal, or joined parts, after the folder was listed."""
 
 
 class DiskError(ResultsError):

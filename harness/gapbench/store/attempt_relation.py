@@ -28,12 +28,14 @@ from gapbench.errors import ResultsError
 from gapbench.store import query_engine
 from gapbench.store.attempt_sources import (
     QueryText,
+    RowSource,
     find_sources,
     null_column,
     plain_type,
     select_source,
 )
 from gapbench.store.derived_columns import DERIVED, EPISODE_COLUMNS, EPISODE_SOURCES, EPISODES_QUERY
+from gapbench.store.live_runs import read_listed
 from gapbench.store.reader import read_part
 from gapbench.store.schema import ATTEMPT_SCHEMA
 from gapbench.store.trajectories import read_trajectories
@@ -75,17 +77,13 @@ class AttemptRelation:
         self._judges = [folder.name for folder in judging]
         self._replaced = {run: sorted(cells) for run, cells in (replaced or {}).items()}
         self._adaptive = [f"{run}\x1f{task}" for run, tasks in (adaptive or {}).items() for task in tasks]
-        self._sources = find_sources([*runs, *judging])
+        self._sources = read_listed(lambda: _checked(find_sources([*runs, *judging])))
         self._cache_share: float | None = None
-        self._check_pages()
 
     @property
     def rows(self) -> int:
         """Rows of all parts and journals, those of replaced cells included."""
-        return sum(
-            sum(part.rows for part in source.parts) + (0 if source.table is None else source.table.num_rows)
-            for source in self._sources
-        )
+        return _count_rows(self._sources)
 
     def rows_of(self, model_id: str | None) -> int:
         """Return the rows of the files that may hold a model's. None: of all files."""
@@ -321,12 +319,21 @@ class AttemptRelation:
         names = ", ".join(map(str, self._runs[:3]))
         return ResultsError(f"{names}: the rows cannot be read ({said}); `bench runs verify` checks a run")
 
-    def _check_pages(self) -> None:
-        if self.rows > CHECKED_ROWS:
-            return
-        for source in self._sources:
+
+def _count_rows(sources: Sequence[RowSource]) -> int:
+    return sum(
+        sum(part.rows for part in source.parts) + (0 if source.table is None else source.table.num_rows)
+        for source in sources
+    )
+
+
+def _checked(sources: list[RowSource]) -> list[RowSource]:
+    """Return sources whose pages have the right checksums, as far as there are few of them."""
+    if _count_rows(sources) <= CHECKED_ROWS:
+        for source in sources:
             for part in source.parts:
                 read_part(part.path, ATTEMPT_SCHEMA)
+    return sources
 
 
 def _as_tables(frames: Mapping[str, pd.DataFrame | pa.Table] | None) -> dict[str, pa.Table]:

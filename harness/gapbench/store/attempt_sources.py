@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from gapbench.store import score_overlay
-from gapbench.store.part_facts import LABELS, PartFacts, read_part_facts, unreadable_part
-from gapbench.store.part_files import PartNumbers, numbered_files
+from gapbench.store.live_runs import read_listed
+from gapbench.store.part_facts import LABELS, PartFacts, read_part_facts
+from gapbench.store.part_files import row_files
 from gapbench.store.query_tables import later_scores
 from gapbench.store.reader import check_is_run, journal_table
 from gapbench.store.run_folder import GROUP_ROWS
@@ -25,8 +25,6 @@ _ORD_OF_FILE = 2**32
 _VARIES = object()
 _MAX_SPANS = 8
 """Stretches of rows that are read of one part, at most; with more of them the rows between are read too."""
-_LISTINGS = 3
-"""Times that runs are listed at most, when journals become parts while they are read."""
 _SQL_TYPES = {
     pa.float64(): "DOUBLE",
     pa.int64(): "BIGINT",
@@ -119,13 +117,7 @@ def find_sources(runs: Sequence[Path]) -> list[RowSource]:
     """
     for run in runs:
         check_is_run(run)
-    for _ in range(_LISTINGS - 1):
-        with contextlib.suppress(FileNotFoundError):
-            return _list_sources(runs)
-    try:
-        return _list_sources(runs)
-    except FileNotFoundError as exc:
-        raise unreadable_part(Path(exc.filename), exc) from exc
+    return read_listed(lambda: _list_sources(runs))
 
 
 def _list_sources(runs: Sequence[Path]) -> list[RowSource]:
@@ -138,20 +130,13 @@ def _list_sources(runs: Sequence[Path]) -> list[RowSource]:
             found.append(RowSource(number - len(waiting), tuple(waiting)))
             waiting.clear()
 
-    # Journals first: one that is closed after that is among the parts, and is left out below.
-    journals_of = [numbered_files(run, "journal") for run in runs]
-    parts_of = [numbered_files(run, "attempts") for run in runs]
-    # By the same listing of the parts: a journal that is closed after it must not be left out.
-    closed_of = [PartNumbers.of(parts.values()) for parts in parts_of]
-    journals_of = [
-        {number: path for number, path in open_.items() if number not in closed}
-        for open_, closed in zip(journals_of, closed_of, strict=True)
-    ]
-    facts = iter(read_part_facts([path for parts in parts_of for path in parts.values()]))
-    for run, parts, open_journals in zip(runs, parts_of, journals_of, strict=True):
+    files_of = [row_files(run) for run in runs]
+    # Before the footers of perhaps thousands of parts: a journal is soon closed.
+    rows_of = [_journal_rows(list(files.journals.values())) for files in files_of]
+    facts = iter(read_part_facts([path for files in files_of for path in files.parts.values()]))
+    for run, files, rows in zip(runs, files_of, rows_of, strict=True):
         scores = later_scores(run) if score_overlay.score_tables(run) else None
-        journals = _journal_rows(list(open_journals.values()), number + len(parts))
-        of_run = [next(facts) for _ in parts]
+        of_run = [next(facts) for _ in files.parts]
         if scores is not None:
             close()
         waiting += of_run
@@ -159,16 +144,16 @@ def _list_sources(runs: Sequence[Path]) -> list[RowSource]:
         if scores is not None and waiting:
             found.append(RowSource(number - len(waiting), tuple(waiting), scores=scores))
             waiting.clear()
-        if journals is not None:
+        if rows is not None:
             close()
-            found.append(RowSource(number, table=journals, scores=scores))
+            found.append(RowSource(number, table=_numbered(rows, number), scores=scores))
             number += 1  # journals take a place of their own, or the rows of the next run would have the same
     close()
     return found
 
 
-def _journal_rows(journals: Sequence[Path], number: int) -> pa.Table | None:
-    """Return the rows of a run's open journals, which come after those of ``number`` files. None: there are none."""
+def _journal_rows(journals: Sequence[Path]) -> pa.Table | None:
+    """Return the rows of a run's open journals. None: there are none."""
     tables = [journal_table(path, "attempts", ATTEMPT_SCHEMA) for path in journals]
     tables = [table for table in tables if table.num_rows]
     if not tables:
@@ -180,9 +165,13 @@ def _journal_rows(journals: Sequence[Path], number: int) -> pa.Table | None:
             for one in ATTEMPT_SCHEMA
         ]
     )
+    return rows.cast(plain)
+
+
+def _numbered(rows: pa.Table, number: int) -> pa.Table:
+    """Return rows with their ``ord``, which come after those of ``number`` files."""
     first = number * _ORD_OF_FILE
-    places = pa.array(range(first, first + rows.num_rows), pa.int64())
-    return rows.cast(plain).append_column("ord", places)
+    return rows.append_column("ord", pa.array(range(first, first + rows.num_rows), pa.int64()))
 
 
 def select_source(

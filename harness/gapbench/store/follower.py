@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from gapbench.errors import FileGoneError
 from gapbench.store.part_files import numbered_files, part_numbers
 from gapbench.store.reader import (
     attempt_from_row,
@@ -49,7 +50,10 @@ class RunFollower:
         journals, parts = numbered_files(self._folder, "journal"), numbered_files(self._folder, "attempts")
         for path in parts.values():
             if part_numbers(path) not in self._closed_parts:
-                yield from self._read_part(path)
+                try:
+                    yield from self._read_part(path)
+                except FileGoneError:
+                    return  # It was joined since the folder was listed; the next call reads the file that has its rows.
         for number, path in journals.items():
             if not any(number in closed for closed in self._closed_parts):
                 try:

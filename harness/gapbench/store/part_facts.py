@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import gc
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gapbench.errors import ResultsError
+from gapbench.errors import FileGoneError, ResultsError
 from gapbench.store.schema import SCHEMA_VERSION
 
 _COLLECTED = 500
@@ -67,7 +65,7 @@ def read_part_facts(paths: Sequence[Path]) -> list[PartFacts]:
     """Return the facts of parts, in their order.
 
     Raises:
-        FileNotFoundError: A part is gone.
+        FileGoneError: A part is gone.
         ResultsError: A part cannot be read, or was written by a newer schema.
     """
     layouts = _Layouts()
@@ -92,7 +90,7 @@ def read_part_facts(paths: Sequence[Path]) -> list[PartFacts]:
 def unreadable_part(path: Path, exc: Exception) -> ResultsError:
     """Return the error for a part that cannot be read."""
     if isinstance(exc, FileNotFoundError):
-        return ResultsError(f"{path} is gone: the run changed while it was read; read it again")
+        return FileGoneError(f"{path} is gone: the run changed while it was read; read it again")
     return ResultsError(
         f"{path} cannot be read ({exc}); move it away and `bench run --resume` repeats its requests"
     )
@@ -157,9 +155,6 @@ def _read(path: Path, layouts: _Layouts) -> PartFacts:
     try:
         # Arrow takes a relative path with a colon for an address.
         footer = pq.read_metadata(path.absolute())
-    except FileNotFoundError as exc:
-        # A writer that ends joins its parts, so the caller lists them again. Arrow's error does not name the file.
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path)) from exc
     except (pa.ArrowInvalid, OSError) as exc:
         raise unreadable_part(path, exc) from exc
     check_part_version(path, footer.metadata)

@@ -13,6 +13,7 @@ from bisect import bisect_right
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 _NAME = re.compile(r"[a-z]+-([0-9]{1,9})(?:-([0-9]{1,9}))?")
 
@@ -45,6 +46,35 @@ class PartNumbers(Container[int]):
     def last(self) -> int:
         """The largest number; 0 if there is none."""
         return self.ranges[-1][-1] if self.ranges else 0
+
+
+class RowFiles(NamedTuple):
+    """The files that hold the attempts of a run, each row in one of them.
+
+    Attributes:
+        parts: Closed files of attempts, by their first number.
+        journals: Journals whose rows are in none of them, by number.
+    """
+
+    parts: dict[int, Path]
+    journals: dict[int, Path]
+
+    @property
+    def closed(self) -> PartNumbers:
+        """The numbers of the closed parts."""
+        return PartNumbers.of(self.parts.values())
+
+
+def row_files(run: Path) -> RowFiles:
+    """Return the files that hold the attempts of a run, which may be written meanwhile."""
+    # Journals first: one that is closed after that is among the parts. Both are compared by these listings alone: a journal
+    # that is closed later must not be left out.
+    journals, parts = numbered_files(run, "journal"), numbered_files(run, "attempts")
+    found = RowFiles(parts, journals)
+    closed = found.closed
+    return found._replace(
+        journals={number: path for number, path in journals.items() if number not in closed}
+    )
 
 
 def numbered_files(run: Path, kind: str) -> dict[int, Path]:

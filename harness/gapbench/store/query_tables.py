@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from gapbench.store.part_files import closed_numbers, numbered_files
 from gapbench.store.reader import parse_started_at, read_journal_rows
 from gapbench.store.schema import ROW_SCHEMAS, SCORE_SCHEMA
 from gapbench.store.score_overlay import read_scores, score_tables
@@ -17,34 +16,28 @@ Kind = Literal["attempts", "payload", "trajectories"]
 _KINDS: tuple[Kind, ...] = ("attempts", "payload", "trajectories")
 
 
-def open_journals(run: Path) -> dict[int, Path]:
-    """Return the journals whose rows are in no closed part yet, by number."""
-    # Journals first: one that is closed after that is among the parts, so no row is missed.
-    journals, closed = numbered_files(run, "journal"), closed_numbers(run)
-    return {number: path for number, path in journals.items() if number not in closed}
-
-
 def journal_tables(
-    run: Path, columns: Mapping[Kind, Sequence[str]], numbers: Collection[int] | None = None
+    journals: Mapping[int, Path],
+    columns: Mapping[Kind, Sequence[str]],
+    numbers: Collection[int] | None = None,
 ) -> dict[Kind, pa.Table]:
-    """Return the rows of the open journals, after ``part`` (number of the journal) and ``row_in_part``.
+    """Return the rows of open journals, after ``part`` (number of the journal) and ``row_in_part``.
 
     A table without rows is left out.
 
     Args:
-        run: The run folder.
+        journals: The journals, by number.
         columns: The columns of each table that is wanted.
         numbers: Only these journals. None: all.
+
+    Raises:
+        FileGoneError: One of them became a part.
     """
     rows: dict[Kind, list[dict[str, Any]]] = {kind: [] for kind in _KINDS if kind in columns}
-    for number, path in open_journals(run).items():
+    for number, path in journals.items():
         if numbers is not None and number not in numbers:
             continue
-        try:
-            lines = read_journal_rows(path)
-        except FileNotFoundError:  # It became a part since the folder was listed; the next look reads that.
-            continue
-        for place, line in enumerate(lines):
+        for place, line in enumerate(read_journal_rows(path)):
             where = {"part": number, "row_in_part": place}
             for kind, found in rows.items():
                 row = line.table(kind)

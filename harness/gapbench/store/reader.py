@@ -20,9 +20,10 @@ import pyarrow.parquet as pq
 from gapbench.errors import LostManifestError, ResultsError
 from gapbench.store import score_overlay
 from gapbench.store.journal_rows import JournalRow, is_journal_row
+from gapbench.store.live_runs import read_listed
 from gapbench.store.manifest import RunManifest
 from gapbench.store.part_facts import check_part_version, unreadable_part
-from gapbench.store.part_files import closed_numbers, numbered_files
+from gapbench.store.part_files import numbered_files, row_files
 from gapbench.store.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA, SCHEMA_VERSION, TELEMETRY_SCHEMA
 from gapbench.store.score_overlay import REPLACED_IN
 from gapbench.values import ATTEMPT_KEY, Attempt
@@ -63,10 +64,14 @@ def read_attempts(
         place = schema.get_field_index(name)
         schema = schema.set(place, schema.field(place).with_type(pa.dictionary(pa.int32(), pa.string())))
     wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
-    found = FrameBuilder(wanted, _categorical_texts(schema), _max_rows(runs))
-    for part in _iter_parts(runs, "attempts", schema, wanted, sample_ids):
-        found.add(part)
-    return found.build()
+
+    def read() -> pd.DataFrame:
+        found = FrameBuilder(wanted, _categorical_texts(schema), _max_rows(runs))
+        for part in _iter_parts(runs, "attempts", schema, wanted, sample_ids):
+            found.add(part)
+        return found.build()
+
+    return read_listed(read)
 
 
 def read_payload(
@@ -174,7 +179,7 @@ def read_table(
 ) -> pa.Table:
     """Return a table of ``runs``, by the name of its files; see :func:`read_attempts` for the arguments."""
     wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
-    tables = list(_iter_parts(runs, kind, schema, wanted, sample_ids))
+    tables = read_listed(lambda: list(_iter_parts(runs, kind, schema, wanted, sample_ids)))
     return pa.concat_tables(tables).unify_dictionaries() if tables else wanted.empty_table()
 
 
@@ -257,19 +262,16 @@ def _part_readers(
         stored = ATTEMPT_SCHEMA if kind == "attempts" else schema
         wanted = pa.schema([stored.field(name) for name in names])
         coded = [name for name in names if name in texts]
-        # Journals first: one that is closed after that is among the parts, so no row is missed.
-        journals, closed = numbered_files(run, "journal"), closed_numbers(run)
+        files = row_files(run)
+        # At once: a journal is soon closed.
+        journals = [journal_table(path, kind, stored, names) for path in files.journals.values()]
+        closed, parts = files.closed, files.parts if kind == "attempts" else numbered_files(run, kind)
         reads = [
             partial(read_part, path, wanted, categorical=coded)
-            for number, path in numbered_files(run, kind).items()
+            for number, path in parts.items()
             if number in closed
         ]
-        reads += [
-            partial(journal_table, path, kind, stored, names)
-            for number, path in journals.items()
-            if number not in closed
-        ]
-        for read in reads:
+        for read in (*reads, *(partial(pa.Table.select, table, names) for table in journals)):
             yield (
                 partial(score_overlay.read_with_later_scores, read, run, replaced, columns)
                 if replaced
@@ -328,9 +330,16 @@ def _open_parquet(path: Path, categorical: Sequence[str]) -> pq.ParquetFile:
 
 
 def read_journal_rows(path: Path) -> list[JournalRow]:
-    """Return the rows of a journal, without an incomplete last line: it was never reported as done."""
-    with path.open("rb") as file:
-        return list(parse_journal_lines(file))
+    """Return the rows of a journal, without an incomplete last line: it was never reported as done.
+
+    Raises:
+        FileGoneError: It became a part.
+    """
+    try:
+        with path.open("rb") as file:
+            return list(parse_journal_lines(file))
+    except FileNotFoundError as exc:
+        raise unreadable_part(path, exc) from exc
 
 
 def parse_journal_lines(lines: Iterable[bytes]) -> Iterator[JournalRow]:

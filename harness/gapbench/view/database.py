@@ -14,7 +14,9 @@ from typing import Any
 
 import duckdb
 
-from gapbench.errors import ResultsError
+from gapbench.errors import FileGoneError, ResultsError
+from gapbench.store.live_runs import read_listed
+from gapbench.store.part_files import RowFiles, row_files
 from gapbench.store.query_tables import Kind, journal_tables, later_scores
 from gapbench.store.schema import describe_columns
 from gapbench.store.score_overlay import REPLACED_IN
@@ -63,16 +65,20 @@ def open_database(
         parts: Only the rows of these parts, which saves opening the other files. None: all.
 
     Raises:
+        FileGoneError: The run changed while it was read.
         ResultsError: A file of the run cannot be read.
     """
     connection = _DUCKDB.connect()
+    files: list[Path] = []
     try:
         if run is not None:
-            _define_rows(connection, run, parts)
+            files = read_listed(lambda: _define_rows(connection, run, parts))
         yield connection
     except duckdb.Error as exc:
         if isinstance(exc, duckdb.FatalException | duckdb.InternalException):
             _DUCKDB.give_up()
+        if not all(path.exists() for path in files):
+            raise _changed(run) from exc
         where = f"{run}: " if run is not None else ""
         raise ResultsError(
             f"{where}its rows cannot be read ({_first_line(exc)}); `bench runs verify` names the damaged file"
@@ -120,13 +126,37 @@ def _first_line(error: Exception) -> str:
     return str(error).strip().split("\n", maxsplit=1)[0]
 
 
-def _define_rows(connection: duckdb.DuckDBPyConnection, run: Path, chosen: Collection[int] | None) -> None:
+def _changed(run: Path | None) -> FileGoneError:
+    return FileGoneError(f"{run}: parts were joined while it was read; read it again")
+
+
+def _define_rows(
+    connection: duckdb.DuckDBPyConnection, run: Path, chosen: Collection[int] | None
+) -> list[Path]:
+    """Define the views, and return the files of attempts that they read.
+
+    Raises:
+        FileGoneError: The run changed meanwhile.
+    """
+    files = row_files(run)
+    try:
+        _define_views(connection, run, chosen, files)
+    except duckdb.IOException as exc:
+        if all(path.exists() for path in files.parts.values()):
+            raise
+        raise _changed(run) from exc
+    return list(files.parts.values())
+
+
+def _define_views(
+    connection: duckdb.DuckDBPyConnection, run: Path, chosen: Collection[int] | None, files: RowFiles
+) -> None:
     columns_of: dict[Kind, tuple[str, ...]] = {
         "attempts": ATTEMPT_COLUMNS,
         "payload": PAYLOAD_COLUMNS,
         "trajectories": TRAJECTORY_COLUMNS,
     }
-    journals = journal_tables(run, columns_of, chosen)
+    journals = journal_tables(files.journals, columns_of, chosen)
     scores = later_scores(run)
     if scores is not None:
         connection.register("later_scores", scores)
@@ -136,7 +166,7 @@ def _define_rows(connection: duckdb.DuckDBPyConnection, run: Path, chosen: Colle
         ("trajectories", "trajectories", TRAJECTORY_COLUMNS, REPLACED_IN["trajectories"]),
     )
     for name, kind, columns, replaced in views:
-        parts = [found for found in closed_parts(run, kind) if chosen is None or found[0] in chosen]
+        parts = [found for found in closed_parts(run, kind, files) if chosen is None or found[0] in chosen]
         sources = [_select_parts(connection, kind, columns, parts)] if parts else []
         if kind in journals:
             connection.register(f"journal_{name}", journals[kind])
@@ -144,7 +174,7 @@ def _define_rows(connection: duckdb.DuckDBPyConnection, run: Path, chosen: Colle
         stored = " UNION ALL ".join(sources or [_select_nothing(kind, columns)])
         if scores is not None:
             stored = _with_later_scores(stored, columns, replaced)
-        connection.execute(f"CREATE TEMP VIEW {name} AS {stored}")
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {stored}")
 
 
 def _select_parts(

@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 
-from gapbench.store import closed_numbers, numbered_files
+from gapbench.store.part_files import RowFiles, numbered_files
 
 _ROWS = re.compile(
     r"(run\.json|(attempts|payload|trajectories|scores)-[0-9]+(-[0-9]+)?\.parquet|journal-[0-9]+\.jsonl)"
@@ -41,17 +41,18 @@ def file_stamp(path: Path) -> FileStamp:
     return (stat.st_size, stat.st_mtime_ns)
 
 
-def closed_parts(run: Path, kind: str) -> list[tuple[int, str]]:
+def closed_parts(run: Path, kind: str, files: RowFiles) -> list[tuple[int, str]]:
     """Return the Parquet files of a run, as DuckDB takes them, each after the first number of its file of attempts.
 
     Args:
         run: The run folder.
         kind: ``attempts``, ``payload`` or ``trajectories``. A part without its attempts is not complete yet and is left out.
+        files: The run's files of attempts.
     """
-    closed = closed_numbers(run)
+    closed = files.closed
     return [
         (held[0], sql_path(path))
-        for number, path in numbered_files(run, kind).items()
+        for number, path in (files.parts if kind == "attempts" else numbered_files(run, kind)).items()
         if (held := closed.range_of(number)) is not None
     ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from gapbench.analysis.quality.gap import gap
 from gapbench.analysis.quality.request_reader import RequestsByModel
 from gapbench.analysis.quality.summary import summarize
 from gapbench.errors import ResultsError
-from gapbench.store import RunWriter, attempt_sources, read_attempts, read_manifest
+from gapbench.store import RunWriter, attempt_sources, part_files, read_attempts, read_manifest, read_payload
 from gapbench.store.attempt_frame import read_frame
 from gapbench.store.attempt_sources import find_sources
 from gapbench.store.part_facts import PartFacts, read_part_facts
@@ -32,6 +32,8 @@ from gapbench.store.part_joining import join_parts
 from gapbench.store.schema import SCHEMA_VERSION
 from gapbench.store.score_overlay import write_scores
 from gapbench.values import Attempt
+from gapbench.view import database
+from gapbench.view.database import open_database, rows_of
 from tests.makers import payload
 from tests.run_folders import make_attempt, make_episode, write_run
 
@@ -360,13 +362,32 @@ def test_a_journal_that_becomes_a_part_while_runs_are_listed_is_read_once(
     def listed(folder: Path, kind: str) -> dict[int, Path]:
         return next(seen, {}) if kind == "journal" else numbered_files(folder, kind)
 
-    monkeypatch.setattr(attempt_sources, "numbered_files", listed)
+    monkeypatch.setattr(part_files, "numbered_files", listed)
 
     assert [1] == [len(source.parts) for source in find_sources([run])]
 
 
+def viewed(run: Path) -> list[str]:
+    """Return what the app's queries read."""
+    with open_database(run) as connection:
+        return [
+            row["sample_id"]
+            for row in rows_of(connection, "SELECT sample_id FROM attempts ORDER BY sample_id")
+        ]
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda run: list(load_runs([run]).frame["sample_id"].astype(str)),
+        lambda run: list(read_attempts([run])["sample_id"]),
+        lambda run: list(read_payload([run])["sample_id"]),
+        viewed,
+    ],
+    ids=["frame", "attempts", "payload", "app"],
+)
 def test_a_journal_that_is_closed_after_the_parts_are_listed_is_not_lost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    read: Callable[[Path], list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its rows are in a part that the first listing lacks: they are listed again, and each row is read once."""
     run = write_run(tmp_path / "a", [make_attempt(sample_id="x")])
@@ -380,9 +401,29 @@ def test_a_journal_that_is_closed_after_the_parts_are_listed_is_not_lost(
             writer.close()
         return found
 
-    monkeypatch.setattr(attempt_sources, "numbered_files", listed)
+    monkeypatch.setattr(part_files, "numbered_files", listed)
 
-    assert ["x", "y"] == list(load_runs([run]).frame["sample_id"].astype(str))
+    assert ["x", "y"] == read(run)
+
+
+def test_the_app_reads_a_journal_that_is_closed_after_it_was_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The part that then has its rows is not read too."""
+    run = write_run(tmp_path / "a", [make_attempt(sample_id="x")])
+    writer = RunWriter(run).open()
+    row = make_attempt(run_id="a", sample_id="y")
+    writer.add(row, payload(row))
+    read = database.journal_tables
+
+    def closed_after(*arguments: Any) -> Any:
+        found = read(*arguments)
+        writer.close()
+        return found
+
+    monkeypatch.setattr(database, "journal_tables", closed_after)
+
+    assert ["x", "y"] == viewed(run)
 
 
 def test_parts_that_are_joined_while_runs_are_listed_are_read_once(
@@ -407,7 +448,7 @@ def test_a_part_that_is_gone_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyP
     """It is no damage, and nothing has to be repeated."""
     run = write_run(tmp_path / "a", [make_attempt(sample_id="x")])
     gone = {1: run / "attempts-00009.parquet"}
-    monkeypatch.setattr(attempt_sources, "numbered_files", lambda _, kind: gone if kind == "attempts" else {})
+    monkeypatch.setattr(part_files, "numbered_files", lambda _, kind: gone if kind == "attempts" else {})
 
     with pytest.raises(ResultsError, match=r"attempts-00009\.parquet is gone: .* read it again"):
         load_runs([run])

@@ -16,6 +16,7 @@ from gapbench.store import (
     read_trajectories,
     read_trajectory_values,
 )
+from gapbench.store.part_files import row_files
 from gapbench.store.query_tables import journal_tables
 from gapbench.store.schema import describe_columns
 from gapbench.store.verify import repair_run, verify_run
@@ -173,7 +174,7 @@ def test_the_database_has_a_view_of_episodes(run: Path) -> None:
             found = rows_of(connection, "SELECT trajectory_id, tool_s, success FROM trajectories ORDER BY 1")
 
         assert [(f"t{n}", 0.5, True) for n in range(3)] == [tuple(row.values()) for row in found]
-        assert {"trajectories"} == set(journal_tables(run, {"trajectories": ["turns"]}))
+        assert {"trajectories"} == set(journal_tables(row_files(run).journals, {"trajectories": ["turns"]}))
 
 
 def test_the_columns_are_described() -> None:
