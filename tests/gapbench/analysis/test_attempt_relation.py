@@ -29,6 +29,7 @@ from gapbench.store.attempt_sources import find_sources
 from gapbench.store.part_facts import PartFacts, read_part_facts
 from gapbench.store.part_files import numbered_files
 from gapbench.store.part_joining import join_parts
+from gapbench.store.query_tables import journal_tables
 from gapbench.store.schema import SCHEMA_VERSION
 from gapbench.store.score_overlay import write_scores
 from gapbench.values import Attempt
@@ -414,7 +415,7 @@ def test_the_app_reads_a_journal_that_is_closed_after_it_was_read_once(
     writer = RunWriter(run).open()
     row = make_attempt(run_id="a", sample_id="y")
     writer.add(row, payload(row))
-    read = database.journal_tables
+    read = journal_tables
 
     def closed_after(*arguments: Any) -> Any:
         found = read(*arguments)

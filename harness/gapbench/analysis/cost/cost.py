@@ -237,9 +237,11 @@ def _row(paid: PaidModel, category: str | None, users: pd.DataFrame) -> dict[str
     of_users = users[
         ((users["model_id"] == model_id) & ((category is None) | (users["category"] == category))).to_numpy()
     ]
-    spent = of_users["usd"].to_numpy(np.float64)
+    users_usd = of_users["usd"].to_numpy(np.float64)
     row["usd_user_per_task"] = (
-        _per_unit(float(spent.sum()), part.tasks) if len(spent) and not np.isnan(spent).any() else None
+        _per_unit(float(users_usd.sum()), part.tasks)
+        if len(users_usd) and not np.isnan(users_usd).any()
+        else None
     )
     if isinstance(quote, GpuPrice):
         row.update(kind="gpu", **_gpu_row(account.gpu, model_id, category, part.tasks))
