@@ -59,7 +59,7 @@ TESTS = {
     44: (f"{UNIT}/execution/replicas/test_replica_runner.py::test_each_row_names_its_replica",),
     45: (f"{UNIT}/commands/test_trouble_found.py::test_every_command_takes_the_name_of_a_baseline",),
     46: (f"{UNIT}/commands/test_compare.py::test_the_exit_code_is_the_verdict", f"{UNIT}/analysis/regression/test_compare.py::test_a_rule_that_makes_no_sense_is_refused", f"{UNIT}/execution/monitoring/test_folder_exporter.py::test_the_command_serves_what_other_processes_write"),
-    47: (f"{UNIT}/report/test_pages.py::test_invalid_times_are_marked_everywhere", f"{UNIT}/view/test_app.py::test_samples_are_filtered_on_the_server"),
+    47: (f"{UNIT}/report/test_page_marks.py::test_invalid_times_are_marked_everywhere", f"{UNIT}/view/test_app.py::test_samples_are_filtered_on_the_server"),
     48: (f"{UNIT}/view/test_text_search.py::test_texts_are_found", f"{UNIT}/view/test_app.py::test_a_sample_is_found_by_what_its_link_has", f"{UNIT}/view/test_app.py::test_a_note_is_kept_next_to_the_run"),
     49: ("tests/test_docs.py::test_every_page_is_in_the_navigation", "tests/test_packaging.py::test_the_tutorial_leads_from_the_install_to_one_page_in_ten_commands"),
     50: (f"{UNIT}/view/test_app.py::test_the_list_has_the_figures_of_each_run", f"{UNIT}/view/test_app.py::test_two_runs_are_matched_by_sample"),

@@ -147,8 +147,9 @@ def bench() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit; the entry point of the console script."""
     # A short run mostly imports modules, which stay alive: collecting garbage often costs time and finds nothing.
-    gc.set_threshold(*gc_tuning.GC_THRESHOLDS)
-    sys.exit(invoke(arguments))
+    with gc_tuning.restore_thresholds():
+        gc.set_threshold(*gc_tuning.GC_THRESHOLDS)
+        sys.exit(invoke(arguments))
 
 
 def invoke(arguments: list[str] | None = None) -> int:

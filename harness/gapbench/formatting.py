@@ -79,23 +79,16 @@ def format_usd_per_1000(value: Any, digits: int = 3) -> str:
 
 
 def format_short_usd(value: Any) -> str:
-    """Return dollars as ``$25.4K`` or ``-$3.1M``; below a thousand as :func:`format_usd` does."""
-    if not is_known(value) or abs(float(value)) < 999.5:
+    """Return estimated dollars, such as those of a month: ``$25.4K``, ``-$3.10M`` or ``$449``; below a hundred with cents."""
+    if not is_known(value) or abs(float(value)) < 99.995:
         return format_usd(value)
     amount = float(value)
     size, suffix = next(
         (size, suffix)
-        for size, suffix in ((1e9, "B"), (1e6, "M"), (1e3, "K"))
+        for size, suffix in ((1e9, "B"), (1e6, "M"), (1e3, "K"), (1, ""))
         if abs(amount) >= size * 0.9995
     )
     return f"{'-' if amount < 0 else ''}${format_number(abs(amount) / size)}{suffix}"
-
-
-def format_estimated_usd(value: Any) -> str:
-    """Return estimated dollars: from 100 on without cents, which an estimate does not know."""
-    if not is_known(value) or abs(float(value)) < 100:
-        return format_usd(value)
-    return f"{'-' if float(value) < 0 else ''}${abs(float(value)):,.0f}"
 
 
 _SIZES = ((1e12, " trillion"), (1e9, " billion"), (1e6, " million"))

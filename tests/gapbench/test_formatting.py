@@ -160,10 +160,12 @@ def test_an_estimated_number_of_requests_is_whole_below_ten_thousand(value: floa
         (0.5, "$0.500"),
         (99.994, "$99.99"),
         (100.4, "$100"),
-        (5640.12, "$5,640"),
-        (-1234.5, "-$1,234"),
+        (449.4, "$449"),
+        (999.4, "$999"),
+        (5640.12, "$5.64K"),
+        (-1234.5, "-$1.23K"),
     ],
 )
 def test_estimated_dollars_have_no_cents_from_a_hundred_on(value: float | None, text: str) -> None:
     """An estimate does not know them."""
-    assert text == formatting.format_estimated_usd(value)
+    assert text == formatting.format_short_usd(value)

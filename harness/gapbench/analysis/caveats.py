@@ -31,7 +31,7 @@ class Caveats:
         requests: Number of measured requests.
         requests_by_category: Measured requests of the model that has most, by category.
         batched: Models all of whose measured answers came from a batch, and so have no times.
-        cached: Models some of whose measured answers came from the response cache: without times, and for $0.
+        cached: Models some of whose measured answers came from the response cache, without times.
         gpu_priced: Models whose dollars are the time of GPUs during the run.
     """
 

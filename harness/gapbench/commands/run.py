@@ -108,7 +108,7 @@ Examples:
     type=CacheType(),
     metavar="DIR|redis://…",
     help="Response cache folder, or redis://HOST:PORT/DB for one that several runs share (accuracy runs only). Cached "
-    "answers have no timing and no cost.",
+    "answers have no timing, and nothing is paid for them.",
 )
 @click.option(
     "--metrics-port",
@@ -162,6 +162,7 @@ def run_command(
     from gapbench.commands.report_process import start_report_process
     from gapbench.execution.attempts import gc_tuning
 
+    click.get_current_context().with_resource(gc_tuning.restore_thresholds())
     gc.set_threshold(*gc_tuning.STARTING_GC_THRESHOLDS)
     # Before anything else: its imports take longer than those below.
     reporter = None if dry_run else start_report_process()

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Self, cast
 
 from gapbench import credentials
@@ -34,7 +35,7 @@ from gapbench.execution.model_sessions import ModelSessions
 from gapbench.execution.rate_search import TryTally
 from gapbench.execution.recording import run_manifest
 from gapbench.execution.recording.cell_scorer import task_metrics
-from gapbench.execution.recording.observer import AttemptPricer, RunObserver
+from gapbench.execution.recording.observer import AttemptPricer, RunObserver, SpendObserver
 from gapbench.execution.recording.recorder import AttemptRecorder
 from gapbench.execution.recording.scoring_executors import ScoringExecutors
 from gapbench.execution.recording.scoring_queue import score_pending
@@ -48,6 +49,7 @@ from gapbench.store import RunManifest, RunWriter, provenance
 from gapbench.store.manifest import FailureEntry
 from gapbench.suite.plan import Cell, Plan
 from gapbench.values import Attempt, Failure, Model
+from gapbench.values.played_user import cell_of_user
 
 __all__ = ["AttemptPricer", "RunObserver", "RunSettings", "run"]
 
@@ -185,6 +187,7 @@ class _RunExecution:
         answered = {
             (row.cell_id, row.sample_id, row.repeat, row.attempt) for row in rows if row.failure_kind is None
         }
+        usd_by_cell: dict[str, Decimal] = {}
         for row in rows:
             if row.phase == "user":
                 self.recorder.next_user_attempt((row.cell_id, row.sample_id, row.repeat))
@@ -193,8 +196,13 @@ class _RunExecution:
             is_retry = row.attempt > 1 and before not in refused and before not in answered
             if is_retry and row.model_id in models:
                 self.retry_budget.record_retry(models[row.model_id])
-            self.recorder.charge(row)
+            usd = self.recorder.charge(row)
+            if usd is not None:
+                cell_id = cell_of_user(row.cell_id) if row.phase == "user" else row.cell_id
+                usd_by_cell[cell_id] = usd_by_cell.get(cell_id, Decimal(0)) + usd
         self.recorder.charge_first_calls(self.manifest.first_calls)
+        if isinstance(self.observer, SpendObserver):
+            self.observer.spending_counted(self.recorder.spend_budget, usd_by_cell)
 
     async def run_all_models(self) -> None:
         """Run every model that has unfinished requests."""

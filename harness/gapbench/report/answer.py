@@ -22,6 +22,7 @@ WIDTH = 80
 """Columns that each of the first three lines fits."""
 LABELS = ("Quality", "Speed", "Cost", "Models", "Caveats", "Next")
 _NO_GPU_TIME = "unknown: answers of a batch have no GPU time"
+_NO_CACHED_GPU_TIME = "unknown: answers of the response cache have no GPU time"
 _WEIGHTED = "weighted as in your traffic"
 _MARGIN = max(map(len, LABELS)) + 1
 
@@ -198,14 +199,12 @@ def _cost(answer: Answer) -> str:
     task, right = answer.usd_per_task, answer.usd_per_correct
     if not (answer.closed_model or answer.open_model):
         return "unknown: no model answered"
-    if cached := _compared(answer, answer.caveats.cached):
-        return _fit(
-            [
-                f"unknown: the response cache answered requests of {' and '.join(cached)} for $0",
-                "unknown: the response cache answered requests for $0",
-            ]
-        )
     if not _known(task):
+        ours = [
+            name for name in _compared(answer, answer.caveats.cached) if name in answer.caveats.gpu_priced
+        ]
+        if ours:
+            return _fit([f"{_NO_CACHED_GPU_TIME} ({ours[0]})", _NO_CACHED_GPU_TIME])
         unpriced = [name for name in answer.caveats.batched if name in answer.caveats.gpu_priced]
         if unpriced:
             return _fit([f"unknown: answers of a batch have no GPU time ({unpriced[0]})", _NO_GPU_TIME])

@@ -10,8 +10,8 @@ from gapbench.formatting import (
     NOTHING,
     SIMULATED,
     count_of,
-    format_estimated_usd,
     format_percent,
+    format_short_usd,
     format_volume,
     is_known,
 )
@@ -76,7 +76,7 @@ def _than(saved_usd: float) -> str:
 
 
 def _usd(value: float) -> str:
-    return "$0" if abs(value) < 0.005 else format_estimated_usd(value)
+    return "$0" if abs(value) < 0.005 else format_short_usd(value)
 
 
 def _requests(plan: FleetPlan) -> str:

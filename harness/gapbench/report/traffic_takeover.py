@@ -15,7 +15,7 @@ from gapbench.analysis.traffic.takeover import (
     Tier,
     unknown_signs,
 )
-from gapbench.formatting import NOTHING, format_count, format_estimated_usd, format_percent
+from gapbench.formatting import NOTHING, format_count, format_percent, format_short_usd
 from gapbench.report.table import Column, Row, Span, Table
 from gapbench.report.traffic_amounts import usd_lines
 from gapbench.traffic.personal_data import KINDS
@@ -46,11 +46,11 @@ def take_over_line(audit: TrafficAudit) -> str:
     line = f"By shape alone, an open model could take over {named}: {share} of the requests"
     months = [row["usd_a_month"] for row in rows]
     if all(month is not None for month in months):
-        usd = format_estimated_usd(sum(month.value for month in months))
+        usd = format_short_usd(sum(month.value for month in months))
         line += f" and {usd} a month ({format_percent(sum(row['usd_share'] or 0.0 for row in rows))} of the dollars)"
         at_open = [row["usd_open_a_month"] for row in rows]
         if all(month is not None for month in at_open):
-            usd = format_estimated_usd(sum(month.value for month in at_open))
+            usd = format_short_usd(sum(month.value for month in at_open))
             line += f", {usd} at the list price of {audit.take_over.open_label}"
     return f"{line}. These are candidates and no results: the end tells how to measure them."
 
@@ -133,11 +133,11 @@ def _share(key: str) -> Callable[[Row], str]:
 def _usd(key: str, *, is_monthly: bool, interval: bool = True) -> Callable[[Row], str]:
     def text(row: Row) -> str:
         if not is_monthly:
-            return format_estimated_usd(row[key])
+            return format_short_usd(row[key])
         month = row[f"{key}_a_month"]
         if month is None:
             return NOTHING
-        return usd_lines(month) if interval else format_estimated_usd(month.value)
+        return usd_lines(month) if interval else format_short_usd(month.value)
 
     return text
 

@@ -58,7 +58,8 @@ def remove_superseded(run: Path) -> None:
     for path in files:
         joined = held.range_of(part_numbers(path)[0])
         with suppress(ResultsError):
-            read_part_facts([counted[joined[0]]] if joined is not None else [])
+            if joined is not None:
+                read_part(counted[joined[0]], ATTEMPT_SCHEMA)
             path.unlink(missing_ok=True)
 
 

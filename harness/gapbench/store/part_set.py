@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gapbench.store.part_files import PartNumbers, numbered_files, part_numbers
+from gapbench.store.part_files import PartNumbers, numbered_files, part_numbers, superseded_files
+from gapbench.store.salvage import read_intact_groups, without_torn_requests
 from gapbench.store.schema import ROW_SCHEMAS, value_type
 from gapbench.values import ATTEMPT_KEY_IN_RUN
 
@@ -34,16 +36,27 @@ class IntegrityIssue:
 
 
 class PartSet:
-    """The closed parts of one kind, as far as they can be read."""
+    """The closed parts of one kind, as far as they can be read.
+
+    Attributes:
+        paths: The parts by their first number.
+        tables: The rows of those that can be read; of a damaged part of attempts those that can be kept.
+        unreadable: The damaged parts.
+        issues: What is wrong with them.
+    """
 
     def __init__(self, run: Path, kind: str) -> None:
         self.paths = numbered_files(run, kind)
         self.tables: dict[int, pa.Table] = {}
         self.unreadable: list[Path] = []
         self.issues: list[IntegrityIssue] = []
+        schema = ROW_SCHEMAS[kind]
         for number, path in self.paths.items():
             try:
-                self.tables[number] = _read_checked(path, ROW_SCHEMAS[kind])
+                # A page that does not match its checksum is an OSError.
+                table = pq.ParquetFile(path.absolute(), page_checksum_verification=True).read()
+                _check(table, schema)
+                self.tables[number] = table
             except (pa.ArrowException, OSError, ValueError) as exc:
                 self.unreadable.append(path)
                 problem = (str(exc) or type(exc).__name__).splitlines()[0][:200]
@@ -54,6 +67,26 @@ class PartSet:
                         f"cannot be read: {problem}",
                         "it is moved to damaged/; --resume repeats its requests",
                     )
+                )
+        if kind == "attempts" and self.unreadable:
+            self._keep_intact_groups(superseded_files(run))
+
+    def _keep_intact_groups(self, superseded: Iterable[Path]) -> None:
+        """Keep the rows of damaged parts that can be read, unless the parts that a file was joined from are still there."""
+        smaller = [number for path in superseded for number in part_numbers(path)]
+        for number in [number for number, path in self.paths.items() if path in self.unreadable]:
+            path = self.paths[number]
+            found = read_intact_groups(path, lambda table: _check(table, ROW_SCHEMAS["attempts"]))
+            if found is None or any(one in part_numbers(path) for one in smaller):
+                continue
+            table, rows = without_torn_requests(found[0], self.tables.values()), found[1]
+            if len(table):
+                self.tables[number] = table
+                at = self.unreadable.index(path)
+                self.issues[at] = replace(
+                    self.issues[at],
+                    said=f"{self.issues[at].said}; {rows - len(table):,} of {rows:,} rows are lost",
+                    repair="it is moved to damaged/, and the other rows are kept; --resume repeats the lost requests",
                 )
 
     @property
@@ -74,15 +107,13 @@ class PartSet:
         return set().union(*(row_keys(self.tables[number]) for number in numbers))
 
 
-def _read_checked(path: Path, schema: pa.Schema) -> pa.Table:
-    """Read a part and check its pages, columns and values.
+def _check(table: pa.Table, schema: pa.Schema) -> None:
+    """Check the columns and values of a part.
 
     Raises:
-        OSError: It cannot be read, or a page does not match its checksum.
-        ArrowException: It is not Parquet.
+        ArrowException: A value is not valid.
         ValueError: A column differs from the schema.
     """
-    table = pq.ParquetFile(path.absolute(), page_checksum_verification=True).read()
     table.validate(full=True)
     there = set(table.column_names)
     unknown = sorted(there - set(schema.names))
@@ -100,7 +131,6 @@ def _read_checked(path: Path, schema: pa.Schema) -> pa.Table:
             raise ValueError(f"column {field.name!r} is {column.type}; expected {field.type}")
         if column.null_count and not field.nullable:
             raise ValueError(f"column {field.name!r} lacks {column.null_count} values")
-    return table
 
 
 def row_keys(table: pa.Table) -> set[tuple[Any, ...]]:

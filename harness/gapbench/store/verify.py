@@ -1,8 +1,8 @@
 """Checks and repairs a run folder: parts, journals, manifest, keys, final rows and media.
 
 A killed run is not damaged: its journal is read, and the next writer closes it. Damage comes from a disk, a copy or an
-edit. A repair never deletes rows: a file that cannot be read is moved to ``damaged/``, and its requests count as
-unfinished, so that ``bench run --resume`` repeats them.
+edit. A repair never deletes rows: a file that cannot be read is moved to ``damaged/``, what can be read of its attempts
+is written again, and its other requests count as unfinished, so that ``bench run --resume`` repeats them.
 """
 
 from __future__ import annotations
@@ -86,6 +86,10 @@ def repair_run(run: Path) -> list[IntegrityIssue]:
         trajectories = PartSet(run, "trajectories")
         for path in [*attempts.unreadable, *payload.unreadable, *trajectories.unreadable]:
             quarantine(run, path.name)
+        for number in [number for number, path in attempts.paths.items() if path in attempts.unreadable]:
+            if number in attempts.tables:
+                write_table(attempts.paths[number], attempts.tables[number])
+                _drop_texts_of_lost_rows(run, attempts, number, payload)
         for number, table in attempts.tables.items():
             texts = payload.keys_beside(attempts.paths[number])
             if texts is None:
@@ -284,6 +288,17 @@ def _unmark_duplicate_finals(attempts: PartSet) -> None:
             index, table.schema.field(index), pa.array(final, pa.bool_())
         )
         write_table(attempts.paths[number], attempts.tables[number])
+
+
+def _drop_texts_of_lost_rows(run: Path, attempts: PartSet, number: int, payload: PartSet) -> None:
+    """Keep the payloads of a damaged part's lost rows in ``damaged/`` only: the repeated requests have the same keys."""
+    path, held = attempts.paths[number], row_keys(attempts.tables[number])
+    for one in part_numbers(path):
+        lost = row_keys(payload.tables[one]) - held if one in payload.tables else set()
+        if lost:
+            quarantine(run, payload.paths[one].name)
+            payload.tables[one] = _drop_rows(payload.tables[one], lost)
+            write_table(payload.paths[one], payload.tables[one])
 
 
 def _drop_rows(table: pa.Table, keys: set[tuple[Any, ...]]) -> pa.Table:

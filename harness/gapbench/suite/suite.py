@@ -103,7 +103,7 @@ class Suite(StrictModel):
         None,
         min_length=1,
         description="folder of the response cache, or redis://HOST:PORT/DB for one that several runs share; for accuracy runs: "
-        "cached answers have no timing and no cost",
+        "cached answers have no timing, and nothing is paid for them",
     )
     breaker: BreakerDocument = Field(
         default_factory=BreakerDocument, description="when to give up on a model"

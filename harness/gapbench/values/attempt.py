@@ -137,7 +137,9 @@ class Attempt:
     retry_after_s: Annotated[float | None, "seconds the provider asked to wait"]
     finish_reason: Annotated[Label | None, "stop, length, refusal, tool or other"]
     finish_raw: Annotated[Label | None, "the provider's own finish reason"]
-    from_cache: Annotated[bool, "answered by our own cache: no timing, no cost"]
+    from_cache: Annotated[
+        bool, "answered by our own cache: no timing, nothing paid; tokens of the reply that was bought"
+    ]
     # how good
     scorer: Annotated[Label | None, "the scorer's name"]
     score: Annotated[float | None, "0 to 1, partial credit included"]

@@ -26,7 +26,7 @@ import platformdirs
 from gapbench.atomic_write import replace_atomically
 from gapbench.errors import ResultsError
 
-LAYOUT = 1
+LAYOUT = 2
 """Version of what is in the cache; a new one leaves the old files behind."""
 _KEPT_FINGERPRINTS = 3
 _HASH = re.compile(r"[0-9a-f]{20}")

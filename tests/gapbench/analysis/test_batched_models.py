@@ -24,7 +24,7 @@ from gapbench.report.html import html_report
 from gapbench.report.results import load_results
 from gapbench.values.slo import Slo
 from tests.batch_provider import BatchProvider, BatchRunner
-from tests.gapbench.execution.batches.test_batched_run import FAST
+from tests.batched_runs import FAST
 from tests.gapbench.execution.test_run import ANSWERS, go
 from tests.makers import ScriptedRunner, model, plan
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import AsyncIterator
 from datetime import datetime
 from decimal import Decimal
@@ -11,12 +12,15 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from gapbench import transport
 from gapbench.errors import RunnerError, SetupError
 from gapbench.execution import cell_run
 from gapbench.execution.attempts.attempt_row import CellClock
 from gapbench.execution.limits.stop_signal import StopSignal
+from gapbench.execution.monitoring.live_view import PlainView
+from gapbench.execution.monitoring.run_exporter import MetricsObserver
 from gapbench.execution.run import RunSettings, run
 from gapbench.store import RunManifest, RunWriter, read_attempts, read_manifest, read_payload
 from gapbench.suite.plan import Cell, Load, Plan
@@ -187,6 +191,32 @@ def test_the_budget_counts_earlier_sessions(tmp_path: Path) -> None:
     _, watch = go(tmp_path, plan(count=20), {"m": ScriptedRunner(model(), ANSWERS)}, settings, resume=True)
 
     assert 0 == len(watch.rows)
+
+
+@pytest.mark.parametrize("with_metrics", [False, True])
+def test_the_progress_of_a_resumed_run_shows_what_all_sessions_spent(
+    tmp_path: Path, with_metrics: bool
+) -> None:
+    """A dollar a call: three in the first session, the other two in the second, of ten that may be spent."""
+    settings = RunSettings(FAST.policies, max_usd=Decimal(10), price_attempt=lambda _: Decimal(1))
+    go(tmp_path, plan(count=5), {"m": ScriptedRunner(model(), ANSWERS)}, settings, halt_after=3)
+    before = len(frame(tmp_path))
+    file = io.StringIO()
+    view = PlainView(Console(file=file, width=200), planned={"sums": 10}, max_usd=10)
+    watch = MetricsObserver(view, "suite", "run") if with_metrics else view
+
+    async def resume() -> None:
+        with RunWriter(tmp_path) as writer:
+            manifest, runner = read_manifest(tmp_path), ScriptedRunner(model(), ANSWERS)
+            await run(
+                plan(count=5), {"m": runner}, writer, settings, watch, StopSignal(), resumed_manifest=manifest
+            )
+
+    asyncio.run(resume())
+
+    assert 3 <= before < 5
+    assert "spent $5.0000" in file.getvalue()
+    assert "all: 5 of 10 requests, $5.00 of $10.00" in file.getvalue()
 
 
 def test_a_model_that_cannot_be_had_does_not_cost_the_others(tmp_path: Path) -> None:

@@ -1,48 +1,25 @@
-"""The vendors' batches over the simulated batch APIs: what becomes of each request, and what is charged."""
+"""Batches of the vendors: submitted, looked at, found again, and charged."""
 
 from __future__ import annotations
 
-import asyncio
-import dataclasses
 import re
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import orjson
 import pytest
 
 from gapbench.errors import RunnerError
-from gapbench.values import Params, Session
-from gapbench.values.batches import Batch, BatchReply, BatchRequest
-from gapbench.values.failure_kinds import failure_traits
-from gapbench_runners.batches.openai_batches import OpenAIBatches
+from gapbench.values import Params
+from gapbench.values.batches import Batch, BatchRequest
 from gapbench_runners.sim_server.protocols import ChatCompletionsProtocol
-from tests.gapbench_runners.batches.batching import (
-    LABEL,
-    PROTOCOLS,
-    Desk,
-    at_desk,
-    runner_for,
-    to_response,
-)
-from tests.gapbench_runners.replay import Replay
-from tests.gapbench_runners.simulated import QUESTION, mind, served, user
+from tests.gapbench_runners.batches.batching import LABEL, PROTOCOLS, Desk, at_desk, to_response
+from tests.gapbench_runners.batches.outcomes import charged, kinds
+from tests.gapbench_runners.simulated import user
 
 HALF = Decimal("0.5")
 MTOK = Decimal(1_000_000)
-
-
-def kinds(replies: list[BatchReply]) -> dict[str, str | None]:
-    """Return the kind of each request's failure."""
-    return {reply.custom_id: None if reply.failure is None else reply.failure.kind for reply in replies}
-
-
-def charged(open_desk: Desk) -> list[int]:
-    return [charge.charged for charge in open_desk.store.charges()]
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -119,123 +96,6 @@ def test_the_size_of_requests_is_that_of_the_upload(protocol: str) -> None:
         assert total > 3 * 31
     else:
         assert total == uploaded
-
-
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize(
-    ("fault", "kind"),
-    [
-        ("server_error", "server"),
-        ("overloaded", "overloaded"),
-        ("rate_limit", "rate_limit"),
-        ("cut", "server"),
-    ],
-)
-def test_a_fault_of_one_request_is_that_of_a_live_one(protocol: str, fault: str, kind: str) -> None:
-    """Nothing failed is charged, and the batch itself has ended well."""
-
-    async def work(open_desk: Desk) -> Any:
-        return kinds(await open_desk.answer(open_desk.requests(2))), charged(open_desk)
-
-    found, ledger = at_desk(protocol, work, faults={fault: 1.0})
-
-    assert found == {"id-0": kind, "id-1": kind}
-    assert ledger == [0]
-
-
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_some_requests_fail_and_the_others_are_kept(protocol: str) -> None:
-    """A quarter each fails and expires; the rest is answered and charged."""
-
-    async def work(open_desk: Desk) -> Any:
-        batch = await open_desk.ended(await open_desk.client.create(open_desk.requests(40), LABEL))
-        return batch, kinds(await open_desk.replies(batch)), charged(open_desk)
-
-    batch, found, ledger = at_desk(
-        protocol, work, faults={"server_error": 0.25}, batches={"expire": 0.25}, seed=3
-    )
-    answered = [name for name, kind in found.items() if kind is None]
-
-    assert len(found) == 40
-    assert {None, "server", "timeout"} == set(found.values())
-    assert ledger == [len(answered)]
-    assert (batch.succeeded, batch.failed) == (len(answered), 40 - len(answered))
-    states = {"messages": "ended", "google": "JOB_STATE_PARTIALLY_SUCCEEDED"}
-    assert batch.state_raw == states.get(protocol, "expired")
-
-
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_a_batch_that_expires_whole(protocol: str) -> None:
-    """All expire: OpenAI and Anthropic say so of each request, Google keeps no results. Nothing is charged."""
-
-    async def work(open_desk: Desk) -> Any:
-        batch = await open_desk.ended(await open_desk.client.create(open_desk.requests(2), LABEL))
-        return batch.problem, kinds(await open_desk.replies(batch)), charged(open_desk)
-
-    problem, found, ledger = at_desk(protocol, work, batches={"expire": 1.0})
-
-    if protocol == "google":
-        assert found == {}
-        assert "expired" in problem
-    else:
-        assert found == {"id-0": "timeout", "id-1": "timeout"}
-    assert ledger == [0]
-
-
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_lost_and_doubled_lines(protocol: str) -> None:
-    """A lost line is missing and free; a doubled one comes twice and is charged once."""
-
-    async def work(open_desk: Desk) -> Any:
-        replies = await open_desk.answer(open_desk.requests(40))
-        return [reply.custom_id for reply in replies], charged(open_desk)
-
-    names, ledger = at_desk(protocol, work, batches={"lose": 0.2, "duplicate": 0.2}, seed=5)
-
-    assert len(set(names)) < 40
-    assert len(names) > len(set(names))
-    assert ledger == [len(set(names))]
-
-
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_a_broken_line_is_one_failure(protocol: str) -> None:
-    """It is cut off in the middle: its custom id can still be read, and the other lines are whole."""
-
-    async def work(open_desk: Desk) -> Any:
-        return kinds(await open_desk.answer(open_desk.requests(30)))
-
-    found = at_desk(protocol, work, batches={"garble": 0.3}, seed=2)
-
-    assert found.keys() == {f"id-{at}" for at in range(30)}
-    assert set(found.values()) == {None, "garbage"}
-
-
-@pytest.mark.parametrize("protocol", ["chat", "responses"])
-def test_openai_refuses_a_whole_batch_after_the_submit(protocol: str) -> None:
-    """It ends as failed, with its error in one line and without results; the next one is taken."""
-
-    async def work(open_desk: Desk) -> Any:
-        refused = await open_desk.ended(await open_desk.client.create(open_desk.requests(1), LABEL))
-        taken = await open_desk.ended(await open_desk.client.create(open_desk.requests(1), "run-2"))
-        return refused, await open_desk.replies(refused), taken
-
-    refused, replies, taken = at_desk(protocol, work, batches={"refuse_first": 1})
-
-    assert (refused.state, refused.state_raw, replies) == ("ended", "failed", [])
-    assert refused.problem == "token_limit_exceeded: Enqueued token limit reached for m."
-    assert taken.problem is None
-
-
-@pytest.mark.parametrize("protocol", ["messages", "google"])
-def test_the_others_refuse_at_the_submit(protocol: str) -> None:
-    """It is a rate limit, and there is no batch."""
-
-    async def work(open_desk: Desk) -> Any:
-        with pytest.raises(RunnerError) as caught:
-            await open_desk.client.create(open_desk.requests(1), LABEL)
-        return caught.value.kind, [batch async for batch in open_desk.client.find("")]
-
-    assert at_desk(protocol, work, batches={"refuse_first": 1}) == ("rate_limit", [])
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -320,25 +180,6 @@ def test_batches_from_before_are_left_out(protocol: str) -> None:
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_a_request_that_the_vendor_refuses_is_a_bad_request(protocol: str) -> None:
-    """One of two has a parameter that cannot be; the other is answered."""
-    extra: dict[str, Any] = {
-        "chat": {"n": 500},
-        "responses": {"max_output_tokens": -1},
-        "messages": {"max_tokens": -1},
-        "google": {"candidate_count": 500},
-    }[protocol]
-
-    async def work(open_desk: Desk) -> Any:
-        bad = open_desk.call(user(f"{QUESTION} (bad)"), Params(extra=extra))
-        return kinds(
-            await open_desk.answer([BatchRequest("bad", bad), BatchRequest("good", open_desk.call())])
-        )
-
-    assert at_desk(protocol, work) == {"bad": "bad_request", "good": None}
-
-
-@pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize(
     ("names", "label", "said"),
     [
@@ -393,229 +234,3 @@ def test_the_ledger_has_a_price_for_cached_tokens() -> None:
 
     assert charge.cached_tokens == cached
     assert charge.usd == HALF * ((2 * 504 - cached) * 2 + cached * Decimal("0.2") + 2 * 8) / MTOK
-
-
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_a_wrong_key_is_an_auth_failure(protocol: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the key is in the message."""
-    monkeypatch.setenv("SIM_KEY", "sk-planted-0123456789")
-
-    async def work() -> RunnerError:
-        async with served(key="another", **{"": mind()}) as (url, _):
-            runner = runner_for(protocol, url)
-            runner = type(runner)(dataclasses.replace(runner.model, key_env="SIM_KEY"))
-            await runner.open(Session(Path()))
-            try:
-                client = runner.batch_client()
-                assert client is not None
-                with pytest.raises(RunnerError) as caught:
-                    await client.read("batches/x" if protocol == "google" else "x")
-                return caught.value
-            finally:
-                await runner.close()
-
-    failure = asyncio.run(work())
-
-    assert (failure.kind, failure.http_status) == ("auth", 401)
-    assert "planted" not in str(failure)
-
-
-def replayed(protocol: str, replay: Replay, work: Callable[[Any], Awaitable[Any]]) -> Any:
-    """Return what some work with a batch client returns whose provider always answers the same."""
-
-    async def main() -> Any:
-        async with replay.serving() as url:
-            runner = runner_for(protocol, url)
-            await runner.open(Session(Path()))
-            try:
-                return await work(runner.batch_client())
-            finally:
-                await runner.close()
-
-    return asyncio.run(main())
-
-
-@pytest.mark.parametrize("protocol", ["chat", "responses"])
-def test_a_compatible_server_without_batches_is_told_what_to_do(protocol: str) -> None:
-    """Such as a vLLM that serves: its offline form is named."""
-    replay = Replay(b'{"detail":"Not Found"}', status=404, kind="application/json")
-
-    async def work(client: Any) -> RunnerError:
-        with pytest.raises(RunnerError) as caught:
-            await client.read("x")
-        return caught.value
-
-    failure = replayed(protocol, replay, work)
-
-    assert failure.kind == "not_found"
-    assert "has no /files and /batches (HTTP 404" in str(failure)
-    assert "runner: vllm with run_batch" in str(failure)
-
-
-@pytest.mark.parametrize("protocol", ["chat", "messages", "google"])
-def test_nothing_is_sent_again_by_itself(protocol: str) -> None:
-    """The SDKs' retries are off: an overloaded provider is asked once."""
-    replay = Replay(b'{"error":{"message":"busy"}}', status=503, kind="application/json")
-
-    async def work(client: Any) -> str:
-        with pytest.raises(RunnerError) as caught:
-            await client.read("batches/x" if protocol == "google" else "x")
-        return caught.value.kind
-
-    assert replayed(protocol, replay, work) == "overloaded"
-    assert len(replay.asked) == 1
-
-
-@pytest.mark.parametrize("protocol", ["chat", "google"])
-def test_a_batch_that_is_done_without_a_file_is_an_error(protocol: str) -> None:
-    """It was paid for, so its requests are not missing; the file may come later."""
-
-    async def work(open_desk: Desk) -> str:
-        batch = await open_desk.ended(await open_desk.client.create(open_desk.requests(1), LABEL))
-        with pytest.raises(RunnerError, match="names no file of re") as caught:
-            await open_desk.replies(dataclasses.replace(batch, raw={}, has_results=False))
-        return caught.value.kind
-
-    assert at_desk(protocol, work) == "server"
-
-
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize("body", [b"{}", b'{"id": 5, "name": 5}', b"[]", b"null", b"no json"])
-def test_a_description_that_is_none_is_garbage(protocol: str, body: bytes) -> None:
-    """Never an exception of another kind, and never a batch without an id."""
-    batch_id = "batches/x" if protocol == "google" else "x"
-
-    async def work(client: Any) -> str:
-        with pytest.raises(RunnerError) as caught:
-            await client.read(batch_id)
-        return caught.value.kind
-
-    assert replayed(protocol, Replay(body, kind="application/json"), work) == "garbage"
-
-
-@pytest.mark.parametrize(
-    ("protocol", "body"),
-    [
-        (
-            "chat",
-            {"id": "x", "status": "brand_new", "request_counts": {"total": "many"}, "created_at": "now"},
-        ),
-        ("messages", {"id": "x", "processing_status": "brand_new", "request_counts": 5}),
-        ("google", {"name": "batches/x", "metadata": {"state": "BATCH_STATE_BRAND_NEW", "batchStats": []}}),
-    ],
-)
-def test_a_state_that_is_not_known_is_waited_for(protocol: str, body: dict[str, Any]) -> None:
-    """A new word of the provider must not end a batch that is paid for."""
-    batch_id = "batches/x" if protocol == "google" else "x"
-    replay = Replay(orjson.dumps(body), kind="application/json")
-
-    async def work(client: Any) -> Batch:
-        found: Batch = await client.read(batch_id)
-        return found
-
-    batch = replayed(protocol, replay, work)
-
-    assert (batch.state, batch.total) == ("running", None)
-    assert batch.state_raw.lower().endswith("brand_new")
-
-
-def test_an_answer_without_an_end_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The bound of a description is that of a live reply."""
-    monkeypatch.setattr("gapbench.transport.MAX_BODY_BYTES", 1_000)
-    replay = Replay(b'{"id":"x","status":"' + b"x" * 2_000 + b'"}', kind="application/json")
-
-    async def work(client: Any) -> str:
-        with pytest.raises(RunnerError, match="larger than 1000 bytes") as caught:
-            await client.read("x")
-        return caught.value.kind
-
-    assert replayed("chat", replay, work) == "garbage"
-
-
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_a_list_that_is_not_read_to_its_end_proves_nothing(protocol: str) -> None:
-    """Of 101 batches two are looked at: one that is among them is found; that there is none is not certain."""
-    prefix = {"messages": "msgbatch_sim", "google": "batches/sim"}.get(protocol, "batch_sim")
-    facts: dict[str, Any] = {
-        "label": "other",
-        "by_file": True,
-        "endpoint": "",
-        "input_file_id": "",
-        "metadata": None,
-    }
-
-    async def work(open_desk: Desk) -> Any:
-        client: Any = open_desk.client
-        client.max_listed = 2
-        for _ in range(101):
-            open_desk.store.submit(prefix, "m", [], ChatCompletionsProtocol(), {**facts, "model": "m"})
-        with pytest.raises(RunnerError, match="may be among the others") as caught:
-            [batch async for batch in client.find("run-")]
-        await client.create([BatchRequest("a", open_desk.call())], "run-1")
-        return caught.value.kind, [batch.label async for batch in client.find("run-")]
-
-    kind, labels = at_desk(protocol, work)
-
-    assert failure_traits(kind).is_retryable
-    assert labels == ["run-1"]
-
-
-@pytest.mark.parametrize(
-    ("protocol", "body"),
-    [
-        ("chat", {"id": "x", "status": "completed"}),
-        (
-            "messages",
-            {"id": "x", "processing_status": "ended", "archived_at": "2026-11-01T00:00:00Z"},
-        ),
-        ("google", {"name": "batches/x", "metadata": {"state": "BATCH_STATE_SUCCEEDED"}}),
-    ],
-)
-def test_a_batch_whose_results_cannot_be_read_says_so(protocol: str, body: dict[str, Any]) -> None:
-    """It was answered and paid for; reading it is an error, not a batch without answers."""
-    replay = Replay(orjson.dumps(body), kind="application/json")
-
-    async def work(client: Any) -> Any:
-        batch = await client.read("batches/x" if protocol == "google" else "x")
-        with pytest.raises(RunnerError):
-            [reply async for reply in client.results(batch, lambda _: None)]
-        return batch.state, batch.has_results
-
-    assert replayed(protocol, replay, work) == ("ended", False)
-
-
-class FakeOpenAI:
-    """A client of OpenAI that uploads a file, and gets an answer of some status to the submit."""
-
-    def __init__(self, status: int) -> None:
-        self.deleted: list[str] = []
-        self._status = status
-        self.files = SimpleNamespace(create=self._upload, delete=self._delete)
-        self.batches = SimpleNamespace(create=self._submit)
-
-    async def _upload(self, **_: Any) -> Any:
-        return SimpleNamespace(id="file-1")
-
-    async def _delete(self, file_id: str) -> None:
-        self.deleted.append(file_id)
-
-    async def _submit(self, **_: Any) -> Any:
-        raise RunnerError("server", "no", http_status=self._status)
-
-
-@pytest.mark.parametrize(("status", "deleted"), [(400, ["file-1"]), (429, ["file-1"]), (408, []), (503, [])])
-def test_the_file_of_a_batch_that_may_exist_is_kept(status: int, deleted: list[str]) -> None:
-    """After a 408 or a 5xx the batch may have been made, and needs its file."""
-
-    async def work(open_desk: Desk) -> list[str]:
-        fake: Any = FakeOpenAI(status)
-        made: Any = open_desk.client
-        client = OpenAIBatches(
-            fake, made._lines, "chat", made._to_runner_error, "", is_official_endpoint=True
-        )
-        with pytest.raises(RunnerError):
-            await client.create(open_desk.requests(1), LABEL)
-        deleted: list[str] = fake.deleted
-        return deleted
-
-    assert at_desk("chat", work) == deleted

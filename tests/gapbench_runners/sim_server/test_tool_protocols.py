@@ -1,4 +1,4 @@
-"""Hand-written conversations with tools over loopback: each vendor's events, and what each vendor refuses."""
+"""Tool calls of the simulated server as each vendor streams them."""
 
 from __future__ import annotations
 
@@ -10,16 +10,7 @@ from typing import Any
 
 import pytest
 
-from gapbench.values import (
-    Audio,
-    Document,
-    GroundTruth,
-    Message,
-    Text,
-    ToolResult,
-    prompt_sha256,
-    vendor_neutral,
-)
+from gapbench.values import Audio, Document, Message, Text, ToolResult, prompt_sha256, vendor_neutral
 from tests.gapbench_runners.episodes import (
     DONE,
     FIND,
@@ -27,73 +18,15 @@ from tests.gapbench_runners.episodes import (
     ORDERS,
     REFUND,
     TASK,
-    TOOLS,
     asking,
     call,
     calling,
     say,
     shop_truth,
 )
-from tests.gapbench_runners.sim_server.test_tool_clients import ANTHROPIC_TOOLS, FLAT_TOOLS, NESTED_TOOLS
-from tests.gapbench_runners.simulated import events, logged, mind, talking, user
-
-THINKER: dict[str, Any] = {"reasoning": {"tokens": 8, "shown": "verbatim"}}
-GOOGLE_TOOLS: Any = [
-    {
-        "functionDeclarations": [
-            {
-                "name": tool.name,
-                "description": tool.description,
-                "parametersJsonSchema": dict(tool.parameters),
-            }
-            for tool in TOOLS.tools
-        ]
-    }
-]
-PATHS = {
-    "chat": "/v1/chat/completions",
-    "responses": "/v1/responses",
-    "messages": "/v1/messages",
-    "google": "/v1beta/models/m:{verb}",
-}
-USER = {"role": "user", "content": TASK}
-GOOGLE_USER = {"role": "user", "parts": [{"text": TASK}]}
-ASKED: dict[str, dict[str, Any]] = {
-    "chat": {"messages": [USER], "tools": NESTED_TOOLS},
-    "responses": {"input": [USER], "tools": FLAT_TOOLS},
-    "messages": {"messages": [USER], "tools": ANTHROPIC_TOOLS, "max_tokens": 500},
-    "google": {"contents": [GOOGLE_USER], "tools": GOOGLE_TOOLS},
-}
-
-
-def post(
-    vendor: str,
-    *bodies: dict[str, Any],
-    stream: bool = False,
-    truth: GroundTruth | None = None,
-    **persona: Any,
-) -> list[tuple[int, Any]]:
-    """Return status and body of the reply to each request; of a stream, its events."""
-
-    async def main() -> list[tuple[int, Any]]:
-        found = []
-        async with talking(m=mind(truth or shop_truth(), **persona)) as (client, _):
-            for body in bodies:
-                verb = "streamGenerateContent" if stream else "generateContent"
-                whole = body if vendor == "google" else {"model": "m", "stream": stream, **body}
-                reply = await client.post(PATHS[vendor].format(verb=verb), json=whole)
-                is_stream = stream and reply.status_code == 200
-                found.append((reply.status_code, events(reply.content) if is_stream else reply.json()))
-        return found
-
-    return asyncio.run(main())
-
-
-def answer(vendor: str, *, stream: bool = False, body: dict[str, Any] | None = None, **persona: Any) -> Any:
-    """Return the reply to the episode's first prompt."""
-    ((status, found),) = post(vendor, body or ASKED[vendor], stream=stream, **persona)
-    assert status == 200, found
-    return found
+from tests.gapbench_runners.sim_server.test_tool_clients import ANTHROPIC_TOOLS
+from tests.gapbench_runners.simulated import logged, mind, talking, user
+from tests.tool_requests import ASKED, PATHS, THINKER, answer, follow_up, post
 
 
 def test_chat_names_a_call_in_its_first_piece() -> None:
@@ -233,28 +166,6 @@ def second_turn(vendor: str, **persona: Any) -> Any:
     return found
 
 
-def follow_up(vendor: str, first: Any) -> dict[str, Any]:
-    """Return the request after a first reply and its tool's result."""
-    asked = ASKED[vendor]
-    if vendor == "chat":
-        message = first["choices"][0]["message"]
-        result = {"role": "tool", "tool_call_id": message["tool_calls"][0]["id"], "content": ORDERS}
-        return {**asked, "messages": [USER, message, result]}
-    if vendor == "responses":
-        output = first["output"]
-        result = {"type": "function_call_output", "call_id": output[-1]["call_id"], "output": ORDERS}
-        return {**asked, "input": [USER, *output, result]}
-    if vendor == "messages":
-        content = first["content"]
-        result = {"type": "tool_result", "tool_use_id": content[-1]["id"], "content": ORDERS}
-        turns = [USER, {"role": "assistant", "content": content}, {"role": "user", "content": [result]}]
-        return {**asked, "messages": turns}
-    content = first["candidates"][0]["content"]
-    response = {"name": FIND, "response": {"output": ORDERS}}
-    turns = [GOOGLE_USER, content, {"role": "user", "parts": [{"functionResponse": response}]}]
-    return {**asked, "contents": turns}
-
-
 def test_only_the_first_of_parallel_calls_is_signed_by_google() -> None:
     """As its guide says."""
     parts = second_turn("google")["candidates"][0]["content"]["parts"]
@@ -291,163 +202,6 @@ def test_all_four_carry_the_same_conversation(vendor: str) -> None:
         (True, 0, 1),
         (True, 1, 2),
     ]
-
-
-# What each vendor refuses: change of the second turn's request, persona, what is said.
-CALL: dict[str, Any] = {"id": "c1", "type": "function", "function": {"name": FIND, "arguments": "{}"}}
-REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
-    "chat: result without call": (
-        "chat",
-        {"messages": [USER, {"role": "tool", "tool_call_id": "c1", "content": "4"}]},
-        "must be a response to a preceeding message with 'tool_calls'",
-    ),
-    "chat: call without result": (
-        "chat",
-        {"messages": [USER, {"role": "assistant", "tool_calls": [CALL]}, USER]},
-        "The following tool_call_ids did not have response messages: c1",
-    ),
-    "chat: result of another call": (
-        "chat",
-        {"messages": [USER, {"role": "assistant", "tool_calls": [CALL]}, {"role": "tool", "tool_call_id": "c1", "content": "4"}, {"role": "tool", "tool_call_id": "c2", "content": "4"}]},
-        "'tool_call_id' of 'c2' not found",
-    ),
-    "chat: no tools": ("chat", {"messages": [USER], "tools": []}, "empty array"),
-    "chat: choice without tools": ("chat", {"messages": [USER], "tool_choice": "auto"}, "only allowed when 'tools' are specified"),
-    "chat: choice of no tool": ("chat", {"messages": [USER], "tools": NESTED_TOOLS, "tool_choice": {"type": "function", "function": {"name": "x"}}}, "Tool choice 'x' not found"),
-    "chat: name": ("chat", {"messages": [USER], "tools": [{"type": "function", "function": {"name": "a.b"}}]}, "does not match pattern"),
-    "chat: long name": ("chat", {"messages": [USER], "tools": [{"type": "function", "function": {"name": "a" * 65}}]}, "maximum length 64, but got a string with length 65"),
-    "chat: schema": ("chat", {"messages": [USER], "tools": [{"type": "function", "function": {"name": "a", "parameters": {"type": "string"}}}]}, "schema must be a JSON Schema of 'type: \\\"object\\\"'"),
-    "chat: strict schema": ("chat", {"messages": [USER], "tools": [{"type": "function", "function": {**NESTED_TOOLS[0]["function"], "strict": True}}]}, "'additionalProperties' is required to be supplied and to be false"),
-    "chat: strict keys": (
-        "chat",
-        {"messages": [USER], "response_format": {"type": "json_schema", "json_schema": {"name": "s", "strict": True, "schema": {"type": "object", "properties": {"a": {}}, "additionalProperties": False}}}},
-        "Missing 'a'",
-    ),
-    "responses: result without call": ("responses", {"input": [USER, {"type": "function_call_output", "call_id": "c", "output": "4"}]}, "No tool call found for function call output with call_id c."),
-    "responses: call without result": ("responses", {"input": [USER, {"type": "function_call", "call_id": "c", "name": FIND, "arguments": "{}"}]}, "No tool output found for function call c."),
-    "responses: earlier response": ("responses", {"input": [USER], "previous_response_id": "resp_1"}, "Previous response with id 'resp_1' not found."),
-    "messages: result without call": (
-        "messages",
-        {"max_tokens": 9, "messages": [USER, {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t"}]}]},
-        "unexpected `tool_use_id` found in `tool_result` blocks: t.",
-    ),
-    "messages: call without result": (
-        "messages",
-        {"max_tokens": 9, "messages": [USER, {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": FIND, "input": {}}]}, USER]},
-        "messages.1: `tool_use` ids were found without `tool_result` blocks immediately after: t.",
-    ),
-    "messages: ends with the assistant": ("messages", {"max_tokens": 9, "messages": [USER, {"role": "assistant", "content": "4"}]}, "does not support assistant message prefill"),
-    "messages: no schema": ("messages", {"max_tokens": 9, "messages": [USER], "tools": [{"name": "a"}]}, "tools.0.custom.input_schema: Field required"),
-    "messages: name": ("messages", {"max_tokens": 9, "messages": [USER], "tools": [{"name": "a.b", "input_schema": {"type": "object"}}]}, "tools.0.custom.name: String should match pattern"),
-    "messages: same names": ("messages", {"max_tokens": 9, "messages": [USER], "tools": [ANTHROPIC_TOOLS[0]] * 2}, "Tool names must be unique"),
-    "messages: choice of no tool": ("messages", {"max_tokens": 9, "messages": [USER], "tools": ANTHROPIC_TOOLS, "tool_choice": {"type": "tool", "name": "x"}}, "Tool 'x' not found"),
-    "messages: choice without tools": ("messages", {"max_tokens": 9, "messages": [USER], "tool_choice": {"type": "any"}}, "may only be specified while providing tools"),
-    "messages: forced while thinking": ("messages", {"max_tokens": 9, "messages": [USER], "tools": ANTHROPIC_TOOLS, "tool_choice": {"type": "any"}, "thinking": {"type": "enabled", "budget_tokens": 1024}}, "Thinking may not be enabled when tool_choice forces tool use."),
-    "messages: thinking of another": (
-        "messages",
-        {"max_tokens": 9, "messages": [USER, {"role": "assistant", "content": [{"type": "thinking", "thinking": "Hm.", "signature": "x"}, {"type": "text", "text": "4"}]}, USER]},
-        "messages.1.content.0: Invalid `signature` in `thinking` block",
-    ),
-    "google: result without call": ("google", {"contents": [GOOGLE_USER, {"role": "user", "parts": [{"functionResponse": {"name": FIND, "response": {}}}]}]}, "function response turn comes immediately after a function call turn"),
-    "google: call without result": ("google", {"contents": [GOOGLE_USER, {"role": "model", "parts": [{"functionCall": {"name": FIND}}]}, GOOGLE_USER]}, "number of function response parts is equal to the number of function call parts"),
-    "google: ends with the model": ("google", {"contents": [GOOGLE_USER, {"role": "model", "parts": [{"text": "4"}]}]}, "Requests ending with a model turn are not supported."),
-    "google: name": ("google", {"contents": [GOOGLE_USER], "tools": [{"functionDeclarations": [{"name": "1a"}]}]}, "Invalid function name"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_a_vendor_refuses_is_refused_in_its_words(name: str) -> None:
-    """HTTP 400, in the vendor's form."""
-    vendor, body, said = REFUSED[name]
-    ((status, found),) = post(vendor, body)
-
-    assert status == 400
-    assert said in json.dumps(found, ensure_ascii=False)
-    assert "cannot read" not in json.dumps(found)
-
-
-def lose_thinking(body: dict[str, Any]) -> None:
-    body["messages"][1]["content"] = body["messages"][1]["content"][1:]
-
-
-def change_thinking(body: dict[str, Any]) -> None:
-    body["messages"][1]["content"][0]["thinking"] += " Or not."
-
-
-def lose_reasoning(body: dict[str, Any]) -> None:
-    del body["input"][1]
-
-
-def unseal_reasoning(body: dict[str, Any]) -> None:
-    del body["input"][1]["encrypted_content"]
-    body["store"] = False
-
-
-def change_reasoning(body: dict[str, Any]) -> None:
-    item = body["input"][1]
-    item["encrypted_content"] = item["encrypted_content"].swapcase()
-
-
-def lose_signature(body: dict[str, Any]) -> None:
-    for part in body["contents"][1]["parts"]:
-        part.pop("thoughtSignature", None)
-
-
-def change_signature(body: dict[str, Any]) -> None:
-    for part in body["contents"][1]["parts"]:
-        if "thoughtSignature" in part:
-            part["thoughtSignature"] = base64.b64encode(b"something else").decode()
-
-
-STATE = [
-    ("messages", lose_thinking, 400, "Expected `thinking` or `redacted_thinking`, but found `text`"),
-    ("messages", change_thinking, 400, "Invalid `signature` in `thinking` block"),
-    ("responses", lose_reasoning, 400, "was provided without its required 'reasoning' item"),
-    ("responses", unseal_reasoning, 404, "Items are not persisted when `store` is set to false"),
-    ("responses", change_reasoning, 400, "invalid_encrypted_content"),
-    ("google", lose_signature, 400, "Function call is missing a thought_signature"),
-    ("google", change_signature, 400, "Corrupted thought signature."),
-]
-
-
-@pytest.mark.parametrize(("vendor", "change", "status", "said"), STATE)
-def test_state_that_does_not_come_back_is_refused(vendor: str, change: Any, status: int, said: str) -> None:
-    """Lost or changed; as it came it is accepted."""
-    body = follow_up(vendor, answer(vendor, **THINKER))
-    lost = json.loads(json.dumps(body))
-    change(lost)
-    (whole, _), (refused, found) = post(vendor, body, lost, **THINKER)
-
-    assert (whole, refused) == (200, status)
-    assert said in json.dumps(found)
-
-
-@pytest.mark.parametrize(("model", "status"), [("gemini-3-pro", 400), ("gemini-2.5-flash", 200)])
-def test_gemini_3_asks_for_a_signature_of_calls_it_did_not_make(model: str, status: int) -> None:
-    """A recorded conversation; older models take it as it is."""
-    call_part = {"functionCall": {"name": FIND, "args": {}}}
-    result = {"functionResponse": {"name": FIND, "response": {"output": ORDERS}}}
-    turns = [GOOGLE_USER, {"role": "model", "parts": [call_part]}, {"role": "user", "parts": [result]}]
-
-    async def main() -> int:
-        async with talking() as (client, _):
-            path = f"/v1beta/models/{model}:generateContent"
-            return (await client.post(path, json={"contents": turns})).status_code
-
-    assert asyncio.run(main()) == status
-
-
-def test_state_of_an_earlier_turn_may_be_left_out() -> None:
-    """Google and Anthropic look at the steps since the user last spoke."""
-    for vendor, lose, key, again in (
-        ("google", lose_signature, "contents", GOOGLE_USER),
-        ("messages", lose_thinking, "messages", USER),
-    ):
-        body = follow_up(vendor, answer(vendor, **THINKER))
-        lose(body)
-        body[key].append(again)
-        ((status, found),) = post(vendor, body, **THINKER)
-        assert status == 200, found
 
 
 FILE = Document("application/pdf", b"%PDF-1.7")

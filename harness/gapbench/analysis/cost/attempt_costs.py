@@ -54,10 +54,11 @@ class Bill:
 
     @cached_property
     def usd(self) -> Floats:
-        """Float cost of each attempt, in the order of the runs' frame. NaN means unknown.
+        """Float cost of each attempt, in the order of the runs' frame, without our own response cache. NaN means unknown.
 
         A failed attempt without token counts costs 0, since vendors do not bill it. The cost of a self-hosted cell is split
-        evenly over its answered requests, or over all its requests if none was answered.
+        evenly over its answered requests, or over all its requests if none was answered. An answer from the response cache
+        costs what it would have without it: the price of its tokens, or the share of an answer that its cell's model gave.
         """
         return price_rows(self, self.runs.frame)
 
@@ -139,12 +140,13 @@ def usd_of_rows(account: Bill, frame: pd.DataFrame, billed: BilledTokens, places
         cells = frame[["run_id", "cell_id"]]
         payers = (frame["final"] & (frame["phase"] == "measure")).to_numpy(dtype=bool)
         answered = (frame["outcome"] != "infra").to_numpy(dtype=bool)
+        cached = frame["from_cache"].to_numpy(dtype=bool)
         for rows in group_rows(cells, ["run_id", "cell_id"]):
             first = cells.iloc[int(rows[0])]
             share = account.shares.get((str(first["run_id"]), str(first["cell_id"])))
             if share is not None:
                 paid = payers[rows] & (answered[rows] | share.by_all)
-                usd[rows] = np.where(paid, share.usd, 0.0)
+                usd[rows] = share.usd_of(paid, cached[rows])
     return usd
 
 
@@ -169,8 +171,8 @@ def _cached_warnings(tally: pd.DataFrame) -> list[str]:
     cached = final["n"].where(final["transport"].astype(str) == CACHE_TRANSPORT, 0)
     counts = pd.DataFrame({"cached": cached, "n": final["n"]}).groupby(final["model_id"], sort=False).sum()
     return [
-        f"{model}: the response cache answered {answered} of {total} requests for $0, so its dollars per task are not what the "
-        "model costs"
+        f"{model}: the response cache answered {answered} of {total} requests: dollars per task are those without the cache, "
+        "and the total is what was spent"
         for model, answered, total in zip(map(str, counts.index), counts["cached"], counts["n"], strict=True)
         if answered
     ]

@@ -11,15 +11,18 @@ weights, what is per task, per correct task or per token is that of the traffic;
 ``correct``           how many of these have outcome ``correct``
 ``replies``           measured replies: ``tasks``, each of an episode's replies counted
 ``attempts``          measured attempts, retries and all turns of episodes included
-``usd``               measured attempts, retries included; for ``gpu`` the reserved time
+``usd``               what was spent on measured attempts, retries included; for ``gpu`` the reserved time
+``usd_from_cache``    what the answers of our own response cache would have cost, not in ``usd``: the price of their
+                      tokens; for ``gpu`` the time of as many other answers of the same cell, null if it has none
 ``usd_retries``       the part of ``usd`` for attempts that failed and were made again; null for ``gpu``, whose time
                       includes them
 ``usd_warmup``        warm-up attempts, not in ``usd``; null for ``gpu``, whose time includes them
 ``usd_judge``         attempts of a judge model, not in ``usd``: the cost of scoring
 ``usd_spent``         total: ``usd``, warm-up and judge
-``usd_per_task``      ``usd`` over ``tasks``
-``usd_per_correct``   ``usd`` over ``correct``
-``usd_per_mtok``      ``usd`` per million input and output tokens; null if an answer lacks token counts
+``usd_per_task``      what a task costs without our own cache: ``usd`` and ``usd_from_cache`` over ``tasks``; where a part is
+                      not known, over the tasks whose dollars are
+``usd_per_correct``   the same over ``correct``, without the dollars of answers that have no score
+``usd_per_mtok``      the same per million input and output tokens; null if an answer lacks token counts
 ``usd_busy_per_task`` ``gpu`` only: counts only the time with a request in flight
 ``usd_per_task_low`` ``usd_per_task_high``  95 % interval over the tasks, clustered; null for ``gpu``, whose total
                       time is fixed. Likewise ``usd_per_correct_low/high`` and ``usd_per_mtok_low/high``
@@ -35,7 +38,7 @@ weights, what is per task, per correct task or per token is that of the traffic;
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -53,7 +56,7 @@ from gapbench.analysis.cost.gpu_token_cost import token_costs
 from gapbench.analysis.cost.paid_attempts import TOKEN_SUMS, PaidAttempts, PaidModel, PaidModels
 from gapbench.analysis.cost.price_lines import PriceLine
 from gapbench.analysis.cost.user_costs import user_usd_by_item
-from gapbench.analysis.cost.weighted_costs import weighted_units
+from gapbench.analysis.cost.weighted_costs import answer_units, weighted_units
 from gapbench.analysis.frames import Runs, load_runs
 from gapbench.analysis.notebook_html import table_html
 from gapbench.analysis.weighting import AppliedWeights
@@ -79,6 +82,7 @@ COLUMNS = (
     "replies",
     "attempts",
     "usd",
+    "usd_from_cache",
     "usd_retries",
     "usd_warmup",
     "usd_judge",
@@ -229,28 +233,28 @@ def _row(paid: PaidModel, category: str | None, users: pd.DataFrame) -> dict[str
     if isinstance(quote, UnitPrices):
         row.update(kind="api", **_api_row(paid.lines, category))
     if not part.attempts:
-        row["usd"] = None
+        row.update(usd=None, usd_from_cache=None)
         return row
     of_users = users[
         ((users["model_id"] == model_id) & ((category is None) | (users["category"] == category))).to_numpy()
     ]
-    spent = of_users["usd"].to_numpy(np.float64)
+    users_usd = of_users["usd"].to_numpy(np.float64)
     row["usd_user_per_task"] = (
-        _per_unit(float(spent.sum()), part.tasks) if len(spent) and not np.isnan(spent).any() else None
+        _per_unit(float(users_usd.sum()), part.tasks)
+        if len(users_usd) and not np.isnan(users_usd).any()
+        else None
     )
-    if isinstance(quote, UnitPrices) and row["usd"] is None:
-        # The mean over the tasks with known cost is valid even if the total is unknown.
-        known = paid.rows_in(category)["answer_usd"].dropna()
-        row["usd_per_task"] = _per_unit(known.sum(), len(known))
-    elif isinstance(quote, UnitPrices):
-        row["usd_per_task"] = _per_unit(row["usd"], part.tasks)
-    elif isinstance(quote, GpuPrice):
+    if isinstance(quote, GpuPrice):
         row.update(kind="gpu", **_gpu_row(account.gpu, model_id, category, part.tasks))
-        row["usd_per_task"] = _per_unit(row["usd"], part.tasks)
-    usd = row["usd"]
-    row["usd_per_correct"] = _per_unit(usd, part.correct)
+    usd = None if row["usd"] is None or row["usd_from_cache"] is None else row["usd"] + row["usd_from_cache"]
     if usd is not None:
+        row.update(usd_per_task=_per_unit(usd, part.tasks), usd_per_correct=_per_unit(usd, part.correct))
         row.update(_intervals(part, row["kind"]))
+    if row["kind"] is not None and (usd is None or (part.correct and paid.unscored_in(category))):
+        units = answer_units(paid.rows_in(category))
+        # The means over the answers with known cost are valid even if the total is unknown.
+        names = ["usd_per_correct", *(["usd_per_task"] if usd is None else _bounds("usd_per_correct"))]
+        row.update({name: units[name] for name in names})
     tokens = _known_tokens(part)
     if tokens is not None:
         row["tokens_per_task"] = _per_unit(tokens, part.tasks)
@@ -260,6 +264,10 @@ def _row(paid: PaidModel, category: str | None, users: pd.DataFrame) -> dict[str
     if not runs.applied_weights.has_design:
         return row
     return row | weighted_units(paid.rows_in(category), row, account.gpu, of_users)
+
+
+def _bounds(name: str) -> list[str]:
+    return [f"{name}_low", f"{name}_high"]
 
 
 def _known_tokens(part: PaidAttempts) -> int | None:
@@ -282,18 +290,21 @@ def _intervals(part: PaidAttempts, kind: str | None) -> dict[str, float | None]:
     ):
         if kind == "gpu" and name == "usd_per_task":
             continue
-        found[f"{name}_low"], found[f"{name}_high"] = ratio_interval(usd, count, clusters)
+        low, high = _bounds(name)
+        found[low], found[high] = ratio_interval(usd, count, clusters)
     return found
 
 
 def _api_row(lines: Sequence[PriceLine], category: str | None) -> dict[str, Any]:
-    rows = [line for line in lines if category in (None, line.category)]
+    here = [line for line in lines if category in (None, line.category)]
+    rows = [line for line in here if not line.from_cache]
     in_phase = {
         phase: [line for line in rows if line.phase == phase]
         for phase in ("measure", "warmup", "judge", "user")
     }
     return {
         "usd": _total(line.usd for line in in_phase["measure"]),
+        "usd_from_cache": _total(line.usd for line in here if line.from_cache and line.phase == "measure"),
         "usd_retries": _total(line.usd for line in in_phase["measure"] if line.retried),
         "usd_warmup": _total(line.usd for line in in_phase["warmup"]),
         "usd_judge": _total(line.usd for line in in_phase["judge"]),
@@ -306,15 +317,23 @@ def _gpu_row(cells: pd.DataFrame, model_id: str, category: str | None, tasks: in
     if cells.empty:
         return {}
     rows = cells[(cells["model_id"] == model_id) & ((category is None) | (cells["category"] == category))]
+    usd, busy = (_total(_with_cached(rows, name)) for name in ("usd", "usd_busy"))
     return {
         "usd": _total(rows["usd"]),
+        "usd_from_cache": None if usd is None else usd - sum(rows["usd"], Decimal(0)),
         "usd_spent": _total(rows["usd"]),
-        "usd_busy_per_task": _per_unit(_total(rows["usd_busy"]), tasks),
+        "usd_busy_per_task": _per_unit(busy, tasks),
         "usd_at_low_price": _total(rows["usd_low"]),
         "usd_at_high_price": _total(rows["usd_high"]),
         "gpu_hours": float(rows["gpu_hours"].sum()),
         "energy_kwh": None if rows["energy_kwh"].isna().any() else float(rows["energy_kwh"].sum()),
     }
+
+
+def _with_cached(cells: pd.DataFrame, name: str) -> Iterator[Decimal | None]:
+    """Yield the dollars of each cell as if its model had given the answers of the response cache; None: not known."""
+    for usd, per_live in zip(cells[name], cells["answers_per_live"], strict=True):
+        yield None if per_live is None else usd * per_live
 
 
 def _total(values: Iterable[Any]) -> Decimal | None:

@@ -7,7 +7,7 @@ Columns of :func:`deployment_options`, at least one row for each option; unknown
 ``model_id``            the model that was measured; null if no such model was run
 ``label``               who is paid, and for what
 ``usd_per_task`` ``usd_per_task_low`` ``usd_per_task_high``  retries included; see :mod:`gapbench.analysis.cost.cost`
-``usd_per_correct``     the same over correct tasks; a provider is assumed to answer as the measured model did
+``usd_per_correct``     the same over correct tasks, without answers that have no score; a provider is assumed to answer as the measured model did
 ``usd_per_mtok``        USD per million input and output tokens
 ``measured``            whether this option itself was run; otherwise its price is applied to tokens measured elsewhere
 ``price_source`` ``reason``
@@ -23,9 +23,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gapbench.analysis.cost.answer_costs import usd_per_answer
 from gapbench.analysis.cost.attempt_costs import Bill
 from gapbench.analysis.cost.token_prices import TOKENS, price_attempts
 from gapbench.analysis.frames import Runs, as_floats, group_codes
+from gapbench.analysis.model_frames import REQUEST_IN_CELL
 from gapbench.analysis.sample_design import design_of_attempts
 from gapbench.analysis.weighting import DESIGN_COLUMNS
 from gapbench.pricing import GpuPrice, Quote, UnitPrices, hosted_prices, price_book_date, weights_at
@@ -126,7 +128,7 @@ def _hosted_row(runs: Runs, model_id: str, model: ModelEntry) -> dict[str, Any]:
     frame = runs.model_frame(model_id)
     measured = (frame["phase"] == "measure").to_numpy()
     designed = ["sample_id", *DESIGN_COLUMNS] if DESIGN_COLUMNS[0] in frame.columns else []
-    part = frame[[*TOKENS, "final", "outcome", "from_cache", "task", "cluster_id", *designed]][measured]
+    part = frame[[*TOKENS, "final", "outcome", "task", "cluster_id", *designed]][measured]
     usd = price_attempts(part, offer)
     final = part["final"].to_numpy(dtype=bool)
     answered = final & (part["outcome"] != "infra").to_numpy()
@@ -135,6 +137,13 @@ def _hosted_row(runs: Runs, model_id: str, model: ModelEntry) -> dict[str, Any]:
     design = design_of_attempts(part)
     each = np.ones(len(part)) if design is None else design.weights
     total = float(usd.sum()) if design is None else float(each @ usd)
+    unscored = final & (part["outcome"] == "unscored").to_numpy()
+    judged_usd = total
+    if unscored.any() and correct.any():
+        attempt_usd = np.zeros(len(frame))
+        attempt_usd[measured] = usd
+        answer_usd = usd_per_answer(runs.model_frame(model_id, REQUEST_IN_CELL), attempt_usd)[measured]
+        judged_usd -= float((each * answer_usd)[unscored].sum())
     low, high = None, None
     if not np.isnan(total):
         low, high = ratio_interval(
@@ -147,7 +156,7 @@ def _hosted_row(runs: Runs, model_id: str, model: ModelEntry) -> dict[str, Any]:
         "usd_per_task": _usd_per_unit(total, answered * each),
         "usd_per_task_low": low,
         "usd_per_task_high": high,
-        "usd_per_correct": _usd_per_unit(total, correct * each),
+        "usd_per_correct": _usd_per_unit(judged_usd, correct * each),
         "usd_per_mtok": _usd_per_unit(total, tokens * each / 1e6),
         "measured": False,
         "price_source": f"{offer.source}: {offer.detail}",

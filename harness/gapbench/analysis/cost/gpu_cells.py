@@ -22,14 +22,39 @@ class GpuShare:
     """What the attempts of a cell cost.
 
     Attributes:
-        usd: Dollars of each attempt that pays: the measured final ones that were answered.
-        by_all: Whether all measured final attempts pay, since none was answered.
+        usd: Dollars of each attempt that pays: the measured final ones that the model answered.
         reserved_s: Seconds for which the GPUs were reserved.
+        answers: How many the model answered. 0: all measured final attempts that were sent pay.
+        cached: How many the response cache answered, without GPU time.
     """
 
     usd: float
-    by_all: bool
     reserved_s: float
+    answers: int
+    cached: int
+
+    @property
+    def answers_per_live(self) -> Decimal | None:
+        """Answers over those that the model gave itself. None: the cache gave all, so what an answer costs is not known."""
+        if not self.cached:
+            return Decimal(1)
+        return Decimal(self.answers + self.cached) / self.answers if self.answers else None
+
+    @property
+    def by_all(self) -> bool:
+        """Whether all measured final attempts that were sent pay, since the model answered none."""
+        return not self.answers
+
+    def usd_of(self, pays: Any, cached: Any) -> Floats:
+        """Return the dollars of measured attempts; NaN: not known.
+
+        An answer of the response cache costs what an answer of the model does in the same cell.
+
+        Args:
+            pays: Which of them are final, and answered unless all pay.
+            cached: Which the response cache answered.
+        """
+        return np.where(pays, np.where(np.logical_and(cached, self.by_all), np.nan, self.usd), 0.0)
 
 
 def gpu_shares(
@@ -43,12 +68,14 @@ def gpu_shares(
         quotes: Price of GPUs by run and model.
     """
     tally = runs.tally
+    cached = tally["from_cache"].to_numpy(dtype=bool)
     finals = tally["n"].where(tally["final"] & (tally["phase"] == "measure"), 0)
+    sent = finals.where(~cached, 0)
     counts = tally[["run_id", "cell_id", "done_s"]].assign(
-        finals=finals, answers=finals.where(tally["outcome"] != "infra", 0)
+        sent=sent, answers=sent.where(tally["outcome"] != "infra", 0), cached=finals - sent
     )
     sums = counts.groupby(["run_id", "cell_id"], sort=False).agg(
-        done_s=("done_s", "max"), finals=("finals", "sum"), answers=("answers", "sum")
+        done_s=("done_s", "max"), sent=("sent", "sum"), answers=("answers", "sum"), cached=("cached", "sum")
     )
     by_cell: dict[Any, Any] = dict(zip(sums.index, sums.itertuples(index=False, name=None), strict=True))
     found: dict[tuple[str, str], GpuShare] = {}
@@ -58,7 +85,7 @@ def gpu_shares(
         quote = quotes.get((run_id, model_id))
         if cell.model_id != model_id or quote is None or key not in by_cell:
             continue
-        done_s, finals_n, answers_n = by_cell[key]
+        done_s, sent_n, answers_n, cached_n = by_cell[key]
         reserved_s = cell.wall_s
         if reserved_s is None and pd.isna(done_s):
             notes.append(
@@ -70,9 +97,9 @@ def gpu_shares(
             notes.append(
                 f"{cell.cell_id}: the run did not finish this cell; its reserved time is up to its last reply"
             )
-        payers = int(answers_n) or int(finals_n)
+        payers = int(answers_n) or int(sent_n)
         usd = float(quote.usd_per_s * Decimal(str(reserved_s))) / payers if payers else 0.0
-        found[key] = GpuShare(usd, not answers_n, float(reserved_s))
+        found[key] = GpuShare(usd, float(reserved_s), int(answers_n), int(cached_n))
     return found, notes
 
 
@@ -120,6 +147,7 @@ def gpu_cells(
                     "reserved_s": reserved_s,
                     "busy_s": busy_s.get(key, 0.0),
                     "usd": reserved_usd,
+                    "answers_per_live": shares[key].answers_per_live,
                     "usd_busy": quote.usd_per_s * Decimal(str(busy_s.get(key, 0.0))),
                     "usd_low": _price_at_end(quote, quote.low, reserved_usd),
                     "usd_high": _price_at_end(quote, quote.high, reserved_usd),

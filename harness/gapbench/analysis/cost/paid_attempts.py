@@ -27,7 +27,7 @@ Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 class ClusterSums(NamedTuple):
-    """Sums of each cluster: dollars (NaN: not known), tasks, right tasks, and input and output tokens."""
+    """Sums of each cluster: dollars without our own cache (NaN: not known), tasks, right tasks, and input and output tokens."""
 
     usd: Floats
     tasks: Floats
@@ -112,6 +112,15 @@ class PaidModel:
     def in_category(self, category: str | None) -> PaidAttempts:
         """Return the attempts in a category. None: all of them."""
         return self._figures[0].get(category, _NONE)
+
+    def unscored_in(self, category: str | None) -> int:
+        """Return how many answers in a category have no score. None: in all of them."""
+        tally = self.runs.tally
+        is_wanted = (tally["model_id"] == self.model_id) & (tally["phase"] == "measure") & tally["final"]
+        is_wanted &= tally["outcome"] == "unscored"
+        if category is not None:
+            is_wanted &= tally["category"] == category
+        return int(tally["n"][is_wanted.to_numpy(dtype=bool)].sum())
 
     @cached_property
     def rows(self) -> pd.DataFrame:

@@ -21,19 +21,21 @@ class PriceLine(NamedTuple):
         category: Their category.
         phase: Their phase.
         retried: Whether they failed and were made again.
+        from_cache: Whether our own response cache answered them, so that nobody was paid.
         attempts: Number of them.
-        usd: What they cost. None: the counts of some are missing or impossible.
+        usd: What they cost, or would without the cache. None: the counts of some are missing or impossible.
     """
 
     category: str
     phase: str
     retried: bool
+    from_cache: bool
     attempts: int
     usd: Decimal | None
 
 
 def price_lines(frame: pd.DataFrame, billed: BilledTokens, place: Ints, prices: Quotes) -> list[PriceLine]:
-    """Return the cost of a model's attempts by category, phase, whether they were made again, and price.
+    """Return the cost of a model's attempts by category, phase, whether they were made again or came from the cache, and price.
 
     Args:
         frame: The attempts.
@@ -45,10 +47,11 @@ def price_lines(frame: pd.DataFrame, billed: BilledTokens, place: Ints, prices: 
     for number, quote in enumerate(prices.units):
         if quote.above and (place == number).any():
             band = np.where(place == number, billed.bands(quote), band).astype(np.int8)
-    retried = frame["retried"].to_numpy(dtype=bool)
+    retried, cached = (frame[name].to_numpy(dtype=bool) for name in ("retried", "from_cache"))
     code = group_codes(frame, ["category", "phase"])
     for values, kinds in (
         (retried, 2),
+        (cached, 2),
         (billed.is_known, 2),
         (place + 1, len(prices.units) + 1),
         (band, 128),
@@ -69,5 +72,6 @@ def price_lines(frame: pd.DataFrame, billed: BilledTokens, place: Ints, prices: 
         if billed.is_known[row]:
             tokens = dict.fromkeys(TOKENS, 0) | {name: int(values[number]) for name, values in sums.items()}
             usd = rates_of(prices.units[place[row]], int(band[row])).usd(**tokens)
-        found.append(PriceLine(str(category), str(phase), bool(retried[row]), int(attempts[number]), usd))
+        made_again, ours = bool(retried[row]), bool(cached[row])
+        found.append(PriceLine(str(category), str(phase), made_again, ours, int(attempts[number]), usd))
     return found

@@ -1,4 +1,8 @@
-"""Prices by tokens, applied to attempts."""
+"""Prices by tokens, applied to attempts.
+
+An answer from our own response cache keeps the tokens of the reply that was bought once, and they have a price here: a task
+costs as much without the cache. What a run spent leaves such answers out; see :mod:`gapbench.analysis.cost.price_lines`.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +28,13 @@ TOKENS = (
     "image_count",
 )
 """Billed quantities. A provider that bills images as tokens has no price for ``image_count``."""
-TOKEN_COLUMNS = (*TOKENS, "from_cache", "outcome")
+TOKEN_COLUMNS = (*TOKENS, "outcome")
 """Columns of attempts that their price by tokens depends on. One of :data:`TOKENS` that no attempt has may be left out."""
 
 
 @dataclass(frozen=True, eq=False)
 class BilledTokens:
-    """What some attempts are billed for.
+    """What some attempts are billed for, or would be without our own response cache.
 
     Attributes:
         tokens: Billed quantities of each attempt, 0 where unknown. One that no attempt has is left out, except of input and
@@ -39,7 +43,7 @@ class BilledTokens:
         has_counts: Which attempts report their input and output.
         is_possible: For which the counts can be true; see :func:`gapbench.pricing.counts_are_possible`. Some gateways add
             cached tokens to the input instead of counting them in it, and some report negative counts.
-        is_known: For which the cost is known: those with possible counts, and those that are not billed.
+        is_known: For which the cost is known: those with possible counts, and failed ones, which are not billed.
     """
 
     tokens: Mapping[str, Floats]
@@ -77,7 +81,7 @@ class BilledTokens:
 
 
 def billed_tokens(frame: pd.DataFrame) -> BilledTokens:
-    """Return what attempts are billed for. Replies from our own cache are not.
+    """Return what attempts are billed for, as if those from our own cache had been sent.
 
     Args:
         frame: Attempts with :data:`TOKEN_COLUMNS`.
@@ -94,14 +98,11 @@ def billed_tokens(frame: pd.DataFrame) -> BilledTokens:
             counted[name] = _known_or_0(values)
     possible = _are_possible(read, counted)
     has_counts = ~(is_unknown | np.isnan(written))
-    ours = frame["from_cache"].to_numpy(dtype=bool)
-    known = (has_counts | (frame["outcome"] == "infra").to_numpy(dtype=bool)) & possible | ours
+    known = (has_counts | (frame["outcome"] == "infra").to_numpy(dtype=bool)) & possible
     for name, values in counted.items():
         # Failed attempts without token counts are not billed, and neither are their images or parts of their input.
         if name not in {"input_tokens", "output_tokens"}:
             values[is_unknown] = 0
-        if ours.any():
-            values[ours] = 0
     return BilledTokens(counted, read, has_counts, possible, known)
 
 

@@ -12,7 +12,7 @@ from gapbench.values.played_user import cell_of_user
 
 
 def user_usd(runs: Runs, account: Bill) -> dict[tuple[str, str, str], float]:
-    """Return the dollars by model under test, category and task; NaN where a part is unknown.
+    """Return the dollars spent by model under test, category and task; NaN where a part is unknown.
 
     Warm-up requests, whose repeats count down from -1, are left out.
 
@@ -22,20 +22,21 @@ def user_usd(runs: Runs, account: Bill) -> dict[tuple[str, str, str], float]:
     """
     found = user_usd_by_item(runs, account)
     by = ["model_id", "category", "task"]
-    sums = {tuple(map(str, key)): part["usd"] for key, part in found.groupby(by, sort=False)}
+    sums = {tuple(map(str, key)): part["usd_spent"] for key, part in found.groupby(by, sort=False)}
     return {key: float(np.sum(usd.to_numpy())) for key, usd in sums.items()}  # type: ignore[misc] # the key has the three parts of `by`
 
 
 def user_usd_by_item(runs: Runs, account: Bill) -> pd.DataFrame:
-    """Return the dollars of users by item: ``model_id`` (under test), ``category``, ``task``, ``sample_id``, ``usd``.
+    """Return the dollars of users by item: ``model_id`` (under test), ``category``, ``task``, ``sample_id``, ``usd``, ``usd_spent``.
 
-    There may be several rows for an item. A cost that is not known is NaN.
+    There may be several rows for an item. A cost that is not known is NaN. ``usd`` is without our own response cache, and
+    ``usd_spent`` with it.
 
     Args:
         runs: The runs.
         account: Their bill.
     """
-    columns = ["model_id", "category", "task", "sample_id", "usd"]
+    columns = ["model_id", "category", "task", "sample_id", "usd", "usd_spent"]
     if not (runs.tally["phase"] == "user").any():
         return pd.DataFrame(columns=columns)
     frame = read_frame(
@@ -45,10 +46,10 @@ def user_usd_by_item(runs: Runs, account: Bill) -> pd.DataFrame:
         where_columns=("phase", "repeat"),
     )
     cells = {(run_id, cell.cell_id): (cell.model_id, cell.category, cell.task) for run_id, cell in runs.cells}
-    rows: list[tuple[str, str, str, str, float]] = []
-    names = zip(frame["run_id"], frame["cell_id"], frame["sample_id"], strict=True)
-    for (run_id, cell_id, sample_id), usd in zip(names, price_rows(account, frame), strict=True):
+    rows: list[tuple[str, str, str, str, float, float]] = []
+    names = zip(frame["run_id"], frame["cell_id"], frame["sample_id"], frame["from_cache"], strict=True)
+    for (run_id, cell_id, sample_id, is_free), usd in zip(names, price_rows(account, frame), strict=True):
         played = cells.get((str(run_id), cell_of_user(str(cell_id))))
         if played is not None:
-            rows.append((*played, str(sample_id), float(usd)))
+            rows.append((*played, str(sample_id), float(usd), 0.0 if is_free else float(usd)))
     return pd.DataFrame(rows, columns=columns)

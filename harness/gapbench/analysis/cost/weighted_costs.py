@@ -1,4 +1,4 @@
-"""Dollars and tokens of a request of the traffic, where the weights of its items are used."""
+"""Dollars of a task and of a right answer where they are not quotients of totals, and where the items' weights are used."""
 
 from __future__ import annotations
 
@@ -34,36 +34,54 @@ def weighted_units(
     """
     if DESIGN_COLUMNS[0] not in part.columns:
         return {}
-    answered = (part["final"] & (part["outcome"] != "infra")).to_numpy(dtype=bool)
-    answers = part[answered]
-    usd = answers["answer_usd"].to_numpy(dtype=np.float64)
-    known = ~np.isnan(usd)
-    answers, usd = answers[known], usd[known]
+    answers = _priced_answers(part)
     design = design_of(answers)
     if design is None:
         return {}
     found = _weighted_tokens(part, row)
     if row["usd_user_per_task"] is not None:
+        answered = (part["final"] & (part["outcome"] != "infra")).to_numpy(dtype=bool)
         found["usd_user_per_task"] = _usd_user_per_task(part, answered, users)
     if not len(answers):
         return found
-    clusters = answers["cluster"].to_numpy()
-    below = {
-        "usd_per_task": np.ones(len(answers)),
-        "usd_per_correct": (answers["outcome"] == "correct").to_numpy(dtype=np.float64),
-    }
-    for name, count in below.items():
-        total = float(design.weights @ count)
-        if row[name] is None or not total:
-            continue
-        found[name] = float(design.weights @ usd) / total
-        if row[f"{name}_low"] is not None:
-            low, high = ratio_interval(usd, count, clusters, design=design)
-            found[f"{name}_low"], found[f"{name}_high"] = low, high
+    for name, value in answer_units(part).items():
+        if row[name] is not None:
+            found[name] = value
     if row["usd_busy_per_task"] is not None:
-        busy = usd * _busy_share(answers, gpu_cells)
+        busy = as_floats(answers["answer_usd"]) * _busy_share(answers, gpu_cells)
         found["usd_busy_per_task"] = float(design.weights @ busy) / float(design.weights.sum())
     return found
+
+
+def answer_units(part: pd.DataFrame) -> dict[str, float | None]:
+    """Return dollars per task and per right answer, with their intervals, from the answers whose dollars are known.
+
+    An answer without a score is neither right nor wrong: it is a task, and no part of the dollars per right answer.
+
+    Args:
+        part: A model's measured attempts with their dollars; see :attr:`gapbench.analysis.cost.paid_attempts.PaidModel.rows`.
+    """
+    found: dict[str, float | None] = {}
+    answers = _priced_answers(part)
+    scored = answers[(answers["outcome"] != "unscored").to_numpy(dtype=bool)]
+    right: Floats = (scored["outcome"] == "correct").to_numpy().astype(np.float64)
+    each: Floats = np.ones(len(answers))
+    for name, chosen, count in (("usd_per_task", answers, each), ("usd_per_correct", scored, right)):
+        usd: Floats = as_floats(chosen["answer_usd"])
+        design = design_of(chosen)
+        weights = np.ones(len(chosen)) if design is None else design.weights
+        total = float(weights @ count)
+        found[name] = float(weights @ usd) / total if total else None
+        found[f"{name}_low"], found[f"{name}_high"] = ratio_interval(
+            usd, count, chosen["cluster"].to_numpy(), design=design
+        )
+    return found
+
+
+def _priced_answers(part: pd.DataFrame) -> pd.DataFrame:
+    """Return the final attempts of answered requests whose dollars are known."""
+    answered = (part["final"] & (part["outcome"] != "infra")).to_numpy(dtype=bool)
+    return part[answered & part["answer_usd"].notna().to_numpy()]
 
 
 def traffic_totals(runs: Runs, model_id: str) -> dict[str, float] | None:

@@ -127,8 +127,8 @@ def measured_legs(
         row, quote = rows[closed_model], account.quotes.get(closed_model)
         made.costs["closed"] = _measured_cost(row)
         if isinstance(quote, UnitPrices):
-            made.labels["closed"] = f"{closed_model} at {_origin(quote)}{_cache_note(runs, closed_model)}"
-            _add_prices(made, "closed", quote, _billed_usd_per_mtok(runs, row), closed_sizes)
+            made.labels["closed"] = f"{closed_model} at {_origin(quote)}"
+            _add_prices(made, "closed", quote, row["usd_per_mtok"], closed_sizes)
         else:
             made.missing["closed"] = f"{closed_model}: {_why_unpriced(quote)}"
     if open_model is None:
@@ -152,8 +152,8 @@ def _add_open_legs(
     weights = model_weights(model, quote)
     if isinstance(quote, UnitPrices):
         made.costs["hosted"] = _measured_cost(row)
-        made.labels["hosted"] = f"{open_model} at {_origin(quote)}{_cache_note(runs, open_model)}"
-        _add_prices(made, "hosted", quote, _billed_usd_per_mtok(runs, row), sizes)
+        made.labels["hosted"] = f"{open_model} at {_origin(quote)}"
+        _add_prices(made, "hosted", quote, row["usd_per_mtok"], sizes)
         made.missing["self"] = (
             f"{open_model} was bought by the token, so its capacity on your GPUs is not known; run it on them, "
             "or give tco.capacity, tco.gpu and tco.gpus in a suite"
@@ -172,7 +172,7 @@ def _add_open_legs(
         made.labels["hosted"] = offer[1]
         prices = {name: leg[name] for name in ("usd_per_task", "usd_per_mtok")}
         made.costs["hosted"] = replace(_measured_cost({**row, **prices}), was_run=False)
-        _add_prices(made, "hosted", offer[0], _billed_usd_per_mtok(runs, {**row, **prices}), sizes)
+        _add_prices(made, "hosted", offer[0], prices["usd_per_mtok"], sizes)
     if isinstance(quote, GpuPrice):
         made.costs["self"] = _measured_cost(row)
         made.inputs["gpus_per_replica"] = Quantity(
@@ -253,27 +253,6 @@ def _add_prices(
         key = f"{leg}_billed_factor"
         source = "measured: retries, failed requests, cache writes, long prompts"
         made.inputs[key] = Quantity(usd_per_mtok / listed, UNITS[key], source=source, kind="measured")
-
-
-def _billed_usd_per_mtok(runs: Runs, row: Mapping[str, Any]) -> float | None:
-    """Return dollars per million tokens without the replies of our own cache, which cost nothing.
-
-    None if the price is not known, or if every reply came from the cache.
-    """
-    if row["usd_per_mtok"] is None:
-        return None
-    frame = runs.frame
-    mask = (frame["model_id"] == row["model_id"]) & (frame["phase"] == "measure")
-    part = frame.loc[mask, ["input_tokens", "output_tokens", "from_cache"]]
-    tokens = np.nan_to_num(as_floats(part["input_tokens"])) + np.nan_to_num(as_floats(part["output_tokens"]))
-    billed = float(tokens[~part["from_cache"].to_numpy(dtype=bool)].sum())
-    return float(row["usd_per_mtok"]) * float(tokens.sum()) / billed if billed > 0 else None
-
-
-def _cache_note(runs: Runs, model_id: str) -> str:
-    frame = runs.frame
-    mask = (frame["model_id"] == model_id) & (frame["phase"] == "measure") & frame["from_cache"].astype(bool)
-    return f", without {int(mask.sum()):,} free replies from our own cache" if mask.any() else ""
 
 
 def _measured_cost(row: Mapping[str, Any]) -> MeasuredCost:

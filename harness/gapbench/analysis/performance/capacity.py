@@ -21,11 +21,11 @@ It works on any run with rates (a sweep, a search, single cells), so limits can 
 ``window_s``            seconds of steady window that the next three are computed over, see
                         :mod:`gapbench.analysis.performance.steady_state`
 ``completed_rps``       requests completed per second of the window
-``solved_per_min``      requests solved (all right) per minute of the window
+``solved_per_min``      requests solved (all right) per minute of the window; null if a request of the level has no score
 ``input_tokens_per_s`` ``output_tokens_per_s``  tokens read and written in the window, per second
 ``solved``              measured requests that are all right
-``usd``                 dollars of the level's measured attempts; null if not known
-``usd_per_solved`` ``solved_per_usd``  ``usd`` over ``solved``, and the reverse
+``usd``                 dollars of the level's measured attempts, as if our own cache had answered none; null if not known
+``usd_per_solved`` ``solved_per_usd``  ``usd`` over ``solved``, and the reverse; null if a request of the level has no score
 ``ttft_p50_s`` ``ttft_p95_s`` ``ttft_p99_s``  from the schedule, without failures; of an episode each reply counts
 ``complete_call_p50_s`` ``complete_call_p95_s`` ``complete_call_p99_s``  from the schedule to the last byte of the first
                         tool call
@@ -186,7 +186,7 @@ def capacity(runs: Runs | Sequence[Path], slo: Slo, usd: Floats | None = None) -
                 "concurrency": value if kind in CLOSED_LOOP_KINDS else None,
                 "cells": len(cells),
                 **_attainment(part, slo, rate),
-                **_throughput(done.loc[cells]),
+                **_throughput(done.loc[cells], is_scored=not (part["outcome"] == "unscored").any()),
                 **_money(part, float(paid[of_level].sum())),
                 **_times(part, replies[replies["level_key"].isin(part["level_key"].unique())]),
                 **_prefix_cache([cells_of[cell] for cell in cells if cell in cells_of]),
@@ -236,7 +236,7 @@ def _attainment(part: pd.DataFrame, slo: Slo, rate: float | None) -> dict[str, A
     }
 
 
-def _throughput(cells: pd.DataFrame) -> dict[str, Any]:
+def _throughput(cells: pd.DataFrame, *, is_scored: bool) -> dict[str, Any]:
     window_s = float(cells["window_s"].sum())
     names = (
         ("completed_rps", "completed"),
@@ -246,7 +246,7 @@ def _throughput(cells: pd.DataFrame) -> dict[str, Any]:
     speeds = {
         name: float(cells[column].to_numpy().sum()) / window_s if window_s else None for name, column in names
     }
-    solved = float(cells["solved"].sum()) / window_s * 60 if window_s else None
+    solved = float(cells["solved"].sum()) / window_s * 60 if window_s and is_scored else None
     return {"window_s": window_s or None, **speeds, "solved_per_min": solved}
 
 
@@ -254,11 +254,12 @@ def _money(part: pd.DataFrame, usd: float) -> dict[str, Any]:
     """Return what the level's requests cost, and what a solved one did."""
     solved = int((part["outcome"] == "correct").sum())
     known = not math.isnan(usd) and usd > 0
+    is_scored = not (part["outcome"] == "unscored").any()
     return {
         "solved": solved,
         "usd": usd if known else None,
-        "usd_per_solved": usd / solved if known and solved else None,
-        "solved_per_usd": solved / usd if known else None,
+        "usd_per_solved": usd / solved if known and solved and is_scored else None,
+        "solved_per_usd": solved / usd if known and is_scored else None,
     }
 
 

@@ -22,7 +22,7 @@ _TRANSPORTS = {
     "httpx2": "httpx2 sent {} requests (transport: httpx2, or a proxy), so their times have no kernel receive stamps and include "
     "delays of this client",
     BATCH_TRANSPORT: "its batch API answered {} requests: within a day, without times, and at the price of batches",
-    CACHE_TRANSPORT: "the response cache answered {} requests, without times and for $0: its dollars are not what the model costs",
+    CACHE_TRANSPORT: "the response cache answered {} requests, without times: each is priced as if the model had been asked",
 }
 """What a reader must know of requests by how they were answered; {} is how many."""
 MAX_SHARE_DIFFERENCE_POINTS = 2.0

@@ -100,8 +100,8 @@ class RequestContexts:
             counted=finals & (with_probes | (table["load_kind"] != "search").to_numpy()),
             is_gpu=[share is not None for share in shares],
             gpu_usd=[
-                share.usd if share is not None and paid and final else 0.0
-                for share, paid, final in zip(shares, pays, finals, strict=True)
+                0.0 if share is None else float(share.usd_of(paid and final, ours))
+                for share, paid, final, ours in zip(shares, pays, finals, table["from_cache"], strict=True)
             ],
         )
 

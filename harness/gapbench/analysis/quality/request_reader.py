@@ -238,7 +238,8 @@ class RequestsByModel(Mapping[str, ModelRequests]):
             **{
                 name: self._contexts.lookup(source, bool)
                 for name, source in (
-                    ("infra", "infra"), ("is_picked", "picked"), ("correct", "correct"), ("is_episode", "turns"),
+                    ("infra", "infra"), ("is_picked", "picked"), ("correct", "correct"), ("is_scored", "scored"),
+                    ("is_episode", "turns"),
                 )
             },
             **{f"key {name}": self._contexts.lookup(f"key {name}", np.int16) for name in KEYS},
@@ -325,8 +326,10 @@ class _Columns(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         if name != "correct":
             return self._arrays[name]
-        # Dollars per right answer mean nothing where harder questions were picked for a model that is right more often.
-        return np.where(self._arrays["is_picked"], np.nan, self._arrays["correct"])
+        # Dollars per right answer mean nothing where harder questions were picked for a model that is right more often, and
+        # an answer without a score is neither right nor wrong.
+        is_judged = self._arrays["is_scored"] & ~self._arrays["is_picked"]
+        return np.where(is_judged, self._arrays["correct"], np.nan)
 
     def __iter__(self) -> Iterator[str]:
         return iter(("score", "correct", *TIMES, "usd"))

@@ -96,7 +96,6 @@ def _price(
     )
     outcomes = pd.Categorical(contexts.table["outcome"])
     frame["outcome"] = pd.Categorical.from_codes(outcomes.codes[context], dtype=outcomes.dtype)
-    frame["from_cache"] = contexts.lookup("from_cache", bool)[context]
     place = np.where(is_gpu, -1, contexts.lookup("quote", np.int32))
     numbers = np.unique(place[of_model])
     if len(numbers) == 1:

@@ -25,10 +25,10 @@ dollars per episode are those of the traffic; counts and totals are those of the
 ``input_tokens`` ``cached_input_tokens`` ``cache_write_tokens`` ``output_tokens`` ``reasoning_tokens``  means per episode
                         over those that report them
 ``cached_share``        cached over input tokens, of episodes that report both
-``usd``                 dollars of the model: all attempts of measured requests, retries and lost episodes included
-``usd_per_episode``     ``usd`` over the episodes without ``infra``
-``usd_per_solved``      ``usd`` over ``solved``, with ``usd_per_solved_low`` and ``usd_per_solved_high`` (95 %, clustered)
-``usd_user``            dollars of the model that played the users, in no other column; null: scripted, or unknown
+``usd``                 dollars spent on the model: all attempts of measured requests, retries and lost episodes included
+``usd_per_episode``     what an episode without ``infra`` costs: ``usd``, and what replies of our own cache would have cost
+``usd_per_solved``      the same over ``solved``, without episodes that have no score, with ``usd_per_solved_low`` and ``usd_per_solved_high`` (95 %, clustered)
+``usd_user``            dollars spent on the model that played the users, in no other column; null: scripted, or unknown
 ``usd_judge``           dollars of judges for these episodes; null: none judged them
 ======================= ===================================================================================
 """
@@ -211,20 +211,27 @@ def _tokens(part: pd.DataFrame) -> dict[str, Any]:
 
 def _money(attempts: pd.DataFrame) -> dict[str, Any]:
     """Return dollars of the model; unknown if the cost of any attempt is. The total is what the run cost, without weights."""
-    usd = float(as_floats(attempts["usd"]).sum())
+    usd = as_floats(attempts["usd"])
     names = ("usd", "usd_per_episode", "usd_per_solved", "usd_per_solved_low", "usd_per_solved_high")
-    if np.isnan(as_floats(attempts["usd"])).any() or not len(attempts):
+    if np.isnan(usd).any() or not len(attempts):
         return dict.fromkeys(names)
+    spent = float(usd[~attempts["from_cache"].to_numpy(dtype=bool)].sum())
     ended = attempts[attempts["final"].to_numpy(dtype=bool) & (attempts["outcome"] != "infra").to_numpy()]
-    solved = (ended["outcome"] == "correct").to_numpy().astype(np.float64)
+    is_scored = (ended["outcome"] != "unscored").to_numpy()
+    scored = ended[is_scored]
+    solved = (scored["outcome"] == "correct").to_numpy().astype(np.float64)
     answer_usd, design = as_floats(ended["answer_usd"]), design_of(ended)
-    low, high = ratio_interval(answer_usd, solved, group_codes(ended, ["task", "cluster_id"]), design=design)
-    each = np.ones(len(ended)) if design is None else design.weights
-    total = usd if design is None else float(each @ answer_usd)
-    per_unit = (
-        total / count if (count := float(each @ units)) else None for units in (np.ones(len(ended)), solved)
+    low, high = ratio_interval(
+        answer_usd[is_scored], solved, group_codes(scored, ["task", "cluster_id"]), design=design_of(scored)
     )
-    return dict(zip(names, (usd, *per_unit, low, high), strict=True))
+    each = np.ones(len(ended)) if design is None else design.weights
+    total = float(usd.sum()) if design is None else float(each @ answer_usd)
+    judged = total - float(each[~is_scored] @ answer_usd[~is_scored])
+    per_unit = (
+        above / below if below else None
+        for above, below in ((total, float(each.sum())), (judged, float(each[is_scored] @ solved)))
+    )
+    return dict(zip(names, (spent, *per_unit, low, high), strict=True))
 
 
 def _judge_usd(runs: Runs, account: Bill) -> Mapping[tuple[str, str], float]:

@@ -109,13 +109,16 @@ def _quantiles(
 
 def _cost(pairs: RunPairs, metric: str) -> dict[str, Any]:
     """Return the change of dollars per answer, or per correct answer: a ratio of ratios, resampled by clusters."""
-    counted = "correct answer" if metric == "cost_per_correct" else "answer"
+    per_correct = metric == "cost_per_correct"
+    counted = "correct answer" if per_correct else "answer"
     columns: list[Floats] = []
     for side in (pairs.base, pairs.new):
-        counts = side["outcome"] == "correct" if metric == "cost_per_correct" else side["outcome"] != "infra"
-        columns += [as_floats(side["whole_usd"]), _ones(counts)]
+        outcome, usd = side["outcome"], as_floats(side["whole_usd"])
+        if per_correct:  # An answer without a score is neither right nor wrong.
+            usd = np.where((outcome == "unscored").to_numpy(dtype=bool), np.nan, usd)
+        columns += [usd, _ones(outcome == "correct" if per_correct else outcome != "infra")]
     mask = pairs.known_mask(columns[0], columns[2])
-    lost = pairs.lost_cells_reason(columns[0], columns[2], "priced")
+    lost = pairs.lost_cells_reason(columns[0], columns[2], "priced and scored" if per_correct else "priced")
     row: dict[str, Any] = {"reason": lost, **_counts(pairs.clusters[mask])}
     if not mask.any():
         return row | {"reason": "no request has a known cost in both runs; `bench cost` shows why"}

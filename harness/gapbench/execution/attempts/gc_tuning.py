@@ -19,13 +19,22 @@ walks over all of it and finds nothing."""
 
 
 @contextlib.contextmanager
-def freeze_gc() -> Iterator[None]:
-    """Freeze live objects and raise the GC thresholds for the duration of the block."""
+def restore_thresholds() -> Iterator[None]:
+    """Give the process its thresholds back after the block: it may be a notebook that goes on."""
     thresholds = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
     try:
         yield
     finally:
         gc.set_threshold(*thresholds)
-        gc.unfreeze()
+
+
+@contextlib.contextmanager
+def freeze_gc() -> Iterator[None]:
+    """Freeze live objects and raise the GC thresholds for the duration of the block."""
+    with restore_thresholds():
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
+        try:
+            yield
+        finally:
+            gc.unfreeze()

@@ -1,10 +1,11 @@
-"""Response cache for accuracy runs. Cached answers carry no timing and no cost.
+"""Response cache for accuracy runs. Cached answers carry no timing, and nothing is paid for them.
 
 The key is everything that an answer depends on and that the client knows: runner, model, resolved address, model
 settings (``serve``, ``engine``, ``sim``, ``options``), the messages of the turn with image hashes, tools, the schema of the
 reply, whether the request is for log-probabilities, parameters as sent, which marks of thinking are looked for, and the
 number of the repeat, so that repeats of a sampled answer stay independent draws. How others configure a server at the same address is not known to the client. Only complete replies
-are stored. The row of a hit has ``from_cache`` set, and the analysis excludes it from all times and prices.
+are stored. The row of a hit has ``from_cache`` set, and the tokens of the reply that was paid for. The analysis excludes it from all
+times and from what was spent, and prices it as a task without the cache.
 
 A cache is a folder (here) or a Redis server (:mod:`gapbench.execution.attempts.redis_cache`).
 """

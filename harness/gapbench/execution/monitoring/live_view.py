@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gapbench import credentials, formatting
+from gapbench.execution.limits.budgets import SpendBudget
 from gapbench.execution.monitoring.progress import CellProgress, describe_total
 from gapbench.suite.plan import Cell
 from gapbench.values import Attempt, Model
@@ -70,6 +71,12 @@ class PlainView(QuietView):
         self._planned = planned or {}
         self._max_usd = None if max_usd is None else Decimal(str(max_usd))
         self._last_printed_s = 0.0
+        self._budget: SpendBudget | None = None
+        self._usd_before: Mapping[str, Decimal] = {}
+
+    def spending_counted(self, budget: SpendBudget, usd_by_cell: Mapping[str, Decimal]) -> None:
+        """Show the dollars that the run counts, those of earlier sessions included."""
+        self._budget, self._usd_before = budget, usd_by_cell
 
     def model_opening(self, model: Model) -> None:
         """Print which model is being opened."""
@@ -78,7 +85,12 @@ class PlainView(QuietView):
     def cell_started(self, cell: Cell, total: int, already_done: int) -> None:
         """Start counting a cell."""
         self.cells[cell.cell_id] = CellProgress(
-            total, already_done, time.monotonic(), cell.task.name, cell.model.batch
+            total,
+            already_done,
+            time.monotonic(),
+            cell.task.name,
+            cell.model.batch,
+            usd=self._usd_before.get(cell.cell_id),
         )
 
     def attempt_done(self, cell: Cell, row: Attempt, usd: Decimal | None) -> None:
@@ -104,7 +116,8 @@ class PlainView(QuietView):
 
     def total_line(self) -> str:
         """Return the progress of the whole run."""
-        return describe_total(self.cells.values(), self._planned, self._max_usd, time.monotonic())
+        spent_usd = None if self._budget is None else self._budget.spent_usd
+        return describe_total(self.cells.values(), self._planned, self._max_usd, time.monotonic(), spent_usd)
 
     def _count(self, cell: Cell, row: Attempt, usd: Decimal | None) -> None:
         progress = self.cells[cell.cell_id]

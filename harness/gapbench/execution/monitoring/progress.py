@@ -35,7 +35,7 @@ class CellProgress:
         waited: Answers of this session that came and waited for their score, with those that have it by now.
         ended_s: When the last answer had come, or the cell was stopped. None: it is under way.
         scored_s: When the last score had come too. None: some are missing.
-        usd: US dollars spent in this session. None: no attempt had a price so far.
+        usd: US dollars spent in all sessions. None: no attempt had a price so far.
     """
 
     total: int
@@ -155,7 +155,11 @@ class CellProgress:
 
 
 def describe_total(
-    cells: Iterable[CellProgress], planned: Mapping[str, int], max_usd: Decimal | None, at_s: float
+    cells: Iterable[CellProgress],
+    planned: Mapping[str, int],
+    max_usd: Decimal | None,
+    at_s: float,
+    spent_usd: Decimal | None = None,
 ) -> str:
     """Return the progress of a run as a line: requests done of all, dollars of the budget, and the time left.
 
@@ -164,15 +168,19 @@ def describe_total(
         planned: By task, the requests of all cells, including those that have not started.
         max_usd: US dollars at which the run stops. None: no limit.
         at_s: The time now.
+        spent_usd: US dollars that count towards the limit: those of all sessions, first calls included. None: what the
+            cells have spent.
     """
     started = list(cells)
     answered = sum(cell.answered for cell in started)
     total = max(sum(planned.values()), answered)
     parts = [f"{answered:,} of {total:,} requests"]
-    spent = [cell.usd for cell in started if cell.usd is not None]
-    if spent or max_usd is not None:
+    of_cells = [cell.usd for cell in started if cell.usd is not None]
+    if spent_usd is None:
+        spent_usd = sum(of_cells, Decimal(0))
+    if of_cells or spent_usd or max_usd is not None:
         limit = "" if max_usd is None else f" of {formatting.format_usd(max_usd)}"
-        parts.append(f"{formatting.format_usd(sum(spent, Decimal(0)))}{limit}")
+        parts.append(f"{formatting.format_usd(spent_usd)}{limit}")
     left_s = estimate_left_s(started, planned, at_s)
     if left_s:
         parts.append(f"{formatting.format_duration(left_s)} left")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
+from gapbench.execution.limits.budgets import SpendBudget
 from gapbench.execution.monitoring.counters import RunCounts
-from gapbench.execution.recording.observer import RunObserver, UserObserver, WaitingObserver
+from gapbench.execution.recording.observer import RunObserver, SpendObserver, UserObserver, WaitingObserver
 from gapbench.suite.plan import Cell
 from gapbench.values import Attempt, Model
 
@@ -46,6 +48,11 @@ class MetricsObserver:
         """Forward to an observer that shows it."""
         if isinstance(self._inner, WaitingObserver):
             self._inner.answer_waiting(cell)
+
+    def spending_counted(self, budget: SpendBudget, usd_by_cell: Mapping[str, Decimal]) -> None:
+        """Forward to an observer that shows it."""
+        if isinstance(self._inner, SpendObserver):
+            self._inner.spending_counted(budget, usd_by_cell)
 
     def user_asked(self, cell: Cell, row: Attempt, usd: Decimal | None) -> None:
         """Count what the user's model was asked, and forward to an observer that shows it."""

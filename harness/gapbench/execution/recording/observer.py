@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
+from gapbench.execution.limits.budgets import SpendBudget
 from gapbench.suite.plan import Cell
 from gapbench.values import Attempt, Model
 
@@ -38,6 +39,14 @@ class WaitingObserver(Protocol):
 
     def answer_waiting(self, cell: Cell) -> None:
         """An answer is on disk and waits for its score; :meth:`RunObserver.attempt_done` follows."""
+
+
+@runtime_checkable
+class SpendObserver(Protocol):
+    """An observer that also shows what the run has spent."""
+
+    def spending_counted(self, budget: SpendBudget, usd_by_cell: Mapping[str, Decimal]) -> None:
+        """A session starts: ``budget`` counts the dollars of all sessions, and ``usd_by_cell`` has those of earlier ones."""
 
 
 @runtime_checkable

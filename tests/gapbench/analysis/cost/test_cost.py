@@ -94,9 +94,12 @@ def test_warm_up_is_apart(make_run: Make, attempt: Attempts) -> None:
     assert (row["usd"], row["usd_warmup"]) == pytest.approx((0.00315, 0.00315))
 
 
-def test_our_own_cache_is_free(make_run: Make, attempt: Attempts) -> None:
-    """A cached answer keeps its token counts and costs nothing."""
-    assert cost([make_run([attempt(from_cache=True)])]).frame["usd"].iloc[0] == 0
+def test_our_own_cache_is_free_and_a_task_is_not(make_run: Make, attempt: Attempts) -> None:
+    """Nothing was spent on a cached answer, and it keeps its token counts: a task costs $0.00315 without the cache."""
+    row = cost([make_run([attempt(from_cache=True)])]).frame.iloc[0]
+
+    assert row["usd"] == row["usd_spent"] == 0
+    assert row["usd_from_cache"] == row["usd_per_task"] == pytest.approx(0.00315)
 
 
 def test_gpu_cost_is_reserved_time(make_run: Make, answers: Answers) -> None:

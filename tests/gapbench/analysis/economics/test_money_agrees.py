@@ -24,6 +24,7 @@ from gapbench.analysis.economics.situation import Situation
 from gapbench.analysis.economics.tco import Tco, tco
 from gapbench.analysis.frames import load_runs
 from gapbench.formatting import format_short_usd, format_usd, format_usd_per_1000
+from gapbench.report.answer import answer_text
 from gapbench.report.html import html_report
 from gapbench.report.results import ResultTables
 from gapbench.values import Attempt
@@ -37,8 +38,12 @@ CENT = 0.005
 
 
 def random_rows(rng: random.Random, model: str, *, fails: random.Random) -> list[Attempt]:
-    """Return a model's rows over two tasks: failures, retries, warm-up, cached tokens. ``fails`` decides who answers."""
+    """Return a model's rows over two tasks: failures, retries, warm-up, cached tokens, answers of our own cache or without a score.
+
+    ``fails`` decides who answers and what has a score.
+    """
     rows = []
+    cached_share = rng.choice([0.0, 0.0, 0.3, 1.0])
     for task, count in (("reasoning/sums", rng.choice([12, 18])), ("coding/f", 10)):
         for k in range(count):
             common: dict[str, Any] = {"model_id": model, "task": task, "sample_id": str(k)}
@@ -61,11 +66,15 @@ def random_rows(rng: random.Random, model: str, *, fails: random.Random) -> list
                         **(tokens if rng.random() < 0.5 else {}),
                     )
                 )
-            failed = fails.random() < 0.1
-            outcome = "infra" if failed else "correct" if rng.random() < 0.7 else "wrong"
-            rows.append(
-                make_attempt(**common, attempt=1 + retried, outcome=outcome, **({} if failed else tokens))
+            luck = fails.random()
+            failed = luck < 0.1
+            judged = "correct" if rng.random() < 0.7 else "wrong"
+            outcome = "infra" if failed else "unscored" if luck < 0.2 else judged
+            hit = not failed and not retried and rng.random() < cached_share
+            answered = (
+                {} if failed else {**tokens, "from_cache": hit, "transport": "cache" if hit else "lean"}
             )
+            rows.append(make_attempt(**common, attempt=1 + retried, outcome=outcome, **answered))
     return rows
 
 
@@ -127,10 +136,24 @@ def figures_of_report(results: ResultTables) -> Figures:
 def figures_of_gap(results: ResultTables) -> Figures:
     """Return dollars per 1,000 shared tasks of `bench gap --json`; where all are shared, they are those of the model."""
     rows = results.gap.to_json()["rows"]
-    row = next((row for row in rows if (row["metric"], row["category"]) == ("usd_per_task", "overall")), None)
+    row, right = (
+        next((row for row in rows if (row["metric"], row["category"]) == (metric, "overall")), None)
+        for metric in ("usd_per_task", "usd_per_correct")
+    )
     if row is None or row["closed"]["value"] is None or row["open"]["value"] is None:
         return {}
-    return shared_figures(results, row["n_pairs"], row["open"]["value"], row["closed"]["value"])
+    found = shared_figures(results, row["n_pairs"], row["open"]["value"], row["closed"]["value"])
+    for summary in results.to_json()["rows"]:
+        is_shared = (summary["model_id"], "usd_per_task") in found
+        if (
+            right is not None
+            and is_shared
+            and summary["level"] == "model"
+            and summary["scored"] == right["n_pairs"]
+        ):
+            value = right[summary["weights"]]["value"]
+            found |= {} if value is None else {(summary["model_id"], "usd_per_correct"): value * 1000}
+    return found
 
 
 def figures_of_tiers(money: RunMoney, results: ResultTables) -> Figures:
@@ -153,7 +176,8 @@ def shared_figures(
     for model, usd in (("open-a", open_usd), ("closed-a", closed_usd)):
         if usd is None:
             continue
-        found[model, "usd_per_shared_task"] = usd * 1000
+        # Of as many tasks: `bench tiers` leaves those without a score out.
+        found[model, "usd_per_shared_task", str(shared)] = usd * 1000
         if tasks[model] == shared:
             found[model, "usd_per_task"] = usd * 1000
     return found
@@ -228,6 +252,17 @@ def check_page(results: ResultTables, figures: Figures) -> None:
         assert shown == total[4:7]
 
 
+def check_words(results: ResultTables, figures: Figures, gap_figures: Figures) -> None:
+    """The notebook's table and the answer in words have the texts of the same figures."""
+    notebook = results.cost._repr_html_()
+    for (model, name), value in figures.items():
+        assert format_usd(value) in notebook, (model, name)
+    words = answer_text(results.gap).cost
+    for key, value in gap_figures.items():
+        if key[1] == "usd_per_shared_task":
+            assert format_usd(value) in words, key
+
+
 def random_money(rng: random.Random, folder: Path) -> tuple[RunMoney, ResultTables]:
     """Write a random run and return what two independent readings of it, with the same overrides, say."""
     seeds = [rng.randint(0, 10**6) for _ in range(2)]
@@ -273,6 +308,7 @@ def test_whatever_two_outputs_show_is_equal_to_the_cent(block: int, tmp_path: Pa
         }
         assert list(disagreements(outputs)) == [], f"run {number}"
         check_page(results, outputs["cost"])
+        check_words(results, outputs["cost"], outputs["gap"])
         compared += sum(len(figures) for figures in outputs.values())
     assert compared > 20 * BLOCK
 

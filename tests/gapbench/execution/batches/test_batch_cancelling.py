@@ -15,7 +15,7 @@ from gapbench.execution.batches.batch_cancelling import cancel_batches
 from gapbench.store.batch_journal import BatchJournal, batches_out, read_batches
 from gapbench.values.batches import BatchLimits
 from tests.batch_provider import BatchProvider, BatchRunner, Killed, fail, lost
-from tests.gapbench.execution.batches.test_batched_run import BATCHED, run_batched, settings
+from tests.batched_runs import BATCHED, run_batched, settings
 from tests.makers import plan
 
 SUBMIT = settings(until="submitted")

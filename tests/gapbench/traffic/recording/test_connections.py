@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from gapbench.traffic.recording import client_connection, proxy
-from tests.gapbench.traffic.recording.test_proxy import CHAT, REPLY, post, raw_exchange
+from tests.recorded_exchanges import CHAT, REPLY, post, raw_exchange
 from tests.recording import chunked, plain, recording, scripted
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
