@@ -85,22 +85,72 @@ def spread_usd(
         usd: Cost of each attempt in USD. NaN means unknown.
         weight: Weight of each attempt, as :func:`share_weights` has it. None: each counts once.
     """
-    found = np.full(len(request), np.nan)
+    found, left = answer_usd(request, measured, answered, usd, weight)
+    for group in groups:
+        if not left.any():
+            break
+        share_usd(found, left, group, weight)
+    return found
+
+
+def answer_usd(
+    request: Ints, measured: Bools, answered: Bools, usd: Floats, weight: Floats | None
+) -> tuple[Floats, Floats]:
+    """Return the dollars of each answered request at its final attempt, and those of requests without an answer.
+
+    The second are those of each attempt, times its weight; answers are still to share them, see :func:`share_usd`. The
+    arguments are those of :func:`spread_usd`.
+    """
+    found, left = np.full(len(request), np.nan), np.zeros(len(request))
     if not len(request):
-        return found
+        return found, left
     found[answered] = np.bincount(request, weights=usd)[request[answered]]
     has_answer = np.zeros(int(request.max()) + 1, dtype=bool)
     has_answer[request[answered]] = True
     left = np.where(measured & ~has_answer[request], np.nan_to_num(usd), 0.0)
-    known = ~np.isnan(found)
     if weight is not None and left.any():
         left *= np.nan_to_num(weight)
-    for group in groups:
-        if not left.any():
-            break
-        counted = None if weight is None else weight[known]
-        answers = np.bincount(group[known], counted, minlength=int(group.max()) + 1)
-        share = np.bincount(group, weights=left) / np.where(answers > 0, answers, 1)
-        found[known] += share[group[known]]
-        left[answers[group] > 0] = 0.0
-    return found
+    return found, left
+
+
+def share_usd(found: Floats, left: Floats, group: Ints, weight: Floats | None) -> None:
+    """Let the answers with known dollars share those of requests without an answer; both arrays change.
+
+    Args:
+        found: Dollars of each answered request. NaN: another attempt, or not known.
+        left: Dollars of attempts that are to be shared. 0 where they are.
+        group: Codes of who shares them.
+        weight: See :func:`spread_usd`.
+    """
+    known = ~np.isnan(found)
+    answers = np.bincount(
+        group[known], None if weight is None else weight[known], minlength=int(group.max()) + 1
+    )
+    share = np.bincount(group, weights=left) / np.where(answers > 0, answers, 1)
+    found[known] += share[group[known]]
+    left[answers[group] > 0] = 0.0
+
+
+class LostUsd:
+    """Dollars of requests without an answer, for lots of attempts that are read one after another: who shares them is in all lots.
+
+    Args:
+        groups: Number of groups whose answers share them.
+    """
+
+    def __init__(self, groups: int) -> None:
+        self._usd = np.zeros(groups)
+        self._answers = np.zeros(groups)
+
+    def add(self, found: Floats, left: Floats, group: Ints, weight: Floats | None) -> None:
+        """Count a lot; the arguments are those of :func:`share_usd`, and do not change."""
+        known = ~np.isnan(found)
+        self._usd += np.bincount(group, weights=left, minlength=len(self._usd))
+        self._answers += np.bincount(
+            group[known], None if weight is None else weight[known], minlength=len(self._usd)
+        )
+
+    @property
+    def usd_per_answer(self) -> Floats:
+        """What each answer with known dollars costs besides, by group; 0 where nobody can share them."""
+        return np.divide(self._usd, self._answers, out=np.zeros(len(self._usd)), where=self._answers > 0)

@@ -110,12 +110,6 @@ class RequestContexts:
         found: Ints = np.flatnonzero((self.table["model_id"] == model_id).to_numpy())
         return found
 
-    def has_answer_in_each_cell(self, model_id: str) -> bool:
-        """Return whether each cell of a model has an answered request."""
-        of_model = self.table[(self.table["model_id"] == model_id).to_numpy()]
-        answered = of_model["final"].to_numpy(dtype=bool) & ~of_model["infra"].to_numpy()
-        return bool(of_model["cell"].isin(of_model["cell"][answered]).all())
-
     def places(self, model_id: str) -> pd.DataFrame:
         """Return where the attempts of a model's kinds are.
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from gapbench.analysis.answer_keys import target_codes
-from gapbench.analysis.cost.answer_costs import share_weights, spread_usd
+from gapbench.analysis.cost.answer_costs import LostUsd, answer_usd, share_usd, share_weights
 from gapbench.analysis.cost.attempt_costs import Bill
 from gapbench.analysis.frames import Runs
 from gapbench.analysis.quality.column_store import ColumnStore
@@ -63,6 +63,7 @@ class RequestsByModel(Mapping[str, ModelRequests]):
         self._samples = FirstSeen()
         self._clusters = FirstSeen()
         self._prompts: dict[str, int] = {}
+        self._lost_usd = {name: LostUsd(1 + len(self.categories)) for name in self._contexts.models}
         self._lots = [
             _Lot(model_id, number, tasks, rows)
             for model_id in self._contexts.models
@@ -112,11 +113,7 @@ class RequestsByModel(Mapping[str, ModelRequests]):
         tally = self._runs.tally
         rows = tally["n"][tally["model_id"] == model_id].groupby(tally["task"], sort=False).sum()
         total = int(rows.sum())
-        # Answers of all tasks share the dollars of a cell without one.
-        can_part = self._contexts.has_answer_in_each_cell(model_id) and self._runs.attempts.is_in_footers(
-            "task", model_id
-        )
-        if total <= most_rows or not can_part:
+        if total <= most_rows or not self._runs.attempts.is_in_footers("task", model_id):
             return [(None, total)]
         found: list[tuple[tuple[str, ...] | None, int]] = []
         tasks: tuple[str, ...] = ()
@@ -178,12 +175,15 @@ class RequestsByModel(Mapping[str, ModelRequests]):
         of_model = contexts.of_model(lot.model_id)
         cell[of_model] = dense_codes(contexts.lookup("cell", np.int64)[of_model])
         request = request_codes(cell[at], rows["sample"], rows["repeat"], final[at], contexts.repeats)
-        groups = [cell[at], (contexts.lookup("category_code", np.int64) + 1)[at]]
         weight = None
         if self._designs is not None:
             weight = share_weights(rows[DESIGN_COLUMNS[0]], rows["sample"], answered, final[at])
-        everything = np.ones(len(at), dtype=bool)
-        rows["usd"] = spread_usd(request, groups, everything, answered, rows["usd"], weight)
+        usd, left = answer_usd(request, np.ones(len(at), dtype=bool), answered, rows["usd"], weight)
+        share_usd(usd, left, cell[at], weight)
+        # Answers of all tasks of a category share the dollars of a cell without one.
+        category = contexts.lookup("category_code", np.int64)[at] + 1
+        self._lost_usd[lot.model_id].add(usd, left, category, weight)
+        rows["usd"] = usd
         rows["context"] = at.astype(np.min_scalar_type(-max(1, len(contexts.table))))
         if counted.all():
             return rows
@@ -226,9 +226,14 @@ class RequestsByModel(Mapping[str, ModelRequests]):
         del sample
         put("cluster", take_ranks(self._clusters, "cluster")[order])
         put("context", at[order])
+        lost_usd = self._lost_usd[model_id].usd_per_answer
+        category = contexts.lookup("category_code", np.int64) + 1
+        usd = take("usd")
+        put("usd", (usd + lost_usd[category].take(at) if lost_usd.any() else usd)[order])
+        del at
         further = [*(DESIGN_COLUMNS if self._designs is not None else ())]
         further += [] if self._targets is None else ["key target"]
-        for name in ("prompt", "usd", "score", *TIMES, *further):
+        for name in ("prompt", "score", *TIMES, *further):
             put(name, take(name)[order])
         return self._view(model_id)
 

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from gapbench.analysis.cost.answer_costs import usd_per_answer
 from gapbench.analysis.cost.attempt_costs import bill
 from gapbench.analysis.frames import Runs, load_runs
 from gapbench.analysis.quality.request_reader import RequestsByModel
@@ -104,8 +105,17 @@ def test_lots_share_the_weights_of_items_as_the_whole_model_does(tmp_path: Path,
     assert_same(found, RequestsByModel(runs, account))
 
 
-def test_a_model_with_a_cell_without_answers_is_read_whole(tmp_path: Path) -> None:
-    """The dollars of a cell without an answer are shared by answers of its category, which other tasks gave."""
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_lots_share_the_dollars_of_a_cell_without_answers(
+    tmp_path: Path, seed: int, *, is_weighted: bool
+) -> None:
+    """Answers of its category, which other tasks and so other lots have, share them as they do in the whole model."""
+    given: dict[str, Any] = (
+        {"weight": lambda row: 1.0 + int(row.sample_id) % 5, "stratum": lambda row: row.task}
+        if is_weighted
+        else {}
+    )
 
     def outcome(row: Attempt) -> str:
         return "infra" if row.task.startswith("reasoning") and row.model_id == "closed-a" else row.outcome
@@ -113,13 +123,15 @@ def test_a_model_with_a_cell_without_answers_is_read_whole(tmp_path: Path) -> No
     def score(row: Attempt) -> float | None:
         return None if outcome(row) == "infra" else row.score
 
-    runs = make_runs(tmp_path, 1, outcome=outcome, score=score)
+    runs = make_runs(tmp_path, seed, outcome=outcome, score=score, category=lambda row: "all", **given)
     account = bill(runs)
-    found = RequestsByModel(runs, account, lot_rows=1)
+    found, whole = (RequestsByModel(runs, account, lot_rows=rows) for rows in (1, 10_000))
 
-    assert found.lots("closed-a") == 1
-    assert found.lots("open-a") == 3
-    assert_same(found, RequestsByModel(runs, account))
+    assert (found.lots("closed-a"), whole.lots("closed-a")) == (3, 1)
+    assert_same(found, whole)
+    frame = runs.frame
+    usd = usd_per_answer(frame, account.usd)[(frame["model_id"] == "closed-a").to_numpy()]
+    np.testing.assert_allclose(np.nansum(found["closed-a"].columns["usd"]), np.nansum(usd), rtol=1e-12)
 
 
 def test_parts_with_several_tasks_are_read_whole(tmp_path: Path) -> None:
