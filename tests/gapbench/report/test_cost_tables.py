@@ -101,7 +101,7 @@ def test_no_what_if_without_bought_tokens() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"), [(25_375, "$25.4K"), (-3.1e6, "-$3.10M"), (750, "$750.00"), (None, "–")]
+    ("value", "said"), [(25_375, "$25.4K"), (-3.1e6, "-$3.10M"), (750, "$750"), (None, "–")]
 )
 def test_dollars_in_short(value: float | None, said: str) -> None:
     """Three digits and a letter."""
