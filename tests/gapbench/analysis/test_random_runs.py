@@ -14,6 +14,7 @@ from gapbench.analysis.frames import Runs, load_runs
 from gapbench.analysis.quality.gap import gap
 from gapbench.analysis.quality.summary import summarize
 from gapbench.store import read_manifest
+from gapbench.values import Attempt
 from tests.random_runs import RandomRuns, make_random_runs
 
 SEEDS = (0, 1, 3, 5, 6, 7, 105, 110)
@@ -41,7 +42,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """The runs of a seed."""
     made = make_random_runs(tmp_path_factory.mktemp("runs"), request.param)
     runs = dataclasses.replace(load_runs(made.folders), weighting="equal")
-    names = [field.name for field in dataclasses.fields(made.counted[0])] if made.counted else [*KEY, "phase"]
+    names = [field.name for field in dataclasses.fields(Attempt)]
     rows = pd.DataFrame([dataclasses.asdict(row) for row in made.counted], columns=names)
     manifests = {folder.name: read_manifest(folder) for folder in made.folders}
     tasks = {(run_id, task.name): task for run_id, manifest in manifests.items() for task in manifest.tasks}
@@ -125,7 +126,14 @@ def test_the_summary_agrees_with_the_rows(case: Case) -> None:
                 )
 
 
-def usd_of(rows: pd.DataFrame, price: dict[str, Any]) -> pd.Series[Any]:
+def prices_of(case: Case, model_id: str) -> list[Any]:
+    """Return what the runs say that a model costs."""
+    return [
+        model.cost for manifest in case.runs.manifests for model in manifest.models if model.id == model_id
+    ]
+
+
+def usd_of(rows: pd.DataFrame, price: Any) -> pd.Series[Any]:
     """Return the dollars of attempts by their tokens; NaN where these are missing or impossible."""
     read, hits, writes, hour, written = (
         rows[name].astype(float)
@@ -142,7 +150,7 @@ def usd_of(rows: pd.DataFrame, price: dict[str, Any]) -> pd.Series[Any]:
         impossible |= count < 0
     fresh, cached, made = (price.get(name) for name in PRICED)
     hits = hits.fillna(0).where(read.notna(), 0)
-    usd = (
+    usd: pd.Series[Any] = (
         (read.fillna(0) - hits) * fresh
         + hits * (fresh if cached is None else cached)
         + written.fillna(0) * made
@@ -157,22 +165,19 @@ def test_dollars_are_those_of_the_rows(case: Case) -> None:
     table = cost(case.runs).frame
     totals = table[((table["category"] == "all") | ~table["model_id"].duplicated(keep=False)).to_numpy()]
     for found in totals.to_dict("records"):
-        prices = [
-            model.cost
-            for manifest in case.runs.manifests for model in manifest.models if model.id == found["model_id"]
-        ]  # fmt: skip
-        rows = case.rows[
-            ((case.rows["model_id"] == found["model_id"]) & (case.rows["phase"] == "measure")).to_numpy()
-        ]
+        prices = prices_of(case, found["model_id"])
+        of_model = case.rows[(case.rows["model_id"] == found["model_id"]).to_numpy()]
+        rows = of_model[(of_model["phase"] == "measure").to_numpy()]
         if not len(rows) or not prices or any(price != prices[0] or price is None for price in prices):
             continue
         price = dict(prices[0])
         if "usd_per_gpu_hour" in price:
             cells = [(run, cell) for run, cell in case.runs.cells if cell.model_id == found["model_id"]]
-            there = set(zip(rows["run_id"], rows["cell_id"], strict=True))
-            if any(cell.wall_s is None for _, cell in cells):
+            there = set(zip(of_model["run_id"], of_model["cell_id"], strict=True))
+            took_s = [cell.wall_s for run, cell in cells if (run, cell.cell_id) in there]
+            wall_s = sum(wall for wall in took_s if wall is not None)
+            if None in took_s:
                 continue
-            wall_s = sum(cell.wall_s for run, cell in cells if (run, cell.cell_id) in there)
             usd = wall_s * price["gpus"] * price["usd_per_gpu_hour"] / 3600
         elif "input_usd_per_mtok" in price and rows["service_tier"].isna().all():
             usd = usd_of(rows, price).sum(skipna=False)
@@ -198,7 +203,7 @@ def test_weighted_figures_are_those_of_the_items(case: Case) -> None:
             .groupby(["task", "sample_id"])
             .agg(score=("score", "mean"), weight=("weight", "max"))
         )
-        accuracy = (items["score"] @ items["weight"]) / items["weight"].sum() if len(items) else None
+        accuracy = np.average(items["score"], weights=items["weight"]) if len(items) else None
         assert same(accuracy, found["accuracy"]), found["model_id"]
         usd = weighted_usd_per_task(case, found["model_id"])
         for category in {"all", *case.rows["category"]} if usd is not None else ():
@@ -210,9 +215,7 @@ def test_weighted_figures_are_those_of_the_items(case: Case) -> None:
 
 def weighted_usd_per_task(case: Case, model_id: str) -> float | None:
     """Return the dollars of a task in the traffic. None: they are not known, or not by tokens alone."""
-    prices = [
-        model.cost for manifest in case.runs.manifests for model in manifest.models if model.id == model_id
-    ]
+    prices = prices_of(case, model_id)
     rows = case.rows[((case.rows["model_id"] == model_id) & (case.rows["phase"] == "measure")).to_numpy()]
     if any(price != prices[0] for price in prices) or "input_usd_per_mtok" not in (prices[0] or {}):
         return None
