@@ -134,7 +134,7 @@ def prices_of(case: Case, model_id: str) -> list[Any]:
 
 
 def usd_of(rows: pd.DataFrame, price: Any) -> pd.Series[Any]:
-    """Return the dollars of attempts by their tokens; NaN where these are missing or impossible."""
+    """Return the dollars of attempts by their tokens, without our own cache; NaN where these are missing or impossible."""
     read, hits, writes, hour, written = (
         rows[name].astype(float)
         for name in (
@@ -156,7 +156,6 @@ def usd_of(rows: pd.DataFrame, price: Any) -> pd.Series[Any]:
         + written.fillna(0) * made
     ) / 1e6
     usd[impossible | ((read.isna() | written.isna()) & (rows["outcome"] != "infra"))] = np.nan
-    usd[rows["from_cache"].astype(bool)] = 0.0
     return usd
 
 
@@ -178,15 +177,33 @@ def test_dollars_are_those_of_the_rows(case: Case) -> None:
             wall_s = sum(wall for wall in took_s if wall is not None)
             if None in took_s:
                 continue
-            usd = wall_s * price["gpus"] * price["usd_per_gpu_hour"] / 3600
+            usd_per_s = price["gpus"] * price["usd_per_gpu_hour"] / 3600
+            usd = wall_s * usd_per_s
+            answers = [answers_per_live(rows, run, cell.cell_id) for run, cell in cells]
+            without_cache = usd_per_s * sum(
+                (cell.wall_s or 0.0) * each
+                for (run, cell), each in zip(cells, answers, strict=True)
+                if (run, cell.cell_id) in there
+            )
         elif "input_usd_per_mtok" in price and rows["service_tier"].isna().all():
-            usd = usd_of(rows, price).sum(skipna=False)
+            of_attempts = usd_of(rows, price)
+            usd = of_attempts.where(~rows["from_cache"].astype(bool), 0.0).sum(skipna=False)
+            without_cache = of_attempts.sum(skipna=False)
         else:
             continue
         tasks = int((measured(rows)["outcome"] != "infra").sum())
         assert same(usd, found["usd"]), (found["model_id"], usd, found["usd"])
-        if not pd.isna(usd) and tasks:
-            assert same(usd / tasks, found["usd_per_task"])
+        if not pd.isna(without_cache) and tasks:
+            assert same(without_cache / tasks, found["usd_per_task"]), found["model_id"]
+
+
+def answers_per_live(rows: pd.DataFrame, run_id: str, cell_id: str) -> float:
+    """Return the answers of a cell over those that its model gave itself; NaN where our own cache gave all."""
+    cell = measured(rows[((rows["run_id"] == run_id) & (rows["cell_id"] == cell_id)).to_numpy(dtype=bool)])
+    answers = cell[(cell["outcome"] != "infra").to_numpy(dtype=bool)]
+    cached = int(answers["from_cache"].astype(bool).sum())
+    live = len(answers) - cached
+    return 1.0 if not cached else (live + cached) / live if live else np.nan
 
 
 def test_weighted_figures_are_those_of_the_items(case: Case) -> None:

@@ -26,11 +26,11 @@ def test_requests_are_in_the_order_of_their_items(seed: int) -> None:
     rng = np.random.default_rng(seed)
     span = int(rng.integers(1, 30))
     items, runs = [], []
-    for run in range(int(rng.integers(1, 5))):
+    for number in range(int(rng.integers(1, 5))):
         is_odd = rng.random() < 0.2
         some = rng.integers(0, span, 4) if is_odd else rng.permutation(span)[: int(rng.integers(0, span + 1))]
         items += some.tolist()
-        runs += [run] * len(some)
+        runs += [number] * len(some)
     mixed = rng.permutation(len(items))
     item, run = np.array(items, np.int64)[mixed], np.array(runs, np.int16)[mixed]
     numbers = 3 * np.arange(len(items))[mixed]
