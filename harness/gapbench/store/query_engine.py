@@ -56,10 +56,16 @@ _ENGINE = _Engine()
 _SPILL_FOLDERS: list[str] = []
 
 
-def connect() -> duckdb.DuckDBPyConnection:
-    """Return a new connection with tables of its own. Instants are in UTC."""
+def connect(*, keep_footers: bool = False) -> duckdb.DuckDBPyConnection:
+    """Return a new connection with tables of its own. Instants are in UTC.
+
+    Args:
+        keep_footers: Whether the footers of the Parquet files that it reads stay in memory for the next connections.
+    """
     connection = _ENGINE.connect()
     connection.execute("SET TimeZone = 'UTC'")
+    if keep_footers:
+        connection.execute("SET parquet_metadata_cache = true")
     return connection
 
 
