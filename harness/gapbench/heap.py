@@ -12,7 +12,7 @@ def share_one_heap() -> None:
     """Let all threads take memory from one heap; call it before any is started. Without glibc it does nothing.
 
     By default glibc gives each thread a heap of its own, of pieces of 64 MB, and returns what is freed at once: each array of a
-    few megabytes is then new memory, which the kernel fills with zeros. Over ten million rows that was a quarter of the time.
+    few megabytes is then new memory, which the kernel fills with zeros: half of the page faults of a report over ten million rows.
     """
     if sys.platform != "linux":
         return
