@@ -16,6 +16,7 @@ from typing import Any
 
 import click
 
+from gapbench import heap
 from gapbench.execution.attempts import gc_tuning
 
 # The one-line descriptions are here and not in the commands, so that `bench --help` need not import them.
@@ -96,6 +97,7 @@ class Commands(click.Group):
         if cmd_name in _START_NOTHING:
             # OpenBLAS's threads wait for each other longer than they compute: a sixth of the CPU time of a large table.
             os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+            heap.share_one_heap()
         name = cmd_name.replace("-", "_")
         module = importlib.import_module(f"gapbench.commands.{_module_name(name)}")
         command: click.Command = getattr(module, f"{name}_command")

@@ -367,6 +367,8 @@ def _codes(values: pd.Series[Any]) -> tuple[Ints, int]:
     """Return a code of each value, -1 where it is unknown, and one more than the largest may be."""
     if isinstance(values.dtype, pd.CategoricalDtype):
         return np.asarray(values.cat.codes), len(values.cat.categories)
+    if len(values) and values.dtype.kind in "iufM" and bool((values == values.iloc[0]).all()):
+        return np.zeros(len(values), dtype=np.int8), 1  # A tenth of the time of numbering.
     code, kinds = pd.factorize(values)
     return code.astype(np.int64, copy=False), len(kinds)
 

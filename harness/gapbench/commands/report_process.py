@@ -157,10 +157,12 @@ def _serve(
     os.close(ready)
     from rich.console import Console
 
+    from gapbench import heap
     from gapbench.commands.run_results import prepare_report, report_run
     from gapbench.execution.attempts import gc_tuning
     from gapbench.store import query_engine
 
+    heap.share_one_heap()
     if usable_cpus() > 1:
         prepare_report()
     # What the parent had, and what was imported, is no garbage of this process.

@@ -108,7 +108,7 @@ class ResultTables:
         return list(dict.fromkeys([*self.shown_summary.warnings, *self.gap.warnings]))
 
     def compute(self, *, whole_summary: bool = False) -> ResultTables:
-        """Compute what is shown now, the gap in a second thread, and return ``self``.
+        """Compute what is shown now and was not computed yet, the gap in a second thread, and return ``self``.
 
         Sorting and resampling release the interpreter lock, so over a million rows the gap adds no time.
 
@@ -116,11 +116,12 @@ class ResultTables:
             whole_summary: Also tasks and cells.
         """
         with ThreadPoolExecutor(1) as pool:
-            pending = pool.submit(gap, self.runs, billed=self.billed)
+            pending = None if "gap" in self.__dict__ else pool.submit(gap, self.runs, billed=self.billed)
             _ = self.summary if whole_summary else self.shown_summary
             _ = self.pass_at_k
-            # What the property would store; computing it there instead could run it twice.
-            self.__dict__["gap"] = pending.result()
+            if pending is not None:
+                # What the property would store; computing it there instead could run it twice.
+                self.__dict__["gap"] = pending.result()
         return self
 
     def unanswered_models(self) -> dict[str, str]:
@@ -149,7 +150,7 @@ class ResultTables:
         """Return the document of ``bench report --json``."""
         # The tables with their own layout: here, and in `bench gap --json` and `bench cost --json`.
         own_shape = {"summary", "episodes", "passes", "gap", "cost", "ways"}
-        summary = self.summary.to_json()
+        summary = self.compute(whole_summary=True).summary.to_json()
         tables = {
             key: table.to_json()
             for key, table in self.tables.items()

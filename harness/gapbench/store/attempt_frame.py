@@ -143,6 +143,7 @@ class _PartLabels:
         sources = {name: "cell_id" if name == "load" else name for name in columns}
         sources = {name: source for name, source in sources.items() if source in LABELS}
         table, varying = attempts.labels_of_parts(list(dict.fromkeys(sources.values())))
+        table = table.sort_by("part")
         self._parts = table["part"].to_numpy()
         self._columns: dict[str, pd.Series[Any]] = {}
         for name, source in sources.items():
@@ -157,10 +158,12 @@ class _PartLabels:
 
     def columns(self, numbers: np.ndarray[Any, Any]) -> Mapping[str, Any]:
         """Return the columns of attempts by their ``ord``, ascending."""
-        files = numbers >> 32
-        first = np.flatnonzero(np.diff(files, prepend=-1))
-        rows = np.repeat(np.arange(len(first)), np.diff(first, append=len(files)))
-        at = np.searchsorted(self._parts, files[first])
+        if not self._columns:
+            return {}
+        counts = np.diff(np.searchsorted(numbers, self._parts << 32), append=len(numbers))
+        # Parts without such an attempt add no label.
+        at = np.flatnonzero(counts)
+        rows = np.repeat(np.arange(len(at)), counts[at])
         found: dict[str, Any] = {}
         for name, of_parts in self._columns.items():
             values = of_parts.take(at)
@@ -168,7 +171,9 @@ class _PartLabels:
                 codes, texts = pd.factorize(values)
                 labels = pd.Index(texts) if len(texts) else pd.Index([], dtype=object)
                 narrow = codes.astype(np.min_scalar_type(-max(1, len(labels))))
-                found[name] = pd.Categorical.from_codes(narrow.take(rows), labels)
+                # A column with one value takes no memory.
+                of_rows = narrow.take(rows) if len(labels) > 1 else np.broadcast_to(narrow[:1], len(rows))
+                found[name] = pd.Categorical.from_codes(of_rows, labels)
             else:
                 found[name] = values.array.take(rows)
         return found

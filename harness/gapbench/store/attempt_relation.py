@@ -51,6 +51,8 @@ BATCH_ROWS = 200_000
 """Rows of one batch of a result."""
 CHECKED_ROWS = 200_000
 """Runs of up to so many rows have the checksums of their pages verified on each reading; `bench runs verify` does it for larger ones."""
+_KEPT_FOOTERS = 200
+"""Up to so many parts DuckDB keeps their footers, of half a megabyte each, from one query to the next."""
 _ASSUMED = ("cached_input_tokens", "cache_write_tokens", "cache_write_1h_tokens")
 """Columns that another share of cached input changes."""
 
@@ -327,7 +329,8 @@ class AttemptRelation:
         """Yield a connection that has ``tables``; errors of DuckDB name the part that causes them."""
         import duckdb  # noqa: PLC0415 - a tenth of a second, which a run that only sends does not need
 
-        connection = query_engine.connect()
+        parts = sum(len(source.parts) for source in self._sources)
+        connection = query_engine.connect(keep_footers=parts <= _KEPT_FOOTERS)
         try:
             for name, table in tables.items():
                 connection.register(name, table)

@@ -78,7 +78,8 @@ class _NumberBuilder:
             self._unknown += len(chunk)
             return
         self._add_unknown()
-        self._array.add(chunk.to_numpy())
+        for part in chunk.chunks:
+            self._array.add(part.to_numpy(zero_copy_only=False))
 
     def finish(self) -> _Array:
         if self._unknown and not len(self._array):
@@ -117,7 +118,8 @@ class _HashBuilder:
         self._array = _GrowingArray(np.uint64, rows)
 
     def add(self, chunk: pa.ChunkedArray) -> None:
-        self._array.add(chunk.to_numpy())
+        for part in chunk.chunks:
+            self._array.add(part.to_numpy())
 
     def finish(self) -> pd.Categorical[Any]:
         codes, hashes = pd.factorize(self._array.finish())

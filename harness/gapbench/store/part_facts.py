@@ -25,6 +25,7 @@ LABELS = (
 """Columns that have one value in most parts, or few."""
 RARE = (
     "trajectory_id", "turn", "weight", "rung", "reasoning_tokens", "cache_write_tokens", "cache_write_1h_tokens",
+    "first_complete_call_s",
 )  # fmt: skip
 """Columns that most runs leave empty."""
 

@@ -76,10 +76,16 @@ _SPILL_FOLDERS: list[str] = []
 _ANALYSIS = QueryEngine(memory_limit=MEMORY_LIMIT)
 
 
-def connect() -> duckdb.DuckDBPyConnection:
-    """Return a new connection of the analysis. Instants are in UTC."""
+def connect(*, keep_footers: bool = False) -> duckdb.DuckDBPyConnection:
+    """Return a new connection of the analysis. Instants are in UTC.
+
+    Args:
+        keep_footers: Whether the footers of the Parquet files that it reads stay in memory for the next connections.
+    """
     connection = _ANALYSIS.connect()
     connection.execute("SET TimeZone = 'UTC'")
+    if keep_footers:
+        connection.execute("SET parquet_metadata_cache = true")
     return connection
 
 

@@ -18,7 +18,8 @@ import pandas as pd
 from gapbench.analysis.cost.gpu_cells import GpuShare, busy_by_cell, gpu_cells, gpu_shares
 from gapbench.analysis.cost.quotes import QUOTE_COLUMNS, Quotes, quote_runs
 from gapbench.analysis.cost.token_prices import TOKENS, BilledTokens, billed_tokens
-from gapbench.analysis.frames import Runs, group_rows
+from gapbench.analysis.frames import Runs, group_codes, group_rows
+from gapbench.analysis.row_groups import RowGroups
 from gapbench.pricing import GpuPrice, Quote, Unpriced
 from gapbench.stats import Floats, Ints
 from gapbench.values.cache_place import CACHE_TRANSPORT
@@ -61,6 +62,12 @@ class Bill:
         costs what it would have without it: the price of its tokens, or the share of an answer that its cell's model gave.
         """
         return price_rows(self, self.runs.frame)
+
+    @cached_property
+    def place_of(self) -> Mapping[tuple[Any, ...], int]:
+        """The price, among those by tokens, of each combination of :data:`QUOTE_COLUMNS`; -1: it is not paid by tokens."""
+        kinds = self.runs.tally[list(QUOTE_COLUMNS)].itertuples(index=False, name=None)
+        return dict(zip(map(_key, kinds), self.prices.places.tolist(), strict=True))
 
     @cached_property
     def gpu(self) -> pd.DataFrame:
@@ -114,15 +121,10 @@ def price_rows(account: Bill, frame: pd.DataFrame) -> Floats:
 def price_places(account: Bill, frame: pd.DataFrame) -> Ints:
     """Return the price of each attempt among those by tokens; -1: it is not paid by tokens."""
     key = list(QUOTE_COLUMNS)
-    numbers = {
-        _key(row): int(number)
-        for row, number in zip(
-            account.runs.tally[key].itertuples(index=False, name=None), account.prices.places, strict=True
-        )
-    }
-    found: Ints = np.full(len(frame), -1, dtype=np.int32)
-    for rows in group_rows(frame, key):
-        found[rows] = numbers.get(_key(frame[key].iloc[int(rows[0])]), -1)
+    groups = RowGroups(group_codes(frame, key))
+    kinds = frame[key].iloc[groups.rows].itertuples(index=False, name=None)
+    of_kind = np.array([account.place_of.get(_key(kind), -1) for kind in kinds], dtype=np.int32)
+    found: Ints = of_kind.take(groups.code)
     return found
 
 

@@ -18,14 +18,13 @@ import numpy as np
 import pandas as pd
 
 from gapbench.analysis.cost.gpu_cells import busy_seconds
-from gapbench.analysis.frames import Runs, as_floats
+from gapbench.analysis.frames import Runs, as_floats, group_rows
 from gapbench.errors import InputError
 from gapbench.pricing import GpuPrice, Quote
 from gapbench.stats import Floats
 
 MIN_SHAPES = 4
-_NEEDED = ("task", "run_id", "cell_id", "timed", "outcome", "sent_s", "done_s", "input_tokens",
-           "cached_input_tokens", "output_tokens")  # fmt: skip
+_NEEDED = ("sent_s", "done_s", "input_tokens", "cached_input_tokens", "output_tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,27 +138,31 @@ def request_shapes(runs: Runs, model_id: str) -> list[RequestShape]:
     """
     cost: dict[str, Any] = dict(runs.model(model_id).cost or {})
     gpus = float(cost.get("gpus", 1))
-    whole = runs.model_frame(model_id, ["sent_s"])
-    frame = whole[list(_NEEDED)][(whole["phase"] == "measure").to_numpy()]
+    frame = runs.model_frame(model_id, ["sent_s"])
+    sent_s, done_s, read, cached, written = (as_floats(frame[name]) for name in _NEEDED)
+    measured = (frame["phase"] == "measure").to_numpy()
+    # Each reply of an episode is a request to the server.
+    answered = frame["timed"].to_numpy(dtype=bool) & (frame["outcome"] != "infra").to_numpy()
+    counted = answered & ~np.isnan(written)
     best: dict[str, tuple[float, RequestShape]] = {}
-    for (task, _, _), part in frame.groupby(["task", "run_id", "cell_id"], observed=True):
-        # Each reply of an episode is a request to the server.
-        done = part[part["timed"] & (part["outcome"] != "infra") & part["output_tokens"].notna()]
-        busy_s = busy_seconds(as_floats(part["sent_s"]), as_floats(part["done_s"]))
-        if busy_s <= 0 or done.empty or done["input_tokens"].isna().all():
+    for of_cell in group_rows(frame, ["task", "run_id", "cell_id"]):
+        rows = of_cell[measured.take(of_cell)]
+        busy_s = busy_seconds(sent_s.take(rows), done_s.take(rows))
+        done = rows[counted.take(rows)]
+        prompts = read.take(done)
+        if busy_s <= 0 or np.isnan(prompts).all():
             continue
         rate = len(done) / busy_s
-        read = as_floats(done["input_tokens"])
-        cached = np.nan_to_num(as_floats(done["cached_input_tokens"])).sum() / np.nansum(read)
+        task = str(frame["task"].iloc[of_cell[0]])
         shape = RequestShape(
-            str(task),
-            float(np.nanmean(read)),
-            float(as_floats(done["output_tokens"]).mean()),
+            task,
+            float(np.nanmean(prompts)),
+            float(written.take(done).mean()),
             gpus / rate,
-            float(cached),
+            float(np.nan_to_num(cached.take(done)).sum() / np.nansum(prompts)),
         )
-        if str(task) not in best or rate > best[str(task)][0]:
-            best[str(task)] = (rate, shape)
+        if task not in best or rate > best[task][0]:
+            best[task] = (rate, shape)
     return [shape for _, shape in best.values()]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ from gapbench.analysis.cost.price_lines import PriceLine, price_lines
 from gapbench.analysis.cost.token_prices import BilledTokens, billed_tokens
 from gapbench.analysis.frames import Runs, as_floats, group_codes
 from gapbench.analysis.model_frames import REQUEST_IN_CELL
+from gapbench.analysis.row_groups import RowGroups
 from gapbench.analysis.weighting import DESIGN_COLUMNS
 from gapbench.pricing import GpuPrice
 from gapbench.stats import Floats, Ints
@@ -191,20 +192,20 @@ def _parts_of(
         rows = np.flatnonzero(measured)
         frame, usd, billed = frame.iloc[rows], usd.take(rows), billed.take(rows)
     category = frame["category"].astype("category").cat
-    place = category.codes.to_numpy().astype(np.intp)
+    place: Ints = np.asarray(category.codes, dtype=np.int16)
     size = len(category.categories)
+    by_category = RowGroups(place, size)
     final = frame["final"].to_numpy(dtype=bool)
     answered = (frame["outcome"] != "infra").to_numpy(dtype=bool)
     tasks, replies = final & answered, frame["timed"].to_numpy(dtype=bool) & answered
     correct = final & (frame["outcome"] == "correct").to_numpy(dtype=bool)
     tokens = {name: as_floats(frame[name]) for name in TOKEN_SUMS}
     uncounted = replies & ~(billed.is_possible & billed.has_counts)
-    counts = _counts(place, size, (final, tasks, correct, replies, uncounted))
-    known = {name: np.bincount(place, ~np.isnan(values), size) for name, values in tokens.items()}
-    # Whole numbers up to 2**53 are summed exactly.
-    sums = {
-        name: np.bincount(place, np.where(values >= 0, values, 0.0), size) for name, values in tokens.items()
-    }
+    every = np.ones(len(frame), dtype=bool)
+    counts = [by_category.counts(kind) for kind in (every, final, tasks, correct, replies, uncounted)]
+    known = {name: by_category.counts(~np.isnan(values)) for name, values in tokens.items()}
+    # Whole numbers up to 2**53 are summed exactly. Unknown and impossible counts add nothing.
+    sums = {name: by_category.sums(np.fmax(values, 0.0)) for name, values in tokens.items()}
     group, cluster, of_group = _groups(frame, place)
     both = sum(
         np.where(np.isnan(tokens[name]), 0.0, tokens[name]) for name in ("input_tokens", "output_tokens")
@@ -233,22 +234,9 @@ def _parts_of(
     return found
 
 
-def _counts(place: Ints, size: int, kinds: Sequence[Bools]) -> list[Ints]:
-    """Return how many attempts there are at each place, then how many of each kind, counted in one pass."""
-    bits = np.zeros(len(place), dtype=np.uint8)
-    for number, is_kind in enumerate(kinds):
-        bits |= is_kind.view(np.uint8) << number
-    every = 2 ** len(kinds)
-    table = np.bincount(place * every + bits, minlength=size * every).reshape(size, every)
-    return [table.sum(axis=1)] + [
-        table[:, np.arange(every) >> number & 1 == 1].sum(axis=1) for number in range(len(kinds))
-    ]
-
-
 def _groups(frame: pd.DataFrame, place: Ints) -> tuple[Ints, Ints, Ints]:
     """Return the code of each attempt's category and cluster, and of each such group the codes of its cluster and category."""
     group = group_codes(frame, ["category", "task", "cluster_id"])
-    first = np.zeros(int(group.max(initial=-1)) + 1, dtype=np.int64)
-    first[group] = np.arange(len(group))
+    first = RowGroups(group).rows
     cluster = group_codes(frame[["task", "cluster_id"]].iloc[first], ["task", "cluster_id"])
     return group, cluster, place[first]

@@ -11,6 +11,7 @@ import pandas as pd
 from gapbench.analysis.cost.quotes import Quotes
 from gapbench.analysis.cost.token_prices import TOKENS, BilledTokens, rates_of
 from gapbench.analysis.frames import group_codes
+from gapbench.analysis.row_groups import RowGroups
 from gapbench.stats import Ints, dense_codes
 
 
@@ -58,10 +59,10 @@ def price_lines(frame: pd.DataFrame, billed: BilledTokens, place: Ints, prices: 
     ):
         if values.any():
             code = dense_codes(code * np.int32(kinds) + values)
-    row_of = np.zeros(int(code.max(initial=-1)) + 1, dtype=np.int64)
-    row_of[code] = np.arange(len(code))
+    groups = RowGroups(code)
+    row_of = groups.rows
     # Whole numbers up to 2**53 are summed exactly.
-    sums = {name: np.bincount(code, values) for name, values in billed.tokens.items()}
+    sums = {name: groups.sums(values) for name, values in billed.tokens.items()}
     found: list[PriceLine] = []
     attempts = np.bincount(code)
     labels = frame[["category", "phase"]].iloc[row_of].itertuples(index=False, name=None)

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from gapbench.analysis.frames import as_floats, group_codes
+from gapbench.analysis.row_groups import RowGroups
 from gapbench.stats import Floats, Ints
 from gapbench.store.attempt_frame import read_frame
 from gapbench.store.attempt_relation import AttemptRelation
@@ -36,12 +37,12 @@ class SteadyWindows:
     """The steady windows of a frame of attempts.
 
     Attributes:
-        code: Code of the stretch that each row belongs to.
+        stretches: The rows by the stretch that they belong to.
         start_s: Start of each stretch's window, on the cell's clock. NaN if it has no window.
         end_s: End of each stretch's window.
     """
 
-    code: Ints
+    stretches: RowGroups
     start_s: Floats
     end_s: Floats
 
@@ -53,27 +54,17 @@ class SteadyWindows:
 
 def steady_windows(frame: pd.DataFrame) -> SteadyWindows:
     """Return the windows of a frame with ``cell_id``, ``started_at``, ``phase``, ``worker`` and the sending times."""
-    code = group_codes(frame, ["run_id", "cell_id", "started_at"])
-    count = int(code.max()) + 1 if len(code) else 0
+    stretches = RowGroups(group_codes(frame, ["run_id", "cell_id", "started_at"]))
     scheduled = frame["scheduled_s"].to_numpy(np.float64)
     first = frame["attempt"].to_numpy() == 1
     # Imported rows have no schedule.
     measured = (frame["phase"] == "measure").to_numpy() & first & ~np.isnan(scheduled)
-    start_s = np.full(count, np.inf)
-    np.minimum.at(start_s, code[measured], scheduled[measured])
-    start_s = np.maximum(start_s, _free_of_others_s(frame, code, start_s))
-    workers = frame["worker"].to_numpy(np.int64)
-    slot = code * (int(workers.max()) + 1 if len(workers) else 1) + workers
-    last_s = np.full(int(slot.max()) + 1 if len(slot) else 0, -np.inf)
-    np.maximum.at(last_s, slot[measured], scheduled[measured])
-    concurrent = frame["load_kind"].isin(CLOSED_LOOP_KINDS).to_numpy()
+    start_s = stretches.least(np.where(measured, scheduled, np.inf))
+    start_s = np.maximum(start_s, _free_of_others_s(frame, stretches, start_s))
     # The window ends with the last request under a rate, and with the first worker without work under concurrency.
-    end_s = np.full(count, -np.inf)
-    np.maximum.at(end_s, code[measured], scheduled[measured])
-    first_idle_s = np.full(count, np.inf)
-    chosen = measured & concurrent
-    np.minimum.at(first_idle_s, code[chosen], last_s[slot[chosen]])
-    end_s = np.minimum(end_s, first_idle_s)
+    end_s = stretches.largest(np.where(measured, scheduled, -np.inf))
+    concurrent = np.flatnonzero(measured & frame["load_kind"].isin(CLOSED_LOOP_KINDS).to_numpy())
+    end_s = np.minimum(end_s, _first_idle_s(frame, stretches, scheduled, concurrent))
     # An episode is done with its last row, and takes as long as all of them.
     of_episode = frame["turn"].notna().to_numpy()
     ended = (
@@ -82,31 +73,36 @@ def steady_windows(frame: pd.DataFrame) -> SteadyWindows:
     done = np.where(of_episode, ended, measured) & (frame["outcome"] != "infra").to_numpy()
     took_s = frame["done_s"].to_numpy(np.float64) - scheduled
     took_s[of_episode] = np.nan_to_num(as_floats(frame["response_s"])[of_episode])
-    replies = np.bincount(code[done], minlength=count)
+    took_s[~done] = 0.0
     with np.errstate(divide="ignore", invalid="ignore"):
-        reply_s = np.bincount(code[done], took_s[done], minlength=count) / replies
+        reply_s = stretches.sums(took_s) / stretches.counts(done)
     empty = ~(end_s - start_s >= np.nan_to_num(reply_s)) | ~(end_s > start_s)
     start_s[empty], end_s[empty] = np.nan, np.nan
-    return SteadyWindows(code, start_s, end_s)
+    return SteadyWindows(stretches, start_s, end_s)
 
 
-def _row_of_each(code: Ints) -> Ints:
-    """Return a row of each of some codes without gaps."""
-    found: Ints = np.zeros(int(code.max(initial=-1)) + 1, dtype=np.int64)
-    found[code] = np.arange(len(code))
+def _first_idle_s(frame: pd.DataFrame, stretches: RowGroups, scheduled: Floats, rows: Ints) -> Floats:
+    """Return when the first worker of each stretch had sent its last request; infinity for a stretch without ``rows``."""
+    found = np.full(stretches.count, np.inf)
+    if len(rows):
+        workers = frame["worker"].to_numpy(np.int64).take(rows)
+        width = int(workers.max()) + 1
+        last_s = np.full(stretches.count * width, -np.inf)
+        np.maximum.at(last_s, stretches.code.take(rows) * np.int64(width) + workers, scheduled.take(rows))
+        busy = np.flatnonzero(last_s > -np.inf)
+        np.minimum.at(found, busy // width, last_s[busy])
     return found
 
 
-def _free_of_others_s(frame: pd.DataFrame, code: Ints, start_s: Floats) -> Floats:
+def _free_of_others_s(frame: pd.DataFrame, stretches: RowGroups, start_s: Floats) -> Floats:
     """Return when each stretch had all places in flight to itself, on its cell's clock. -inf: from its start.
 
     The cells of a model that are not timed share their places: while the last answers of one cell are awaited, the next
     has only the other places.
     """
     free_s = np.full(len(start_s), -np.inf)
-    where = _row_of_each(code)
-    last_s = np.full(len(start_s), -np.inf)
-    np.maximum.at(last_s, code, np.nan_to_num(as_floats(frame["done_s"]), nan=-np.inf))
+    where = stretches.rows
+    last_s = stretches.largest(np.fmax(as_floats(frame["done_s"]), -np.inf))
     zero_s = frame["started_at"].iloc[where].to_numpy("datetime64[ns]").astype(np.int64) / 1e9
     names = frame[["run_id", "cell_id"]].iloc[where].astype(str)
     busy_until_s: dict[tuple[str, str, str], float] = {}
@@ -140,35 +136,34 @@ def steady_throughput(frame: pd.DataFrame, attempts: AttemptRelation) -> pd.Data
     if not is_load.all():
         frame = frame[[*_NEEDED, *further]][is_load]
     found = steady_windows(frame)
-    code = found.code
-    start_s, end_s = found.start_s[code], found.end_s[code]
+    code = found.stretches.code
+    start_s, end_s = found.start_s.take(code), found.end_s.take(code)
     answered = (frame["outcome"] != "infra").to_numpy()
     first_s, last_s, done_s = (as_floats(frame[name]) for name in ("first_token_s", "last_token_s", "done_s"))
     tokens = as_floats(frame["output_tokens"])
     inside = (first_s >= start_s) & (last_s < end_s)
     outside = (last_s < start_s) | (first_s >= end_s) | np.isnan(first_s) | np.isnan(start_s)
-    share = np.where(inside, 1.0, 0.0)
+    share = inside.astype(np.float64)
     across = ~inside & ~outside & answered
     if across.any():
         share[across] = _shares(frame[further][across], start_s[across], end_s[across], attempts)
     written = np.where(answered & (share > 0), tokens * share, 0.0)
     is_prompt_read = answered & (first_s >= start_s) & (first_s < end_s)
-    cell = group_codes(frame, ["run_id", "cell_id"])
+    cells = RowGroups(group_codes(frame, ["run_id", "cell_id"]))
     final = frame["final"].to_numpy(dtype=bool)
     completed = answered & final & (done_s >= start_s) & (done_s < end_s)
     solved = completed & (frame["outcome"] == "correct").to_numpy()
     prompts = np.where(is_prompt_read, as_floats(frame["input_tokens"]), 0.0)
-    where = _row_of_each(cell)
-    cell_of_stretch = cell[_row_of_each(code)]
-    names = [frame[name].iloc[where].astype(str).to_numpy() for name in ("run_id", "cell_id")]
+    cell_of_stretch = cells.code[found.stretches.rows]
+    names = [frame[name].iloc[cells.rows].astype(str).to_numpy() for name in ("run_id", "cell_id")]
     # Plain sums: one unknown count makes the total unknown.
     return pd.DataFrame(
         {
-            "window_s": np.bincount(cell_of_stretch, np.nan_to_num(found.length_s), len(where)),
-            "completed": np.bincount(cell, completed, len(where)).astype(np.int64),
-            "solved": np.bincount(cell, solved, len(where)).astype(np.int64),
-            "input_tokens": np.bincount(cell, prompts, len(where)),
-            "output_tokens": np.bincount(cell, written, len(where)),
+            "window_s": np.bincount(cell_of_stretch, np.nan_to_num(found.length_s), cells.count),
+            "completed": cells.counts(completed),
+            "solved": cells.counts(solved),
+            "input_tokens": cells.sums(prompts),
+            "output_tokens": cells.sums(written),
         },
         index=pd.MultiIndex.from_arrays(names, names=["run_id", "cell_id"]),
     )

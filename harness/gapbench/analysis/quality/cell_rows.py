@@ -11,6 +11,7 @@ import pandas as pd
 
 from gapbench.analysis.frames import as_floats, group_codes
 from gapbench.analysis.quality.request_figures import RequestRows
+from gapbench.analysis.row_groups import RowGroups
 from gapbench.analysis.weighting import DESIGN_COLUMNS
 from gapbench.stats import Ints
 
@@ -71,20 +72,18 @@ def sort_by_cell(frame: pd.DataFrame) -> CellRows:
     Args:
         frame: Rows of :meth:`gapbench.analysis.frames.Runs.model_frame`.
     """
-    places = group_codes(frame, _LABELS)
-    row_of: Ints = np.zeros(int(places.max(initial=-1)) + 1, dtype=np.int64)
-    row_of[places] = np.arange(len(places))
+    groups = RowGroups(group_codes(frame, _LABELS))
     final, is_measured = frame["final"].to_numpy(dtype=bool), (frame["phase"] == "measure").to_numpy()
     again = is_measured & frame["retried"].to_numpy(dtype=bool)
-    order: Ints = np.flatnonzero(frame["timed"].to_numpy(dtype=bool))
-    cells = len(row_of)
-    counts = [np.bincount(places[chosen], minlength=cells) for chosen in (order, final, again)]
+    timed = frame["timed"].to_numpy(dtype=bool)
+    order: Ints = np.flatnonzero(timed)
+    counts = [groups.counts(chosen) for chosen in (timed, final, again)]
     # A small number sorts in one pass.
-    of_reply: Ints = places.take(order).astype(np.int16 if cells < 2**15 else np.int64)
+    of_reply: Ints = groups.code.take(order).astype(np.int16 if groups.count < 2**15 else np.int64)
     if (of_reply[1:] < of_reply[:-1]).any():
         order = order.take(np.argsort(of_reply, kind="stable"))
     spans: dict[tuple[str, ...], CellSpan] = {}
-    names = frame[list(_LABELS)].iloc[row_of].astype(str).itertuples(index=False, name=None)
+    names = frame[list(_LABELS)].iloc[groups.rows].astype(str).itertuples(index=False, name=None)
     start = 0
     for cell, replies, done, retries in zip(names, *(count.tolist() for count in counts), strict=True):
         for depth in range(len(_LABELS) + 1):
