@@ -151,7 +151,7 @@ class RequestsByModel(Mapping[str, ModelRequests]):
         return designs_of_samples(self._runs)
 
     def _describe(self, lot: _Lot, rows: Rows) -> Rows:
-        """Return the last attempts of a lot with the dollars of their requests, and codes of samples and clusters."""
+        """Return the attempts of a lot with the dollars of their requests, and codes of samples and clusters."""
         contexts, at = self._contexts, rows["context"]
         counted = contexts.lookup("counted", bool).take(at)
         numbers = rows["ord"]
@@ -185,10 +185,7 @@ class RequestsByModel(Mapping[str, ModelRequests]):
         self._lost_usd[lot.model_id].add(usd, left, category, weight)
         rows["usd"] = usd
         rows["context"] = at.astype(np.min_scalar_type(-max(1, len(contexts.table))))
-        if counted.all():
-            return rows
-        chosen = np.flatnonzero(counted)
-        return {name: values.take(chosen) for name, values in rows.items()}
+        return rows
 
     def _sort(self, model_id: str) -> ModelRequests:
         """Put a model's requests, of each the last attempt, in the order of their items."""
@@ -218,23 +215,34 @@ class RequestsByModel(Mapping[str, ModelRequests]):
         item: Ints = sample.astype(np.int32 if span < 2**31 else np.int64)
         item *= repeats
         item += take("repeat")
-        order, item = sorted_items(item, run, lambda: take("ord"), span)
-        del run
+        counted = contexts.lookup("counted", bool).take(at)
+        chosen = None if counted.all() else np.flatnonzero(counted)
+        if chosen is None:
+            order, item = sorted_items(item, run, lambda: take("ord"), span)
+        else:
+            item, run = item.take(chosen), run.take(chosen)
+            order, item = sorted_items(item, run, lambda: take("ord")[chosen], span)
+            order = chosen[order]  # of a slice too
+        del counted, run
+
+        def put_sorted(name: str, values: np.ndarray[Any, Any]) -> None:
+            put(name, values if isinstance(order, slice) else values.take(order))
+
         put("item", item.astype(np.int32 if not len(item) or item[-1] < 2**31 else np.int64))
         del item
-        put("sample", sample[order])
+        put_sorted("sample", sample)
         del sample
-        put("cluster", take_ranks(self._clusters, "cluster")[order])
-        put("context", at[order])
+        put_sorted("cluster", take_ranks(self._clusters, "cluster"))
+        put_sorted("context", at)
         lost_usd = self._lost_usd[model_id].usd_per_answer
         category = contexts.lookup("category_code", np.int64) + 1
         usd = take("usd")
-        put("usd", (usd + lost_usd[category].take(at) if lost_usd.any() else usd)[order])
-        del at
+        put_sorted("usd", usd + lost_usd[category].take(at) if lost_usd.any() else usd)
+        del at, usd
         further = [*(DESIGN_COLUMNS if self._designs is not None else ())]
         further += [] if self._targets is None else ["key target"]
         for name in ("prompt", "score", *TIMES, *further):
-            put(name, take(name)[order])
+            put_sorted(name, take(name))
         return self._view(model_id)
 
     def _view(self, model_id: str) -> ModelRequests:
