@@ -185,20 +185,25 @@ class Runs:
     @property
     def has_probes_beside_others(self) -> bool:
         """Whether the probes of a load search are left out, since there are other rows; see :func:`without_search_probes`."""
-        probes = self.tally["load_kind"] == "search"
+        # Calls of judges and of played users are no other load.
+        probes = self._final_tally["load_kind"] == "search"
         return bool(probes.any() and not probes.all())
+
+    @property
+    def _final_tally(self) -> pd.DataFrame:
+        rows = self.tally
+        return rows[(rows["final"] & (rows["phase"] == "measure")).to_numpy(dtype=bool)]
 
     @property
     def measured_tally(self) -> pd.DataFrame:
         """The rows of ``tally`` that count the attempts of ``measured_attempts``."""
-        rows = without_search_probes(self.tally)
-        return rows[(rows["final"] & (rows["phase"] == "measure")).to_numpy(dtype=bool)]
+        return without_search_probes(self._final_tally)
 
     @cached_property
     def measured_attempts(self) -> pd.DataFrame:
         """The final attempts of the measured phase: one row for each request; see :func:`without_search_probes`."""
-        frame = without_search_probes(self.frame)
-        return frame[frame["final"] & (frame["phase"] == "measure")]
+        frame = self.frame
+        return without_search_probes(frame[frame["final"] & (frame["phase"] == "measure")])
 
     @cached_property
     def measured_replies(self) -> pd.DataFrame:

@@ -10,11 +10,13 @@ import pandas as pd
 import pytest
 from scipy import special
 
+from gapbench.analysis.frames import load_runs
 from gapbench.analysis.quality.failures import failures
 from gapbench.analysis.quality.summary import summarize
 from gapbench.report.results import load_results
 from gapbench.stats import wilson
 from gapbench.values import Attempt
+from tests.run_folders import write_run
 
 Make = Callable[..., Path]
 Attempts = Callable[..., Attempt]
@@ -202,3 +204,16 @@ def test_a_run_without_cells_has_its_models(make_run: Make, attempt: Attempts) -
         for row in results.summary.frame.to_dict("records")
     ]
     assert [("all", 0)] == list(results.cost.frame[["category", "tasks"]].itertuples(index=False, name=None))
+
+
+def test_a_judge_is_no_other_load_beside_the_probes_of_a_search(make_run: Make, attempt: Attempts) -> None:
+    """The only answers are those of the probes, so they count, though calls of a judge were made at another load."""
+    run = make_run([attempt(sample_id=name, load_kind="search") for name in "ab"])
+    write_run(
+        run / "judge-jury-00000000",
+        [attempt(model_id="jury", task="judge/sums", sample_id='["run-1","",""]')],
+    )
+    runs = load_runs([run])
+
+    assert [2] == list(summarize(runs, levels=("model",)).frame["n"])
+    assert (2, 2) == (int(runs.measured_tally["n"].sum()), len(runs.measured_attempts))
