@@ -10,6 +10,7 @@ import numpy as np
 from scipy import special
 
 from gapbench.stats.bootstrap import SEED
+from gapbench.stats.order_statistics import nearby_quantiles
 from gapbench.stats.paired import CONFIDENCE, INNER, Difference
 from gapbench.stats.proportions import (
     Floats,
@@ -313,10 +314,10 @@ def _influence(values: Floats, share: float) -> tuple[float, Floats]:
     """Return the quantile, and each value's influence on it."""
     n = len(values)
     reach = 1.96 * math.sqrt(share * (1 - share) / n)
-    low, middle, high = np.quantile(values, [max(share - reach, 0), share, min(share + reach, 1)])
+    low, middle, high = nearby_quantiles(values, [max(share - reach, 0), share, min(share + reach, 1)])
     width = min(share + reach, 1) - max(share - reach, 0)
-    influence: Floats = (share - (values <= middle)) * (float(high - low) / width)
-    return float(middle), influence
+    influence: Floats = (share - (values <= middle).astype(np.float64)) * ((high - low) / width)
+    return middle, influence
 
 
 def _resampled_error(

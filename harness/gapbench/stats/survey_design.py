@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gapbench.stats.order_statistics import nearby_quantiles
 from gapbench.stats.proportions import FEW_EFFECTIVE, Floats, Ints, dense_codes, robust_variance
 
 _ZERO = 1e-12
@@ -186,7 +187,7 @@ def weighted_mean(values: Floats, design: Design | None) -> float:
 
 def weighted_quantile(values: Floats, share: float, design: Design | None) -> float:
     """Return a quantile of values, at least one; without a design each counts once."""
-    return float(np.quantile(values, share)) if design is None else design.quantile(values, share)
+    return nearby_quantiles(values, [share])[0] if design is None else design.quantile(values, share)
 
 
 def _collapsed(strata: Ints, clusters: Ints) -> Ints:

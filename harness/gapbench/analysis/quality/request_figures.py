@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -116,19 +115,7 @@ def quantile_figures(replies: RequestRows, name: str) -> dict[str, Any]:
 def quantile(replies: RequestRows, column: str, share: float) -> float | None:
     """Return a quantile of a column's known values; None where there are none. See :func:`quantile_figures`."""
     known, values = _known(replies, column)
-    if not len(values):
-        return None
-    design = known.design_of_replies
-    return _quantile(values, share) if design is None else weighted_quantile(values, share, design)
-
-
-def _quantile(values: Floats, share: float) -> float:
-    """Return what :func:`numpy.quantile` does of known values, at least one, in a fifth of the time."""
-    rank = share * (len(values) - 1)
-    below = math.floor(rank)
-    parted = np.partition(values, below)
-    following = parted[below + 1 :].min(initial=np.inf) if rank > below else parted[below]
-    return float(parted[below] + (following - parted[below]) * (rank - below))
+    return weighted_quantile(values, share, known.design_of_replies) if len(values) else None
 
 
 def share_of_tokens(replies: RequestRows, part: str, whole: str) -> float | None:
