@@ -10,6 +10,7 @@ shapes of one model by up to 44 %; with the third, all are within 9 %.
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -102,10 +103,7 @@ def fit_token_cost(shapes: Sequence[RequestShape], *, context: bool = True) -> T
     size = np.linalg.norm(relative, axis=0)
     if (size == 0).any() or np.linalg.matrix_rank(relative / size, tol=1e-6) < terms.shape[1]:
         raise InputError("the shapes are multiples of each other; measure short and long prompts and answers")
-    from scipy.optimize import nnls  # noqa: PLC0415 - a quarter of a second that most tables do not need
-
-    scaled, _ = nnls(relative / size, np.ones(len(shapes)))
-    found = scaled / size
+    found = fit_without_negatives(relative / size, np.ones(len(shapes))) / size
     fitted: Floats = terms @ found
     error = fitted / measured - 1
     frame = pd.DataFrame(
@@ -120,6 +118,24 @@ def fit_token_cost(shapes: Sequence[RequestShape], *, context: bool = True) -> T
     )
     third = float(found[2]) if context else 0.0
     return TokenCostFit(float(found[0]), float(found[1]), third, frame, float(np.abs(error).max()))
+
+
+def fit_without_negatives(columns: Floats, target: Floats) -> Floats:
+    """Return the coefficients, none below 0, with the least squared error; the columns are few and independent.
+
+    The best coefficients are those of the plain fit with the columns that they use, so every choice of columns is tried. scipy's
+    ``nnls`` finds the same, but importing it takes a quarter of a second at the end of every report.
+    """
+    count = columns.shape[1]
+    best, least = np.zeros(count), float(target @ target)
+    for used in itertools.product((False, True), repeat=count):
+        found = np.zeros(count)
+        chosen = np.array(used)
+        found[chosen] = np.linalg.lstsq(columns[:, chosen], target)[0]
+        error = float(np.square(columns @ found - target).sum())
+        if (found >= 0).all() and error < least:
+            best, least = found, error
+    return best
 
 
 def _row(input_tokens: float, output_tokens: float, cached_share: float) -> list[float]:
