@@ -97,7 +97,8 @@ class Commands(click.Group):
         if cmd_name in _START_NOTHING:
             # OpenBLAS's threads wait for each other longer than they compute: a sixth of the CPU time of a large table.
             os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-            heap.share_one_heap()
+            if cmd_name != "view":  # It stays, and gives back what a large run took.
+                heap.share_one_heap()
         name = cmd_name.replace("-", "_")
         module = importlib.import_module(f"gapbench.commands.{_module_name(name)}")
         command: click.Command = getattr(module, f"{name}_command")
