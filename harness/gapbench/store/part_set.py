@@ -73,7 +73,8 @@ class PartSet:
 
     def _keep_intact_groups(self, superseded: Iterable[Path]) -> None:
         """Keep the rows of damaged parts that can be read, unless the parts that a file was joined from are still there."""
-        smaller = [number for path in superseded for number in part_numbers(path)]
+        # A superseded file lies within a joined one: its first number says in which.
+        smaller = [part_numbers(path)[0] for path in superseded]
         for number in [number for number, path in self.paths.items() if path in self.unreadable]:
             path = self.paths[number]
             found = read_intact_groups(path, lambda table: _check(table, ROW_SCHEMAS["attempts"]))

@@ -78,7 +78,7 @@ def test_a_level_that_the_client_held_back_is_marked_in_its_chart(
 def test_each_thing_against_the_times_is_said_once(
     make_run: Make, answers: Callable[..., list[Attempt]]
 ) -> None:
-    """Summary and gap find the same; the reader is told once."""
+    """Summary and gap find the same; the page says it once."""
     run = late_run(make_run, answers)
 
     for said in (markdown.markdown_report([run]), html.html_report([run])):

@@ -252,6 +252,20 @@ def test_a_name_that_claims_a_billion_parts_takes_no_memory(tmp_path: Path) -> N
     tracemalloc.stop()
 
 
+def test_a_damaged_file_that_claims_a_billion_parts_takes_no_memory(tmp_path: Path) -> None:
+    """Another one is said to be joined into it."""
+    run = write(tmp_path / "run", rows_of(2))
+    damaged = run / "attempts-00001-999999999.parquet"
+    (run / "attempts-00001.parquet").rename(damaged)
+    shutil.copy(damaged, run / "attempts-00002-999999998.parquet")
+    damaged.write_bytes(damaged.read_bytes()[:-9])
+    tracemalloc.start()
+
+    assert damaged.name in {name for _, name, _ in issues(run)}
+    assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    tracemalloc.stop()
+
+
 @pytest.mark.parametrize("name", ["attempts-00002-00001.parquet", "attempts-1-2-3.parquet"])
 def test_a_name_that_is_no_range_is_ignored(tmp_path: Path, name: str) -> None:
     run = write(tmp_path / "run", rows_of(1))

@@ -98,8 +98,8 @@ def answer_usd(
 ) -> tuple[Floats, Floats]:
     """Return the dollars of each answered request at its final attempt, and those of requests without an answer.
 
-    The second are those of each attempt, times its weight; answers are still to share them, see :func:`share_usd`. The
-    arguments are those of :func:`spread_usd`.
+    The second are those of each attempt, times its weight; :func:`share_usd` adds them to answers. The arguments are those of
+    :func:`spread_usd`.
     """
     found, left = np.full(len(request), np.nan), np.zeros(len(request))
     if not len(request):
@@ -114,7 +114,7 @@ def answer_usd(
 
 
 def share_usd(found: Floats, left: Floats, group: Ints, weight: Floats | None) -> None:
-    """Let the answers with known dollars share those of requests without an answer; both arrays change.
+    """Divide the dollars of requests without an answer among the answers with known dollars. Changes both arrays.
 
     Args:
         found: Dollars of each answered request. NaN: another attempt, or not known.
@@ -132,7 +132,7 @@ def share_usd(found: Floats, left: Floats, group: Ints, weight: Floats | None) -
 
 
 class LostUsd:
-    """Dollars of requests without an answer, for lots of attempts that are read one after another: who shares them is in all lots.
+    """Dollars of requests without an answer, summed over lots of attempts: the answers that share them may be in any lot.
 
     Args:
         groups: Number of groups whose answers share them.
@@ -152,5 +152,5 @@ class LostUsd:
 
     @property
     def usd_per_answer(self) -> Floats:
-        """What each answer with known dollars costs besides, by group; 0 where nobody can share them."""
+        """The dollars that each answer with known dollars takes on, by group; 0 for a group without such an answer."""
         return np.divide(self._usd, self._answers, out=np.zeros(len(self._usd)), where=self._answers > 0)

@@ -22,7 +22,7 @@ class PriceLine(NamedTuple):
         category: Their category.
         phase: Their phase.
         retried: Whether they failed and were made again.
-        from_cache: Whether our own response cache answered them, so that nobody was paid.
+        from_cache: Whether our own response cache answered them, so that no vendor was paid.
         attempts: Number of them.
         usd: What they cost, or would without the cache. None: the counts of some are missing or impossible.
     """

@@ -68,7 +68,7 @@ def choose_reference(requests: Mapping[str, ModelRequests], names: Sequence[str]
         )
         means = [_mean_score(side.columns["score"], side.design) for side in scored.values()]
         return ReferenceModel(_best(names, means), warnings=[warning])
-    # The scores of a model are neighbours. A model's other arrays are let go before those of the next are made.
+    # One row for each model. Its other arrays are freed before those of the next model are made.
     scores: Floats = np.empty((len(names), np.count_nonzero(shared)))
     means = []
     first: ModelRequests | None = None

@@ -40,8 +40,8 @@ class RequestContexts:
 
     Attributes:
         table: One row for each kind: its labels, ``load``, ``quote`` (place of its price, -1: none), ``category_code``,
-            ``task_code``, ``load_code``, a code of each of :data:`KEYS` (``key version``), ``cell`` (code of the cell), ``run`` (place of the run), and
-            whether an attempt is ``infra``, ``correct``, ``scored``, ``picked`` (by an adaptive run) and ``counted``;
+            ``task_code``, ``load_code``, a code of each of :data:`KEYS` (``key version``), ``cell`` (code of the cell),
+            ``run`` (place of the run), and whether an attempt is ``infra``, ``correct``, ``scored``, ``picked`` (by an adaptive run) and ``counted``;
             ``is_gpu`` and ``gpu_usd`` are what it costs by the hour.
         models: Models with requests that count.
         categories: Code of each category.

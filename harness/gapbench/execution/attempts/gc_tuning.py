@@ -20,7 +20,7 @@ walks over all of it and finds nothing."""
 
 @contextlib.contextmanager
 def restore_thresholds() -> Iterator[None]:
-    """Give the process its thresholds back after the block: it may be a notebook that goes on."""
+    """Restore the GC thresholds after the block: a notebook continues in the same process."""
     thresholds = gc.get_threshold()
     try:
         yield

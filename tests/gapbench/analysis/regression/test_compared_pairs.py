@@ -38,7 +38,7 @@ def test_only_requests_with_the_same_prompt_are_paired(make_run: MakeRun) -> Non
 def test_a_task_or_load_that_the_new_run_lacks_is_no_pass(
     make_run: MakeRun, base: dict[str, Any], new: dict[str, Any], hole: str
 ) -> None:
-    """What both have is compared; what was not is named, and only the new run's is told beside it."""
+    """Shared cells are compared. Cells that could not be compared are listed, those of the new run alone separately."""
     found = against(
         make_run,
         [*rows("base", lambda _: True), *some("base", **OTHER, **base)],
@@ -63,7 +63,7 @@ def test_runs_of_other_samples_are_compared_on_those_they_share(make_run: MakeRu
 
 
 def test_a_model_that_the_new_run_lacks_is_no_pass(make_run: MakeRun) -> None:
-    """Each rule says so; a model that only the new run has is told."""
+    """Each rule says so; a model that only the new run has is reported."""
     found = against(
         make_run,
         [*some("base"), *some("base", model_id="open-b")],

@@ -29,7 +29,7 @@ def test_the_thresholds_come_back_after_an_error() -> None:
 def test_a_run_in_this_process_leaves_the_thresholds_as_they_were(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A notebook goes on after it; a run that fails leaves them too."""
+    """Also after a run that fails: a notebook continues in the same process."""
     write_suite(tmp_path)
     monkeypatch.chdir(tmp_path)
     before = gc.get_threshold()
