@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from gapbench.store import RunManifest, RunWriter
 from gapbench.values import Attempt, Payload, Trajectory
 
@@ -339,3 +341,13 @@ def write_run_with_targets(folder: Path, rows: list[Attempt], targets: list[str]
                 ),
             )
     return folder
+
+
+def journal_line(attempt: Attempt) -> bytes:
+    """Return an attempt as a line of an open journal, with an empty payload."""
+    row = dataclasses.asdict(attempt)
+    payload = dict.fromkeys(("messages", "reply", "reason"), "") | {
+        name: row[name] for name in ("run_id", "cell_id", "sample_id", "repeat", "attempt")
+    }
+    payload |= dict.fromkeys(("reasoning", "target", "error", "calls", "state_changes"))
+    return orjson.dumps([row, payload]) + b"\n"

@@ -23,6 +23,19 @@ from tests.gapbench_runners.simulated import QUESTION, mind, served, user
 
 PROTOCOLS = ("chat", "responses", "messages", "google")
 LABEL = "run-1"
+OTHER_BATCH: dict[str, Any] = {
+    "label": "other",
+    "by_file": True,
+    "endpoint": "",
+    "input_file_id": "",
+    "metadata": None,
+}
+"""What the simulated server is told of a batch that is not ours."""
+
+
+def id_prefix(protocol: str) -> str:
+    """Return what the ids of simulated batches begin with."""
+    return {"messages": "msgbatch_sim", "google": "batches/sim"}.get(protocol, "batch_sim")
 
 
 def runner_for(protocol: str, url: str) -> Runner:

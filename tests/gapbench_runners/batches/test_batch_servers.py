@@ -18,7 +18,15 @@ from gapbench.values.batches import Batch, BatchRequest
 from gapbench.values.failure_kinds import failure_traits
 from gapbench_runners.batches.openai_batches import OpenAIBatches
 from gapbench_runners.sim_server.protocols import ChatCompletionsProtocol
-from tests.gapbench_runners.batches.batching import LABEL, PROTOCOLS, Desk, at_desk, runner_for
+from tests.gapbench_runners.batches.batching import (
+    LABEL,
+    OTHER_BATCH,
+    PROTOCOLS,
+    Desk,
+    at_desk,
+    id_prefix,
+    runner_for,
+)
 from tests.gapbench_runners.replay import Replay
 
 
@@ -137,20 +145,13 @@ def test_an_answer_without_an_end_is_left(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_list_that_is_not_read_to_its_end_proves_nothing(protocol: str) -> None:
     """Of 101 batches two are looked at: one that is among them is found; that there is none is not certain."""
-    prefix = {"messages": "msgbatch_sim", "google": "batches/sim"}.get(protocol, "batch_sim")
-    facts: dict[str, Any] = {
-        "label": "other",
-        "by_file": True,
-        "endpoint": "",
-        "input_file_id": "",
-        "metadata": None,
-    }
+    prefix = id_prefix(protocol)
 
     async def work(open_desk: Desk) -> Any:
         client: Any = open_desk.client
         client.max_listed = 2
         for _ in range(101):
-            open_desk.store.submit(prefix, "m", [], ChatCompletionsProtocol(), {**facts, "model": "m"})
+            open_desk.store.submit(prefix, "m", [], ChatCompletionsProtocol(), {**OTHER_BATCH, "model": "m"})
         with pytest.raises(RunnerError, match="may be among the others") as caught:
             [batch async for batch in client.find("run-")]
         await client.create([BatchRequest("a", open_desk.call())], "run-1")

@@ -14,7 +14,15 @@ from gapbench.errors import RunnerError
 from gapbench.values import Params
 from gapbench.values.batches import Batch, BatchRequest
 from gapbench_runners.sim_server.protocols import ChatCompletionsProtocol
-from tests.gapbench_runners.batches.batching import LABEL, PROTOCOLS, Desk, at_desk, to_response
+from tests.gapbench_runners.batches.batching import (
+    LABEL,
+    OTHER_BATCH,
+    PROTOCOLS,
+    Desk,
+    at_desk,
+    id_prefix,
+    to_response,
+)
 from tests.gapbench_runners.batches.outcomes import charged, kinds
 from tests.gapbench_runners.simulated import user
 
@@ -143,19 +151,12 @@ def test_a_cancelled_batch_keeps_what_was_answered(protocol: str) -> None:
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_list_of_several_pages_is_read_whole(protocol: str) -> None:
     """101 batches, a page has 100; those of another label are left out."""
-    prefix = {"messages": "msgbatch_sim", "google": "batches/sim"}.get(protocol, "batch_sim")
-    facts: dict[str, Any] = {
-        "label": "other",
-        "by_file": True,
-        "endpoint": "",
-        "input_file_id": "",
-        "metadata": None,
-    }
+    prefix = id_prefix(protocol)
 
     async def work(open_desk: Desk) -> Any:
         await open_desk.client.create([BatchRequest("a", open_desk.call())], "run-0")
         for _ in range(99):
-            open_desk.store.submit(prefix, "m", [], ChatCompletionsProtocol(), {**facts, "model": "m"})
+            open_desk.store.submit(prefix, "m", [], ChatCompletionsProtocol(), {**OTHER_BATCH, "model": "m"})
         await open_desk.client.create([BatchRequest("a", open_desk.call())], "run-50")
         labels = [batch.label async for batch in open_desk.client.find("run-")]
         return labels, [batch.label async for batch in open_desk.client.find("run-5")]
