@@ -1,7 +1,7 @@
 """Rows in groups by a code: sums, smallest and largest values, and a row of each group.
 
-Rows are stored cell by cell, so those of a group are mostly neighbours. A stretch of neighbours is summed at once, which takes a
-tenth of the time of adding row by row.
+Rows are stored cell by cell, so those of a group are mostly neighbours. A stretch of neighbours is summed at once, in less
+than a tenth of the time that adding row by row takes.
 """
 
 from __future__ import annotations
