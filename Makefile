@@ -41,8 +41,8 @@ lint: setup ## ruff, and import-linter for the layers of packages
 types: setup ## mypy --strict
 	@$(BIN)/mypy
 
-tests: setup ## pytest, on all cores; with COV=1 line and branch coverage is held to the floor in pyproject.toml
-	@$(BIN)/pytest -n auto -m "not vllm and not servers and not chromium and not machines" $(if $(COV),--cov --cov-report=term:skip-covered)
+tests: setup ## pytest, on all cores; with COV=1 line and branch coverage is held to the floor in pyproject.toml, and random examples are new
+	@$(BIN)/pytest -n auto -m "not vllm and not servers and not chromium and not machines" $(if $(COV),--cov --cov-report=term:skip-covered --hypothesis-profile random)
 
 coverage: ## the tests with COV=1
 	@$(MAKE) --no-print-directory tests COV=1

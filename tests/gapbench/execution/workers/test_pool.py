@@ -181,7 +181,7 @@ def test_a_worker_that_cannot_start_is_said(tmp_path: Path) -> None:
 
 
 def test_a_search_keeps_its_tries_and_its_result(tmp_path: Path) -> None:
-    """Two streams of 0.1 s are 20 a second: 5 passes, 80 is cut short, and the result names the levels."""
+    """The result is a rate between the levels, or says that it lies below or above them, as the speed of this machine has it."""
     capped = replace(SIM, options={"sim": {**SIM.options["sim"], "ttft_s": 0.1, "capacity": {"streams": 2}}})
     load = Load("search", 1.0, "constant", duration_s=1.5, warmup_s=0.2)
     search = RateSearch(Slo(ttft_s=0.3, attainment=0.9), 5.0, 80.0, 3.0, 1, load)
@@ -191,7 +191,9 @@ def test_a_search_keeps_its_tries_and_its_result(tmp_path: Path) -> None:
 
     assert [5.0, 20.0, 80.0] == list(search.rates_rps)
     assert found.is_done
-    assert (5.0 <= found.rate_rps <= 80.0) if found.rate_rps else "highest" in found.words
+    assert found.words.startswith(
+        ("< 5/s", ">= 80/s") if found.rate_rps is None else f"{found.rate_rps:.4g}/s"
+    )
     assert manifest.cells[-1].load_kind == "search"
     sent = len(read_attempts([tmp_path]))
 
