@@ -168,16 +168,26 @@ def _read_judgments(runs: Runs) -> _Judgments:
             for row in records(verdicts[verdicts["final"]]):
                 names[str(row["model_id"])] = None
                 is_simulated |= bool(row["simulated"])
-                task, sample_id, repeat, first, second = orjson.loads(row["sample_id"])
-                if row["outcome"] != "unscored":
+                battle = _read_battle(str(row["sample_id"]))
+                outcome = _OUTCOMES.get(str(row["answer"])) if row["outcome"] == "unscored" else None
+                if battle is None or outcome is None:
                     unread += 1
                     continue
-                longs = [lengths.get((task, sample_id, repeat, model), 0) for model in (first, second)]
-                outcome = _OUTCOMES[str(row["answer"])]
-                rows.append(
-                    dict(zip(BATTLES, (task, sample_id, repeat, first, second, outcome, *longs), strict=True))
-                )
+                request, models = battle[:3], battle[3:]
+                longs = [lengths.get((*request, model), 0) for model in models]
+                rows.append(dict(zip(BATTLES, (*battle, outcome, *longs), strict=True)))
     return _Judgments(pd.DataFrame(rows, columns=list(BATTLES)), tuple(names), unread, is_simulated)
+
+
+def _read_battle(question_id: str) -> tuple[str, str, int, str, str] | None:
+    """Return task, sample, repeat and both models of a judge's question. None: its id is not of that form."""
+    try:
+        match orjson.loads(question_id):
+            case [str() as task, str() as sample_id, int() as repeat, str() as first, str() as second]:
+                return task, sample_id, repeat, first, second
+    except orjson.JSONDecodeError:
+        pass
+    return None
 
 
 def _score_battles(runs: Runs) -> pd.DataFrame:

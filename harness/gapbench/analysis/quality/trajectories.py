@@ -53,7 +53,7 @@ from gapbench.analysis.weighting import DESIGN_COLUMNS, AppliedWeights
 from gapbench.stats import mean_interval, ratio_interval, weighted_mean, weighted_quantile
 from gapbench.store.json_records import records
 from gapbench.store.trajectories import read_trajectories
-from gapbench.values import Termination
+from gapbench.values import ATTEMPT_KEY, Termination
 
 TERMINATIONS: tuple[Termination, ...] = get_args(Termination)
 TIME_PARTS = ("model_s", "tool_s", "user_s", "queue_s")
@@ -235,16 +235,31 @@ def _money(attempts: pd.DataFrame) -> dict[str, Any]:
 
 
 def _judge_usd(runs: Runs, account: Bill) -> Mapping[tuple[str, str], float]:
-    """Return the dollars of judges by the model and task that they judged; a question names the answer's key."""
+    """Return the dollars of judges by the model and task that they judged; a question's id is the answer's key.
+
+    A question of another form is about no known answer; the table of costs still counts what it cost.
+    """
     is_judge = (runs.frame["phase"] == "judge").to_numpy()
-    cells = {(run_id, cell.cell_id): (cell.model_id, cell.task) for run_id, cell in runs.cells}
+    cells: dict[tuple[str, str] | None, tuple[str, str]] = {
+        (run_id, cell.cell_id): (cell.model_id, cell.task) for run_id, cell in runs.cells
+    }
     found: dict[tuple[str, str], float] = {}
     for sample_id, usd in zip(runs.frame.loc[is_judge, "sample_id"], account.usd[is_judge], strict=True):
-        key = orjson.loads(str(sample_id))
-        judged = cells.get((str(key[0]), str(key[1])))
+        judged = cells.get(_judged_cell(str(sample_id)))
         if judged is not None:
             found[judged] = found.get(judged, 0.0) + float(usd)
     return {judged: usd for judged, usd in found.items() if not np.isnan(usd)}
+
+
+def _judged_cell(question_id: str) -> tuple[str, str] | None:
+    """Return the run id and cell id of the answer that a judge was asked about. None: the id is not an answer's key."""
+    try:
+        key = orjson.loads(question_id)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(key, list) or len(key) != len(ATTEMPT_KEY):
+        return None
+    return str(key[0]), str(key[1])
 
 
 def _mean(part: pd.DataFrame, column: str) -> float | None:

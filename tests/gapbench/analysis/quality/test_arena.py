@@ -98,6 +98,32 @@ def test_a_simulated_judge_is_said(run: Path) -> None:
     assert (True, 1) == (found.simulated, found.unreadable_verdicts)
 
 
+@pytest.mark.parametrize(
+    ("question_id", "verdict"),
+    [
+        ("q1", "first"),
+        ('"q1"', "first"),
+        ("{}", "first"),
+        ("17", "first"),
+        ("[]", "first"),
+        ('["reasoning/sums","1",0,"closed-a"]', "first"),
+        ('["reasoning/sums",["1"],0,"closed-a","open-b"]', "first"),
+        ('["reasoning/sums","1",0,"closed-a","open-b"]', "third"),
+    ],
+)
+def test_a_verdict_of_another_form_is_one_that_could_not_be_read(
+    run: Path, question_id: str, verdict: str
+) -> None:
+    """Beside one that can be read: a run may come from others."""
+    judged(run, [("1", "closed-a", "open-b", "first"), ("2", "closed-a", "open-b", "second")])
+    strange = make_attempt(
+        model_id="jury", task="arena", category="judge", outcome="unscored", answer=verdict, sample_id=question_id
+    )  # fmt: skip
+    write_run(run / "arena-jury-00000001", [strange])
+
+    assert 1 == rate_models([run]).unreadable_verdicts
+
+
 def test_one_model_has_no_rating(make_run: Make, answers: Answers) -> None:
     """A sentence, and an empty table."""
     found = rate_models([make_run(answers("closed-a", 3, 5))])

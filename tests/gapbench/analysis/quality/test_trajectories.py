@@ -9,7 +9,8 @@ import pytest
 from gapbench.analysis.quality.trajectories import TIME_PARTS, summarize_trajectories
 from gapbench.report.results import load_results
 from gapbench.report.tables.trajectories import trajectory_table
-from tests.run_folders import make_answers, make_episode, write_run
+from gapbench.values import canonical_json
+from tests.run_folders import make_answers, make_attempt, make_episode, write_run
 
 
 @pytest.fixture
@@ -50,6 +51,26 @@ def test_dollars_per_solved_task_include_what_was_lost(run: Path) -> None:
     assert row["usd_per_episode"] == pytest.approx(6 * 0.00315 / 2)
     assert row["usd_per_solved"] == pytest.approx(6 * 0.00315 / 1)
     assert row["usd_user"] is None
+
+
+@pytest.mark.parametrize(
+    "question_id", ["q1", '"q1"', "{}", "17", "null", "[]", '["run"]', "[[],{},1,2,3]", ""]
+)
+def test_a_judge_whose_question_names_no_answer_is_paid_for_no_episode(
+    tmp_path: Path, question_id: str
+) -> None:
+    """The other question names its answer, and costs $0.00315."""
+    rows = make_episode(2, sample_id="a", partial=1.0)
+    key = ["run", rows[-1].cell_id, "a", 0, 2]
+    asked = [
+        make_attempt(
+            sample_id=one, model_id="jury", phase="judge", weights="closed", task="judge", category="judge"
+        )
+        for one in (canonical_json(key), question_id)
+    ]
+    row = summarize_trajectories(write_run(tmp_path / "run", [*rows, *asked])).frame.iloc[0]
+
+    assert row["usd_judge"] == pytest.approx(0.00315)
 
 
 def test_dollars_per_solved_task_are_those_of_the_cost_table(run: Path) -> None:
