@@ -41,7 +41,7 @@ lint: setup ## ruff, and import-linter for the layers of packages
 types: setup ## mypy --strict
 	@$(BIN)/mypy
 
-tests: setup ## pytest, on all cores; with COV=1 line and branch coverage is held to the floor in pyproject.toml, and random examples are new
+tests: setup ## pytest, on all cores; with COV=1 line and branch coverage is held to the floor in pyproject.toml, and hypothesis draws new examples
 	@$(BIN)/pytest -n auto -m "not vllm and not servers and not chromium and not machines" $(if $(COV),--cov --cov-report=term:skip-covered --hypothesis-profile random)
 
 coverage: ## the tests with COV=1

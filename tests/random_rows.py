@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from gapbench.values import Attempt
-from tests.run_folders import make_attempt, make_episode
+from tests.run_folders import NO_TIMES, make_attempt, make_episode
 
 MODELS = {"closed-a": "closed", "closed-b": "closed", "open-a": "open", "open-b": "open", 'öpen "c"': "open"}
 SKILL = {"closed-a": 0.8, "closed-b": 0.6, "open-a": 0.7, "open-b": 0.4, 'öpen "c"': 0.5}
@@ -205,16 +205,7 @@ def _draw_request(
             last_token_s=None,
         )
     if is_batch or cell["load_kind"] == "imported":
-        names = (
-            "scheduled_s",
-            "sent_s",
-            "first_byte_s",
-            "first_token_s",
-            "first_answer_s",
-            "last_token_s",
-            "done_s",
-        )
-        given.update(dict.fromkeys(names), chunk_s=(), chunk_tokens=None)
+        given.update(NO_TIMES)
         given.update({"transport": "batch", "service_tier": "batch"} if is_batch else {"transport": None})
     return [*rows, make_attempt(**given)]
 

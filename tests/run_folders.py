@@ -14,6 +14,10 @@ import orjson
 from gapbench.store import RunManifest, RunWriter
 from gapbench.values import Attempt, Payload, Trajectory
 
+NO_TIMES: dict[str, Any] = dict.fromkeys(
+    ("scheduled_s", "sent_s", "first_byte_s", "first_token_s", "first_answer_s", "last_token_s", "done_s", "chunk_tokens")
+) | {"chunk_s": ()}  # fmt: skip
+"""The times of an answer that has none, as those of a batch."""
 STARTED = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 

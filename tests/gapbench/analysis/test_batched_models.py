@@ -6,7 +6,6 @@ from dataclasses import replace
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import pytest
 from rich.console import Console
@@ -28,7 +27,7 @@ from tests.batch_provider import BatchProvider, BatchRunner
 from tests.batched_runs import FAST
 from tests.gapbench.execution.test_run import ANSWERS, go
 from tests.makers import ScriptedRunner, model, plan
-from tests.run_folders import make_answers, write_run
+from tests.run_folders import NO_TIMES, make_answers, write_run
 
 TOKENS = {"input_usd_per_mtok": 1000, "output_usd_per_mtok": 1000}
 CLOSED = model(
@@ -38,19 +37,6 @@ CLOSED = model(
     cost={**TOKENS, "batch": {"input_usd_per_mtok": 500, "output_usd_per_mtok": 500}},
 )
 OPEN = model("open", cost=TOKENS)
-# As the answers of a batch are stored.
-NO_TIMES: dict[str, Any] = dict.fromkeys(
-    (
-        "scheduled_s",
-        "sent_s",
-        "first_byte_s",
-        "first_token_s",
-        "first_answer_s",
-        "last_token_s",
-        "done_s",
-        "in_flight",
-    )
-) | {"chunk_s": ()}
 
 
 def make_run(folder: Path, count: int = 12) -> Path:

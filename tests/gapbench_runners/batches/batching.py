@@ -30,7 +30,7 @@ OTHER_BATCH: dict[str, Any] = {
     "input_file_id": "",
     "metadata": None,
 }
-"""What the simulated server is told of a batch that is not ours."""
+"""Fields that turn a batch of the simulated server into one that another program created."""
 
 
 def id_prefix(protocol: str) -> str:

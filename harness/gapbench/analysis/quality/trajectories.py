@@ -237,7 +237,7 @@ def _money(attempts: pd.DataFrame) -> dict[str, Any]:
 def _judge_usd(runs: Runs, account: Bill) -> Mapping[tuple[str, str], float]:
     """Return the dollars of judges by the model and task that they judged; a question's id is the answer's key.
 
-    A question of another form is about no known answer; the table of costs still counts what it cost.
+    A question whose id has another form is left out here; the table of costs still counts its dollars.
     """
     is_judge = (runs.frame["phase"] == "judge").to_numpy()
     cells: dict[tuple[str, str] | None, tuple[str, str]] = {
