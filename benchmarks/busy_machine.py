@@ -5,7 +5,7 @@
 
 ``late-loop``: each event loop seems to be one second late, so that this client limits every cell. The tests of the meter itself
 fail, and no other may. ``stalls``: a thread holds the interpreter for 20 to 600 ms about every 0.4 s, as a busy machine does.
-Writes benchmarks/results/busy_machine_FAULT.json; a quarter of an hour on two free cores.
+Without paths it writes benchmarks/results/busy_machine_FAULT.json; a quarter of an hour on two free cores.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def _stall_forever(library: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Write how many tests passed, and which failed."""
-    if hasattr(config, "workerinput"):
+    """Write how many tests passed, and which failed, unless only some paths were asked for."""
+    if hasattr(config, "workerinput") or config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
         return
     stats = terminalreporter.stats
     fault = config.getoption("busy")

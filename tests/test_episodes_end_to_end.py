@@ -89,7 +89,10 @@ def bench(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
 
 def test_a_killed_run_of_episodes_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
     """Killed after four rows, in the middle of an episode: each of three ends once, solved in three replies."""
-    write_user_suite(tmp_path, 3, models=user_suite()["models"][:1], loads=[{"concurrency": 1}])
+    (given,) = user_suite()["models"][:1]
+    # Replies that take so long that five of them are still to come, however late the fourth row is seen.
+    slow = {**given, "sim": {**given["sim"], "ttft_s": 0.5}}
+    write_user_suite(tmp_path, 3, models=[slow], loads=[{"concurrency": 1}])
     process = bench(tmp_path, "run", "suite.yaml")
     while process.poll() is None:
         journals = tmp_path.glob("results/*/journal-*.jsonl")
