@@ -123,7 +123,7 @@ class Background:
         return self._trends.submit(task, *arguments)
 
     def close(self) -> None:
-        """End the processes; what they were computing is lost."""
+        """End the threads and the processes; what they were computing is lost."""
         for lane in (self._open_runs, self._all_runs, self._trends):
             lane.close()
 
@@ -142,7 +142,8 @@ class _Lane:
         self._not_before_s: dict[Path, float] = {}
         self._is_open = True
         self._pool: ProcessPoolExecutor | None = None
-        Thread(target=self._work, name="background", daemon=True).start()
+        self._thread = Thread(target=self._work, name="background", daemon=True)
+        self._thread.start()
 
     def want(self, entry: RunEntry) -> None:
         """Put a run at the end of the queue unless it is in it or is being worked on."""
@@ -157,8 +158,14 @@ class _Lane:
         return message if fingerprint == entry.fingerprint else ""
 
     def submit(self, task: str, *arguments: Any) -> Future[Any]:
-        """Call a function of :mod:`gapbench.view.tasks` in the process."""
+        """Call a function of :mod:`gapbench.view.tasks` in the process.
+
+        Raises:
+            BrokenProcessPool: The lane is closed.
+        """
         with self._condition:
+            if not self._is_open:
+                raise BrokenProcessPool("closed")
             try:
                 return self._started_pool().submit(run_task, task, *arguments)
             except BrokenProcessPool:
@@ -182,10 +189,11 @@ class _Lane:
             self._condition.notify_all()
             pool = self._pool
         if pool is not None:
-            workers = list((pool._processes or {}).values())  # noqa: SLF001 - the pool has no way to end a running call
-            pool.shutdown(wait=False, cancel_futures=True)
-            for worker in workers:
+            for worker in list((pool._processes or {}).values()):  # noqa: SLF001 - the pool has no way to end a running call
                 worker.terminate()
+            # A pool whose thread is still closing its pipes when Python exits prints a traceback (process.py, `_python_exit`).
+            pool.shutdown(cancel_futures=True)
+        self._thread.join()
 
     def _work(self) -> None:
         while True:
