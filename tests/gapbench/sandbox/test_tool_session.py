@@ -52,6 +52,8 @@ def test_functions_of_the_module_are_its_tools(level: IsolationLevel) -> None:
         ("return {1, 2}", "the tool gave a value that JSON does not have: Object of type set is not JSON serializable"),
         ("return b'x'", "the tool gave a value that JSON does not have: Object of type bytes is not JSON serializable"),
         ("return float('nan')", "the tool gave a value that JSON does not have: Out of range float values are not JSON compliant"),
+        ("x = []\n    x.append(x)\n    return x", "the tool gave a value that JSON does not have: Circular reference detected"),
+        ("x = []\n    for _ in range(100_000): x = [x]\n    return x", "the tool gave a value that JSON does not have: it is nested too deeply"),
         (
             "class E(Exception):\n        def __str__(self): raise OSError\n    raise E",
             "E",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 from tests.tasks.ladders.audit import AmbiguousError
@@ -35,47 +36,48 @@ def read(row: Row) -> Tables:
 
 def ask(row: Row, tables: Tables, most: int | None = None) -> int | None:
     """Return the answer by SQL. None: more than ``most`` orders count."""
-    base = sqlite3.connect(":memory:")
-    base.execute("create table orders (number, month, client, item, units, note)")
-    base.execute("create table prices (item, price)")
-    base.execute("create table discounts (client, percent)")
-    for order in tables["Orders"]:
-        month = MONTHS.index(order["date"].split()[1])
-        cells = (int(order["order"]), month, order["client"], order["item"], int(order["units"]))
-        base.execute("insert into orders values (?, ?, ?, ?, ?, ?)", (*cells, order.get("note", "")))
-    for line in tables.get("Price list", []):
-        base.execute("insert into prices values (?, ?)", (line["item"], int(line["price"])))
-    for line in tables.get("Discounts", []):
-        base.execute(
-            "insert into discounts values (?, ?)", (line["client"], int(line["discount"].split()[0]))
+    with closing(sqlite3.connect(":memory:")) as base:
+        base.execute("create table orders (number, month, client, item, units, note)")
+        base.execute("create table prices (item, price)")
+        base.execute("create table discounts (client, percent)")
+        for order in tables["Orders"]:
+            month = MONTHS.index(order["date"].split()[1])
+            cells = (int(order["order"]), month, order["client"], order["item"], int(order["units"]))
+            base.execute("insert into orders values (?, ?, ?, ?, ?, ?)", (*cells, order.get("note", "")))
+        for line in tables.get("Price list", []):
+            base.execute("insert into prices values (?, ?)", (line["item"], int(line["price"])))
+        for line in tables.get("Discounts", []):
+            base.execute(
+                "insert into discounts values (?, ?)", (line["client"], int(line["discount"].split()[0]))
+            )
+        question = row["question"]
+        if m := re.search(r"does order (\d+) have", question):
+            found = base.execute("select units from orders where number = ?", (int(m[1]),)).fetchall()
+            if len(found) != 1:
+                raise AmbiguousError("not one such order")
+            return int(found[0][0])
+        where: list[str] = ["1"]
+        values: list[Any] = []
+        if m := re.search(r"from (\w+) through (\w+)", question):
+            where.append("month between ? and ?")
+            values += [MONTHS.index(m[1]), MONTHS.index(m[2])]
+        if "void" in question:
+            where.append("note != 'void'")
+        if m := re.search(r"(?:did|orders of) (\w+)", question):
+            where.append("orders.client = ?")
+            values.append(m[1])
+        if m := re.search(r"discount is (\d+) % or more", question):
+            where.append("percent >= ?")
+            values.append(int(m[1]))
+        what = "units"
+        if "price list" in question:
+            what = "units * price"
+        if "after each client's discount" in question:
+            what = "units * price * (100 - percent) / 100.0"
+        joined = (
+            "orders left join prices using (item) left join discounts on discounts.client = orders.client"
         )
-    question = row["question"]
-    if m := re.search(r"does order (\d+) have", question):
-        found = base.execute("select units from orders where number = ?", (int(m[1]),)).fetchall()
-        if len(found) != 1:
-            raise AmbiguousError("not one such order")
-        return int(found[0][0])
-    where: list[str] = ["1"]
-    values: list[Any] = []
-    if m := re.search(r"from (\w+) through (\w+)", question):
-        where.append("month between ? and ?")
-        values += [MONTHS.index(m[1]), MONTHS.index(m[2])]
-    if "void" in question:
-        where.append("note != 'void'")
-    if m := re.search(r"(?:did|orders of) (\w+)", question):
-        where.append("orders.client = ?")
-        values.append(m[1])
-    if m := re.search(r"discount is (\d+) % or more", question):
-        where.append("percent >= ?")
-        values.append(int(m[1]))
-    what = "units"
-    if "price list" in question:
-        what = "units * price"
-    if "after each client's discount" in question:
-        what = "units * price * (100 - percent) / 100.0"
-    joined = "orders left join prices using (item) left join discounts on discounts.client = orders.client"
-    chosen = base.execute(f"select {what} from {joined} where {' and '.join(where)}", values).fetchall()
-    base.close()
+        chosen = base.execute(f"select {what} from {joined} where {' and '.join(where)}", values).fetchall()
     if any(value is None for (value,) in chosen):
         raise AmbiguousError("a price or a discount is missing")
     if most is not None and len(chosen) > most:

@@ -142,7 +142,9 @@ def dump_json(value: Any) -> str:
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as exc:
-        raise StateError(f"the tool gave a value that JSON does not have: {exc}") from None
+        # A model reads this: from Python 3.13 on, the words go on with the value.
+        why = "it is nested too deeply" if isinstance(exc, RecursionError) else str(exc).partition(":")[0]
+        raise StateError(f"the tool gave a value that JSON does not have: {why}") from None
 
 
 def describe_error(exc: BaseException) -> str:
