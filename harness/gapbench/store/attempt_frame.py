@@ -20,7 +20,13 @@ _LABEL = pa.dictionary(pa.int32(), pa.string())
 _ORD = pa.field("ord", pa.int64())
 _TOGETHER = (("sample_id", "cluster_id", "prompt_sha256"), ("trajectory_id",), ("params_sent",))
 """Texts of which there are many, each group apart from the others."""
-_DERIVED_TYPES = {"timed": pa.bool_(), "retried": pa.bool_(), "scored": pa.bool_(), "load": _LABEL}
+_DERIVED_TYPES = {
+    "timed": pa.bool_(),
+    "retried": pa.bool_(),
+    "scored": pa.bool_(),
+    "has_cached_reply": pa.bool_(),
+    "load": _LABEL,
+}
 
 
 def read_frame(
