@@ -136,6 +136,17 @@ def test_nothing_is_said_where_every_cost_is_known(tmp_path: Path) -> None:
     assert "not known" not in markdown_tables.render_table(cost_table(cost(load_runs([folder]))))
 
 
+def test_a_model_without_a_price_has_none_for_any_task(tmp_path: Path) -> None:
+    """The share is 1, and the table says *price unknown* where the price stands."""
+    rows = [row for row in weighted_rows() if row.model_id == "open-b"]
+    unpriced = {"cost": None, "name": "unheard-of", "price_provider": "openai"}
+    table = cost(load_runs([write_run(tmp_path / "run", rows, open_b=unpriced)]))
+
+    assert (1.0, None) == (table.frame["unpriced_share"].iloc[0], table.frame["usd_per_task"].iloc[0])
+    assert "price unknown" in markdown_tables.render_table(cost_table(table))
+    assert "of the others" not in markdown_tables.render_table(cost_table(table))
+
+
 def random_rows(seed: int) -> list[Attempt]:
     """Return rows of weighted items that are asked twice: answered or lost, made again or not, and of known cost or not.
 

@@ -253,7 +253,9 @@ def _row(paid: PaidModel, category: str | None, users: pd.DataFrame) -> dict[str
         row.update(usd_per_task=_per_unit(usd, part.tasks), usd_per_correct=_per_unit(usd, part.correct))
         row.update(_intervals(part, row["kind"]))
     if part.tasks:
-        row["unpriced_share"] = 0.0 if usd is not None else unpriced_tasks(paid.rows_in(category))
+        row["unpriced_share"] = 1.0 if row["kind"] is None else 0.0
+        if row["kind"] is not None and usd is None:
+            row["unpriced_share"] = unpriced_tasks(paid.rows_in(category))
     if row["kind"] is not None and (usd is None or (part.correct and paid.unscored_in(category))):
         units = answer_units(paid.rows_in(category))
         # The means over the answers with known cost are valid even if the total is unknown.
