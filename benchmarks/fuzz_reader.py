@@ -83,7 +83,7 @@ def guided(name: str, arguments: list[str]) -> None:
 
 def unguided(name: str, arguments: list[str]) -> None:
     """Mutate the corpus blindly, saying the little that libFuzzer would say."""
-    from tests.gapbench_runners.fuzzed import mutated  # noqa: PLC0415 - as above
+    from tests.gapbench_runners.mutated import mutated  # noqa: PLC0415 - as above
 
     feed = Timed(opened(name))
     option = dict(re.findall(r"-(\w+)=(\S+)", " ".join(arguments)))

@@ -142,6 +142,16 @@ def format_percent(value: Any) -> str:
     return f"{float(value) * 100:.1f} %" if is_known(value) else NOTHING
 
 
+def describe_unpriced(share: Any, counted: str) -> str:
+    """Return which share of some tasks has no known cost, in words: ``cost of 12.0 % of pairs not known``; "" where all have one.
+
+    Args:
+        share: The share, by weight.
+        counted: What is counted, such as ``pairs``.
+    """
+    return f"cost of {format_percent(share)} of {counted} not known" if is_known(share) and share > 0 else ""
+
+
 def format_seconds(value: Any) -> str:
     """Return a time in ms below a second, else in s."""
     if not is_known(value):

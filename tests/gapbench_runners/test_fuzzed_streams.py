@@ -27,9 +27,9 @@ from tests.gapbench_runners.fuzzed import (
     Reader,
     framed,
     kept,
-    mutated,
     seeds,
 )
+from tests.gapbench_runners.mutated import mutated
 from tests.gapbench_runners.scripted import Ending
 
 READ_SIZES = (0, 1, 7, 64, 255)

@@ -58,7 +58,8 @@ def find_caveats(runs: Runs, account: Bill) -> Caveats:
     for key, count in counted.items():
         name = str(key[0])
         most[name] = max(most.get(name, 0), int(count))
-    cached = set(rows.loc[rows["transport"].astype(str) == CACHE_TRANSPORT, "model_id"])
+    is_cached = (rows["transport"].astype(str) == CACHE_TRANSPORT) | (rows["partly_cached"] > 0)
+    cached = set(rows.loc[is_cached, "model_id"])
     live = set(rows.loc[rows["transport"].astype(str) != BATCH_TRANSPORT, "model_id"])
     return Caveats(
         tuple(str(manifest.run_id) for manifest in runs.manifests),

@@ -18,6 +18,7 @@ Derived columns, in seconds unless the name says otherwise. NaN means that one o
                      not of a task that is asked adaptively (:mod:`gapbench.analysis.adaptive_tasks`)
 ``timed``            whether the row has the times of a measured reply: final, or a reply within an episode
 ``retried``          whether the attempt failed and was made again; a reply within an episode was not
+``has_cached_reply`` whether our own cache gave the reply or, in the last row of an episode, any of its replies
 =================== =====================================================================================
 """
 

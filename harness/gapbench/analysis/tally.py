@@ -15,6 +15,7 @@ Columns besides :data:`gapbench.store.part_facts.LABELS`:
 ``reasoning_known``  attempts that report reasoning tokens; ``reasoning_tokens`` is their sum
 ``unpriced``         attempts whose token counts are missing or impossible, so that their cost is not known
 ``impossible``       those of them that are impossible
+``partly_cached``    answered episodes whose last reply the model gave itself, and our own cache another one
 ``queued``           first attempts that were sent; ``late`` of them more than :data:`LATE_S` after they were due
 ``high_repeat``      largest number of a repetition
 ``rungs``            attempts on a rung of a ladder
@@ -52,6 +53,9 @@ POSSIBLE = """coalesce(NOT (
 PRICED = f"""(coalesce(from_cache, false) OR {POSSIBLE}
   AND (outcome = 'infra' OR input_tokens IS NOT NULL AND output_tokens IS NOT NULL))"""
 """Whether the cost of an attempt by its tokens is known, or it is not billed."""
+_PARTLY_CACHED = (
+    "count_if(final AND has_cached_reply AND NOT coalesce(from_cache, false) AND outcome <> 'infra')"
+)
 _BY_PART = """
 SELECT *, hash(part, {names}turns) AS code,
   min(first) OVER (PARTITION BY turns, {labels}) AS place
@@ -62,6 +66,7 @@ FROM (
     CAST(coalesce(sum(image_bytes) FILTER (image_count > 0), 0) AS BIGINT) AS image_bytes,
     count(reasoning_tokens) AS reasoning_known, CAST(coalesce(sum(reasoning_tokens), 0) AS BIGINT) AS reasoning_tokens,
     count_if(NOT priced) AS unpriced, count_if(NOT priced AND NOT possible) AS impossible,
+    {partly_cached} AS partly_cached,
     count_if(attempt = 1 AND queue_s IS NOT NULL) AS queued, count_if(attempt = 1 AND queue_s > {late_s}) AS late,
     count(rung) AS rungs, max(repeat) AS high_repeat, max(done_s) AS done_s, min(score) AS low_score, max(score) AS high_score
   FROM (SELECT *, {possible} AS possible, {priced} AS priced FROM attempts) AS attempts GROUP BY ALL
@@ -75,7 +80,7 @@ SELECT {labels}, any_value(turns) AS turns, CAST(sum(n) AS BIGINT) AS n, place A
 FROM by_part GROUP BY place ORDER BY place
 """
 _SUMS = (
-    "with_images", "images", "image_bytes", "reasoning_known", "reasoning_tokens", "unpriced", "impossible", "queued", "late",
+    "with_images", "images", "image_bytes", "reasoning_known", "reasoning_tokens", "unpriced", "impossible", "partly_cached", "queued", "late",
     "rungs",
 )  # fmt: skip
 _OUTSIDE = """
@@ -129,6 +134,10 @@ def count_attempts(attempts: AttemptRelation) -> Tally:
         ResultsError: A part cannot be read, or a score is not within 0 to 1.
     """
     labels, varying = attempts.labels_of_parts(LABELS)
+    # It needs the figures of whole episodes, which take longer than the rest, and few runs have any.
+    may_be_cached = attempts.has_episodes and (
+        "from_cache" in varying or any(labels["from_cache"].to_pylist())
+    )
     by_part = attempts.table(
         _BY_PART.format(
             varying="".join(f"{_text(name, 'attempts')} AS {name}, " for name in varying),
@@ -136,9 +145,10 @@ def count_attempts(attempts: AttemptRelation) -> Tally:
             late_s=LATE_S,
             possible=POSSIBLE,
             priced=PRICED,
+            partly_cached=_PARTLY_CACHED if may_be_cached else "CAST(0 AS BIGINT)",
             labels=", ".join(LABELS),
         ),
-        {*varying, *_COUNTED},
+        {*varying, *_COUNTED, *(["final", "has_cached_reply"] if may_be_cached else [])},
         tables={"labels": labels},
     )
     rows: pd.DataFrame = attempts.table(

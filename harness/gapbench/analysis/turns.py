@@ -39,10 +39,10 @@ def requests_with_a_retry(frame: pd.DataFrame, request: np.ndarray[Any, Any]) ->
 
 
 def episode_ttft_s(frame: pd.DataFrame, request: np.ndarray[Any, np.dtype[np.integer[Any]]]) -> Floats:
-    """Return times to first token with the mean over its replies in each row of an episode.
+    """Return times to first token with the mean over its replies in each row of an episode; NaN if our cache gave a reply.
 
     Args:
-        frame: Attempt rows with ``ttft_s``, ``timed`` and ``turn``.
+        frame: Attempt rows with ``ttft_s``, ``timed``, ``turn`` and ``from_cache``.
         request: Code of each row's request.
     """
     ttft_s: Floats = frame["ttft_s"].to_numpy(dtype=np.float64, na_value=np.nan)
@@ -54,4 +54,5 @@ def episode_ttft_s(frame: pd.DataFrame, request: np.ndarray[Any, np.dtype[np.int
     replies = np.bincount(request[known], minlength=count)
     with np.errstate(invalid="ignore"):
         mean_s = np.bincount(request[known], ttft_s[known], count) / replies
+    mean_s[request[of_episode & frame["from_cache"].to_numpy(dtype=bool)]] = np.nan
     return np.where(of_episode, mean_s[request], ttft_s)

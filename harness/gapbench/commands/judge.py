@@ -82,7 +82,7 @@ def judge_command(
             setup, model, tasks_to_send, folder, "judge", max_usd, yes=yes, quiet=quiet, wait=not no_wait
         )
         code = max(code, exit_code)
-        rows = read_judge_scores(judging, judge_scorers, model)
+        rows = read_judge_scores(judging, judge_scorers, model, answers)
         write_scores(folder, rows)
         click.echo(f"{len(rows)} answers graded by {model.id}; calls and cost in {judging}")
     upload_run(folder)

@@ -196,22 +196,34 @@ def make_judging_plan(
     return Plan(f"{judged_run_id}-judged", digest, seed, 1, 1.7, cells)
 
 
-def read_judge_scores(judging_run: Path, scorers: Mapping[str, Judge], judge: Model) -> list[dict[str, Any]]:
+def read_judge_scores(
+    judging_run: Path, scorers: Mapping[str, Judge], judge: Model, answers: Sequence[StoredAnswer]
+) -> list[dict[str, Any]]:
     """Return the rows of a score table from the judge's replies; an answer without a readable grade stays unscored.
+
+    A grade of no known answer, or one that is not on the scale, counts as one that could not be read: a judging run may come
+    from others.
 
     Args:
         judging_run: The folder of the judging run.
         scorers: The rubric of each task.
         judge: The judge model.
+        answers: The answers that it was asked about.
     """
+    asked = {(answer.task, _question_id(answer)): answer.key for answer in answers}
     columns = ["task", "task_sha256", "sample_id", "final", "outcome", "answer", "model_served"]
     judged_rows = read_attempts([judging_run], columns)
     rows: list[dict[str, Any]] = []
     for row in records(judged_rows[judged_rows["final"] & (judged_rows["outcome"] == "unscored")]):
-        score = scorers[str(row["task"])].to_score(int(row["answer"]))
+        task = str(row["task"])
+        key, scorer = asked.get((task, str(row["sample_id"]))), scorers.get(task)
+        grade = None if scorer is None else _read_grade(row["answer"], scorer)
+        if key is None or scorer is None or grade is None:
+            continue
+        score = scorer.to_score(grade)
         rows.append(
             {
-                **dict(zip(ATTEMPT_KEY, orjson.loads(row["sample_id"]), strict=True)),
+                **dict(zip(ATTEMPT_KEY, key, strict=True)),
                 "scorer": "judge",
                 "outcome": score.outcome,
                 "score": score.value,
@@ -223,6 +235,20 @@ def read_judge_scores(judging_run: Path, scorers: Mapping[str, Judge], judge: Mo
             }
         )
     return rows
+
+
+def _read_grade(answer: Any, scorer: Judge) -> int | None:
+    """Return a stored grade. None: it is no whole number on the scale."""
+    try:
+        grade = int(str(answer))
+    except ValueError:
+        return None
+    return grade if scorer.low <= grade <= scorer.high else None
+
+
+def _question_id(answer: StoredAnswer) -> str:
+    """Return the id of the question that asks for an answer's grade."""
+    return canonical_json(list(answer.key))
 
 
 def _rating_question(scorer: Judge, answer: StoredAnswer) -> Sample:
@@ -237,7 +263,7 @@ def _rating_question(scorer: Judge, answer: StoredAnswer) -> Sample:
     )
     is_right = _contains_target(answer)
     return Sample(
-        canonical_json(list(answer.key)),
+        _question_id(answer),
         _judge_prompt(RATING_INSTRUCTIONS, answer.prompt, after),
         reference=f"Looked at.\nGrade: {scorer.high if is_right else scorer.low}",
         decoy=f"Looked at.\nGrade: {scorer.low if is_right else scorer.high}",

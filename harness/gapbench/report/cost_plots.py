@@ -19,6 +19,7 @@ from gapbench.analysis.economics.self_hosting_cost import floor_usd_per_mtok
 from gapbench.analysis.economics.tco import Tco
 from gapbench.errors import ResultsError
 from gapbench.formatting import TASKS
+from gapbench.report.page_charts import short_number
 from gapbench.report.style_sheets import light_colors
 from gapbench.report.tables.cost import LEG_NAMES
 from gapbench.store.json_records import records
@@ -191,7 +192,8 @@ def plot_quality_cost(tiers: Tiers) -> Figure:
 
 
 def _format_dollars(value: float, _: int) -> str:
-    return escape_label(f"${value:,.0f}" if value >= 1 else f"${value:g}")
+    """Return a tick of an axis as the tables and the page have dollars a month: ``$10K``."""
+    return escape_label(short_number(formatting.format_short_usd(value)))
 
 
 def _leg(tco: Tco, leg: str) -> str:

@@ -60,7 +60,11 @@ def _pairs(row: Row) -> str:
 
 def _verdict(row: Row) -> str:
     within_noise = row["verdict"] == "pass" and row["worse_in_sight"]
-    return _VERDICTS[str(row["verdict"])] + ("\n(beyond the rule, within the noise)" if within_noise else "")
+    notes = [
+        "beyond the rule, within the noise" if within_noise else "",
+        formatting.describe_unpriced(row["unpriced_share"], "pairs"),
+    ]
+    return "\n".join([_VERDICTS[str(row["verdict"])], *(f"({note})" for note in notes if note)])
 
 
 def _verdict_tone(row: Row) -> Tone:

@@ -20,7 +20,13 @@ _LABEL = pa.dictionary(pa.int32(), pa.string())
 _ORD = pa.field("ord", pa.int64())
 _TOGETHER = (("sample_id", "cluster_id", "prompt_sha256"), ("trajectory_id",), ("params_sent",))
 """Texts of which there are many, each group apart from the others."""
-_DERIVED_TYPES = {"timed": pa.bool_(), "retried": pa.bool_(), "scored": pa.bool_(), "load": _LABEL}
+_DERIVED_TYPES = {
+    "timed": pa.bool_(),
+    "retried": pa.bool_(),
+    "scored": pa.bool_(),
+    "has_cached_reply": pa.bool_(),
+    "load": _LABEL,
+}
 
 
 def read_frame(
@@ -73,23 +79,27 @@ def read_frame(
     )
     rows = attempts.rows_of(model_id) if where == "true" else 0
     schema = pa.schema([*(_field(name, name in categorical, name in hashed) for name in stored), _ORD])
-    builder = FrameBuilder(schema, {*categorical}, rows)
-    batches = attempts.batches(
+
+    def build(batches: Iterable[pa.RecordBatch]) -> pd.DataFrame:
+        builder = FrameBuilder(schema, {*categorical}, rows)
+        for table in _gathered(batches):
+            found: dict[str, pa.Array | pa.ChunkedArray] = {name: table[name] for name in ("ord", *others)}
+            found |= {name: found[name].dictionary_encode() for name in labels}
+            for group in groups:
+                found |= group.columns(table[f"g{group.number}"])
+            builder.add(
+                pa.Table.from_arrays([found[name] for name in schema.names], names=schema.names).cast(schema)
+            )
+        return builder.build()
+
+    frame = attempts.read_batches(
         f"SELECT {', '.join(shown)} FROM attempts a{joins} WHERE {where}",
         {*stored, *where_columns},
+        build,
         values=values,
         tables={f"codes{group.number}": group.table for group in groups},
         model_id=model_id,
     )
-    for table in _gathered(batches):
-        found: dict[str, pa.Array | pa.ChunkedArray] = {name: table[name] for name in ("ord", *others)}
-        found |= {name: found[name].dictionary_encode() for name in labels}
-        for group in groups:
-            found |= group.columns(table[f"g{group.number}"])
-        builder.add(
-            pa.Table.from_arrays([found[name] for name in schema.names], names=schema.names).cast(schema)
-        )
-    frame = builder.build()
     places = frame["ord"].to_numpy()
     if len(places) > 1 and not (places[1:] > places[:-1]).all():
         # A join gives rows in any order.

@@ -14,13 +14,13 @@ values of prepared statements, never text of the query.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -37,6 +37,7 @@ from gapbench.store.attempt_sources import (
 )
 from gapbench.store.derived_columns import DERIVED, EPISODE_COLUMNS, EPISODE_SOURCES, EPISODES_QUERY
 from gapbench.store.live_runs import read_listed
+from gapbench.store.moved_parts import MovedParts
 from gapbench.store.reader import read_part
 from gapbench.store.schema import ATTEMPT_SCHEMA
 from gapbench.store.score_overlay import REPLACED_IN
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
+_Found = TypeVar("_Found")
 BATCH_ROWS = 200_000
 """Rows of one batch of a result."""
 CHECKED_ROWS = 200_000
@@ -85,6 +87,7 @@ class AttemptRelation:
         }
         self._adaptive = [f"{run}\x1f{task}" for run, tasks in (adaptive or {}).items() for task in tasks]
         self._sources = read_listed(lambda: _checked(find_sources([*runs, *judging])))
+        self._moved = MovedParts(part for source in self._sources for part in source.parts)
         self._cache_share: float | None = None
 
     @property
@@ -193,20 +196,22 @@ class AttemptRelation:
         vars(found)["_cache_share"] = share
         return found
 
-    def batches(
+    def read_batches(
         self,
         select: str,
         columns: Collection[str],
+        read: Callable[[Iterator[pa.RecordBatch]], _Found],
         *,
         values: Mapping[str, Any] | None = None,
         tables: Mapping[str, pd.DataFrame | pa.Table] | None = None,
         model_id: str | None = None,
-    ) -> Iterator[pa.RecordBatch]:
-        """Yield the result of a query in batches, while DuckDB computes the next.
+    ) -> _Found:
+        """Return what ``read`` makes of the result of a query, which comes in batches while DuckDB computes the next.
 
         Args:
             select: A ``SELECT`` from ``attempts``.
             columns: Every column of ``attempts`` that it uses, besides ``ord``.
+            read: Reads the batches. It is called again, with all batches, where a live run joined parts meanwhile.
             values: Values of its placeholders, by name.
             tables: Further tables that it reads, by name.
             model_id: Only rows of this model, whose parts alone are opened. None: all rows.
@@ -214,10 +219,14 @@ class AttemptRelation:
         Raises:
             ResultsError: A part cannot be read.
         """
-        query = QueryText(values=dict(values or {}), tables=_as_tables(tables))
-        text = f"{self._attempts(query, columns, model_id)} {select}"
-        with self._connection(query.tables) as connection:
-            yield from connection.sql(text, params=query.values).to_arrow_reader(BATCH_ROWS)
+
+        def run() -> _Found:
+            query = QueryText(values=dict(values or {}), tables=_as_tables(tables))
+            text = f"{self._attempts(query, columns, model_id)} {select}"
+            with self._connection(query.tables) as connection:
+                return read(iter(connection.sql(text, params=query.values).to_arrow_reader(BATCH_ROWS)))
+
+        return self._moved.read(run)
 
     def table(
         self,
@@ -228,11 +237,15 @@ class AttemptRelation:
         tables: Mapping[str, pd.DataFrame | pa.Table] | None = None,
         model_id: str | None = None,
     ) -> pa.Table:
-        """Return the whole result of a query; see :meth:`batches`."""
-        query = QueryText(values=dict(values or {}), tables=_as_tables(tables))
-        text = f"{self._attempts(query, columns, model_id)} {select}"
-        with self._connection(query.tables) as connection:
-            return connection.sql(text, params=query.values).to_arrow_table()
+        """Return the whole result of a query; see :meth:`read_batches`."""
+
+        def run() -> pa.Table:
+            query = QueryText(values=dict(values or {}), tables=_as_tables(tables))
+            text = f"{self._attempts(query, columns, model_id)} {select}"
+            with self._connection(query.tables) as connection:
+                return connection.sql(text, params=query.values).to_arrow_table()
+
+        return self._moved.read(run)
 
     def _attempts(self, query: QueryText, columns: Collection[str], model_id: str | None) -> str:
         """Return the ``WITH`` clauses that define ``attempts``."""
@@ -283,7 +296,7 @@ class AttemptRelation:
         clauses = [
             clause
             for source in self._sources
-            if (clause := select_source(source, query, names, model_id)) is not None
+            if (clause := select_source(source, query, names, model_id, self._moved)) is not None
         ]
         if not clauses:
             nulls = ", ".join(null_column(name) for name in names)
@@ -317,12 +330,15 @@ class AttemptRelation:
                 "place": pa.array(range(len(walls)), pa.int64()),
             }
         )
-        query = QueryText(tables={"ended": ended})
-        text = (
-            f"WITH stored AS NOT MATERIALIZED ({self._stored(query, EPISODE_SOURCES, None)}) {EPISODES_QUERY}"
-        )
-        with self._connection(query.tables) as connection:
-            return connection.sql(text, params=query.values).to_arrow_table()
+
+        def run() -> pa.Table:
+            query = QueryText(tables={"ended": ended})
+            stored = self._stored(query, EPISODE_SOURCES, None)
+            with self._connection(query.tables) as connection:
+                text = f"WITH stored AS NOT MATERIALIZED ({stored}) {EPISODES_QUERY}"
+                return connection.sql(text, params=query.values).to_arrow_table()
+
+        return self._moved.read(run)
 
     @contextmanager
     def _connection(self, tables: Mapping[str, pa.Table]) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -343,7 +359,10 @@ class AttemptRelation:
             connection.close()
 
     def _explain(self, exc: Exception) -> ResultsError:
-        """Return the error of the first part that Arrow cannot read either, else one that names the runs."""
+        """Return the error of a part that is gone, or of the first that Arrow cannot read either, else one that names the runs."""
+        gone = self._moved.gone()
+        if gone is not None:
+            return gone
         for source in self._sources:
             for part in source.parts:
                 try:

@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from gapbench.store import score_overlay
 from gapbench.store.live_runs import read_listed
-from gapbench.store.part_facts import LABELS, PartFacts, read_part_facts
+from gapbench.store.moved_parts import MovedParts
+from gapbench.store.part_facts import LABELS, PartFacts, read_part_facts, sql_path
 from gapbench.store.part_files import row_files
 from gapbench.store.query_tables import later_scores
 from gapbench.store.reader import check_is_run, journal_table
@@ -189,9 +190,17 @@ def _numbered(rows: pa.Table, number: int) -> pa.Table:
 
 
 def select_source(
-    source: RowSource, query: QueryText, names: Sequence[str], model_id: str | None
+    source: RowSource, query: QueryText, names: Sequence[str], model_id: str | None, moved: MovedParts
 ) -> str | None:
-    """Return the clause that reads a source; None: it holds no row of the model."""
+    """Return the clause that reads a source; None: it holds no row of the model.
+
+    Args:
+        source: The source.
+        query: The query that the clause is part of.
+        names: The stored columns to read.
+        model_id: The model. None: all.
+        moved: Where the rows of parts are that were joined since they were listed.
+    """
     replaced = (
         [name for name in names if name in REPLACED_IN["attempts"]] if source.scores is not None else []
     )
@@ -203,10 +212,10 @@ def select_source(
         chosen = source.read_parts(model_id)
         if not chosen:
             return None
-        text = _select_parts(chosen, query, needed)
-        if source.span is not None:
-            # Parquet is read from the row groups of these alone.
-            text += f" WHERE file_row_number BETWEEN {source.span[0]} AND {source.span[1]}"
+        still = [one for one in chosen if moved.find(one[1]) is None]
+        clauses = [_select_parts(still, query, needed, source.span)] if still else []
+        clauses += _select_moved(chosen, query, needed, source.span, moved)
+        text = " UNION ALL ".join(clauses)
     if not replaced:
         return text
     new = "".join(
@@ -221,11 +230,14 @@ def select_source(
     return f"SELECT a.ord{new} FROM ({text}) a LEFT JOIN {scores} l ON {same}"
 
 
-def _select_parts(chosen: Sequence[tuple[int, PartFacts]], query: QueryText, names: Sequence[str]) -> str:
+def _select_parts(
+    chosen: Sequence[tuple[int, PartFacts]],
+    query: QueryText,
+    names: Sequence[str],
+    span: tuple[int, int] | None,
+) -> str:
     parts = [part for _, part in chosen]
-    known = {name: text for name in names if (text := _known_from_footers(name, parts, query)) is not None}
-    read = frozenset(names) - known.keys()
-    shown = "".join(f", {known.get(name) or _typed(name)}" for name in names)
+    shown, read = _shown(parts, query, names)
     files = query.value([part.sql_path for part in parts])
     # Reading the schema of each file again takes longer: only where a needed column is missing in one.
     union = "" if all(read <= part.columns for part in parts) else ", union_by_name = true"
@@ -235,7 +247,49 @@ def _select_parts(chosen: Sequence[tuple[int, PartFacts]], query: QueryText, nam
     else:
         place = f"list_extract({query.value(numbers)}, CAST(file_index + 1 AS BIGINT))"
     ord_ = f"CAST({place} AS BIGINT) * {_ORD_OF_FILE} + file_row_number AS ord"
-    return f"SELECT {ord_}{shown} FROM read_parquet({files}{union}, hive_partitioning = false)"
+    # Parquet is read from the row groups of these alone.
+    where = "" if span is None else f" WHERE file_row_number BETWEEN {span[0]} AND {span[1]}"
+    return f"SELECT {ord_}{shown} FROM read_parquet({files}{union}, hive_partitioning = false){where}"
+
+
+def _select_moved(
+    chosen: Sequence[tuple[int, PartFacts]],
+    query: QueryText,
+    names: Sequence[str],
+    span: tuple[int, int] | None,
+    moved: MovedParts,
+) -> Iterator[str]:
+    """Yield a clause for each joined file that now has the rows of parts; ``ord`` is as it was in the parts."""
+    of_file: dict[Path, list[tuple[int, int, PartFacts]]] = {}
+    for number, part in chosen:
+        where = moved.find(part)
+        if where is not None:
+            of_file.setdefault(where.file, []).append((where.first, number, part))
+    for file, parts in of_file.items():
+        shown, _ = _shown([part for _, _, part in parts], query, names)
+        places = query.table(
+            pa.table(
+                {
+                    "moved_first": pa.array([first for first, _, _ in parts], pa.int64()),
+                    "moved_rows": pa.array([part.rows for _, _, part in parts], pa.int64()),
+                    "moved_number": pa.array([number for _, number, _ in parts], pa.int64()),
+                }
+            )
+        )
+        row = "(file_row_number - moved_first)"
+        within = "" if span is None else f" AND {row} BETWEEN {span[0]} AND {span[1]}"
+        path = query.value([sql_path(file)])
+        yield (
+            f"SELECT moved_number * {_ORD_OF_FILE} + {row} AS ord{shown} "
+            f"FROM read_parquet({path}, hive_partitioning = false) ASOF JOIN {places} ON file_row_number >= moved_first "
+            f"WHERE {row} < moved_rows{within}"
+        )
+
+
+def _shown(parts: Sequence[PartFacts], query: QueryText, names: Sequence[str]) -> tuple[str, frozenset[str]]:
+    """Return the columns of parts as they are selected, and the names of those that are read from the rows."""
+    known = {name: text for name in names if (text := _known_from_footers(name, parts, query)) is not None}
+    return "".join(f", {known.get(name) or _typed(name)}" for name in names), frozenset(names) - known.keys()
 
 
 def _known_from_footers(name: str, parts: Sequence[PartFacts], query: QueryText) -> str | None:

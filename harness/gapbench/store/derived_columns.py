@@ -59,6 +59,11 @@ DERIVED: Mapping[str, DerivedColumn] = {
         "(s.final AND s.phase = 'measure' AND s.outcome NOT IN ('infra', 'unscored') AND s.score IS NOT NULL)",
         ("final", "phase", "outcome", "score"),
     ),
+    "has_cached_reply": DerivedColumn(
+        "coalesce(s.from_cache, false)",
+        ("from_cache",),
+        f"CASE WHEN {_IS_END} THEN coalesce(e.cached, false) ELSE coalesce(s.from_cache, false) END",
+    ),
     "tpot_s": DerivedColumn(
         "CASE WHEN len(s.chunk_tokens) = len(s.chunk_s) AND len(s.chunk_s) > 1 "
         "AND s.chunk_tokens[-1] > s.chunk_tokens[1] "
@@ -72,7 +77,7 @@ EPISODE_COLUMNS = frozenset(name for name, column in DERIVED.items() if column.o
 EPISODE_SOURCES = ("run_id", "trajectory_id", "from_cache", "outcome", "output_chars", "sent_s", "done_s")
 """The stored columns that :data:`EPISODES_QUERY` reads."""
 EPISODES_QUERY = f"""
-SELECT t.run_id, t.trajectory_id, w.wall_s,
+SELECT t.run_id, t.trajectory_id, t.cached, w.wall_s,
   CASE WHEN t.chars > 0 AND t.model_s > 0 AND t.unknown = 0 THEN t.chars / t.model_s END AS answer_chars_per_s
 FROM (
   SELECT run_id, trajectory_id, bool_or(coalesce(from_cache, false)) AS cached,

@@ -177,11 +177,12 @@ def _read(path: Path, layouts: _Layouts) -> PartFacts:
         name for name in RARE if any(_may_have_values(chunk) for chunk in chunks.get(name, ()))
     )
     return PartFacts(
-        path, footer.num_rows, layout.names, _models(footer, layout), constants, filled, _sql_path(path)
+        path, footer.num_rows, layout.names, _models(footer, layout), constants, filled, sql_path(path)
     )
 
 
-def _sql_path(path: Path) -> str:
+def sql_path(path: Path) -> str:
+    """Return a file's absolute path, in which DuckDB expands nothing."""
     return re.sub(r"[*?[]", r"[\g<0>]", str(path.absolute()))
 
 

@@ -14,6 +14,7 @@ from gapbench.execution.llm_judging import (
     make_pairwise_task,
     make_rating_tasks,
     pair_answers,
+    read_judge_scores,
     to_stored_answers,
 )
 from gapbench.execution.rescoring import read_stored_answers
@@ -121,3 +122,57 @@ def test_another_rubric_is_another_run() -> None:
     ]
 
     assert plans[0].suite_sha256 != plans[1].suite_sha256
+
+
+def judged(folder: Path, *rows: tuple[str, str, str]) -> list[tuple[str, float]]:
+    """Return sample and score of the grades that are read of a judging run with tasks, questions and grades."""
+    attempts = [
+        make_attempt(
+            model_id="jury",
+            task=task,
+            sample_id=question,
+            answer=grade,
+            outcome="unscored",
+            score=None,
+            scorer="verdict",
+        )
+        for task, question, grade in rows
+    ]
+    answers = [answer(key=("run-1", "cell", name, 0, 1), sample_id=name) for name in ("1", "2", "3")]
+    scores = read_judge_scores(write_run(folder / "jury", attempts), {"sums": RUBRIC}, JUDGE, answers)
+    return [(str(row["sample_id"]), float(row["score"])) for row in scores]
+
+
+def test_a_grade_belongs_to_the_answer_that_its_question_names(tmp_path: Path) -> None:
+    """Of a scale from 1 to 5, 4 is three quarters."""
+    rows = [("sums", f'["run-1","cell","{name}",0,1]', grade) for name, grade in (("1", "4"), ("2", "1"))]
+
+    assert [("1", 0.75), ("2", 0.0)] == judged(tmp_path, *rows)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "1", "", "{", "null", '"run-1"', "{}", "[]", '["run-1","cell","1",0]', '["run-1","cell","1",0,1,2]',
+        '["run-1","cell",["1"],0,1]', '["run-1","cell","1","0",1]', '["run-2","cell","1",0,1]', '["run-1","cell","9",0,1]',
+        '["run-1","cell","1",0,99999999999999999999]',
+    ],
+)  # fmt: skip
+def test_a_grade_of_no_known_answer_is_not_read(tmp_path: Path, question: str) -> None:
+    """A judging run of others may have any id; the grades next to it count."""
+    assert [("2", 1.0)] == judged(
+        tmp_path, ("sums", question, "5"), ("sums", '["run-1","cell","2",0,1]', "5")
+    )
+
+
+@pytest.mark.parametrize("grade", ["A", "", "0", "6", "-1", "4.5", "1e0", "99999999999999999999"])
+def test_a_grade_that_is_not_on_the_scale_is_not_read(tmp_path: Path, grade: str) -> None:
+    """A score above 1 would stop every command that reads the run."""
+    rows = [("sums", f'["run-1","cell","{name}",0,1]', value) for name, value in (("1", grade), ("2", "5"))]
+
+    assert [("2", 1.0)] == judged(tmp_path, *rows)
+
+
+def test_a_grade_of_another_task_is_not_read(tmp_path: Path) -> None:
+    """Neither of one without a rubric nor of one whose answer it is not."""
+    assert [] == judged(tmp_path, ("other", '["run-1","cell","1",0,1]', "5"))

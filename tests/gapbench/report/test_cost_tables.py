@@ -119,6 +119,16 @@ def test_pictures_are_written(answer: Tco, tmp_path: Path) -> None:
     assert "closed API" in first[0].read_text(encoding="utf-8")
 
 
+def test_ticks_have_the_form_of_dollars_in_tables(answer: Tco) -> None:
+    """Without the zeros after the point."""
+    axis = cost_plots.plot_cost_volume(answer).axes[0].yaxis
+    shown = [
+        axis.get_major_formatter()(value, 0) for value in (0.01, 0.25, 1, 10, 1_000, 10_000, 2_500_000, 1e9)
+    ]
+
+    assert [rf"\${text}" for text in ("0.01", "0.25", "1", "10", "1K", "10K", "2.5M", "1B")] == shown
+
+
 def test_pictures_of_bought_servers(tmp_path: Path) -> None:
     """No rent, so no line of GPUs alone."""
     block = TcoDocument(own=OwnDocument(capex_usd=100_000, power_kw=3))

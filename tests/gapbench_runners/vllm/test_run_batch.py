@@ -20,7 +20,6 @@ from gapbench.errors import InputError, RunnerError
 from gapbench.runner import BatchClient
 from gapbench.values import Call, Model, Params, Request, Session
 from gapbench.values.batches import Batch, BatchReply, BatchRequest
-from gapbench_runners.vllm import batch_supervisor
 from gapbench_runners.vllm.command import run_batch_command, serve_command
 from gapbench_runners.vllm.machine_lock import machine_lock_path
 from gapbench_runners.vllm.runner import VllmRunner
@@ -31,22 +30,7 @@ ROOT = Path(__file__).parents[3]
 Work = Callable[[VllmRunner, BatchClient], Awaitable[Any]]
 
 
-@pytest.fixture(autouse=True)
-def own_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give each test a lock of the machine of its own: other tests run beside it."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-
-
-@pytest.fixture
-def program(tmp_path: Path) -> str:
-    """The program that stands in for the python of vLLM."""
-    path = tmp_path / "python"
-    path.write_text(
-        f'#!/bin/sh\nexec {sys.executable} {Path(__file__).with_name("fake_run_batch.py")} "$@"\n'
-    )
-    path.chmod(0o755)
-    return str(path)
+pytestmark = pytest.mark.usefixtures("own_machine")
 
 
 def runner_with(**run_batch: Any) -> VllmRunner:
@@ -374,63 +358,3 @@ def test_vllm_must_be_there_unless_it_is_not_started(tmp_path: Path) -> None:
     assert missing is not None
     assert "name its python with run_batch.python" in missing
     assert runner_with(start=False).missing_requirement() is None
-
-
-def test_one_batch_at_a_time_runs_on_a_machine(tmp_path: Path, program: str) -> None:
-    """The second is refused for now and leaves its label free; when the first has ended it is taken."""
-
-    async def work(runner: VllmRunner, client: BatchClient) -> Any:
-        await submit(runner, client, "hello", label="run-1")
-        busy = client.busy()
-        with pytest.raises(RunnerError, match="another `vllm run-batch` runs on this machine") as caught:
-            await submit(runner, client, "hello", label="run-2")
-        await client.cancel("run-1")
-        wait_for_end(tmp_path / "batches" / "run-1")
-        return busy, caught.value, client.busy(), (await submit(runner, client, "hello", label="run-2")).state
-
-    busy, refused, free, state = at_work(tmp_path, work, python=program, env={"FAKE_VLLM": "wait"})
-    asyncio.run(cancel_and_wait(tmp_path))
-
-    assert busy is not None
-    assert ("rate_limit", True) == (refused.kind, refused.is_refusal)
-    assert (None, "running") == (free, state)
-
-
-async def cancel_and_wait(folder: Path) -> None:
-    os.killpg(
-        json.loads((folder / "batches" / "run-2" / "process.json").read_text())["group"], signal.SIGKILL
-    )
-    wait_for_end(folder / "batches" / "run-2")
-
-
-def test_a_supervisor_that_finds_the_machine_locked_starts_nothing(tmp_path: Path) -> None:
-    """Two submits at the same moment: the lock decides, not the look at it before."""
-    lock = machine_lock_path()
-    lock.touch()
-    command = [
-        sys.executable,
-        batch_supervisor.__file__,
-        str(tmp_path),
-        str(lock),
-        "touch",
-        str(tmp_path / "x"),
-    ]
-    with lock.open() as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        code = subprocess.run(command, check=False).returncode
-
-    assert code == batch_supervisor.BUSY_CODE
-    assert not (tmp_path / "x").exists()
-
-
-def test_a_file_alone_needs_no_machine(tmp_path: Path) -> None:
-    """With start: false nothing runs here, whatever else does."""
-
-    async def work(runner: VllmRunner, client: BatchClient) -> Any:
-        return client.runs_here, client.busy(), (await submit(runner, client, "a")).state
-
-    lock = machine_lock_path()
-    lock.touch()
-    with lock.open() as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        assert at_work(tmp_path, work, start=False) == (False, None, "waiting")

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from gapbench.analysis.frames import as_floats, group_codes
-from gapbench.stats import Floats, Ints
+from gapbench.stats import Design, Floats, Ints, weighted_mean
 
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -32,6 +32,9 @@ def usd_per_answer(frame: pd.DataFrame, usd: Floats) -> Floats:
     :func:`gapbench.analysis.cost.cost.cost`. With weights the same holds of weighted means: both the dollars that are lost
     and the answers that share them count as often as the traffic has them.
 
+    A request of unknown cost is left out, answered or not, as if it had not been sent: the others of its item have the item's
+    weight. :func:`unpriced_share` tells how much that is.
+
     Args:
         frame: The runs' frame.
         usd: Cost of each attempt in USD, in the order of the frame. NaN means unknown.
@@ -43,18 +46,25 @@ def usd_per_answer(frame: pd.DataFrame, usd: Floats) -> Floats:
     if frame.empty:
         return np.full(0, np.nan)
     measured = (frame["phase"] == "measure").to_numpy()
-    answered = measured & frame["final"].to_numpy(dtype=bool) & (frame["outcome"] != "infra").to_numpy()
-    groups = [group_codes(frame, columns) for columns in _SHARED_BY]
+    final = measured & frame["final"].to_numpy(dtype=bool)
+    answered = final & (frame["outcome"] != "infra").to_numpy()
+    found, left, is_known = answer_usd(group_codes(frame, _REQUEST), measured, answered, usd)
     weight = None
     if "weight" in frame.columns:
-        final = measured & frame["final"].to_numpy(dtype=bool)
         item = group_codes(frame, ["model_id", "task", "sample_id"])
-        weight = share_weights(as_floats(frame["weight"]), item, answered, final)
-    return spread_usd(group_codes(frame, _REQUEST), groups, measured, answered, usd, weight)
+        weight = share_weights(as_floats(frame["weight"]), item, answered & is_known, final & is_known)
+        left *= np.nan_to_num(weight)
+    for columns in _SHARED_BY:
+        if not left.any():
+            break
+        share_usd(found, left, group_codes(frame, columns), weight)
+    return found
 
 
 def share_weights(weight: Floats, item: Ints, answered: Bools, final: Bools) -> Floats:
     """Return the weight of each attempt of one or more models; answers of an item share its weight, without one its requests do.
+
+    Requests of unknown cost are to be left out of both masks: the others of their item stand for them.
 
     Args:
         weight: Weight of each attempt's item.
@@ -67,50 +77,38 @@ def share_weights(weight: Floats, item: Ints, answered: Bools, final: Bools) -> 
     return np.asarray(weight / np.maximum(parts, 1)[item], dtype=np.float64)
 
 
-def spread_usd(
-    request: Ints,
-    groups: Sequence[Ints],
-    measured: Bools,
-    answered: Bools,
-    usd: Floats,
-    weight: Floats | None = None,
-) -> Floats:
-    """Return the dollars of each answered request at its final attempt; see :func:`usd_per_answer`.
+def answer_usd(request: Ints, measured: Bools, answered: Bools, usd: Floats) -> tuple[Floats, Floats, Bools]:
+    """Return the dollars of each answered request, those of requests without an answer, and of which requests they are known.
+
+    The first are at the request's final attempt, NaN elsewhere. The second are those of each attempt, and are to be multiplied
+    by its weight; :func:`share_usd` adds them to answers.
 
     Args:
         request: Code of each attempt's request.
-        groups: Codes of who shares the dollars of requests without an answer, the closest first.
         measured: Whether each attempt is of the measured phase.
         answered: Whether each attempt is the measured final one of an answered request.
         usd: Cost of each attempt in USD. NaN means unknown.
-        weight: Weight of each attempt, as :func:`share_weights` has it. None: each counts once.
     """
-    found, left = answer_usd(request, measured, answered, usd, weight)
-    for group in groups:
-        if not left.any():
-            break
-        share_usd(found, left, group, weight)
-    return found
-
-
-def answer_usd(
-    request: Ints, measured: Bools, answered: Bools, usd: Floats, weight: Floats | None
-) -> tuple[Floats, Floats]:
-    """Return the dollars of each answered request at its final attempt, and those of requests without an answer.
-
-    The second are those of each attempt, times its weight; :func:`share_usd` adds them to answers. The arguments are those of
-    :func:`spread_usd`.
-    """
-    found, left = np.full(len(request), np.nan), np.zeros(len(request))
+    found = np.full(len(request), np.nan)
     if not len(request):
-        return found, left
-    found[answered] = np.bincount(request, weights=usd)[request[answered]]
+        return found, np.zeros(0), np.zeros(0, dtype=bool)
+    spent = np.bincount(request, weights=usd)[request]
+    is_known = ~np.isnan(spent)
+    found[answered] = spent[answered]
     has_answer = np.zeros(int(request.max()) + 1, dtype=bool)
     has_answer[request[answered]] = True
-    left = np.where(measured & ~has_answer[request], np.nan_to_num(usd), 0.0)
-    if weight is not None and left.any():
-        left *= np.nan_to_num(weight)
-    return found, left
+    left = np.where(measured & is_known & ~has_answer[request], usd, 0.0)
+    return found, left, is_known
+
+
+def unpriced_share(usd: Floats, design: Design | None) -> float | None:
+    """Return which share of some tasks, by weight, has no known cost. None: there are no tasks.
+
+    Args:
+        usd: Dollars of each task. NaN means unknown.
+        design: Weights of the tasks. None: each counts once.
+    """
+    return weighted_mean(np.isnan(usd).astype(np.float64), design) if len(usd) else None
 
 
 def share_usd(found: Floats, left: Floats, group: Ints, weight: Floats | None) -> None:
@@ -120,7 +118,7 @@ def share_usd(found: Floats, left: Floats, group: Ints, weight: Floats | None) -
         found: Dollars of each answered request. NaN: another attempt, or not known.
         left: Dollars of attempts that are to be shared. 0 where they are.
         group: Codes of who shares them.
-        weight: See :func:`spread_usd`.
+        weight: Weight of each attempt, as :func:`share_weights` has it. None: each counts once.
     """
     known = ~np.isnan(found)
     answers = np.bincount(

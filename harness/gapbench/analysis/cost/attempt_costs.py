@@ -140,15 +140,13 @@ def usd_of_rows(account: Bill, frame: pd.DataFrame, billed: BilledTokens, places
             usd[mask] = part.usd(quote, part.bands(quote))
     if account.shares:
         cells = frame[["run_id", "cell_id"]]
-        payers = (frame["final"] & (frame["phase"] == "measure")).to_numpy(dtype=bool)
+        final = (frame["final"] & (frame["phase"] == "measure")).to_numpy(dtype=bool)
         answered = (frame["outcome"] != "infra").to_numpy(dtype=bool)
-        cached = frame["from_cache"].to_numpy(dtype=bool)
         for rows in group_rows(cells, ["run_id", "cell_id"]):
             first = cells.iloc[int(rows[0])]
             share = account.shares.get((str(first["run_id"]), str(first["cell_id"])))
             if share is not None:
-                paid = payers[rows] & (answered[rows] | share.by_all)
-                usd[rows] = share.usd_of(paid, cached[rows])
+                usd[rows] = share.usd_of(final[rows], answered[rows])
     return usd
 
 
@@ -170,7 +168,8 @@ def _price_warnings(model_id: str, quotes: Mapping[tuple[str, str], GpuPrice]) -
 def _cached_warnings(tally: pd.DataFrame) -> list[str]:
     """Return a sentence for each model of which the response cache answered requests."""
     final = tally[tally["final"].to_numpy(dtype=bool)]
-    cached = final["n"].where(final["transport"].astype(str) == CACHE_TRANSPORT, 0)
+    is_cached = final["transport"].astype(str) == CACHE_TRANSPORT
+    cached = final["n"].where(is_cached, final["partly_cached"])
     counts = pd.DataFrame({"cached": cached, "n": final["n"]}).groupby(final["model_id"], sort=False).sum()
     return [
         f"{model}: the response cache answered {answered} of {total} requests: dollars per task are those without the cache, "

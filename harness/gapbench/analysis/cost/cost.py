@@ -21,6 +21,7 @@ weights, what is per task, per correct task or per token is that of the traffic;
 ``usd_spent``         total: ``usd``, warm-up and judge
 ``usd_per_task``      what a task costs without our own cache: ``usd`` and ``usd_from_cache`` over ``tasks``; where a part is
                       not known, over the tasks whose dollars are
+``unpriced_share``    share of the tasks, by weight, whose dollars are not known; ``usd_per_task`` is of the others
 ``usd_per_correct``   the same over ``correct``, without the dollars of answers that have no score
 ``usd_per_mtok``      the same per million input and output tokens; null if an answer lacks token counts
 ``usd_busy_per_task`` ``gpu`` only: counts only the time with a request in flight
@@ -56,7 +57,7 @@ from gapbench.analysis.cost.gpu_token_cost import token_costs
 from gapbench.analysis.cost.paid_attempts import TOKEN_SUMS, PaidAttempts, PaidModel, PaidModels
 from gapbench.analysis.cost.price_lines import PriceLine
 from gapbench.analysis.cost.user_costs import user_usd_by_item
-from gapbench.analysis.cost.weighted_costs import answer_units, weighted_units
+from gapbench.analysis.cost.weighted_costs import answer_units, unpriced_tasks, weighted_units
 from gapbench.analysis.frames import Runs, load_runs
 from gapbench.analysis.notebook_html import table_html
 from gapbench.analysis.weighting import AppliedWeights
@@ -92,6 +93,7 @@ COLUMNS = (
     "usd_per_task",
     "usd_per_task_low",
     "usd_per_task_high",
+    "unpriced_share",
     "usd_per_correct",
     "usd_per_correct_low",
     "usd_per_correct_high",
@@ -250,6 +252,10 @@ def _row(paid: PaidModel, category: str | None, users: pd.DataFrame) -> dict[str
     if usd is not None:
         row.update(usd_per_task=_per_unit(usd, part.tasks), usd_per_correct=_per_unit(usd, part.correct))
         row.update(_intervals(part, row["kind"]))
+    if part.tasks:
+        row["unpriced_share"] = 1.0 if row["kind"] is None else 0.0
+        if row["kind"] is not None and usd is None:
+            row["unpriced_share"] = unpriced_tasks(paid.rows_in(category))
     if row["kind"] is not None and (usd is None or (part.correct and paid.unscored_in(category))):
         units = answer_units(paid.rows_in(category))
         # The means over the answers with known cost are valid even if the total is unknown.

@@ -24,8 +24,8 @@ class GpuShare:
     Attributes:
         usd: Dollars of each attempt that pays: the measured final ones that the model answered.
         reserved_s: Seconds for which the GPUs were reserved.
-        answers: How many the model answered. 0: all measured final attempts that were sent pay.
-        cached: How many the response cache answered, without GPU time.
+        answers: How many the model answered itself. 0: all measured final attempts that were sent pay.
+        cached: How many the response cache answered, of an episode a reply or more: their GPU time is not that of an answer.
     """
 
     usd: float
@@ -45,16 +45,18 @@ class GpuShare:
         """Whether all measured final attempts that were sent pay, since the model answered none."""
         return not self.answers
 
-    def usd_of(self, pays: Any, cached: Any) -> Floats:
+    def usd_of(self, final: Any, answered: Any) -> Floats:
         """Return the dollars of measured attempts; NaN: not known.
 
-        An answer of the response cache costs what an answer of the model does in the same cell.
+        An answer of the response cache costs what an answer of the model does in the same cell, which may have none.
 
         Args:
-            pays: Which of them are final, and answered unless all pay.
-            cached: Which the response cache answered.
+            final: Which of them are final.
+            answered: Which have an answer.
         """
-        return np.where(pays, np.where(np.logical_and(cached, self.by_all), np.nan, self.usd), 0.0)
+        if self.by_all:
+            return np.where(final, np.where(answered, np.nan, self.usd), 0.0)
+        return np.where(np.logical_and(final, answered), self.usd, 0.0)
 
 
 def gpu_shares(
@@ -70,7 +72,8 @@ def gpu_shares(
     tally = runs.tally
     cached = tally["from_cache"].to_numpy(dtype=bool)
     finals = tally["n"].where(tally["final"] & (tally["phase"] == "measure"), 0)
-    sent = finals.where(~cached, 0)
+    # An episode with a cached reply is one of the cache: the rest of its time says nothing about a whole one.
+    sent = (finals - tally["partly_cached"].where(finals > 0, 0)).where(~cached, 0)
     counts = tally[["run_id", "cell_id", "done_s"]].assign(
         sent=sent, answers=sent.where(tally["outcome"] != "infra", 0), cached=finals - sent
     )

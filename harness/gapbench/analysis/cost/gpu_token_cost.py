@@ -159,7 +159,8 @@ def request_shapes(runs: Runs, model_id: str) -> list[RequestShape]:
     measured = (frame["phase"] == "measure").to_numpy()
     # Each reply of an episode is a request to the server.
     answered = frame["timed"].to_numpy(dtype=bool) & (frame["outcome"] != "infra").to_numpy()
-    counted = answered & ~np.isnan(written)
+    # A reply from our own cache took no GPU time.
+    counted = answered & ~np.isnan(written) & ~frame["from_cache"].to_numpy(dtype=bool)
     best: dict[str, tuple[float, RequestShape]] = {}
     for of_cell in group_rows(frame, ["task", "run_id", "cell_id"]):
         rows = of_cell[measured.take(of_cell)]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gapbench.analysis.cost.answer_costs import unpriced_share
 from gapbench.analysis.frames import Runs, as_floats
 from gapbench.analysis.sample_design import design_of, design_of_attempts
 from gapbench.analysis.weighting import DESIGN_COLUMNS
@@ -78,10 +79,21 @@ def answer_units(part: pd.DataFrame) -> dict[str, float | None]:
     return found
 
 
+def unpriced_tasks(part: pd.DataFrame) -> float | None:
+    """Return which share of a model's tasks, by weight, has no known cost; see :func:`unpriced_share`."""
+    answers = _answers(part)
+    return unpriced_share(as_floats(answers["answer_usd"]), design_of(answers))
+
+
+def _answers(part: pd.DataFrame) -> pd.DataFrame:
+    """Return the final attempts of answered requests."""
+    return part[(part["final"] & (part["outcome"] != "infra")).to_numpy(dtype=bool)]
+
+
 def _priced_answers(part: pd.DataFrame) -> pd.DataFrame:
     """Return the final attempts of answered requests whose dollars are known."""
-    answered = (part["final"] & (part["outcome"] != "infra")).to_numpy(dtype=bool)
-    return part[answered & part["answer_usd"].notna().to_numpy()]
+    answers = _answers(part)
+    return answers[answers["answer_usd"].notna().to_numpy()]
 
 
 def traffic_totals(runs: Runs, model_id: str) -> dict[str, float] | None:

@@ -140,8 +140,8 @@ def throughput_at_load(runs: Runs, account: Bill, model_id: str) -> Throughput |
     """
     frame = runs.frame
     is_measured = (frame["model_id"] == model_id) & frame["final"] & (frame["phase"] == "measure")
-    # A reply from our own cache took no time of the server.
-    is_served = (frame["outcome"] != "infra") & ~frame["from_cache"].astype(bool)
+    # A reply from our own cache took no time of the server, and an episode with one less than a whole one.
+    is_served = (frame["outcome"] != "infra") & ~frame["has_cached_reply"].astype(bool)
     answers = frame.loc[is_measured & is_served, "cell_id"].astype(str)
     counts = answers.map(load_of_cell).value_counts()
     if account.gpu.empty or counts.empty:

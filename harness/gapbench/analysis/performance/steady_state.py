@@ -70,9 +70,11 @@ def steady_windows(frame: pd.DataFrame) -> SteadyWindows:
     ended = (
         frame["final"].to_numpy(dtype=bool) & (frame["phase"] == "measure").to_numpy() & ~np.isnan(scheduled)
     )
-    done = np.where(of_episode, ended, measured) & (frame["outcome"] != "infra").to_numpy()
     took_s = frame["done_s"].to_numpy(np.float64) - scheduled
-    took_s[of_episode] = np.nan_to_num(as_floats(frame["response_s"])[of_episode])
+    took_s[of_episode] = as_floats(frame["response_s"])[of_episode]
+    done = np.where(of_episode, ended, measured) & (frame["outcome"] != "infra").to_numpy()
+    # An answer of our own cache has no time, nor has an episode with a reply from there.
+    done &= ~np.isnan(took_s)
     took_s[~done] = 0.0
     with np.errstate(divide="ignore", invalid="ignore"):
         reply_s = stretches.sums(took_s) / stretches.counts(done)
@@ -152,6 +154,8 @@ def steady_throughput(frame: pd.DataFrame, attempts: AttemptRelation) -> pd.Data
     cells = RowGroups(group_codes(frame, ["run_id", "cell_id"]))
     final = frame["final"].to_numpy(dtype=bool)
     completed = answered & final & (done_s >= start_s) & (done_s < end_s)
+    # An episode without a time has a reply from our own cache, which took no time of the server.
+    completed &= ~(frame["turn"].notna().to_numpy() & np.isnan(as_floats(frame["response_s"])))
     solved = completed & (frame["outcome"] == "correct").to_numpy()
     prompts = np.where(is_prompt_read, as_floats(frame["input_tokens"]), 0.0)
     cell_of_stretch = cells.code[found.stretches.rows]

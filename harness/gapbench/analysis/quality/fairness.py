@@ -163,6 +163,8 @@ def _transports(name: str, part: pd.DataFrame) -> Iterator[str]:
     """Yield a sentence for each way in which requests were answered that makes times or dollars differ."""
     for transport, sentence in _TRANSPORTS.items():
         share = _share(part, "transport", transport) if len(part) else 0.0
+        if transport == CACHE_TRANSPORT and len(part):
+            share += float(part["partly_cached"].sum()) / float(part["n"].sum())
         if share > 0:
             yield f"{name}: {sentence.format('all' if share == 1 else f'{100 * share:.0f} % of')}"
 

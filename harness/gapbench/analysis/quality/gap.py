@@ -36,6 +36,7 @@ A gap is the closed model's value minus the open one's, on the same requests wit
 ``simulated``         whether either model is simulated
 ``rule``              the stopping rule that gave interval and verdict (``bench run --until-sure``); null: a fixed number of pairs
 ``standard_error``    of ``gap_points``, cluster-robust; null if unknown
+``unpriced_share``    the two costs only: share of the pairs that both answered, by weight, in which a cost is not known
 ===================== ===================================================================================
 """
 

@@ -69,10 +69,11 @@ def _time_and_cost_rows(comparison: Comparison, pairs: ModelPairs) -> Iterator[G
         known = pairs.with_known(column)
         for metric, _, share, unit, better in metrics:
             yield _quantile_row(_new_row(comparison, metric, unit, better, known), known, column, share)
-    known = pairs.with_known("usd")
-    yield _cost_row(_new_row(comparison, "usd_per_task", "usd", "lower", known), known, None)
-    known = pairs.with_known("usd", "correct")
-    yield _cost_row(_new_row(comparison, "usd_per_correct", "usd", "lower", known), known, "correct")
+    unpriced = pairs.unpriced_share
+    for metric, below in (("usd_per_task", None), ("usd_per_correct", "correct")):
+        known = pairs.with_known("usd", *([below] if below else []))
+        row = _cost_row(_new_row(comparison, metric, "usd", "lower", known), known, below)
+        yield replace(row, unpriced_share=unpriced)
 
 
 def describe_pairs_needed(row: Mapping[str, Any]) -> str:
@@ -96,7 +97,8 @@ def remarks(row: Mapping[str, Any]) -> list[str]:
         "too few sources to estimate how many pairs it needs" if few else ""
     )
     rule = f"by {row['rule']}" if isinstance(row.get("rule"), str) else ""
-    return [note for note in (missing, _noise_of_repeats(row), rule) if note]
+    unpriced = formatting.describe_unpriced(row.get("unpriced_share"), "pairs")
+    return [note for note in (missing, _noise_of_repeats(row), unpriced, rule) if note]
 
 
 def _noise_of_repeats(row: Mapping[str, Any]) -> str:

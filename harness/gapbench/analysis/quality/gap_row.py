@@ -99,6 +99,7 @@ class GapRow:
     simulated: bool
     rule: str | None = None
     standard_error: float | None = None
+    unpriced_share: float | None = None
     difference: Difference | None = None
     quotients: Quotients | None = None
     is_main: bool = True

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gapbench.analysis.cost.answer_costs import unpriced_share
 from gapbench.analysis.quality.model_requests import Bools, ModelRequests
 from gapbench.stats import Difference, Ints, paired_difference
 
@@ -43,6 +44,13 @@ class ModelPairs:
         scored = self.with_known("score")
         scores = scored.closed.columns["score"], scored.open.columns["score"]
         return paired_difference(*scores, scored.closed.cluster, scored.closed.design)
+
+    @property
+    def unpriced_share(self) -> float | None:
+        """Which share of the pairs that both answered, by weight, has no known cost on a side; None: both answered none."""
+        usd = self.closed.columns["usd"] + self.open.columns["usd"]
+        answered = ~(self.closed.infra | self.open.infra)
+        return unpriced_share(usd[answered], self.closed.filter(answered).design)
 
     def in_category(self, category: int | None) -> ModelPairs:
         """Return the pairs of one category, or all pairs for None."""

@@ -78,10 +78,6 @@ class RequestContexts:
         shares = [account.shares.get(key) for key in zip(table["run_id"], table["cell_id"], strict=True)]
         finals = table["final"].to_numpy(dtype=bool)
         infra = (table["outcome"] == "infra").to_numpy()
-        pays = [
-            share is not None and (share.by_all or not failed)
-            for share, failed in zip(shares, infra, strict=True)
-        ]
         run_ids = [manifest.run_id for manifest in runs.manifests]
         known = {
             "category": [self.categories.get(str(name), -1) for name in table["category"]],
@@ -100,8 +96,8 @@ class RequestContexts:
             counted=finals & (with_probes | (table["load_kind"] != "search").to_numpy()),
             is_gpu=[share is not None for share in shares],
             gpu_usd=[
-                0.0 if share is None else float(share.usd_of(paid and final, ours))
-                for share, paid, final, ours in zip(shares, pays, finals, table["from_cache"], strict=True)
+                0.0 if share is None else float(share.usd_of(is_final, not failed))
+                for share, is_final, failed in zip(shares, finals, infra, strict=True)
             ],
         )
 

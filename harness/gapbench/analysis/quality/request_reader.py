@@ -175,10 +175,13 @@ class RequestsByModel(Mapping[str, ModelRequests]):
         of_model = contexts.of_model(lot.model_id)
         cell[of_model] = dense_codes(contexts.lookup("cell", np.int64)[of_model])
         request = request_codes(cell[at], rows["sample"], rows["repeat"], final[at], contexts.repeats)
+        usd, left, is_known = answer_usd(request, np.ones(len(at), dtype=bool), answered, rows["usd"])
         weight = None
         if self._designs is not None:
-            weight = share_weights(rows[DESIGN_COLUMNS[0]], rows["sample"], answered, final[at])
-        usd, left = answer_usd(request, np.ones(len(at), dtype=bool), answered, rows["usd"], weight)
+            weights, is_final = rows[DESIGN_COLUMNS[0]], final[at] & is_known
+            weight = share_weights(weights, rows["sample"], answered & is_known, is_final)
+            left *= np.nan_to_num(weight)
+        del is_known
         share_usd(usd, left, cell[at], weight)
         # Answers of all tasks of a category share the dollars of a cell without one.
         category = contexts.lookup("category_code", np.int64)[at] + 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -59,24 +59,29 @@ def fetch_rows(
         ]
     )  # fmt: skip
     found = {name: np.empty(count, kind) for name, kind in _KINDS.items()}
-    start = 0
-    for batch in attempts.batches(
+
+    def fill(batches: Iterable[Any]) -> int:
+        start = 0
+        for batch in batches:
+            stop = start + int(batch.num_rows)
+            if stop > count:
+                return stop
+            for name in _KINDS:
+                if name != "usd":
+                    found[name][start:stop] = batch[name].to_numpy(zero_copy_only=False)
+            context = found["context"][start:stop]
+            found["usd"][start:stop] = _price(batch, context, contexts, account, model_id, tokens)
+            start = stop
+        return start
+
+    rows = attempts.read_batches(
         f"SELECT {shown} FROM attempts a JOIN places c ON c.code = {counted.code_of('a')}",
         [*counted.columns, "sample_id", "cluster_id", "repeat", "prompt_sha256", "score", *TIMES, *tokens],
+        fill,
         tables={"places": contexts.places(model_id)},
         model_id=model_id,
-    ):
-        stop = start + batch.num_rows
-        if stop > count:
-            break
-        for name in _KINDS:
-            if name != "usd":
-                found[name][start:stop] = batch[name].to_numpy(zero_copy_only=False)
-        found["usd"][start:stop] = _price(
-            batch, found["context"][start:stop], contexts, account, model_id, tokens
-        )
-        start = stop
-    if start != count:
+    )
+    if rows != count:
         raise ResultsError(f"{model_id}: its rows changed while they were read; read the runs again")
     return found
 

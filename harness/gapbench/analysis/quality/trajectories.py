@@ -50,6 +50,7 @@ from gapbench.analysis.cost.user_costs import user_usd
 from gapbench.analysis.frames import Folders, Runs, as_floats, group_codes, load_runs
 from gapbench.analysis.sample_design import design_of, design_of_replies
 from gapbench.analysis.weighting import DESIGN_COLUMNS, AppliedWeights
+from gapbench.pricing import GpuPrice
 from gapbench.stats import mean_interval, ratio_interval, weighted_mean, weighted_quantile
 from gapbench.store.json_records import records
 from gapbench.store.trajectories import read_trajectories
@@ -121,7 +122,9 @@ def summarize_trajectories(runs: Runs | Folders, billed: Bill | None = None) -> 
                 **_work(part),
                 **_times(part, attempts[(of_both & attempts["timed"]).to_numpy()]),
                 **_tokens(part),
-                **_money(attempts[of_both.to_numpy()]),
+                **_money(
+                    attempts[of_both.to_numpy()], by_hour=isinstance(account.quotes.get(model_id), GpuPrice)
+                ),
                 "usd_user": of_users.get((model_id, task)),
                 "usd_judge": of_judges.get((model_id, task)),
             }
@@ -141,10 +144,10 @@ def _measured_episodes(runs: Runs) -> pd.DataFrame:
     )
     if not is_probe.all():
         found = found[~is_probe]
-    cached = runs.frame.loc[
-        runs.frame["from_cache"].to_numpy(dtype=bool) & runs.frame["trajectory_id"].notna().to_numpy(),
-        "trajectory_id",
-    ]
+    is_cached = (
+        runs.frame["has_cached_reply"].to_numpy(dtype=bool) & runs.frame["trajectory_id"].notna().to_numpy()
+    )
+    cached = runs.frame.loc[is_cached, "trajectory_id"]
     return (
         _with_design(found, runs)
         .assign(
@@ -209,13 +212,19 @@ def _tokens(part: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _money(attempts: pd.DataFrame) -> dict[str, Any]:
-    """Return dollars of the model; unknown if the cost of any attempt is. The total is what the run cost, without weights."""
+def _money(attempts: pd.DataFrame, *, by_hour: bool) -> dict[str, Any]:
+    """Return dollars of the model; unknown if the cost of any attempt is. The total is what the run cost, without weights.
+
+    Args:
+        attempts: Its attempts, with their dollars.
+        by_hour: Whether its GPUs are paid by the hour: then the episodes without a cached reply took all that was spent.
+    """
     usd = as_floats(attempts["usd"])
     names = ("usd", "usd_per_episode", "usd_per_solved", "usd_per_solved_low", "usd_per_solved_high")
     if np.isnan(usd).any() or not len(attempts):
         return dict.fromkeys(names)
-    spent = float(usd[~attempts["from_cache"].to_numpy(dtype=bool)].sum())
+    is_cached = attempts["has_cached_reply" if by_hour else "from_cache"].to_numpy(dtype=bool)
+    spent = float(usd[~is_cached].sum())
     ended = attempts[attempts["final"].to_numpy(dtype=bool) & (attempts["outcome"] != "infra").to_numpy()]
     is_scored = (ended["outcome"] != "unscored").to_numpy()
     scored = ended[is_scored]

@@ -22,6 +22,7 @@ Columns of :attr:`Comparison.frame`, one row for each model of the baseline and 
 ``detectable``  smallest true worsening that the rule would find with at least 80 % probability in such runs, as a positive
               number in the rule's unit, with what is tolerated; null if it is unknown
 ``method``    how the bounds were computed
+``unpriced_share``  costs only: share of the pairs that were answered in both runs, by weight, in which a cost is not known
 ``simulated`` whether either run is simulated
 ============ ==============================================================================================
 """
@@ -45,7 +46,8 @@ from gapbench.store.json_records import records
 
 COLUMNS = (
     "model_id", "metric", "rule", "base", "new", "change", "low", "high", "limit", "unit", "verdict", "reason",
-    "worse_in_sight", "detectable", "pairs", "clusters", "method", "simulated",
+    "worse_in_sight", "detectable", "pairs", "clusters", "method", "unpriced_share",
+    "simulated",
 )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from gapbench.analysis.frames import as_floats, group_codes
 from gapbench.analysis.regression.run_pairs import RunPairs
+from gapbench.analysis.sample_design import design_of_attempts
 from gapbench.stats import (
     MIN_FOR_P95,
     RESAMPLES,
@@ -122,8 +123,15 @@ def _cost(pairs: RunPairs, metric: str) -> dict[str, Any]:
     row: dict[str, Any] = {"reason": lost, **_counts(pairs.clusters[mask])}
     if not mask.any():
         return row | {"reason": "no request has a known cost in both runs; `bench cost` shows why"}
+    row["unpriced_share"] = pairs.unpriced_share
     columns = [column[mask] for column in columns]
-    sums = np.ascontiguousarray(cluster_totals(columns, pairs.clusters[mask], pairs.design(mask))[1].T)
+    # As in the cost table: answers of an item share its weight, and money lost on its other requests counts as often.
+    designs = [design_of_attempts(side[mask]) for side in (pairs.base, pairs.new)]
+    totals = [
+        cluster_totals(columns[2 * number :][:2], pairs.clusters[mask], design)[1]
+        for number, design in enumerate(designs)
+    ]
+    sums = np.ascontiguousarray(np.concatenate(totals).T)
     total = sums.sum(axis=0)
     if (total <= 0).any():
         return row | {"reason": f"a run has no {counted}, or costs nothing"}
@@ -138,9 +146,11 @@ def _cost(pairs: RunPairs, metric: str) -> dict[str, Any]:
     if pairs.hosted:
         # All requests of a hosted cell share the cell's time, so its variation shows only between cells.
         cells = group_codes(pairs.base[mask], ["task", "load"])
-        design = pairs.design(mask)
-        each = 1.0 if design is None else design.weights
-        noise = ratio_noise(*(cluster_sums(column * each, cells)[0] for column in (columns[0], columns[2])))
+        spent = [
+            column * (1.0 if design is None else design.weights)
+            for column, design in zip((columns[0], columns[2]), designs, strict=True)
+        ]
+        noise = ratio_noise(*(cluster_sums(column, cells)[0] for column in spent))
         if noise is None:
             return row | {
                 "reason": "the cost of a model paid by the hour is its cells' time, and one cell does not show its noise; "

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from gapbench.analysis.answer_keys import KEY_COLUMNS, answer_keys
+from gapbench.analysis.cost.answer_costs import unpriced_share
 from gapbench.analysis.cost.attempt_costs import bill
-from gapbench.analysis.frames import Runs, group_codes, load_runs, without_search_probes
+from gapbench.analysis.frames import Runs, as_floats, group_codes, load_runs, without_search_probes
 from gapbench.analysis.performance.client_limits import client_limits
 from gapbench.analysis.sample_design import design_of
 from gapbench.analysis.turns import episode_ttft_s
@@ -109,6 +110,15 @@ class RunPairs:
     def design(self, mask: np.ndarray[Any, np.dtype[np.bool_]] | None = None) -> Design | None:
         """Return how the items of the pairs, or of some of them, were drawn. None: weights are not used."""
         return design_of(self.base if mask is None else self.base[mask])
+
+    @property
+    def unpriced_share(self) -> float | None:
+        """Which share of the pairs that were answered in both runs, by weight, has no known cost in one; None: there is none."""
+        answered = ((self.base["outcome"] != "infra").to_numpy()) & (
+            (self.new["outcome"] != "infra").to_numpy()
+        )
+        usd = as_floats(self.base["whole_usd"]) + as_floats(self.new["whole_usd"])
+        return unpriced_share(usd[answered], self.design(answered))
 
     @classmethod
     def pair_requests(cls, base: RunRequests, new: RunRequests, model_id: str) -> RunPairs:

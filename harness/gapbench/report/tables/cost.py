@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from gapbench import formatting
 from gapbench.analysis.cost.cost import CostTable
+from gapbench.analysis.weighting import AppliedWeights
 from gapbench.pricing import price_book_version
 from gapbench.report.table import Column, Row, Sections, Span, Table, Tone
 from gapbench.report.tables.summary import weights_tone
@@ -76,11 +77,26 @@ def cost_table(cost: CostTable) -> Table:
         rows,
         Sections(lambda row: row["model_id"], _heading, (_MODEL,)),
         simulated=cost.simulated,
-        notes=tuple((line, "dim") for line in [cost.weights.describe(), *(f"{line}." for line in totals)]),
+        notes=(
+            *((line, "dim") for line in [cost.weights.describe(), *(f"{line}." for line in totals)]),
+            *((line, "warning") for line in _unpriced_lines(rows, cost.weights)),
+        ),
         warnings=tuple(cost.warnings),
         lead=f"Retries included; for self-hosted models the whole reserved time. {price_book_version().capitalize()}.",
         fits_phone=False,
     )
+
+
+def _unpriced_lines(rows: Sequence[Row], weights: AppliedWeights) -> list[str]:
+    """Return a line for each model with some tasks of known cost and others of unknown."""
+    counted = "tasks, by weight," if weights.has_design else "tasks"
+    whole = {str(row["model_id"]): row for row in rows}  # The last row of a model is over all of its tasks.
+    return [
+        f"{model}: {words}; dollars per task are of the others."
+        for model, row in whole.items()
+        if row["usd_per_task"] is not None
+        and (words := formatting.describe_unpriced(row["unpriced_share"], counted))
+    ]
 
 
 def _heading(row: Row) -> tuple[Span, ...]:
