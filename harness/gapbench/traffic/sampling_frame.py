@@ -17,7 +17,7 @@ from gapbench.suite.tasks.conversations import ConversationError, MediaReader, l
 from gapbench.suite.tasks.json_schemas import find_schema_problem
 from gapbench.suite.tasks.tool_declarations import ToolDeclarationError, read_tools
 from gapbench.traffic.reply_labels import LabelCounts
-from gapbench.traffic.traffic_table import iterate_table
+from gapbench.traffic.traffic_table import check_tables, iterate_table
 
 Check = Literal["calls", "schema", "label", "judge", "none"]
 """What a logged reply can be compared by: its tool calls, a JSON Schema, one of few labels, a judge, or nothing."""
@@ -131,8 +131,10 @@ def iterate_requests(
         chosen: Numbers of the rows to yield. None: all.
 
     Raises:
+        InputError: A table is given twice.
         ResultsError: A file is missing, is no traffic table, or is of a newer version.
     """
+    check_tables(tables)
     start = 0
     for path in tables:
         for frame in iterate_table(path, READ_COLUMNS):

@@ -6,12 +6,37 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gapbench.errors import ResultsError
+from gapbench.errors import InputError, ResultsError
 from gapbench.store.table_file import TableError, iterate_frames, read_file_metadata
 from gapbench.traffic.record import TRAFFIC_SCHEMA_VERSION
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def check_tables(tables: Sequence[Path], outputs: Sequence[Path | None] = ()) -> None:
+    """Check that no table is read twice or written over.
+
+    Args:
+        tables: The tables to read.
+        outputs: The files to write; None: one that is not asked for.
+
+    Raises:
+        InputError: A table is given twice, also by another path, or is among the files to write.
+    """
+    seen: set[Path] = set()
+    for table in tables:
+        place = table.resolve()
+        if place in seen:
+            raise InputError(
+                f"{table} is given twice, and each of its requests would count twice; name it once"
+            )
+        seen.add(place)
+    for output in outputs:
+        if output is not None and output.resolve() in seen:
+            raise InputError(
+                f"{output} is the traffic table itself, and would be lost; name another file to write"
+            )
 
 
 def iterate_table(path: Path, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
