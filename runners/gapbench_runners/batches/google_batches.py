@@ -33,6 +33,7 @@ from gapbench_runners.batches.descriptions import (
     is_before,
     join_errors,
     require_id,
+    state_of,
     text_or_none,
 )
 from gapbench_runners.batches.line_errors import google_line_error
@@ -275,7 +276,7 @@ def _describe(operation: Mapping[str, Any]) -> Batch:
     metadata = _mapping(operation.get("metadata"))
     stats = _mapping(metadata.get("batchStats"))
     output = _mapping(metadata.get("output")) or _mapping(operation.get("response"))
-    state_raw = str(metadata.get("state") or "UNSPECIFIED")
+    state_raw = state_of(metadata.get("state") or "UNSPECIFIED")
     state = _STATE_PREFIX.sub("", state_raw)
     total = count_or_none(stats.get("requestCount"))
     pending = count_or_none(stats.get("pendingRequestCount")) or 0

@@ -27,6 +27,7 @@ from gapbench_runners.batches.descriptions import (
     is_before,
     join_errors,
     require_id,
+    state_of,
     text_or_none,
 )
 from gapbench_runners.batches.line_errors import openai_line_error
@@ -268,7 +269,7 @@ def _describe(given: Mapping[str, Any]) -> Batch:
     counts = given.get("request_counts")
     errors = given.get("errors")
     listed = errors.get("data") if isinstance(errors, Mapping) else None
-    status = str(given.get("status"))
+    status = state_of(given.get("status"))
     problem = join_errors(listed) if isinstance(listed, list) else None
     if problem is None and status == "failed":
         problem = "the batch failed, and OpenAI gives no reason"
