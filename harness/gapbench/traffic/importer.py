@@ -386,11 +386,7 @@ def _finish_report(report: ImportReport, builder: RowBuilder, aside: SetAside) -
     report.first_set_aside = aside.first
     report.naive_times = builder.naive_times
     report.secrets = builder.secrets
-    if builder.odd_totals:
-        report.notes.append(
-            f"{count_of(builder.odd_totals, 'request')} logged a total of tokens that is not the sum of prompt and output; "
-            f"the table has the counts as logged, first {builder.first_odd_total}"
-        )
+    report.notes += builder.odd_counts.notes()
     report.value_problems = [
         (column, problem, count, builder.first_places[column, problem])
         for (column, problem), count in builder.problems.most_common()

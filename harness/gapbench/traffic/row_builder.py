@@ -22,6 +22,7 @@ from gapbench.traffic.amounts import (
 )
 from gapbench.traffic.draft import Draft, LineError, TokenCounts, as_mapping
 from gapbench.traffic.identities import IdentityHasher
+from gapbench.traffic.odd_counts import OddCounts
 from gapbench.traffic.private_ids import HiddenId, can_hold_id, find_ids, hide_ids
 from gapbench.traffic.requests import select_parameters, take_images
 from gapbench.traffic.secrets import remove_secrets, start_of
@@ -58,8 +59,7 @@ class RowBuilder:
         problems: How often a value of a column was left out, by (column, problem), with the place of the first.
         secrets: How many secrets were removed.
         naive_times: How many rows had a time without a zone.
-        odd_totals: How many rows had a total that is no sum of their other counts.
-        first_odd_total: The place of the first of them. None: there is none.
+        odd_counts: What is odd about their tokens.
     """
 
     def __init__(self, hasher: IdentityHasher, zone: tzinfo = UTC, *, keep_texts: bool = True) -> None:
@@ -67,8 +67,7 @@ class RowBuilder:
         self.first_places: dict[tuple[str, str], str] = {}
         self.secrets = 0
         self.naive_times = 0
-        self.odd_totals = 0
-        self.first_odd_total: str | None = None
+        self.odd_counts = OddCounts()
         self._hasher = hasher
         self._zone = zone
         self._keep_texts = keep_texts
@@ -198,14 +197,13 @@ class RowBuilder:
         notes = []
         known = (cached or 0) + (written or 0)
         if total and prompt is not None and output is not None:
-            rest = total - prompt - output
-            if rest not in (0, known, reasoning, known + (reasoning or 0)):
-                self.odd_totals += 1
-                self.first_odd_total = self.first_odd_total or f"{place[0]}:{place[1]}"
+            self.odd_counts.see_total(place, total - prompt - output, known, reasoning)
         if prompt is not None and known:
             is_apart = counts.is_cache_apart
             if is_apart is None:
                 is_apart = known > prompt or (total is not None and total == prompt + (output or 0) + known)
+                is_told = total is not None and total == prompt + (output or 0)
+                self.odd_counts.see_cache(place, is_apart=is_apart, is_told=is_told)
             if is_apart:
                 prompt += known
                 notes.append("cache reads and writes were added to the input")

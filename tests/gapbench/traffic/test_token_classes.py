@@ -166,3 +166,29 @@ def test_null_counts_of_litellm_hide_no_known_ones(tmp_path: Path) -> None:
     (row,), _ = import_files(tmp_path, {"log.jsonl": [spend(1, metadata=json.dumps(metadata))]})
 
     assert CACHED == {name: row[name] for name in CACHED}
+
+
+def test_a_log_that_counts_the_cache_in_two_ways_is_told(tmp_path: Path) -> None:
+    """60 cached tokens cannot be in 10, so this log leaves them out; of 100 it cannot be known."""
+    clear, unclear = (
+        {"prompt_tokens": count, "completion_tokens": 30, "cache_read_input_tokens": 60}
+        for count in (10, 100)
+    )
+    replies = [
+        {**CHAT_REPLY, "id": f"r-{at}", "usage": usage} for at, usage in enumerate((clear, unclear, unclear))
+    ]
+    rows, report = import_files(tmp_path, {"log.jsonl": replies})
+
+    assert [70, 100, 100] == [row["input_tokens"] for row in rows]
+    (note,) = report.notes
+    assert "1 request logged cached tokens beside the input" in note
+    assert "2 requests do not tell and are read as if the input had them" in note
+    assert note.count("log.jsonl:") == 2
+
+    whole = {**unclear, "total_tokens": 130}
+    for others in ([whole, whole], [clear, clear]):
+        usages = enumerate((clear, *others))
+        _, report = import_files(
+            tmp_path, {"log.jsonl": [{**CHAT_REPLY, "id": f"r-{at}", "usage": one} for at, one in usages]}
+        )
+        assert [] == report.notes
