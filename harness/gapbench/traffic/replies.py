@@ -82,18 +82,18 @@ def read_usage(usage: dict[str, Any], draft: Draft) -> None:
     if usage.get("cost") is not None:  # OpenRouter, in dollars
         draft.setdefault("cost_usd", usage["cost"])
     if "prompt_tokens" in usage or "completion_tokens" in usage:
-        details = as_mapping(usage.get("prompt_tokens_details"))
+        inside = as_mapping(usage.get("prompt_tokens_details"))
         thought = as_mapping(usage.get("completion_tokens_details"))
         draft["counts"] = TokenCounts(
             usage.get("prompt_tokens"),
             usage.get("completion_tokens"),
             # The last three are Anthropic's behind a gateway, DeepSeek's and Moonshot's.
             _known(
-                details.get("cached_tokens"),
+                inside.get("cached_tokens"),
                 first_of(usage, "cache_read_input_tokens", "prompt_cache_hit_tokens", "cached_tokens"),
             ),
             # The second is OpenRouter's.
-            _known(usage.get("cache_creation_input_tokens"), details.get("cache_write_tokens")),
+            _known(usage.get("cache_creation_input_tokens"), inside.get("cache_write_tokens")),
             reasoning=_known(thought.get("reasoning_tokens"), usage.get("reasoning_tokens")),
             total=usage.get("total_tokens"),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -101,6 +102,19 @@ def test_a_description_that_is_none_is_garbage(protocol: str, body: bytes) -> No
         return caught.value.kind
 
     assert replayed(protocol, Replay(body, kind="application/json"), work) == "garbage"
+
+
+@pytest.mark.parametrize("name", ["batch_zz", "batches/", "batches/a/b", "files/x", "batches/\ud800"])
+def test_a_name_that_is_none_of_a_batch_of_google_is_garbage(name: str) -> None:
+    """The SDK takes no such name, so the batch could never be read; it is then found by its label."""
+
+    async def work(client: Any) -> str:
+        with pytest.raises(RunnerError) as caught:
+            await client.read("batches/x")
+        return caught.value.kind
+
+    body = json.dumps({"name": name, "metadata": {"state": "BATCH_STATE_RUNNING"}}).encode()
+    assert replayed("google", Replay(body, kind="application/json"), work) == "garbage"
 
 
 @pytest.mark.parametrize(
