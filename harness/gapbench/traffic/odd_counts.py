@@ -62,7 +62,7 @@ class OddCounts:
             )
         if self._apart.count and self._unclear.count:
             found.append(
-                f"{count_of(self._apart.count, 'request')} logged cached tokens beside the input, first {self._apart.first}, "
+                f"{count_of(self._apart.count, 'request')} logged cached tokens apart from the input, first {self._apart.first}, "
                 f"and {count_of(self._unclear.count, 'request')} do not tell and are read as if the input had them, first "
                 f"{self._unclear.first}; if the log always counts as the former do, import it with --map and `cache_counted: apart`"
             )

@@ -181,7 +181,7 @@ def test_a_log_that_counts_the_cache_in_two_ways_is_told(tmp_path: Path) -> None
 
     assert [70, 100, 100] == [row["input_tokens"] for row in rows]
     (note,) = report.notes
-    assert "1 request logged cached tokens beside the input" in note
+    assert "1 request logged cached tokens apart from the input" in note
     assert "2 requests do not tell and are read as if the input had them" in note
     assert note.count("log.jsonl:") == 2
 
