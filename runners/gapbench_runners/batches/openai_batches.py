@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -60,6 +61,10 @@ _STATES: Mapping[str, BatchState] = {
 }
 _PAGE = 100
 _NO_SUCH_ROUTE = frozenset({404, 405, 501})
+_ONE_BATCH = re.compile(
+    r"\b(?:batch|file) (?:object|job|id|not|found|with|was|does)\b|\bno such (?:batch|file)\b", re.IGNORECASE
+)
+"""How servers that have the routes say that they lack one batch or file."""
 
 
 class OpenAILines:
@@ -253,7 +258,8 @@ class OpenAIBatches(BatchClient):
     def _explain(self, exc: Exception) -> RunnerError:
         """Return the failure; for a compatible server without these routes, what to use in their place."""
         failure = explain_sdk_error(exc, self._to_runner_error)
-        if self._is_official_endpoint or failure.http_status not in _NO_SUCH_ROUTE:
+        is_about_route = failure.http_status in _NO_SUCH_ROUTE and not _ONE_BATCH.search(str(failure))
+        if self._is_official_endpoint or not is_about_route:
             return failure
         return RunnerError(
             "not_found",
