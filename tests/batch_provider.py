@@ -141,6 +141,7 @@ class ProviderClient(BatchClient):
         for reply in found:
             self.provider.step("results:line")
             yield reply
+        self.provider.step("results:end")
 
     def _describe(self, batch: StoredBatch) -> Batch:
         done = len(batch.requests) if batch.is_ended else 0

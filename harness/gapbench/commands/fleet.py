@@ -114,8 +114,10 @@ def fleet_command(
     from gapbench.commands.output_file import write_output_file
     from gapbench.commands.tco import read_money, scenario_from_options, suite_and_prices
     from gapbench.errors import InputError
+    from gapbench.traffic.traffic_table import check_tables
     from gapbench.values.slo import Slo
 
+    check_tables(tables, (md,))
     if wait_share is not None and waiting_routes:
         raise InputError("--may-wait and --wait-route are both given; give one of them")
     of_run = {

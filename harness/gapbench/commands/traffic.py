@@ -156,7 +156,9 @@ def audit_command(
     from gapbench.analysis.traffic import audit_traffic, read_requests
     from gapbench.commands.output_file import write_output_file
     from gapbench.report import traffic
+    from gapbench.traffic.traffic_table import check_tables
 
+    check_tables(tables, (md, html))
     price = _open_price(hosted_name)
     # No name for the requests here: the audit frees columns of them.
     audit = audit_traffic(

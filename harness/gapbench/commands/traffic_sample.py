@@ -70,7 +70,13 @@ Examples:
     show_default=True,
     help="The suite to write; its data goes to a folder next to it.",
 )
-@click.option("--seed", type=int, default=7, show_default=True, help="Equal seeds draw equal samples.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    default=7,
+    show_default=True,
+    help="Equal seeds draw equal samples.",
+)
 @click.option("--force", is_flag=True, help="Overwrite existing files.")
 @click.option("--yes", "-y", is_flag=True, help="Write what the rules changed without asking.")
 @json_option

@@ -68,6 +68,12 @@ def _month_line(audit: TrafficAudit) -> str:
 def _unknown_lines(audit: TrafficAudit) -> list[str]:
     """Return what the log does not tell of some requests, and what it tells that can hardly be."""
     total, lines = audit.total, []
+    timeless = audit.requests_without_time
+    if timeless and audit.arrivals is not None:
+        are = "is" if timeless == 1 else "are"
+        lines.append(
+            f"{timeless:,} of {total['requests']:,} requests {are} without a time, and so in no day, hour or month."
+        )
     if audit.days_without_requests > audit.whole_days / 2:
         lines.append(
             f"On {audit.days_without_requests:,} of these days there is no request: a time may be wrong, or the log has parts of several months."

@@ -20,10 +20,11 @@ from gapbench.traffic.forms.form import Form
 from gapbench.traffic.forms.mapped import MappedForm, read_mapping
 from gapbench.traffic.identities import IdentityHasher
 from gapbench.traffic.import_report import ImportReport
-from gapbench.traffic.items import Item, read_items
+from gapbench.traffic.items import Item, may_lack_its_end, read_items
 from gapbench.traffic.record import TRAFFIC_SCHEMA_VERSION, TrafficRecord
 from gapbench.traffic.response_chains import LACK_TEXTS, ResponseChains
 from gapbench.traffic.row_builder import Row, RowBuilder
+from gapbench.traffic.secrets import start_of
 from gapbench.traffic.set_aside import ASIDE_SUFFIX, MAX_SHOWN, SetAside
 from gapbench.traffic.sources import Source, open_sources
 from gapbench.traffic.times import find_zone
@@ -203,9 +204,9 @@ def _describe_unknown(sample: Sequence[Any], problem: str | None, keep_texts: bo
             "application, or record requests with `bench record`"
         )
     seen = (
-        f"its keys are {', '.join(map(str, list(first)[:8]))}"
+        f"its keys are {', '.join(start_of(key, 80) for key in list(first)[:8])}"
         if first
-        else f"it starts with {str(sample[0])[:40]!r}"
+        else f"it starts with {start_of(sample[0], 40)!r}"
         if keep_texts
         else "it is text"
     )
@@ -268,6 +269,10 @@ class _Import:
             before, aside_before, others_before = report.rows, self._aside.count, report.other_records
             self._last_time = None
             form.open_file(source.path, source.shown)
+            if may_lack_its_end(source.path):
+                report.notes.append(
+                    f"{source.shown} ends without a line end: if it was cut, its last row may be wrong"
+                )
             for item in _records(source):
                 if item.problem is not None:
                     self._aside.add(source.shown, item.line, item.problem, item.raw)
@@ -381,6 +386,7 @@ def _finish_report(report: ImportReport, builder: RowBuilder, aside: SetAside) -
     report.first_set_aside = aside.first
     report.naive_times = builder.naive_times
     report.secrets = builder.secrets
+    report.notes += builder.odd_counts.notes()
     report.value_problems = [
         (column, problem, count, builder.first_places[column, problem])
         for (column, problem), count in builder.problems.most_common()

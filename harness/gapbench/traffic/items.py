@@ -95,6 +95,17 @@ def read_items(path: Path, shown: str) -> Iterator[Item]:
             yield Item(0, None, problem=f"the file is cut or damaged, the rest is lost: {exc}")
 
 
+def may_lack_its_end(path: Path) -> bool:
+    """Return whether a table of text ends without a line end: if it was cut in its last cell, nothing else tells."""
+    if not path.name.lower().endswith((".csv", ".tsv")):
+        return False  # JSON that is cut cannot be read, and neither can what is packed
+    with path.open("rb") as raw:
+        if not raw.seek(0, io.SEEK_END):
+            return False
+        raw.seek(-1, io.SEEK_END)
+        return raw.read(1) not in (b"\n", b"\r")
+
+
 def _first_bytes(path: Path, shown: str) -> bytes:
     try:
         with path.open("rb") as raw:

@@ -200,5 +200,11 @@ def read_redaction(file: Path | None) -> Redaction:
             raise document.error(
                 ("rules", number, "pattern"), f"{rule.pattern[:60]!r} with {replace[:60]!r}: {exc}"
             ) from exc
+        if pattern.search("") is not None:
+            raise document.error(
+                ("rules", number, "pattern"),
+                f"{rule.pattern[:60]!r} matches the empty text too, so its replacement would come between all characters; "
+                "write + in place of *",
+            )
         rules.append((rule.name, pattern, replace))
     return Redaction(rules)

@@ -82,18 +82,19 @@ def read_usage(usage: dict[str, Any], draft: Draft) -> None:
     if usage.get("cost") is not None:  # OpenRouter, in dollars
         draft.setdefault("cost_usd", usage["cost"])
     if "prompt_tokens" in usage or "completion_tokens" in usage:
-        details = usage.get("prompt_tokens_details")
-        thought = usage.get("completion_tokens_details")
+        inside = as_mapping(usage.get("prompt_tokens_details"))
+        thought = as_mapping(usage.get("completion_tokens_details"))
         draft["counts"] = TokenCounts(
             usage.get("prompt_tokens"),
             usage.get("completion_tokens"),
-            first_of(details or {}, "cached_tokens")
-            if isinstance(details, dict) and details.get("cached_tokens") is not None
-            else first_of(usage, "cache_read_input_tokens", "prompt_cache_hit_tokens"),
-            usage.get("cache_creation_input_tokens"),
-            reasoning=thought.get("reasoning_tokens")
-            if isinstance(thought, dict)
-            else usage.get("reasoning_tokens"),
+            # The last three are Anthropic's behind a gateway, DeepSeek's and Moonshot's.
+            _known(
+                inside.get("cached_tokens"),
+                first_of(usage, "cache_read_input_tokens", "prompt_cache_hit_tokens", "cached_tokens"),
+            ),
+            # The second is OpenRouter's.
+            _known(usage.get("cache_creation_input_tokens"), inside.get("cache_write_tokens")),
+            reasoning=_known(thought.get("reasoning_tokens"), usage.get("reasoning_tokens")),
             total=usage.get("total_tokens"),
         )
         return
@@ -119,6 +120,10 @@ def read_usage(usage: dict[str, Any], draft: Draft) -> None:
         usage.get("total_tokens"),
         is_cache_apart=None if is_openai else True,
     )
+
+
+def _known(first: Any, second: Any) -> Any:
+    return second if first is None else first
 
 
 def _read_choices(choices: list[Any], draft: Draft) -> None:

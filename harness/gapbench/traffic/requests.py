@@ -184,7 +184,9 @@ def _take_images(holder: Any, depth: int = 0) -> tuple[Any, int]:
 
 
 def _take_part(part: Any, depth: int) -> tuple[Any, int]:
-    if isinstance(part, dict) and (part.get("type") in _IMAGE_TYPES or part.get("modality") == "image"):
+    kind = part.get("type") if isinstance(part, dict) else None
+    is_image = isinstance(kind, str) and kind in _IMAGE_TYPES
+    if isinstance(part, dict) and (is_image or part.get("modality") == "image"):
         return {name: _without_data(value) for name, value in part.items()}, 1
     return _take_images(part, depth + 1)
 

@@ -22,9 +22,10 @@ from gapbench.traffic.amounts import (
 )
 from gapbench.traffic.draft import Draft, LineError, TokenCounts, as_mapping
 from gapbench.traffic.identities import IdentityHasher
+from gapbench.traffic.odd_counts import OddCounts
 from gapbench.traffic.private_ids import HiddenId, can_hold_id, find_ids, hide_ids
 from gapbench.traffic.requests import select_parameters, take_images
-from gapbench.traffic.secrets import remove_secrets
+from gapbench.traffic.secrets import remove_secrets, start_of
 from gapbench.traffic.times import TimeError, read_time
 from gapbench.traffic.wordless import error_kind, has_words, shorten_label, strip_words
 
@@ -58,6 +59,7 @@ class RowBuilder:
         problems: How often a value of a column was left out, by (column, problem), with the place of the first.
         secrets: How many secrets were removed.
         naive_times: How many rows had a time without a zone.
+        odd_counts: What is odd about their tokens.
     """
 
     def __init__(self, hasher: IdentityHasher, zone: tzinfo = UTC, *, keep_texts: bool = True) -> None:
@@ -65,6 +67,7 @@ class RowBuilder:
         self.first_places: dict[tuple[str, str], str] = {}
         self.secrets = 0
         self.naive_times = 0
+        self.odd_counts = OddCounts()
         self._hasher = hasher
         self._zone = zone
         self._keep_texts = keep_texts
@@ -152,7 +155,7 @@ class RowBuilder:
         try:
             found, is_naive = read_time(value, self._zone)
         except (TimeError, OverflowError, ValueError) as exc:
-            shown = f"{name} {str(value)[:40]!r}" if self._keep_texts else name
+            shown = f"{name} {start_of(value, 40)!r}" if self._keep_texts else name
             raise LineError(f"{shown}: {exc}") from exc
         if is_sent and is_naive:
             self.naive_times += 1
@@ -193,10 +196,14 @@ class RowBuilder:
         prompt, output, cached, written, lasting, reasoning, total = values
         notes = []
         known = (cached or 0) + (written or 0)
+        if total and prompt is not None and output is not None:
+            self.odd_counts.see_total(place, total - prompt - output, known, reasoning)
         if prompt is not None and known:
             is_apart = counts.is_cache_apart
             if is_apart is None:
                 is_apart = known > prompt or (total is not None and total == prompt + (output or 0) + known)
+                is_told = total is not None and total == prompt + (output or 0)
+                self.odd_counts.see_cache(place, is_apart=is_apart, is_told=is_told)
             if is_apart:
                 prompt += known
                 notes.append("cache reads and writes were added to the input")

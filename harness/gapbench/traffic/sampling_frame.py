@@ -17,7 +17,7 @@ from gapbench.suite.tasks.conversations import ConversationError, MediaReader, l
 from gapbench.suite.tasks.json_schemas import find_schema_problem
 from gapbench.suite.tasks.tool_declarations import ToolDeclarationError, read_tools
 from gapbench.traffic.reply_labels import LabelCounts
-from gapbench.traffic.traffic_table import iterate_table
+from gapbench.traffic.traffic_table import check_no_overlap, check_tables, iterate_table
 
 Check = Literal["calls", "schema", "label", "judge", "none"]
 """What a logged reply can be compared by: its tool calls, a JSON Schema, one of few labels, a judge, or nothing."""
@@ -96,9 +96,11 @@ def read_sampling_frame(tables: Sequence[Path]) -> SamplingFrame:
     once; no text is kept.
 
     Raises:
-        InputError: The tables have no prompts, because only metadata was logged or imported.
+        InputError: The tables have no prompts, because only metadata was logged or imported; or a request is in two of them.
         ResultsError: A file is missing, is no traffic table, or is of a newer version.
     """
+    check_tables(tables)
+    check_no_overlap(tables)
     reader = _FrameReader()
     for row in iterate_requests(tables):
         reader.add(row)

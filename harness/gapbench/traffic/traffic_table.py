@@ -4,14 +4,73 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from gapbench.errors import ResultsError
+import numpy as np
+import pandas as pd
+
+from gapbench.errors import InputError, ResultsError
+from gapbench.formatting import count_of
 from gapbench.store.table_file import TableError, iterate_frames, read_file_metadata
 from gapbench.traffic.record import TRAFFIC_SCHEMA_VERSION
 
-if TYPE_CHECKING:
-    import pandas as pd
+_SAME = ("request_id", "time", "model_asked", "model_served", "input_tokens", "output_tokens")
+"""Columns that tell whether two rows are the same request."""
+
+
+def check_tables(tables: Sequence[Path], outputs: Sequence[Path | None] = ()) -> None:
+    """Check that no table is read twice or written over.
+
+    Args:
+        tables: The tables to read.
+        outputs: The files to write; None: one that is not asked for.
+
+    Raises:
+        InputError: A table is given twice, also by another path, or is among the files to write.
+    """
+    seen: set[Path] = set()
+    for table in tables:
+        place = table.resolve()
+        if place in seen:
+            raise InputError(
+                f"{table} is given twice, and each of its requests would count twice; name it once"
+            )
+        seen.add(place)
+    for output in outputs:
+        if output is not None and output.resolve() in seen:
+            raise InputError(
+                f"{output} is the traffic table itself, and would be lost; name another file to write"
+            )
+
+
+def check_no_overlap(tables: Sequence[Path]) -> None:
+    """Check that no request is in two tables, such as those of logs that overlap by a day: it would count twice.
+
+    It is the same request if id, time, model and token counts are; one without id or time is not compared.
+
+    Raises:
+        InputError: Some requests are in two tables.
+        ResultsError: A table cannot be read.
+    """
+    if len(tables) < 2:
+        return
+    before = np.empty(0, np.uint64)
+    for path in tables:
+        parts = [
+            # With an unknown count in it a column has floats, which have other hashes.
+            pd.util.hash_pandas_object(
+                rows.dropna(subset=["request_id", "time"]).astype(dict.fromkeys(_SAME[-2:], "float64")),
+                index=False,
+            ).to_numpy()
+            for rows in iterate_table(path, _SAME)
+        ]
+        found = np.unique(np.concatenate([np.empty(0, np.uint64), *parts]))
+        twice = len(np.intersect1d(before, found, assume_unique=True))
+        if twice:
+            raise InputError(
+                f"{path}: {count_of(twice, 'request')} of it would count twice, being in another of these tables too; import "
+                "the logs of both in one command, which keeps each request once"
+            )
+        before = np.union1d(before, found)
 
 
 def iterate_table(path: Path, columns: Sequence[str]) -> Iterator[pd.DataFrame]:

@@ -28,6 +28,7 @@ from gapbench_runners.batches.descriptions import (
     instant_or_none,
     is_before,
     require_id,
+    state_of,
     text_or_none,
 )
 from gapbench_runners.batches.line_errors import anthropic_line_error, cancelled_error, expired_error
@@ -212,7 +213,7 @@ def _describe(given: Mapping[str, Any]) -> Batch:
     counted = counts if isinstance(counts, Mapping) else {}
     kinds = ("processing", "succeeded", "errored", "canceled", "expired")
     numbers = {kind: count_or_none(counted.get(kind)) or 0 for kind in kinds}
-    status, archived = str(given.get("processing_status")), text_or_none(given.get("archived_at"))
+    status, archived = state_of(given.get("processing_status")), text_or_none(given.get("archived_at"))
     return Batch(
         batch_id=require_id(given.get("id"), "batch"),
         state=_STATES.get(status, "running"),

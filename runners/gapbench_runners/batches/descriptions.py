@@ -16,7 +16,9 @@ CLOCK_SLACK = timedelta(minutes=15)
 MAX_LISTED = 10_000
 """Batches that are looked at in a list; an account has fewer within the days that matter."""
 
-
+_MAX_STATE_CHARS = 80
+_MAX_COUNT = 10**12
+"""No batch has so many requests; the journal's numbers have 64 bits."""
 _UNREADABLE_ANSWERS = (TypeError, ValueError, KeyError, AttributeError)
 
 
@@ -41,21 +43,32 @@ def require_id(given: Any, where: str) -> str:
     Raises:
         RunnerError: ``garbage``: it gave none.
     """
-    if not isinstance(given, str) or not given or len(given) > 512:
-        raise RunnerError("garbage", f"{where}: expected an id, found {str(given)[:80]!r}")
+    if not isinstance(given, str) or not given or len(given) > 512 or _without_surrogates(given) != given:
+        raise RunnerError("garbage", f"{where}: expected an id, found {ascii(given)[:80]}")
     return given
 
 
 def text_or_none(given: Any) -> str | None:
-    """Return a text, or None for anything else."""
-    return given if isinstance(given, str) and given else None
+    """Return a text that can be stored, or None for anything else."""
+    return _without_surrogates(given) if isinstance(given, str) and given else None
+
+
+def state_of(given: Any) -> str:
+    """Return a provider's word for a state, whatever it is, as a text that can be stored and shown."""
+    return _without_surrogates(str(given))[:_MAX_STATE_CHARS]
+
+
+def _without_surrogates(text: str) -> str:
+    """Return a text without halves of characters, which JSON can name and no file can hold."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def count_or_none(given: Any) -> int | None:
     """Return a count, or None for anything else; Google writes counts as texts."""
     if isinstance(given, str) and given.isdecimal() and len(given) <= 12:
         given = int(given)
-    return given if isinstance(given, int) and not isinstance(given, bool) and given >= 0 else None
+    is_count = isinstance(given, int) and not isinstance(given, bool) and 0 <= given <= _MAX_COUNT
+    return given if is_count else None
 
 
 def instant_or_none(given: Any) -> datetime | None:

@@ -33,6 +33,7 @@ from gapbench_runners.batches.descriptions import (
     is_before,
     join_errors,
     require_id,
+    state_of,
     text_or_none,
 )
 from gapbench_runners.batches.line_errors import google_line_error
@@ -65,6 +66,7 @@ _PROBLEMS = {"FAILED": "the batch failed", "EXPIRED": "the batch expired: Google
 _EXPIRES_AFTER = timedelta(hours=48)
 _SPOOLED_BYTES = 16 * 2**20
 _PIECE_BYTES = 2**20
+_BATCH_NAME = re.compile(r"batches/[A-Za-z0-9._-]{1,128}")
 _FILE_NAME = re.compile(r"files/[A-Za-z0-9._-]{1,128}")
 _ANSWERS: ContextVar[list[httpx2.Response] | None] = ContextVar("google_batch_answers", default=None)
 
@@ -272,10 +274,13 @@ def _answer(answers: Sequence[httpx2.Response]) -> Mapping[str, Any]:
 
 def _describe(operation: Mapping[str, Any]) -> Batch:
     """Return a batch as Google describes it: a long-running operation whose metadata is the batch."""
+    batch_id = require_id(operation.get("name"), "batch")
+    if not _BATCH_NAME.fullmatch(batch_id):
+        raise RunnerError("garbage", f"expected the name of a batch, found {batch_id[:80]!r}")
     metadata = _mapping(operation.get("metadata"))
     stats = _mapping(metadata.get("batchStats"))
     output = _mapping(metadata.get("output")) or _mapping(operation.get("response"))
-    state_raw = str(metadata.get("state") or "UNSPECIFIED")
+    state_raw = state_of(metadata.get("state") or "UNSPECIFIED")
     state = _STATE_PREFIX.sub("", state_raw)
     total = count_or_none(stats.get("requestCount"))
     pending = count_or_none(stats.get("pendingRequestCount")) or 0
@@ -290,7 +295,7 @@ def _describe(operation: Mapping[str, Any]) -> Batch:
     problem = join_errors([operation.get("error")]) or _PROBLEMS.get(state)
     results = text_or_none(output.get("responsesFile"))
     return Batch(
-        batch_id=require_id(operation.get("name"), "batch"),
+        batch_id=batch_id,
         state=_STATES.get(state, "running"),
         state_raw=state_raw,
         label=text_or_none(metadata.get("displayName")),

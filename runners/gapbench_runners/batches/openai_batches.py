@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,6 +28,7 @@ from gapbench_runners.batches.descriptions import (
     is_before,
     join_errors,
     require_id,
+    state_of,
     text_or_none,
 )
 from gapbench_runners.batches.line_errors import openai_line_error
@@ -59,6 +61,10 @@ _STATES: Mapping[str, BatchState] = {
 }
 _PAGE = 100
 _NO_SUCH_ROUTE = frozenset({404, 405, 501})
+_ONE_BATCH = re.compile(
+    r"\b(?:batch|file) (?:object|job|id|not|found|with|was|does)\b|\bno such (?:batch|file)\b", re.IGNORECASE
+)
+"""How servers that have the routes say that they lack one batch or file."""
 
 
 class OpenAILines:
@@ -252,7 +258,8 @@ class OpenAIBatches(BatchClient):
     def _explain(self, exc: Exception) -> RunnerError:
         """Return the failure; for a compatible server without these routes, what to use in their place."""
         failure = explain_sdk_error(exc, self._to_runner_error)
-        if self._is_official_endpoint or failure.http_status not in _NO_SUCH_ROUTE:
+        is_about_route = failure.http_status in _NO_SUCH_ROUTE and not _ONE_BATCH.search(str(failure))
+        if self._is_official_endpoint or not is_about_route:
             return failure
         return RunnerError(
             "not_found",
@@ -268,7 +275,7 @@ def _describe(given: Mapping[str, Any]) -> Batch:
     counts = given.get("request_counts")
     errors = given.get("errors")
     listed = errors.get("data") if isinstance(errors, Mapping) else None
-    status = str(given.get("status"))
+    status = state_of(given.get("status"))
     problem = join_errors(listed) if isinstance(listed, list) else None
     if problem is None and status == "failed":
         problem = "the batch failed, and OpenAI gives no reason"

@@ -15,7 +15,7 @@ from gapbench.analysis.traffic import audit_traffic, figures, read_requests
 from gapbench.cli import invoke
 from gapbench.report.traffic import answer_lines, render_markdown
 from tests.audited_traffic import MONDAY, frame_of, lines_of, request, without
-from tests.traffic_logs import import_files
+from tests.traffic_logs import import_files, spend
 
 
 def test_totals_are_those_of_the_log_to_the_last_token_and_cent(tmp_path: Path) -> None:
@@ -358,3 +358,61 @@ def test_a_route_cannot_write_to_the_terminal_or_break_the_page(tmp_path: Path) 
     assert "on the route red <b>*a*</b>." in "\n".join(answer_lines(audit))
     assert "on the route red \\<b\\>\\*a\\*" in render_markdown(audit)
     assert "\x1b" not in render_markdown(audit)
+
+
+@pytest.mark.parametrize("command", ["audit", "sample", "fleet"])
+def test_a_table_that_is_given_twice_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    """By another path too: its requests would count twice."""
+    import_files(tmp_path, {"log.jsonl": [request(MONDAY)]})
+    table = tmp_path / "traffic.parquet"
+    (tmp_path / "link.parquet").symlink_to(table)
+    given = ["fleet"] if command == "fleet" else ["traffic", command]
+
+    assert 2 == invoke([*given, str(table), str(tmp_path / "link.parquet")])
+    assert (
+        "link.parquet is given twice, and each of its requests would count twice" in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize("command", ["audit", "sample", "fleet"])
+def test_requests_in_two_tables_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    """Two exports that overlap by one request of two; without an id or a time nothing is known to be the same."""
+    at = [MONDAY + pd.Timedelta(hours=number) for number in range(3)]
+    tables = []
+    for name, numbers in (("a", (0, 1)), ("b", (1, 2))):
+        records = [request(at[number], number) for number in numbers]
+        more = spend(8, prompt_tokens=None if name == "b" else 5, request_id=name)
+        import_files(tmp_path / name, {"log.jsonl": records, "more.jsonl": [spend(9, startTime=None), more]})
+        tables.append(str(tmp_path / name / "traffic.parquet"))
+    given = ["fleet"] if command == "fleet" else ["traffic", command]
+
+    assert 2 == invoke(
+        [*given, *tables, *(["--set", "replica_requests_per_s=1"] if command == "fleet" else [])]
+    )
+    said = capsys.readouterr().err
+    assert "1 request of it" in said
+    assert "would count twice" in said
+
+
+def test_a_page_is_not_written_over_its_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--html traffic.parquet` is a slip that would cost the table."""
+    import_files(tmp_path, {"log.jsonl": [request(MONDAY)]})
+    table = tmp_path / "traffic.parquet"
+    before = table.read_bytes()
+
+    assert 2 == invoke(["traffic", "audit", str(table), "--html", str(table)])
+    assert "is the traffic table itself" in capsys.readouterr().err
+    assert before == table.read_bytes()
+
+
+def test_requests_without_a_time_are_named_where_days_are_counted(tmp_path: Path) -> None:
+    """They are in the totals, and in no day, hour or month."""
+    timeless = request(MONDAY, 1, timestamp=None)
+    audit = audit_traffic(frame_of(tmp_path, request(MONDAY, 0), timeless))
+
+    assert "1 of 2 requests is without a time, and so in no day, hour or month." in answer_lines(audit)
+    assert (2, 1) == (audit.total["requests"], audit.groups["day"][0]["requests"])

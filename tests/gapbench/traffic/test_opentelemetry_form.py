@@ -263,3 +263,19 @@ def test_opentelemetry_spans_of_agents_and_tools_are_no_requests(tmp_path: Path)
     rows, _ = import_files(tmp_path, {"spans.json": json.dumps(export(agent, tool, CURRENT_SPAN), indent=1)})
 
     assert [100] == [row["input_tokens"] for row in rows]
+
+
+def test_model_calls_inside_model_calls_are_reported(tmp_path: Path) -> None:
+    """A framework and a client are both instrumented; an agent's span around calls is no model call, and other traces are others."""
+    call = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "gen_ai.usage.input_tokens": 5}
+    outer, inner = span(call, spanId="a", parentSpanId="root"), span(call, spanId="b", parentSpanId="a")
+    agent = span({**call, "gen_ai.operation.name": "invoke_agent"}, spanId="root")
+    other = span(call, spanId="c", parentSpanId="a", traceId="t2")
+    rows, report = import_files(tmp_path, {"one.jsonl": [export(inner), export(other), export(outer, agent)]})
+    assert 3 == len(rows)
+    (note,) = report.notes
+    assert note.startswith("1 model call is inside the span of another, first ")
+    assert "one.jsonl:1: if two" in note
+
+    _, report = import_files(tmp_path, {"one.jsonl": [export(agent, outer), export(other)]})
+    assert [] == report.notes

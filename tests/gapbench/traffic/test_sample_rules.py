@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.sampled_traffic import TOOLS, Sample, line, rows_of, support, triage
 
 
@@ -104,3 +106,23 @@ def test_a_rule_that_is_no_pattern_is_named_with_its_line(sample: Sample) -> Non
 
     assert result.exit_code == 2
     assert "rules.yaml:2" in result.output
+
+
+@pytest.mark.parametrize("pattern", ["x*", "", "^", "a|"])
+def test_a_pattern_that_matches_nothing_at_all_is_refused(sample: Sample, pattern: str) -> None:
+    """Its replacement would come between all characters."""
+    Path("rules.yaml").write_text(f"rules:\n  - {{name: empty, pattern: '{pattern}', replace: x}}\n")
+
+    result = sample([support(1)], "--redact", "rules.yaml")
+
+    assert result.exit_code == 2
+    assert "rules.yaml:2" in result.output
+
+
+@pytest.mark.parametrize("seed", ["-1", str(2**63), "x"])
+def test_a_seed_that_no_suite_takes_is_refused(sample: Sample, seed: str) -> None:
+    """In one line."""
+    result = sample([support(1)], "--seed", seed)
+
+    assert result.exit_code == 2
+    assert "--seed" in result.output

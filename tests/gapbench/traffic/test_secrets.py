@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gapbench.errors import InputError
 from gapbench.traffic.secrets import remove_secrets
 from tests.traffic_logs import import_files, lines, spend
 
@@ -18,6 +19,14 @@ SECRETS = (
     "ghp_" + "a1" * 18,
     "xoxb-" + "1234567890-abcdef",
     "hf_" + "aB" * 17,
+    "gsk_" + "aB1" * 17,
+    "xai-" + "aB1" * 26,
+    "pplx-" + "aB1" * 16,
+    "csk-" + "a1b" * 16,
+    "nvapi-" + "aB-1" * 16,
+    "r8_" + "aB1" * 12,
+    "lsv2_pt_" + "0a" * 16 + "_" + "0a" * 5,
+    "dapi" + "0a" * 16,
     "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abcdefghijklmno",
     "-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----",
 )
@@ -116,3 +125,19 @@ def test_image_data_becomes_its_hash(tmp_path: Path) -> None:
     assert "AAEC" not in row["messages"]
     assert ",sha256:ae4b3280e56e2faf 3 bytes" in row["messages"]
     assert "https://example.com/a.png" in row["messages"]
+
+
+@pytest.mark.parametrize("secret", SECRETS[:8])
+def test_a_message_that_shows_the_start_of_a_value_shows_no_part_of_a_key(
+    tmp_path: Path, secret: str
+) -> None:
+    """A key that is cut through has no known shape, so it goes before the cut: in a time, and at the start of a file."""
+    _, report = import_files(tmp_path, {"log.jsonl": [spend(1), spend(2, startTime=f"at noon {secret}")]})
+    with pytest.raises(InputError) as unknown:
+        import_files(tmp_path, {"other.txt": f"it is {secret}"})
+    with pytest.raises(InputError) as keys:
+        import_files(tmp_path, {"other.jsonl": [{secret: 1}]})
+
+    said = " ".join((*report.first_set_aside, str(unknown.value), str(keys.value)))
+    assert secret[:12] not in said
+    assert 3 == said.count("[redacted]")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -62,6 +63,33 @@ def test_a_compatible_server_without_batches_is_told_what_to_do(protocol: str) -
     assert "runner: vllm with run_batch" in str(failure)
 
 
+@pytest.mark.parametrize(
+    ("said", "has_routes"),
+    [
+        ("No batch found with id 'x'.", True),
+        ("Batch not found: x", True),
+        ("No such File object: x", True),
+        ("Not Found", False),
+        ("Invalid URL (GET /v1/batches/x)", False),
+        ("no route for batch requests", False),
+    ],
+)
+def test_a_batch_that_is_gone_is_no_server_without_batches(said: str, has_routes: bool) -> None:
+    """A gateway that forgot a batch is not told to use something else."""
+    body = json.dumps({"error": {"message": said}}).encode()
+
+    async def work(client: Any) -> str:
+        with pytest.raises(RunnerError) as caught:
+            await client.read("x")
+        assert caught.value.kind == "not_found"
+        return str(caught.value)
+
+    failure = replayed("chat", Replay(body, status=404, kind="application/json"), work)
+
+    assert has_routes == ("has no /files and /batches" not in failure)
+    assert said in failure
+
+
 @pytest.mark.parametrize("protocol", ["chat", "messages", "google"])
 def test_nothing_is_sent_again_by_itself(protocol: str) -> None:
     """The SDKs' retries are off: an overloaded provider is asked once."""
@@ -101,6 +129,19 @@ def test_a_description_that_is_none_is_garbage(protocol: str, body: bytes) -> No
         return caught.value.kind
 
     assert replayed(protocol, Replay(body, kind="application/json"), work) == "garbage"
+
+
+@pytest.mark.parametrize("name", ["batch_zz", "batches/", "batches/a/b", "files/x", "batches/\ud800"])
+def test_a_name_that_is_none_of_a_batch_of_google_is_garbage(name: str) -> None:
+    """The SDK takes no such name, so the batch could never be read; it is then found by its label."""
+
+    async def work(client: Any) -> str:
+        with pytest.raises(RunnerError) as caught:
+            await client.read("batches/x")
+        return caught.value.kind
+
+    body = json.dumps({"name": name, "metadata": {"state": "BATCH_STATE_RUNNING"}}).encode()
+    assert replayed("google", Replay(body, kind="application/json"), work) == "garbage"
 
 
 @pytest.mark.parametrize(

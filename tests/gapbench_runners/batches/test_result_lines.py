@@ -12,7 +12,13 @@ import pytest
 from gapbench import credentials
 from gapbench.errors import RunnerError
 from gapbench.values.batches import BatchReply
-from gapbench_runners.batches.descriptions import count_or_none, instant_or_none, join_errors
+from gapbench_runners.batches.descriptions import (
+    count_or_none,
+    instant_or_none,
+    join_errors,
+    state_of,
+    text_or_none,
+)
 from gapbench_runners.batches.line_errors import anthropic_line_error, google_line_error, openai_line_error
 from gapbench_runners.batches.names import split_label, with_label
 from gapbench_runners.batches.result_lines import ResultLine, read_result_lines
@@ -206,6 +212,9 @@ def test_label_and_custom_id_fit_into_anthropics_64_characters() -> None:
         (count_or_none(-1), None),
         (count_or_none(True), None),
         (count_or_none("9" * 30), None),
+        (count_or_none(10**30), None),
+        (text_or_none("a\ud800"), "a?"),
+        (state_of("a\ud800" + "b" * 900), "a?" + "b" * 78),
         (instant_or_none(float("inf")), None),
         (instant_or_none("yesterday"), None),
         (instant_or_none(10**30), None),

@@ -51,6 +51,7 @@ class TrafficAudit:
         personal_data: By route, the first row of all: requests with personal data, at all and by kind. None: it was not
             looked for.
         tables: The tables, as they were named.
+        requests_without_time: Requests that are in no day, hour or month.
     """
 
     total: Row
@@ -69,6 +70,7 @@ class TrafficAudit:
     take_over: TakeOver
     personal_data: list[Row] | None = None
     tables: tuple[str, ...] = ()
+    requests_without_time: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the audit for scripts; dollars are numbers."""
@@ -135,6 +137,7 @@ def audit_traffic(
         take_over=take_over,
         personal_data=personal_data,
         tables=tuple(tables),
+        requests_without_time=int(frame["time"].isna().sum()),
     )
 
 

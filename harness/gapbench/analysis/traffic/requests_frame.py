@@ -16,7 +16,7 @@ from gapbench.analysis.traffic.text_shapes import read_shape
 from gapbench.analysis.traffic.text_signs import read_signs
 from gapbench.errors import ResultsError
 from gapbench.store.free_memory import release_memory
-from gapbench.traffic.traffic_table import iterate_table
+from gapbench.traffic.traffic_table import check_no_overlap, check_tables, iterate_table
 
 _TEXTS = ("messages", "tools", "parameters", "reply", "reply_tool_calls", "text_shape", "prompt_lacks")
 """Columns that the frame leaves out: texts, and what the import says about them."""
@@ -47,8 +47,11 @@ def read_requests(
             :func:`gapbench.analysis.traffic.personal_data.scan_texts`.
 
     Raises:
+        InputError: A table is given twice, or a request is in two tables.
         ResultsError: A file is missing, is no traffic table, or is of a newer version.
     """
+    check_tables(tables)
+    check_no_overlap(tables)
     names = tuple(name for name in _COLUMNS if with_texts or name not in _TEXTS)
     columns: dict[str, list[pd.Series[Any]]] = {}
     for path in tables:

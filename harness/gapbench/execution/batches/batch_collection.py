@@ -79,7 +79,7 @@ class BatchCollection:
                 attempt = record.attempts.get(reply.custom_id)
                 if attempt is None or not self._requests.is_planned(attempt):
                     counts["unknown"] += 1
-                    unknown.append(reply.custom_id[:64])
+                    unknown.append(reply.custom_id[:64].encode("utf-8", "replace").decode())
                     del unknown[MAX_UNKNOWN_IDS:]
                     continue
                 if reply.custom_id in seen:
@@ -108,7 +108,9 @@ class BatchCollection:
                     await self._deliver(rows, attempt, response)
         except RunnerError:
             # What was delivered counts as recorded: it must get its score, for the next reading leaves it out.
-            raise
+            if not all(self._requests.is_recorded(one) for one in record.attempts.values()):
+                raise
+            # Nothing waits for the rest, such as a file of errors that is gone.
         except BaseException:
             rows.cancel()
             raise

@@ -34,7 +34,7 @@ class BatchedModels:
         note_failure: Records an error of a model, so that it does not stop the others.
 
     Attributes:
-        models: Those with requests that have no final row.
+        models: Those with requests that have no final row, or with a batch that is not read to its end.
 
     Raises:
         ResultsError: The journal of the run's batches is damaged.
@@ -57,10 +57,13 @@ class BatchedModels:
         self._note_failure = note_failure
         self._settings = run.settings.batches
         self._journal = BatchJournal.open(run.writer.folder, self._settings.sync_file)
+        out = {record.model_id for record in self._journal.records.values() if record.is_out}
+        # The last session may have ended between the last row of a batch and the end of its reading.
         self.models = [
             model
             for model in run.plan.models
-            if model.batch and not all(map(earlier.is_finished, run.plan.cells_of(model)))
+            if model.batch
+            and (model.id in out or not all(map(earlier.is_finished, run.plan.cells_of(model))))
         ]
         self._reading: set[str] = set()
         for record in self._journal.records.values():

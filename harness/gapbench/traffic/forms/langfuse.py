@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
+from gapbench.traffic.amounts import AmountError, read_count
 from gapbench.traffic.draft import (
     Draft,
     LineError,
@@ -26,7 +27,13 @@ MAX_TRACES = 5_000_000
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _MODEL_CALLS = {"GENERATION", "EMBEDDING"}
 _OBSERVATION_KEYS = {"start_time", "trace_id"}
-_WHOLE = {"input", "output", "total"}
+_EMPTY: tuple[Any, ...] = (None, "")
+_CACHED = ("input_cached_tokens", "cache_read_input_tokens", "input_cache_read", "cached_tokens")
+_WRITTEN = ("cache_creation_input_tokens", "input_cache_creation", "cache_write_tokens")
+_BRIEF = ("input_ephemeral_5m_input_tokens",)
+_LASTING = ("input_ephemeral_1h_input_tokens",)
+_REASONING = ("output_reasoning_tokens", "output_reasoning", "reasoning_tokens")
+"""Usage types with a column of their own, as the SDKs and integrations of Langfuse name them."""
 
 
 class LangfuseForm(Form):
@@ -114,7 +121,13 @@ def _snake(key: str) -> str:
 
 def snake_keys(row: dict[str, Any]) -> dict[str, Any]:
     """Return a record with its keys in snake case: exports by API write camelCase, those of a database do not."""
-    return {_snake(key): value for key, value in row.items()}
+    found: dict[str, Any] = {}
+    for key, value in row.items():
+        name = _snake(key)
+        # A table made of both kinds of export has both spellings of a column, and one of them is empty.
+        if name not in found or value not in _EMPTY:
+            found[name] = value
+    return found
 
 
 def _read_observation(row: dict[str, Any], trace: tuple[Any, Any, Any] | None) -> list[Draft]:
@@ -192,31 +205,47 @@ def _counts(row: dict[str, Any]) -> TokenCounts:
             first_of(row, "completion_tokens", "usage_output", "output_usage"),
             total=first_of(row, "total_tokens", "usage_total", "total_usage"),
         )
-    cached = first_of(
-        usage, "input_cached_tokens", "cache_read_input_tokens", "input_cache_read", "cached_tokens"
-    )
-    written = first_of(usage, "cache_creation_input_tokens", "input_cache_creation", "cache_write_tokens")
-    reasoning = first_of(usage, "output_reasoning_tokens", "output_reasoning", "reasoning_tokens")
-    if cached is None:
-        cached = as_mapping(usage.get("prompt_tokens_details")).get("cached_tokens")
-    if reasoning is None:
-        reasoning = as_mapping(usage.get("completion_tokens_details")).get("reasoning_tokens")
+    prompt_details = as_mapping(first_of(usage, "prompt_tokens_details", "input_tokens_details"))
+    output_details = as_mapping(first_of(usage, "completion_tokens_details", "output_tokens_details"))
+    cached = first_of({**prompt_details, **usage}, *_CACHED)
+    written = first_of(usage, *_WRITTEN)
+    reasoning = first_of({**output_details, **usage}, *_REASONING)
     prompt = first_of(usage, "input", "prompt_tokens", "input_tokens")
     output = first_of(usage, "output", "completion_tokens", "output_tokens")
-    total = usage.get("total")
-    try:
-        is_whole = total is not None and int(total) == int(prompt or 0) + int(output or 0)
-    except (TypeError, ValueError):
-        is_whole = False
-    apart = not is_whole and "prompt_tokens" not in usage
+    total = first_of(usage, "total", "total_tokens")
+    is_whole = total is not None and _count(total) == _count(prompt) + _count(output)
+    apart = not is_whole and "prompt_tokens" not in usage and not prompt_details and not output_details
+    lasting = first_of(usage, *_LASTING)
+    if not _count(written):  # LangChain's counts by lifetime come with a 0 in place of their sum
+        parts = [usage[name] for name in (*_BRIEF, *_LASTING) if name in usage]
+        written = sum(map(_count, parts)) if parts else written
+    if apart:
+        prompt = _with_other_types(
+            prompt, usage, "input_", {*_CACHED, *_WRITTEN, *_BRIEF, *_LASTING, "input_tokens"}
+        )
+        output = _with_other_types(output, usage, "output_", {*_REASONING, "output_tokens"})
     return TokenCounts(
         prompt,
         output,
         cached,
         written,
-        None,
+        lasting,
         reasoning,
         total,
         is_cache_apart=apart,
         is_reasoning_apart=apart,
     )
+
+
+def _with_other_types(base: Any, usage: dict[str, Any], start: str, known: set[str]) -> Any:
+    """Return a count with the usage types of its side that have no column of their own, such as ``input_audio_tokens``."""
+    rest = sum(_count(value) for name, value in usage.items() if name.startswith(start) and name not in known)
+    return _count(base) + rest if rest else base
+
+
+def _count(value: Any) -> int:
+    """Return a count as logged; 0 if it is unknown or none, of which the row's builder tells."""
+    try:
+        return read_count(value) or 0
+    except AmountError:
+        return 0

@@ -107,7 +107,11 @@ def _endpoint(call_type: Any) -> Any:
 def _counts(item: dict[str, Any], metadata: dict[str, Any]) -> TokenCounts:
     usage = {
         **as_mapping(metadata.get("usage_object")),
-        **as_mapping(metadata.get("additional_usage_values")),
+        **{
+            name: value
+            for name, value in as_mapping(metadata.get("additional_usage_values")).items()
+            if value is not None
+        },
     }
     details = as_mapping(usage.get("prompt_tokens_details"))
     return TokenCounts(

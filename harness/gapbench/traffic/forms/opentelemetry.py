@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import orjson
 
 from gapbench.traffic.draft import Draft, TokenCounts, as_list, as_mapping, first_of, parse_json_text
 from gapbench.traffic.forms.form import Form
+from gapbench.traffic.forms.nested_spans import NestedSpans
 
 _NO_MODEL_CALLS = {"execute_tool", "invoke_agent", "create_agent", "invoke_workflow", "retrieval", "plan"}
 """Operations whose spans repeat the tokens of the model calls inside them, or have none."""
@@ -42,6 +44,23 @@ class OpenTelemetryForm(Form):
         "(November 2026)"
     )
 
+    def __init__(self) -> None:
+        self._nested = NestedSpans()
+        self._file = ""
+
+    def open_file(self, path: Path, shown: str) -> None:  # noqa: ARG002 - see :class:`Form`
+        """See :class:`Form`."""
+        self._file = shown
+
+    def set_line(self, line: int) -> None:
+        """See :class:`Form`."""
+        self._nested.set_place(self._file, line)
+
+    def notes(self) -> Iterable[str]:
+        """Model calls inside others."""
+        note = self._nested.note()
+        return () if note is None else (note,)
+
     def matches(self, item: Any) -> bool:
         """By OTLP's outermost key, or by the context and the attributes of a span."""
         return isinstance(item, dict) and (
@@ -53,7 +72,7 @@ class OpenTelemetryForm(Form):
         if _is_sdk_span(item):
             service = read_attributes((item.get("resource") or {}).get("attributes")).get("service.name")
             attributes = item["attributes"]
-            return [_read_span(_as_otlp(item), attributes, service)] if _is_model_call(attributes) else []
+            return [self._read(_as_otlp(item), attributes, service)] if _is_model_call(attributes) else []
         drafts = []
         for resource in _list(item, "resourceSpans", "resource_spans"):
             service = read_attributes((resource.get("resource") or {}).get("attributes")).get("service.name")
@@ -61,8 +80,19 @@ class OpenTelemetryForm(Form):
                 for span in _list(scope, "spans"):
                     attributes = read_attributes(span.get("attributes"))
                     if _is_model_call(attributes):
-                        drafts.append(_read_span(span, attributes, service))
+                        drafts.append(self._read(span, attributes, service))
         return drafts
+
+    def _read(self, span: dict[str, Any], attributes: dict[str, Any], service: Any) -> Draft:
+        draft = _read_span(span, attributes, service)
+        if draft["counts"].prompt is not None or draft["counts"].output is not None:
+            ids = (
+                ("traceId", "trace_id"),
+                ("spanId", "span_id"),
+                ("parentSpanId", "parent_span_id", "parent_id"),
+            )
+            self._nested.add(*(str(first_of(span, *names) or "") for names in ids))
+        return draft
 
 
 def _is_sdk_span(item: dict[str, Any]) -> bool:

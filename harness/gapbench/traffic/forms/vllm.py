@@ -17,12 +17,15 @@ MAX_WAITING = 200_000
 _STAMP = re.compile(
     r"(?:INFO|DEBUG) (?:(?P<year>20[0-9]{2})-)?(?P<rest>[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2})"
 )
-_RECEIVED = re.compile(r"Received request (?P<id>[^\s:]+): ")
-_DETAILS = re.compile(r"Request (?P<id>[^\s:]+) details: ")
-_GENERATED = re.compile(r"Generated response (?P<id>[^\s:]+)(?P<kind> \([a-z ]+\))?: output: ")
-_QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|None"""
-_PROMPT = re.compile(rf"prompt: (?P<text>{_QUOTED}), ")
-_OUTPUT = re.compile(rf"(?P<text>{_QUOTED}), output_token_ids: ")
+_LINE = re.compile(
+    r"Received request (?P<received>[^\s:]+): |Request (?P<details>[^\s:]+) details: "
+    r"|Generated response (?P<generated>[^\s:]+)(?P<kind> \([a-z ]+\))?: output: "
+)
+"""The first such words of a line are the logger's; prompts and replies, which come after, may have any."""
+_STRING = r"""'[^'\\]*(?:\\.[^'\\]*)*'|"[^"\\]*(?:\\.[^"\\]*)*\""""
+_STRINGS = re.compile(_STRING)
+_PROMPT = re.compile(rf"prompt: (?P<text>{_STRING}|None), |{_STRING}")
+_OUTPUT = re.compile(rf"(?P<text>{_STRING}|None), output_token_ids: ")
 _PROMPT_IDS = re.compile(r"prompt_token_ids: \[(?P<ids>[0-9, ]*)\]")
 _OUTPUT_IDS = re.compile(r"output_token_ids: (?:\[|array\([^\[]*\[)(?P<ids>[0-9, ]*)\]")
 _FINISH = re.compile(r"finish_reason: (?P<reason>\w+)")
@@ -54,7 +57,7 @@ class VLLMForm(Form):
 
     def matches(self, item: Any) -> bool:
         """By the words of the line."""
-        return isinstance(item, str) and bool(_RECEIVED.search(item) or _GENERATED.search(item))
+        return isinstance(item, str) and _LINE.search(item) is not None
 
     def open_file(self, path: Path, shown: str) -> None:
         """Take the file's last change as the time of its newest line."""
@@ -67,11 +70,17 @@ class VLLMForm(Form):
 
     def read(self, item: str) -> Iterable[Draft]:
         """Return a request when its reply's line comes; other lines of the server say nothing about requests."""
-        for pattern, read in ((_RECEIVED, self._start), (_DETAILS, self._add), (_GENERATED, self._end)):
-            found = pattern.search(item)
-            if found is not None:
-                return read(found["id"], item, found)
-        return ()
+        found = _LINE.search(item)
+        if found is None:
+            return ()
+        start, text = item[: found.start()], item[found.end() :]
+        # What is outside of strings: a prompt may say "prompt_token_ids: [1]" too.
+        bare = _STRINGS.sub("''", text)
+        if found["received"]:
+            return self._start(found["received"], start, text, bare)
+        if found["details"]:
+            return self._add(found["details"], text, bare)
+        return self._end(found, start, text, bare)
 
     def finish(self) -> Iterable[tuple[Draft, str, int]]:
         """Requests whose reply was not logged."""
@@ -85,17 +94,16 @@ class VLLMForm(Form):
         if self._given_up:
             yield f"vLLM's log: {self._given_up:,} requests waited too long for their reply and have none"
 
-    def _start(self, request_id: str, item: str, found: re.Match[str]) -> Iterable[Draft]:
-        text = item[found.end() :]
+    def _start(self, request_id: str, start: str, text: str, bare: str) -> Iterable[Draft]:
         draft: Draft = {
-            "time": self._time(item),
+            "time": self._time(start),
             "request_id": request_id,
             "provider": "vllm",
             "endpoint": _ENDPOINTS.get(request_id.partition("-")[0]),
             "model_asked": None,
-            "parameters": {match["name"]: _number(match["value"]) for match in _PARAMETER.finditer(text)},
+            "parameters": {match["name"]: _number(match["value"]) for match in _PARAMETER.finditer(bare)},
         }
-        self._read_prompt(text, draft)
+        self._read_prompt(text, bare, draft)
         oldest: Draft | None = None
         if len(self._waiting) >= MAX_WAITING:
             oldest = self._waiting.pop(next(iter(self._waiting)))[0]
@@ -103,43 +111,43 @@ class VLLMForm(Form):
         self._waiting[request_id] = (draft, self._file, self._line)
         return () if oldest is None else (oldest,)
 
-    def _add(self, request_id: str, item: str, found: re.Match[str]) -> Iterable[Draft]:
+    def _add(self, request_id: str, text: str, bare: str) -> Iterable[Draft]:
         waiting = self._waiting.get(request_id)
         if waiting is not None:
-            self._read_prompt(item[found.end() :], waiting[0])
+            self._read_prompt(text, bare, waiting[0])
         return ()
 
-    def _read_prompt(self, text: str, draft: Draft) -> None:
-        prompt = _PROMPT.match(text) or _PROMPT.search(text)
+    def _read_prompt(self, text: str, bare: str, draft: Draft) -> None:
+        prompt = next((found for found in _PROMPT.finditer(text) if found["text"]), None)
         if prompt is not None:
             content = ast.literal_eval(prompt["text"])
             if content:
                 draft["messages"] = [{"role": "user", "content": content}]
-        counted = _count_ids(_PROMPT_IDS, text)
+        counted = _count_ids(_PROMPT_IDS, bare)
         if counted is not None:
             draft["counts"] = TokenCounts(prompt=counted)
 
-    def _end(self, request_id: str, item: str, found: re.Match[str]) -> Iterable[Draft]:
+    def _end(self, found: re.Match[str], start: str, text: str, bare: str) -> Iterable[Draft]:
+        request_id = found["generated"]
         kind = (found["kind"] or "").strip(" ()")
         if kind == "streaming delta":
             return ()
         draft, _, _ = self._waiting.pop(request_id, ({"request_id": request_id, "provider": "vllm"}, "", 0))
         draft["is_stream"] = kind.startswith("streaming")
-        draft.setdefault("time", self._time(item))
-        text = item[found.end() :]
+        draft.setdefault("time", self._time(start))
         output = _OUTPUT.match(text)
         if output is not None:
             draft["reply"] = ast.literal_eval(output["text"])
-        reason = _FINISH.search(text)
+        reason = _FINISH.search(bare)
         if reason is not None and reason["reason"] != "None":
             draft["finish_reason"] = reason["reason"]
         counts = draft.get("counts") or TokenCounts()
-        draft["counts"] = counts._replace(output=_count_ids(_OUTPUT_IDS, text))
+        draft["counts"] = counts._replace(output=_count_ids(_OUTPUT_IDS, bare))
         return (draft,)
 
-    def _time(self, item: str) -> str | None:
+    def _time(self, start: str) -> str | None:
         """Return a line's time; without a year it is the last such day before the file's last change."""
-        stamp = _STAMP.search(item)
+        stamp = _STAMP.search(start)
         if stamp is None:
             return None
         if stamp["year"]:

@@ -15,6 +15,7 @@ from gapbench.traffic.identities import IdentityHasher
 from gapbench.traffic.record import TrafficRecord
 from gapbench.traffic.recording.exchange import Exchange
 from gapbench.traffic.recording.reader import read_exchange
+from gapbench.traffic.recording.stream_replies import SHAPE_ERRORS
 from gapbench.traffic.recording.text_shape import describe_texts
 from gapbench.traffic.row_builder import RowBuilder
 
@@ -24,6 +25,20 @@ FORM_KEY = "gapbench_record"
 _COLUMNS = tuple(field.name for field in fields(TrafficRecord))
 _LEFT_OUT = frozenset({"time", "form", "file", "line", "simulated"})
 _JSON_COLUMNS = frozenset({"messages", "tools", "parameters", "reply_tool_calls", "text_shape"})
+_FROM_BODIES = frozenset(
+    {
+        "messages",
+        "tools",
+        "parameters",
+        "reply",
+        "reply_tool_calls",
+        "counts",
+        "user",
+        "session",
+        "finish_reason",
+    }
+)
+"""What a draft has as a body gave it."""
 _NAME = re.compile(r"[A-Za-z0-9_.:/@+\-]{1,128}")
 """Names of models, tiers and ids: a text with spaces is none."""
 _RESPONSE_ID = re.compile(r"[A-Za-z0-9_.:/@+=\-]{1,512}")
@@ -52,8 +67,19 @@ class LineBuilder:
         self._rows = RowBuilder(hasher, keep_texts=keep_texts)
 
     def build(self, exchange: Exchange) -> bytes:
-        """Return the line of an exchange, with its newline."""
+        """Return the line of an exchange, with its newline.
+
+        What a client sends is recorded whatever its shape: times, status and sizes are known in any case.
+        """
         draft, problems = read_exchange(exchange)
+        try:
+            return self._line_of(dict(draft), problems, exchange)
+        except SHAPE_ERRORS as exc:
+            bare = {name: value for name, value in draft.items() if name not in _FROM_BODIES}
+            shape = f"texts: have another shape than documented: {type(exc).__name__}"
+            return self._line_of(bare, [*problems, shape], exchange)
+
+    def _line_of(self, draft: Draft, problems: list[str], exchange: Exchange) -> bytes:
         _hide_keys(draft, exchange)
         if draft.get("request_id") in (None, ""):
             draft["request_id"] = f"record-{secrets.token_hex(8)}"

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
+from base64 import b64decode
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
-from urllib.parse import parse_qsl
+from urllib.parse import unquote, unquote_plus
 
 from gapbench.clock import now
 from gapbench.credentials import is_placeholder_key
@@ -19,10 +22,15 @@ from gapbench.traffic.recording.protocols import Call, Upstream, default_upstrea
 from gapbench.traffic.recording.upstream_connection import UpstreamPool, origin_of
 from gapbench.traffic.recording.writer import RecordWriter
 
-_KEY_HEADERS = (b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key")
-_KEY_PARAMETERS = frozenset(
-    {"key", "api_key", "api-key", "apikey", "access_token", "token", "subscription-key", "sig"}
+_KEY_NAME = re.compile(
+    r"auth|key|token|secret|passw|credential|cookie|signature|jwt|^sig$|^code$", re.IGNORECASE
 )
+"""In the name of a header or a parameter that carries a key: those of the vendors, of gateways before them, and of their own."""
+_KEY_HEADERS = frozenset(
+    {b"authorization", b"proxy-authorization", b"x-api-key", b"x-goog-api-key", b"api-key"}
+)
+_DIGIT = re.compile(r"[0-9]")
+_PARTS = re.compile(r"[\s;,=]+")
 _LABELS = ("route", "user", "session")
 _MAX_LABEL_CHARS = 300
 STOP_WAIT_S = 10.0
@@ -139,13 +147,27 @@ class RecordingProxy:
 def _keys_in(head: Head) -> Iterator[str]:
     """Yield the keys that a request carries."""
     for field in head.fields:
-        if field.name in _KEY_HEADERS:
-            value = field.value.decode("utf-8", "replace")
-            words = value.split()
-            if not is_placeholder_key(words[-1] if words else ""):
-                yield from {value, *words[1:]}  # with the scheme, such as Bearer, and without
-    query = head.target.partition("?")[2]
-    if query:
-        for name, value in parse_qsl(query):
-            if name.lower() in _KEY_PARAMETERS and not is_placeholder_key(value):
-                yield value
+        if _KEY_NAME.search(field.name.decode()):
+            yield from _keys_of(field.name, field.value.decode("utf-8", "replace"))
+    for pair in head.target.partition("?")[2].split("&"):
+        name, _, value = pair.partition("=")
+        if value and _KEY_NAME.search(name):
+            yield from {
+                one for one in (value, unquote_plus(value), unquote(value)) if not is_placeholder_key(one)
+            }
+
+
+def _keys_of(name: bytes, value: str) -> Iterator[str]:
+    """Yield the value of a header with a key, and its parts: after a scheme such as Bearer, of cookies, of a user and password.
+
+    Of headers that vendors do not have, and of more than two words, only what has a digit: prompts may have the words.
+    """
+    words = value.split()
+    if not words or is_placeholder_key(words[-1]):
+        return
+    if name in _KEY_HEADERS:
+        yield from {value, *(words[1:] if len(words) == 2 else ())}
+        if words[0].lower() == "basic":
+            with suppress(ValueError):
+                yield b64decode(words[-1]).decode("utf-8", "replace").partition(":")[2]
+    yield from {part for part in (value, *_PARTS.split(value)) if _DIGIT.search(part)}

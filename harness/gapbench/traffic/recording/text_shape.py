@@ -51,7 +51,7 @@ def describe_texts(draft: Draft, hasher: IdentityHasher) -> dict[str, Any]:
 
 def _role(message: Any) -> str:
     role = message.get("role") if isinstance(message, dict) else None
-    return role if role in _ROLES else "other"
+    return role if isinstance(role, str) and role in _ROLES else "other"
 
 
 def _text(message: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -299,3 +300,38 @@ def test_a_download_that_breaks_off_keeps_what_was_delivered(tmp_path: Path) -> 
     assert ("complete", None) == (manifest.state, manifest.reason)
     assert ["correct"] * 4 == list(finals(tmp_path)["outcome"])
     assert 1 == len(provider.batches)
+
+
+@pytest.mark.parametrize("ended", [lost, lambda: Killed("results:end")])
+def test_a_batch_whose_rows_are_all_there_is_closed_however_its_reading_ended(
+    tmp_path: Path, ended: Callable[[], BaseException]
+) -> None:
+    """The last line had come, and the file of errors had not; or the process was killed there. Nothing stays out."""
+    provider = BatchProvider()
+
+    def cut(step: str) -> None:
+        if step == "results:end" and provider.calls.count(step) == 1:
+            raise ended()
+
+    provider.fault = cut
+    try:
+        manifest, _ = run_batched(tmp_path, provider)
+    except (Killed, BaseExceptionGroup):
+        manifest, _ = run_batched(tmp_path, provider, resume=True)
+
+    assert ("complete", None) == (manifest.state, manifest.reason)
+    assert ["correct"] * 4 == list(finals(tmp_path)["outcome"])
+    assert (1, 4) == (len(provider.batches), len(read_attempts([tmp_path])))
+
+
+def test_an_unknown_id_with_half_of_a_character_is_set_aside(tmp_path: Path) -> None:
+    """JSON can name such a text, and no file can hold it."""
+    provider = BatchProvider()
+    provider.replies = lambda batch: [
+        *map(answer, batch.requests),
+        replace(answer(batch.requests[0]), custom_id="\ud800"),
+    ]
+    manifest, watch = run_batched(tmp_path, provider)
+
+    assert "complete" == manifest.state
+    assert "1 result of unknown requests set aside (?)" in "".join(watch.lines)

@@ -6,6 +6,7 @@ import asyncio
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -99,3 +100,45 @@ def test_a_word_in_place_of_a_key_does_not_spoil_prompts(tmp_path: Path) -> None
             return await recorder.line()
 
     assert "is anything new?" == asyncio.run(run())["messages"][0]["content"]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Helicone-Auth: Bearer {}", "x-portkey-api-key: {}", "cf-aig-authorization: Bearer {}", "Cookie: a=b; sid={}; c=d",
+        "X-Auth-Token: {}", "ocp-apim-subscription-key: {}", "X-Amz-Security-Token: {}", "Proxy-Authorization: Bearer {}",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("query", ["", "?code={}", "?X-Amz-Signature={}", "?a=1&client_secret={}"])
+def test_keys_of_gateways_are_removed_too(tmp_path: Path, header: str, query: str) -> None:
+    """Headers and parameters that only their names tell; an error repeats the key, escaped or not."""
+    key, other = "plain+key/47110815", "other-plain-key-9"
+    error = json.dumps({"error": {"message": f"wrong key {key}, {quote(other, safe='')}"}}).encode()
+    sent = post(f"/v1/chat/completions{query.format(other)}", json.dumps(CHAT).encode(), header.format(key))
+
+    async def run() -> str:
+        async with scripted(plain("401 No", error)) as server, recording(tmp_path, server.url) as recorder:
+            await raw_exchange(recorder.url, sent)
+            return json.dumps(await recorder.line())
+
+    found = asyncio.run(run())
+
+    assert (False, not query) == (key in found, other in found)
+
+
+def test_words_of_a_header_about_a_key_stay_in_prompts(tmp_path: Path) -> None:
+    """A signature names the headers that it signs; cookies have names."""
+    said = "set content-type and preferences"
+    sent = post(
+        "/v1/chat/completions",
+        json.dumps({**CHAT, "messages": [{"role": "user", "content": said}]}).encode(),
+        "Authorization: AWS4-HMAC-SHA256 Credential=AKIA0, SignedHeaders=content-type;host, Signature=0a1b2c3d4e",
+        "Cookie: preferences=preferences",
+    )
+
+    async def run() -> dict[str, Any]:
+        async with scripted(plain("200 OK", b"{}")) as server, recording(tmp_path, server.url) as recorder:
+            await raw_exchange(recorder.url, sent)
+            return await recorder.line()
+
+    assert said == asyncio.run(run())["messages"][0]["content"]
