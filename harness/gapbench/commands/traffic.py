@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gapbench.commands.command_group import CommandGroup
 from gapbench.commands.options import json_option
 from gapbench.commands.traffic_sample import sample_command
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 @click.group(
     "traffic",
+    cls=CommandGroup,
     epilog="""\b
 Examples:
   bench traffic import litellm.jsonl
