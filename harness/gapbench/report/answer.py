@@ -57,12 +57,19 @@ class AnswerText:
         return [f"{label:<{_MARGIN}}{text}" for label, text in self.lines()]
 
 
-def describe_answer(answer: Answer, runs: Sequence[str] | None = None) -> AnswerText:
+_REST = ("bench gap", "bench cost")
+"""The commands that show all figures of the answer."""
+
+
+def describe_answer(
+    answer: Answer, runs: Sequence[str] | None = None, rest: Sequence[str] = _REST
+) -> AnswerText:
     """Return the answer in words.
 
     Args:
         answer: The figures.
         runs: What the runs are called on the command line; (): nothing, it is the newest. None: their ids.
+        rest: The commands to name for more figures: those that the reader does not see already.
     """
     return AnswerText(
         _quality(answer),
@@ -70,13 +77,13 @@ def describe_answer(answer: Answer, runs: Sequence[str] | None = None) -> Answer
         _cost(answer),
         _models(answer),
         "; ".join(_caveats(answer)),
-        next_command(answer, runs),
+        next_command(answer, runs, rest),
     )
 
 
-def answer_text(gap: GapTable, runs: Sequence[str] | None = None) -> AnswerText:
+def answer_text(gap: GapTable, runs: Sequence[str] | None = None, rest: Sequence[str] = _REST) -> AnswerText:
     """Return the answer of a gap table in words; see :func:`describe_answer`."""
-    return describe_answer(answer_of(gap), runs)
+    return describe_answer(answer_of(gap), runs, rest)
 
 
 def answer_json(gap: GapTable) -> dict[str, Any]:
@@ -273,7 +280,7 @@ def _caveats(answer: Answer) -> list[str]:
     return found
 
 
-def next_command(answer: Answer, runs: Sequence[str] | None = None) -> str:
+def next_command(answer: Answer, runs: Sequence[str] | None = None, rest: Sequence[str] = _REST) -> str:
     """Return the command that helps most now, and where the rest is; see :func:`describe_answer`."""
     caveats = answer.caveats
     named = "".join(f" {name}" for name in (caveats.run_ids if runs is None else runs))
@@ -287,4 +294,6 @@ def next_command(answer: Answer, runs: Sequence[str] | None = None) -> str:
         return f"bench try {caveats.suite or 'SUITE'}"
     if answer.verdict is None:
         return f"bench report{named}"
-    return f"bench gap, bench cost; one page: bench report{named} --brief lead.pdf"
+    return "; ".join(
+        part for part in (", ".join(rest), f"one page: bench report{named} --brief lead.pdf") if part
+    )

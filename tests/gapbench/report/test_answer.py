@@ -328,6 +328,23 @@ def test_the_next_command_follows_from_the_trouble(make_run: Make, answers: Answ
     assert said["well"].endswith("--brief lead.pdf")
 
 
+@pytest.mark.parametrize(
+    ("rest", "said"),
+    [
+        (("bench gap", "bench cost"), "bench gap, bench cost; one page: "),
+        (("bench cost",), "bench cost; one page: "),
+        ((), "one page: "),
+    ],
+)
+def test_no_command_names_itself_as_the_next(
+    make_run: Make, answers: Answers, rest: tuple[str, ...], said: str
+) -> None:
+    """`bench gap` and the report name only what they do not show."""
+    table = gap([make_run([*answers("closed-a", 8, 9), *answers("open-b", 7, 9)])])
+
+    assert f"{said}bench report --brief lead.pdf" == answer_text(table, (), rest).next
+
+
 def test_a_run_of_three_models_and_tasks_fits_a_screen(make_run: Make, answers: Answers) -> None:
     """At most 40 lines at 80 columns, and no model is missing from its table (findings 7 and 10)."""
     rows = [

@@ -13,7 +13,7 @@ from gapbench.analysis.quality.gap_metrics import remarks
 from gapbench.analysis.quality.gap_row import PLAIN_CONFIDENCE, PRIMARY
 from gapbench.analysis.quality.side_by_side import describe_company
 from gapbench.analysis.quality.user_fairness import describe_users
-from gapbench.report.equal_quality import describe_equal_quality, describe_lag
+from gapbench.report.equal_quality import describe_equal_quality, describe_lags
 from gapbench.report.page_sparklines import axis_range, draw_gap_interval
 from gapbench.report.table import Column, Row, Sections, Span, Table, Tone
 from gapbench.store.json_records import records
@@ -172,7 +172,7 @@ def time_cost_gap_table(gap: GapTable) -> Table:
 
 def equal_quality_lines(gap: GapTable) -> list[str]:
     """Return what is known at equal quality: the cheapest open model that is no worse, and how far behind open models are."""
-    return [*map(describe_equal_quality, gap.matched), *map(describe_lag, gap.lag)]
+    return [*map(describe_equal_quality, gap.matched), *describe_lags(gap.lag)]
 
 
 def _pair(row: Row) -> Hashable:
