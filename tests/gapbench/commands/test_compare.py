@@ -60,7 +60,7 @@ def test_bad_input_is_exit_2_and_one_line(runs: Path, capsys: pytest.CaptureFixt
     """A rule that is none, and a run that is not there."""
     assert "write a metric" in said(capsys, "compare", "good", "again", "--fail-on", "worse", code=2)
     output = said(capsys, "compare", "good", "nowhere", code=2)
-    assert "'nowhere' is no run folder and no run id" in output
+    assert "'nowhere' is neither a run folder nor a run id" in output
     assert 1 == len(output.strip().splitlines())
 
 

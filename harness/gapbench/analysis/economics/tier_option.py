@@ -51,7 +51,7 @@ def tier_option(
         ends = [_end(cost, name) * scale + _end(closed, name) * closed_part for name in ("low", "high")]
         total = usd + closed_part * closed.usd
         label = (
-            f"{policy['policy']}: {policy['closed_share']:.0%} closed calls; the open model is the "
+            f"{policy['policy']}: {100 * policy['closed_share']:.0f} % closed calls; the open model is the "
             f"{'hosted' if leg == 'hosted' else 'self-hosted'} one"
         )
         made.append(

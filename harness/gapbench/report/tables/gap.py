@@ -149,7 +149,7 @@ def accuracy_gap_table(gap: GapTable) -> Table:
     ends = " to ".join(formatting.format_gap("points", end) for end in axis)
     lead = (
         "Closed minus open, in points, on the same requests. Line: 95 % interval. "
-        f"Band: {formatting.format_number(gap.margin_points)} points either way, which make no difference to you. Axis from {ends}."
+        f"Band: {gap.margin_points:g} points either way, which make no difference to you. Axis from {ends}."
     )
     if gap.selection_note:
         lead += f" {gap.selection_note[0].upper()}{gap.selection_note[1:]}."
