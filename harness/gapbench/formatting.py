@@ -191,7 +191,8 @@ def format_gap(unit: Any, value: Any) -> str:
     amount = 0.0 if abs(float(value)) < {"s": CLOCK_S, "usd": LEAST_USD}.get(str(unit), 0.0) else float(value)
     sign = "+" if amount > 0 else "-" if amount < 0 else ""
     if unit == "points":
-        return f"{amount:+.1f}" if sign else "0.0"
+        points = f"{amount:+.1f}"
+        return points if float(points) else "0.0"
     return sign + format_metric(unit, abs(amount))
 
 

@@ -86,6 +86,7 @@ def test_a_count_has_its_noun_and_separators() -> None:
 def test_gaps_carry_their_sign() -> None:
     """Closed minus open, with the unit of the metric."""
     assert formatting.format_gap("points", 9.46) == "+9.5"
+    assert formatting.format_gap("points", -0.04) == "0.0"
     assert formatting.format_gap("s", -0.187) == "-187 ms"
     assert formatting.format_gap("usd", 0.004) == "+$4.00"
     assert formatting.format_interval("s", 0.0154, 0.358) == "+15.4 to +358 ms"

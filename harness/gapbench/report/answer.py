@@ -272,6 +272,11 @@ def _caveats(answer: Answer) -> list[str]:
     models = {answer.closed_model, answer.open_model}
     if _known(answer.usd_per_task) and models & set(caveats.gpu_priced):
         found.append("GPU cost covers the run's time alone: `bench tco` adds idle hours and staff")
+    if caveats.to_judge:
+        waiting = (
+            f"{formatting.format_count(caveats.to_judge)} of {formatting.format_count(caveats.requests)}"
+        )
+        found.append(f"{waiting} answers wait for a judge and have no score")
     if caveats.lost:
         lost = ", ".join(f"{formatting.format_count(count)} {kind}" for kind, count in caveats.lost.items())
         found.append(f"{lost} of {formatting.format_count(caveats.requests)} answers")
@@ -290,6 +295,8 @@ def next_command(answer: Answer, runs: Sequence[str] | None = None, rest: Sequen
         return f"bench run --resume{named or f' {caveats.run_ids[0]}'}"
     if lost.get("infra", 0) * 2 > caveats.requests:
         return f"bench report{named} --errors"
+    if caveats.to_judge:
+        return f"bench judge{named or f' {caveats.run_ids[-1]}'}"
     if bad * 2 > caveats.requests:
         return f"bench try {caveats.suite or 'SUITE'}"
     if answer.verdict is None:

@@ -405,3 +405,24 @@ def test_a_run_without_an_answer_asks_for_no_price() -> None:
     text = describe_answer(Answer())
 
     assert ("no times: no model answered", "unknown: no model answered") == (text.speed, text.cost)
+
+
+def test_answers_that_wait_for_a_judge_name_it_as_the_next(make_run: Make, answers: Answers) -> None:
+    """They are no failure of a scorer: nothing is lost, and the judge comes before any other look."""
+    waiting = [
+        make_attempt(model_id=name, task="support/replies", sample_id=f"{k}", outcome="unscored", score=None)
+        for name in ("closed-a", "open-b")
+        for k in range(20)
+    ]
+    rows = [*answers("closed-a", 8, 9), *answers("open-b", 7, 9), *waiting]
+    run = make_run(rows)
+    path = run / "run.json"
+    stored = json.loads(path.read_text())
+    for task in stored["tasks"]:
+        task["scorer"] = "judge" if task["name"] == "support/replies" else "choice"
+    path.write_text(json.dumps(stored))
+    text = answer_text(gap([run]))
+
+    assert "40 of 58 answers wait for a judge and have no score" in text.caveats
+    assert "unscored" not in text.caveats
+    assert f"bench judge {run.name}" == text.next

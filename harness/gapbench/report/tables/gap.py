@@ -26,7 +26,7 @@ def _gap(row: Row) -> str:
     gap, percent = formatting.format_gap(row["unit"], row["gap_points"]), row["gap_percent_of_closed"]
     # For accuracy alone; the other metrics have a ratio, on the page and in JSON.
     shown = row["metric"] == "accuracy" and formatting.is_known(percent)
-    return f"{gap} ({float(percent):+.0f} %)" if shown else gap
+    return f"{gap} ({round(float(percent)) or 0:+d} %)".replace("(+0 %)", "(0 %)") if shown else gap
 
 
 def _metric(row: Row) -> str:
