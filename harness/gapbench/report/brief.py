@@ -171,12 +171,19 @@ def _first_clauses(text: str, max_chars: int) -> str:
     return kept
 
 
+def _paid_for(cost: OptionCost) -> str:
+    """Return who is paid for what, or why the dollars are unknown."""
+    if cost.usd is not None:
+        return cost.label
+    return ": ".join(part for part in (cost.label, cost.missing) if part)
+
+
 def _costs(costs: Sequence[OptionCost]) -> BriefTable:
     rows = [
         (
             OPTION_NAMES[cost.leg],
             cost.words if cost.usd is not None else formatting.NOTHING,
-            _first_clauses(formatting.strip_controls(cost.label or cost.missing), 170),
+            _first_clauses(formatting.strip_controls(_paid_for(cost)), 170),
         )
         for cost in costs
     ]

@@ -60,7 +60,7 @@ def tier_option(
             )
         )
     if not made:
-        reason = "no option of the open model is possible here (requirements, people) and priced"
+        reason = "the open model has no option that is both possible here (requirements, people) and priced"
         return OptionCost(TIER, None, None, None, None, None, None, str(policy["policy"]), reason)
     return min(made, key=lambda cost: float(cost.usd or 0.0))
 
