@@ -365,7 +365,7 @@ def test_nights_and_differences_of_two_runs_count_items_and_say_so(tmp_path: Pat
     [{"task": RARE}, {"model_id": "open-b"}, {"model_id": "open-b", "task": RARE}, {"task": COMMON, "model_id": "closed-a"}, {}],
     ids=str,
 )  # fmt: skip
-def test_no_table_needs_a_score(tmp_path: Path, of: dict[str, str], outcome: str) -> None:
+def test_no_table_needs_a_score(tmp_path: Path, of: dict[str, str], outcome: Any) -> None:
     """As before `bench judge`: a category, a model or everything has no right answer and no score."""
     rows = [
         dataclasses.replace(row, outcome=outcome, score=None)
