@@ -42,8 +42,9 @@ def bench(folder: Path, *arguments: str, room_bytes: int | None = None) -> subpr
         check=False,
         preexec_fn=limited,
         timeout=120,
-        # Coverage of child processes would write its own files to the full disk.
-        env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")},
+        # Coverage of child processes would write its own files to the full disk, and Python 3.11 cut files of bytecode.
+        env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+        | {"PYTHONDONTWRITEBYTECODE": "1"},
     )
 
 
@@ -60,8 +61,8 @@ def test_a_full_disk_is_said_and_the_run_goes_on_later(tmp_path: Path, load: str
     rows = [{"id": f"q{n}", "question": f"What is {n} + 1?", "answer": n + 1} for n in range(60)]
     (tmp_path / "q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (tmp_path / "suite.yaml").write_text(SUITE.replace("LOAD", load))
-    ended = bench(tmp_path, "run", "suite.yaml", "--yes", "--quiet", room_bytes=ROOM_BYTES)
-    run = next((tmp_path / "results").iterdir())
+    ended = bench(tmp_path, "run", "suite.yaml", "--yes", "--quiet", "--out", "disk", room_bytes=ROOM_BYTES)
+    run = next((tmp_path / "disk").iterdir())
     kept = len(read_attempts([run]))
 
     assert 1 == ended.returncode, ended.stderr
@@ -69,7 +70,7 @@ def test_a_full_disk_is_said_and_the_run_goes_on_later(tmp_path: Path, load: str
     assert "Traceback" not in ended.stderr
     assert 1 == ended.stderr.count("bench: ")
     assert 5 < kept < 60
-    again = bench(tmp_path, "run", "--resume", run.name, "--yes", "--quiet")
+    again = bench(tmp_path, "run", "--resume", ended.stderr.split("--resume ")[1].strip(), "--yes", "--quiet")
     assert 0 == again.returncode, again.stderr
     after = read_attempts([run])
     assert 60 == after["final"].sum() == after["sample_id"].nunique()

@@ -71,4 +71,6 @@ def write_advice(exc: OSError) -> str:
     """Return what to do about an error of writing, as the start of a clause."""
     if exc.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         return "free up disk space"
+    if exc.errno in {errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP}:
+        return "check the path"
     return "make it writable" if exc.errno in {errno.EACCES, errno.EPERM, errno.EROFS} else "check the disk"

@@ -7,6 +7,7 @@ So `bench --help` imports nothing but click.
 
 from __future__ import annotations
 
+import errno
 import gc
 import importlib
 import keyword
@@ -81,6 +82,10 @@ _START_NOTHING = frozenset(
     name for section in ("Read results", "Money", "Compare") for name in SECTIONS[section]
 )
 """Commands that start no other program, which would inherit the environment."""
+
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Errors of a disk, or of a file such as `bench gap > FILE`, that takes no more."""
 
 
 class Commands(click.Group):
@@ -159,7 +164,9 @@ def invoke(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code; every expected error is one line on stderr."""
     try:
         result: Any = bench.main(args=arguments, prog_name="bench", standalone_mode=False)
-    except (click.exceptions.Abort, KeyboardInterrupt):
+    except (click.exceptions.Abort, KeyboardInterrupt) as exc:
+        if isinstance(exc.__cause__, EOFError):  # Click takes any end of a file for an end of the input.
+            return _print_error(exc.__cause__)
         click.echo("interrupted", err=True)
         return 130
     except click.exceptions.NoArgsIsHelpError as exc:
@@ -167,24 +174,45 @@ def invoke(arguments: list[str] | None = None) -> int:
         return 2
     except click.UsageError as exc:
         command = exc.ctx.command_path if exc.ctx else "bench"
-        click.echo(f"{exc.format_message()}  (see `{command} --help`)", err=True)
+        click.echo(f"bench: {exc.format_message().rstrip('.')} (see `{command} --help`)", err=True)
         return 2
     except click.ClickException as exc:
-        click.echo(exc.format_message(), err=True)
+        click.echo(f"bench: {exc.format_message()}", err=True)
         return 2
-    except BrokenPipeError:
-        # The reader of a pipe such as `bench ... | head` has closed it. Redirect stdout so that the exit stays silent.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (BrokenPipeError, SystemExit):
+        # The reader of a pipe such as `bench ... | head` has closed it; rich's console raises SystemExit for it.
+        _silence_stdout()
         return 0
     except Exception as exc:  # noqa: BLE001 - Python's own traceback would print a key contained in a message
         return _print_error(exc)
     return result if isinstance(result, int) else 0
 
 
+def _silence_stdout() -> None:
+    """Discard what is still to be printed: what stdout cannot take would be an error again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _print_error(error: Exception) -> int:
     """Print an error without API keys, with a traceback if it is unexpected, and return the exit code."""
     from gapbench import credentials
     from gapbench.errors import BenchError
+
+    if isinstance(error, OSError) and error.errno in _FULL:
+        from gapbench.atomic_write import write_advice
+
+        _silence_stdout()
+        place = error.filename or "the output"
+        click.echo(f"bench: cannot write {place}: {error.strerror}; {write_advice(error)}", err=True)
+        return 1
+    if isinstance(error, EOFError) and "marshal" in str(error):
+        # Python 3.11 writes what a full disk takes of a module that it compiled, and sees no error.
+        click.echo(
+            f"bench: a compiled Python module is cut ({error}), as after a full disk; "
+            f"remove the folders __pycache__ below {sys.prefix} and of gapbench",
+            err=True,
+        )
+        return 1
 
     credentials.remember_environment_keys()
     if not isinstance(error, BenchError) or os.environ.get("BENCH_TRACEBACK"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 NOTHING = "–"
@@ -137,6 +137,11 @@ def count_of(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+def join_words(words: Sequence[str]) -> str:
+    """Return words as a list in a sentence: ``a, b and c``."""
+    return " and ".join(part for part in (", ".join(words[:-1]), *words[-1:]) if part)
+
+
 def format_percent(value: Any) -> str:
     """Return a ratio as a percentage: 0.927 is ``92.7 %``."""
     return f"{float(value) * 100:.1f} %" if is_known(value) else NOTHING
@@ -196,7 +201,8 @@ def format_gap(unit: Any, value: Any) -> str:
     amount = 0.0 if abs(float(value)) < {"s": CLOCK_S, "usd": LEAST_USD}.get(str(unit), 0.0) else float(value)
     sign = "+" if amount > 0 else "-" if amount < 0 else ""
     if unit == "points":
-        return f"{amount:+.1f}" if sign else "0.0"
+        points = f"{amount:+.1f}"
+        return points if float(points) else "0.0"
     return sign + format_metric(unit, abs(amount))
 
 

@@ -242,6 +242,19 @@ def test_init_writes_a_suite_that_validates(here: Path, capsys: pytest.CaptureFi
     assert "valid: 3 models, 2 tasks" in command_output(capsys, "validate", "built-in.yaml")
 
 
+@pytest.mark.parametrize("group", ["baseline", "batch", "emit", "evidence", "prices", "runs", "traffic"])
+@pytest.mark.parametrize("columns", [40, 80, 120])
+def test_the_help_of_a_group_has_whole_sentences(
+    group: str, columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At any width, no description of a command is cut."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    listed = command_output(capsys, group, "--help").split("Commands:\n")[1].split("\n\n")[0]
+
+    assert "..." not in listed
+    assert listed.endswith(".")
+
+
 @pytest.mark.parametrize("group", ["runs", "prices"])
 def test_a_group_without_a_command_prints_its_help_alone(
     group: str, capsys: pytest.CaptureFixture[str]

@@ -100,3 +100,26 @@ def test_a_plan_shows_a_search_and_the_most_it_can_send(
     assert ["search 1 to 2 rps"] * 2 == [cell["load"] for cell in plan["cells"]]
     assert [18, 18] == [cell["requests"] for cell in plan["cells"]]
     assert [18, 18] == [bound["calls"] for bound in plan["bounds"]]
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 120])
+def test_no_name_of_a_plan_is_cut(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    """A long name is folded."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    Path("suite.yaml").write_text(
+        SUITE.replace("name: sums", "name: sums-of-two-whole-numbers-below-a-hundred")
+    )
+    output = command_output(capsys, "plan", "suite.yaml")
+
+    assert "…" not in output
+    assert columns < 120 or "sums-of-two-whole-numbers-below-a-hundred" in output
+
+
+def test_the_doctor_says_which_models_it_did_not_call(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No line at all would look like a failure."""
+    assert [
+        "yes  open                   not called: simulated",
+        "yes  closed                 not called: simulated",
+    ] == command_output(capsys, "doctor", "suite.yaml").splitlines()

@@ -56,6 +56,27 @@ def test_bad_input_is_one_line_and_exit_2(
     assert line in command_output(capsys, *arguments, code=2)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(arguments for arguments, _ in BAD),
+        ["gap", "--agianst", "x"],
+        ["gap", "--margin", "wide"],
+        ["batch", "statuz"],
+        ["batch", "status"],
+        ["emit", "slurm", "suite.yaml", "--out", "shards", "--partition", "a b"],
+    ],
+)
+def test_what_is_wrong_is_one_line_of_bench(
+    here: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    """Click's own errors look like ours."""
+    assert 2 == invoke(arguments)
+    lines = capsys.readouterr().err.strip().splitlines()
+
+    assert [True] == [line.startswith("bench: ") for line in lines]
+
+
 BAD_SUITES = [
     ("runner: sim", "runner: smi", "models[0].runner: no runner 'smi' is installed; did you mean 'sim'? there are: anthropic"),
     ("scorer: numeric", "scorer: numbers", "suite.yaml:6: tasks[0].scorer: no scorer 'numbers'; did you mean 'numeric'?"),

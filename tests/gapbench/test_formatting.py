@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from gapbench import formatting
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
@@ -82,6 +86,7 @@ def test_a_count_has_its_noun_and_separators() -> None:
 def test_gaps_carry_their_sign() -> None:
     """Closed minus open, with the unit of the metric."""
     assert formatting.format_gap("points", 9.46) == "+9.5"
+    assert formatting.format_gap("points", -0.04) == "0.0"
     assert formatting.format_gap("s", -0.187) == "-187 ms"
     assert formatting.format_gap("usd", 0.004) == "+$4.00"
     assert formatting.format_interval("s", 0.0154, 0.358) == "+15.4 to +358 ms"
@@ -169,3 +174,24 @@ def test_an_estimated_number_of_requests_is_whole_below_ten_thousand(value: floa
 def test_estimated_dollars_have_no_cents_from_a_hundred_on(value: float | None, text: str) -> None:
     """An estimate does not know them."""
     assert text == formatting.format_short_usd(value)
+
+
+def test_every_percentage_has_a_space_before_its_sign() -> None:
+    """Python's own `:.0%` writes none, and so two outputs would write 39% and 39 %."""
+    sources = [path for room in ("harness", "runners") for path in (ROOT / room).rglob("*.py")]
+    found = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in sources
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if re.search(r"\{[^{}]*:[+,]?\.\d%\}", line)
+    ]
+
+    assert [] == found
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")]
+)
+def test_words_are_joined_as_in_a_sentence(words: list[str], said: str) -> None:
+    """The last with an `and`."""
+    assert said == formatting.join_words(words)

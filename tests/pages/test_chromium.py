@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from gapbench.cli import invoke
 from gapbench.report import html
 from tests.run_folders import make_attempt, write_run
+from tests.traffic_logs import import_files
 
 pytestmark = pytest.mark.chromium
 
@@ -166,3 +168,43 @@ def test_a_hostile_answer_stays_text(browser: Browser, tmp_path: Path) -> None:
     assert "<script>document.title='owned'</script>" in (
         page.locator("#sample pre").last.text_content() or ""
     )
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_audit_shows_every_column(browser: Browser, tmp_path: Path, width: int) -> None:
+    """Fifteen columns fit a wide window, and a card on a phone: no table has to be scrolled, no figure is broken."""
+    usage = {"prompt_tokens": 1000, "completion_tokens": 50, "prompt_tokens_details": {"cached_tokens": 100}}
+    records = [
+        {
+            "timestamp": f"2026-01-{day:02d}T09:00:00+00:00",
+            "latency_ms": 4300 + day,
+            "ttft_ms": 250,
+            "route": "summary",
+            "request": {
+                "model": "gpt-5.2",
+                "messages": [{"role": "user", "content": f"Where is order {day}?"}],
+                "tools": [{"type": "function", "function": {"name": "find", "parameters": {}}}],
+            },
+            "response": {
+                "id": f"r{day}",
+                "model": "gpt-5.2",
+                "choices": [{"message": {"role": "assistant", "content": "Here."}, "finish_reason": "stop"}],
+                "usage": usage,
+            },
+        }
+        for day in range(1, 29)
+    ]
+    import_files(tmp_path, {"log.jsonl": records})
+    path = tmp_path / "audit.html"
+    assert 0 == invoke(["traffic", "audit", str(tmp_path / "traffic.parquet"), "--html", str(path)])
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto(path.as_uri())
+
+    assert 13 <= page.evaluate("document.querySelector('#traffic_by_route tbody tr').cells.length")
+    assert [] == page.evaluate(
+        "[...document.querySelectorAll('.scroll,.box')].filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.parentElement.id)"
+    )
+    assert [] == page.evaluate(
+        "[...document.querySelectorAll('td .value')].filter((e) => e.getClientRects().length > 1).map((e) => e.textContent)"
+    )
+    page.close()

@@ -53,7 +53,15 @@ def write_hostile_run(folder: Path) -> Path:
     with RunWriter(folder) as writer:
         given = manifest([row for row, _ in rows])
         writer.write_manifest(
-            given.model_copy(update={"suite": HOSTILE, "reason": HOSTILE, "state": "stopped"})
+            given.model_copy(
+                update={
+                    "suite": HOSTILE,
+                    "reason": HOSTILE,
+                    "state": "stopped",
+                    # This client was late, so the times are not the server's.
+                    "cells": [cell.model_copy(update={"lag_p99_s": 1.0}) for cell in given.cells],
+                }
+            )
         )
         for row, text in rows:
             key = (row.run_id, row.cell_id, row.sample_id, row.repeat, row.attempt)
@@ -196,6 +204,18 @@ def test_the_runs_are_walked_filtered_and_compared_by_keyboard(browser: Browser,
 
     assert ["A", "B"] == page.locator(".side-by-side .letter").all_text_contents()
     page.close()
+
+
+def test_invalid_times_are_marked_wherever_they_stand(browser: Browser, served: Served) -> None:
+    """In the list of runs and in a comparison, as on the run's own page."""
+    page, _ = opened(browser, served.url, "#/")
+    until(page, "!document.body.textContent.includes('computing …')")
+
+    assert "invalid" in page.locator("tr[data-key=hostile] td[data-l=p95]").inner_text()
+    assert "invalid" not in page.locator("tr[data-key=first] td[data-l=p95]").inner_text()
+    page, _ = opened(browser, served.url, "#/compare?run=first&run=second&differs=0")
+    late = page.locator("table.side-by-side tr", has=page.locator("th", has_text="sim-closed-c"))
+    assert 2 == late.inner_text().count("invalid")
 
 
 def test_a_run_is_read_and_annotated_by_keyboard(browser: Browser, served: Served) -> None:

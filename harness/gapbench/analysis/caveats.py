@@ -27,12 +27,14 @@ class Caveats:
         unfinished: The runs that are not complete.
         failed_models: Models that a run gave up or could not open.
         lost: By outcome of :data:`LOST_OUTCOMES`, the number of measured requests that ended so; zeros are left out, and so
-            are the unscored answers to replayed traffic and to made-up prompts of a trace, which no scorer was meant for.
+            are the unscored answers to replayed traffic and to made-up prompts of a trace, which no scorer was meant for,
+            and those that wait for a judge.
         requests: Number of measured requests.
         requests_by_category: Measured requests of the model that has most, by category.
         batched: Models all of whose measured answers came from a batch, and so have no times.
         cached: Models some of whose measured answers came from the response cache, without times.
         gpu_priced: Models whose dollars are the time of GPUs during the run.
+        to_judge: Number of measured answers that wait for ``bench judge``.
     """
 
     run_ids: tuple[str, ...] = ()
@@ -45,13 +47,18 @@ class Caveats:
     batched: tuple[str, ...] = ()
     cached: tuple[str, ...] = ()
     gpu_priced: tuple[str, ...] = ()
+    to_judge: int = 0
 
 
 def find_caveats(runs: Runs, account: Bill) -> Caveats:
     """Return what limits the answer of runs, whose costs are ``account``."""
     rows = runs.measured_tally
     judged = rows[~(has_no_right_answer(rows, runs) & (rows["outcome"] == "unscored"))]
-    counts = judged.groupby("outcome")["n"].sum()
+    graded_later = [
+        task.name for manifest in runs.manifests for task in manifest.tasks if task.scorer == "judge"
+    ]
+    waits = (judged["outcome"] == "unscored") & judged["task"].isin(graded_later)
+    counts = judged[~waits].groupby("outcome")["n"].sum()
     by_model = rows.groupby(["category", "model_id"])["n"].sum()
     most: dict[str, int] = {}
     counted: dict[tuple[Any, Any], Any] = dict(by_model.items())  # type: ignore[arg-type]  # pandas types no index of two levels
@@ -74,4 +81,5 @@ def find_caveats(runs: Runs, account: Bill) -> Caveats:
         tuple(model for model in runs.models if model in set(rows["model_id"]) and model not in live),
         tuple(model for model in runs.models if model in cached),
         tuple(model for model, quote in account.quotes.items() if isinstance(quote, GpuPrice)),
+        int(judged.loc[waits, "n"].sum()),
     )

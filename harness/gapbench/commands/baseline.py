@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from gapbench.commands.command_group import CommandGroup
 from gapbench.commands.options import json_option, out_option
 from gapbench.commands.storage_paths import RunPath, display_path, find_run_or_baseline
 
@@ -15,6 +16,7 @@ DEFAULT_NAME = "nightly"
 
 @click.group(
     "baseline",
+    cls=CommandGroup,
     epilog="""\b
 Examples:
   bench baseline set results/RUN                  as the baseline `nightly`

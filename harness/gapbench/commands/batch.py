@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gapbench.commands.command_group import CommandGroup
 from gapbench.commands.options import (
     allow_code_option,
     batch_retries_option,
@@ -33,6 +34,7 @@ _run_argument = click.argument("run", type=RunPath())
 
 @click.group(
     "batch",
+    cls=CommandGroup,
     epilog="""\b
 Examples:
   bench run my.yaml --batch --submit-only

@@ -53,13 +53,23 @@ def _check_models(suite: str) -> Iterator[SetupCheck]:
     """Send one small call to each model of a suite."""
     from gapbench.execution.first_calls import ask_models
     from gapbench.execution.setup import Selection, build_run_setup, find_missing_requirements
-    from gapbench.runner import SetupCheck
+    from gapbench.runner import SetupCheck, owns_server
 
     setup = build_run_setup(Selection(suite))
     missing = find_missing_requirements(setup)
     for model_id, problem in missing.items():
         yield SetupCheck(model_id, False, problem)
-    for call in ask_models(setup, leave_out=missing):
+    calls = ask_models(setup, leave_out=missing)
+    asked = {call.model_id for call in calls}
+    for model_id, model in setup.asked_models.items():
+        if model_id not in asked and model_id not in missing:
+            why = "no task asks it"
+            if setup.runner_of(model_id).simulated:
+                why = "simulated"
+            elif owns_server(model):
+                why = "its server starts with the run"
+            yield SetupCheck(model_id, True, f"not called: {why}")
+    for call in calls:
         replicas = len(setup.asked_models[call.model_id].replicas)
         answered = (
             f"each of {replicas} replicas answered a small call" if replicas else "answered a small call"

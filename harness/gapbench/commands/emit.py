@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from gapbench.commands.command_group import CommandGroup
 from gapbench.commands.options import (
     POSITIVE,
     allow_code_option,
@@ -133,6 +134,7 @@ _kubernetes = _apply(
 
 @click.group(
     "emit",
+    cls=CommandGroup,
     epilog="""\b
 Examples:
   bench emit kubernetes my.yaml --out s3://bucket/run7 --queue team > jobs.yaml

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import click
 
+from gapbench.commands.command_group import CommandGroup
 from gapbench.commands.options import book_option, json_option
 
 
 @click.group(
     "evidence",
+    cls=CommandGroup,
     epilog="Examples: bench evidence check; bench evidence add --help",
 )
 def evidence_command() -> None:

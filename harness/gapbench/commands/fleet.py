@@ -176,10 +176,11 @@ def fleet_command(
     console = Console()
     for line in fleet.answer_lines(plan):
         console.print(line, highlight=False, markup=False)
-    for table in fleet.fleet_tables(plan):
-        console.print()
-        console.print(render_table(table))
     console.print()
+    for table in fleet.fleet_tables(plan):
+        console.print(render_table(table))
+        if table.notes:  # A table without notes ends with an empty line itself.
+            console.print()
     for line in fleet.note_lines(plan):
         console.print(line, highlight=False, markup=False, style="dim")
 

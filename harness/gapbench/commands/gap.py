@@ -67,7 +67,7 @@ def gap_command(
 
     console = Console()
     if table.has_answer:
-        console.print(*render_answer(answer_text(table, list(map(str, runs)))), sep="\n")
+        console.print(*render_answer(answer_text(table, list(map(str, runs)), rest=["bench cost"])), sep="\n")
     ladders = ladder_table(table.ladders)
     if ladders is not None:
         console.print(render_table(ladders))

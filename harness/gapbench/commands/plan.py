@@ -20,7 +20,7 @@ from gapbench.commands.options import (
 from gapbench.commands.storage_paths import RunPath, find_run_or_baseline
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, JustifyMethod
 
     from gapbench.execution.plan_power import PowerAssumptions, PowerRow
     from gapbench.execution.setup import RunSetup
@@ -169,12 +169,13 @@ def print_plan(setup: RunSetup, console: Console, assumed: PowerAssumptions | No
         pad_edge=False,
     )
     for name in ("model", "weights", "runner", "task", "load", "samples", "requests"):
-        cells.add_column(name, justify="right" if name in {"samples", "requests"} else "left")
+        justify: JustifyMethod = "right" if name in {"samples", "requests"} else "left"
+        cells.add_column(name, justify=justify, overflow="fold")
     for row in describe_plan(plan):
         is_bound = row["adaptive"] or row["load"].startswith("search")
-        count = f"at most {row['requests']}" if is_bound else str(row["requests"])
-        names = ("model", "weights", "runner", "task", "load", "samples")
-        cells.add_row(*(str(row[name]) for name in names), count)
+        count = f"at most {row['requests']:,}" if is_bound else f"{row['requests']:,}"
+        names = ("model", "weights", "runner", "task", "load")
+        cells.add_row(*(str(row[name]) for name in names), f"{row['samples']:,}", count)
     console.print(cells)
     for note in plan.notes:
         console.print(note, markup=False, highlight=False, soft_wrap=True)
@@ -233,7 +234,7 @@ def _print_power(
     )
     margin = f"for ±{margin_points:g} points"
     for name in ("category", "pairs", "sources", "detects", f"pairs {margin}", "at most", "hours"):
-        table.add_column(name, justify="left" if name == "category" else "right")
+        table.add_column(name, justify="left" if name == "category" else "right", overflow="fold")
     for row in rows:
         table.add_row(
             row.category,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from gapbench.commands.command_group import CommandGroup
 from gapbench.commands.options import json_option
 
 day_option = click.option(
@@ -17,6 +18,7 @@ day_option = click.option(
 
 @click.group(
     "prices",
+    cls=CommandGroup,
     epilog="""\b
 Examples:
   bench prices show claude-opus-4-6

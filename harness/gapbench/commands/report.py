@@ -105,7 +105,7 @@ def print_tables(results: ResultTables, console: Console, runs: Sequence[str] | 
     from gapbench.report.terminal import render_report
 
     results.compute()
-    console.print(*render_answer(answer_text(results.gap, runs)), sep="\n")
+    console.print(*render_answer(answer_text(results.gap, runs, rest=())), sep="\n")
     for renderable in render_report(results):
         console.print(renderable)
 

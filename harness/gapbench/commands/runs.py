@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gapbench.commands.command_group import CommandGroup
 from gapbench.commands.options import json_option, last_option, out_option, runs_argument
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 @click.group(
     "runs",
+    cls=CommandGroup,
     epilog="""\b
 Examples:
   bench runs list

@@ -88,7 +88,7 @@ def find_run_or_baseline(results: Path, given: Path) -> Path:
         return find_baseline(results, str(given))
     except ResultsError as exc:
         raise ResultsError(
-            f"{str(given)!r} is neither a run folder nor a run id in {display_path(results)}: {exc}"
+            f"{str(given)!r} is neither a run folder nor a run id in {display_path(results)}, and {exc}"
         ) from exc
 
 

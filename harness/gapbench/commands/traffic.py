@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gapbench.commands.command_group import CommandGroup
 from gapbench.commands.options import json_option
 from gapbench.commands.traffic_sample import sample_command
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 @click.group(
     "traffic",
+    cls=CommandGroup,
     epilog="""\b
 Examples:
   bench traffic import litellm.jsonl
@@ -183,10 +185,11 @@ def audit_command(
     console = Console()
     for line in traffic.answer_lines(audit):
         console.print(line, highlight=False, markup=False)
-    for table in traffic.audit_tables(audit):
-        console.print()
-        console.print(render_table(table))
     console.print()
+    for table in traffic.audit_tables(audit):
+        console.print(render_table(table))
+        if table.notes:  # A table without notes ends with an empty line itself.
+            console.print()
     console.print(check_line(), highlight=False, markup=False)
     for command in check_commands(audit):
         console.print(f"  {command}", highlight=False, markup=False, soft_wrap=True)

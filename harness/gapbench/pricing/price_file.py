@@ -120,7 +120,7 @@ def _read(file: Path, _changed_ns: int) -> dict[str, list[dict[str, Any]]]:
         problem = str(exc).splitlines()[0] if str(exc) else type(exc).__name__
         mark = getattr(exc, "problem_mark", None)
         raise DocumentError(
-            f"cannot be read as YAML: {getattr(exc, 'problem', None) or problem}",
+            f"cannot be read as YAML: {getattr(exc, 'problem', None) or problem}; name a file of prices",
             file=file,
             line=None if mark is None else mark.line + 1,
         ) from exc

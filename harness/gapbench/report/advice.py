@@ -33,7 +33,7 @@ def tiers_table(tiers: Tiers) -> RenderableType:
             str(row["policy"]),
             f"{row['quality'] * 100:.1f}",
             formatting.format_usd_per_1000(row["usd_per_task"]),
-            f"{row['closed_share']:.0%}",
+            f"{100 * row['closed_share']:.0f} %",
             over,
             average,
         )
@@ -58,8 +58,8 @@ def tiers_table(tiers: Tiers) -> RenderableType:
         )
     if tiers.needed_acceptance is not None:
         lines.append(Text(
-            f"A cascade costs less than the closed model alone from {tiers.needed_acceptance:.0%} accepted open answers on; "
-            f"only the open model solved {tiers.only_open_right:.1%} of the tasks."
+            f"A cascade costs less than the closed model alone from {100 * tiers.needed_acceptance:.0f} % accepted open answers on; "
+            f"only the open model solved {100 * tiers.only_open_right:.1f} % of the tasks."
         ))  # fmt: skip
     counted = [Text(line, "dim") for line in tiers.weights.describe_traffic()]
     return Group(headline, table, by, *third, *lines, *counted, *dim_lines(tiers.warnings))
@@ -80,7 +80,7 @@ def _purpose_built_table(tiers: Tiers) -> RenderableType:
             f"{row['best_quality'] * 100:.1f}",
             formatting.format_usd_per_1000(row["usd_per_task"]),
             formatting.format_usd_per_1000(row["best_usd_per_task"]),
-            f"{row['chosen_share']:.0%}",
+            f"{100 * row['chosen_share']:.0f} %",
         )
     return table
 

@@ -57,12 +57,19 @@ class AnswerText:
         return [f"{label:<{_MARGIN}}{text}" for label, text in self.lines()]
 
 
-def describe_answer(answer: Answer, runs: Sequence[str] | None = None) -> AnswerText:
+_REST = ("bench gap", "bench cost")
+"""The commands that show all figures of the answer."""
+
+
+def describe_answer(
+    answer: Answer, runs: Sequence[str] | None = None, rest: Sequence[str] = _REST
+) -> AnswerText:
     """Return the answer in words.
 
     Args:
         answer: The figures.
         runs: What the runs are called on the command line; (): nothing, it is the newest. None: their ids.
+        rest: The commands to name for more figures: those that the reader does not see already.
     """
     return AnswerText(
         _quality(answer),
@@ -70,13 +77,13 @@ def describe_answer(answer: Answer, runs: Sequence[str] | None = None) -> Answer
         _cost(answer),
         _models(answer),
         "; ".join(_caveats(answer)),
-        next_command(answer, runs),
+        next_command(answer, runs, rest),
     )
 
 
-def answer_text(gap: GapTable, runs: Sequence[str] | None = None) -> AnswerText:
+def answer_text(gap: GapTable, runs: Sequence[str] | None = None, rest: Sequence[str] = _REST) -> AnswerText:
     """Return the answer of a gap table in words; see :func:`describe_answer`."""
-    return describe_answer(answer_of(gap), runs)
+    return describe_answer(answer_of(gap), runs, rest)
 
 
 def answer_json(gap: GapTable) -> dict[str, Any]:
@@ -265,6 +272,11 @@ def _caveats(answer: Answer) -> list[str]:
     models = {answer.closed_model, answer.open_model}
     if _known(answer.usd_per_task) and models & set(caveats.gpu_priced):
         found.append("GPU cost covers the run's time alone: `bench tco` adds idle hours and staff")
+    if caveats.to_judge:
+        waiting = (
+            f"{formatting.format_count(caveats.to_judge)} of {formatting.format_count(caveats.requests)}"
+        )
+        found.append(f"{waiting} answers wait for a judge and have no score")
     if caveats.lost:
         lost = ", ".join(f"{formatting.format_count(count)} {kind}" for kind, count in caveats.lost.items())
         found.append(f"{lost} of {formatting.format_count(caveats.requests)} answers")
@@ -273,7 +285,7 @@ def _caveats(answer: Answer) -> list[str]:
     return found
 
 
-def next_command(answer: Answer, runs: Sequence[str] | None = None) -> str:
+def next_command(answer: Answer, runs: Sequence[str] | None = None, rest: Sequence[str] = _REST) -> str:
     """Return the command that helps most now, and where the rest is; see :func:`describe_answer`."""
     caveats = answer.caveats
     named = "".join(f" {name}" for name in (caveats.run_ids if runs is None else runs))
@@ -283,8 +295,12 @@ def next_command(answer: Answer, runs: Sequence[str] | None = None) -> str:
         return f"bench run --resume{named or f' {caveats.run_ids[0]}'}"
     if lost.get("infra", 0) * 2 > caveats.requests:
         return f"bench report{named} --errors"
+    if caveats.to_judge:
+        return f"bench judge{named or f' {caveats.run_ids[-1]}'}"
     if bad * 2 > caveats.requests:
         return f"bench try {caveats.suite or 'SUITE'}"
     if answer.verdict is None:
         return f"bench report{named}"
-    return f"bench gap, bench cost; one page: bench report{named} --brief lead.pdf"
+    return "; ".join(
+        part for part in (", ".join(rest), f"one page: bench report{named} --brief lead.pdf") if part
+    )

@@ -151,7 +151,7 @@ def _evidence(row: ArticleRow) -> Table:
     head = f"{claim.metric} {claim.year}: {claim.claim:g} {'Elo' if claim.unit == 'elo' else '%'}"
     if claim.unit == "elo":
         rate = row.to_json()["claim_win_rate"]
-        head += f" (a win rate of {rate:.1%}; a percentage of an Elo means nothing)"
+        head += f" (a win rate of {100 * rate:.1f} %; a percentage of an Elo means nothing)"
     table = _table(f"{head}: {row.verdict}")
     table.add_column("as of", no_wrap=True)
     table.add_column("list; best closed against best open", overflow="fold")
@@ -176,7 +176,7 @@ def _evidence(row: ArticleRow) -> Table:
 
 def _format_gap(gap: PublishedGap) -> str:
     if gap.win_rate_closed is not None:
-        return f"{gap.gap_points:+g} Elo\nwin {gap.win_rate_closed:.1%}"
+        return f"{gap.gap_points:+g} Elo\nwin {100 * gap.win_rate_closed:.1f} %"
     return f"{gap.gap_points:+.1f} pts\n{gap.gap_percent_of_closed:+.1f} %"
 
 

@@ -160,12 +160,30 @@ def _how_sure(answer: Answer, margin_points: float) -> list[str]:
     return [line for line in lines if line]
 
 
+def _first_clauses(text: str, max_chars: int) -> str:
+    """Return as many whole clauses of a text as fit; the first is cut only if it is longer by itself."""
+    first, *more = text.split("; ")
+    kept = textwrap.shorten(first, max_chars, placeholder=" …")
+    for clause in more:
+        if len(kept) + len(clause) + 2 > max_chars:
+            break
+        kept += f"; {clause}"
+    return kept
+
+
+def _paid_for(cost: OptionCost) -> str:
+    """Return who is paid for what, or why the dollars are unknown."""
+    if cost.usd is not None:
+        return cost.label
+    return ": ".join(part for part in (cost.label, cost.missing) if part)
+
+
 def _costs(costs: Sequence[OptionCost]) -> BriefTable:
     rows = [
         (
             OPTION_NAMES[cost.leg],
             cost.words if cost.usd is not None else formatting.NOTHING,
-            textwrap.shorten(formatting.strip_controls(cost.label or cost.missing), 170, placeholder=" …"),
+            _first_clauses(formatting.strip_controls(_paid_for(cost)), 170),
         )
         for cost in costs
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -19,20 +19,28 @@ def capacity_table(capacity: CapacityResult) -> RenderableType:
     if capacity.simulated:
         title += f"  [{formatting.SIMULATED}: a simulated provider answered]"
     answers = [Text(title, "bold red" if capacity.simulated else "bold")]
-    tables: list[RenderableType] = []
     several = capacity.frame["task"].nunique() > 1
+    tasks_by_answer: dict[tuple[str, str], list[str]] = {}
+    series: dict[bool, dict[str, list[dict[str, Any]]]] = {False: {}, True: {}}
     for (model_id, task), levels in capacity.frame.groupby(["model_id", "task"], sort=False):
         rows = [{str(key): value for key, value in row.items()} for row in levels.to_dict("records")]
-        model, on_task = formatting.strip_controls(model_id), f" on {formatting.strip_controls(task)}"
-        tables.append(_level_table(f"{model}{on_task}", rows))
-        found = capacity.rate_of(str(model_id), str(task)), capacity.concurrency_of(str(model_id), str(task))
-        answers += [
-            Text(f"{model}{on_task if several else ''}: {level.words}", "bold")
-            for level in found
-            if level is not None
-        ]
+        model, on_task = formatting.strip_controls(model_id), formatting.strip_controls(task)
+        series[any(row["episodes"] for row in rows)][f"{model} on {on_task}"] = rows
+        for level in (
+            capacity.rate_of(str(model_id), str(task)),
+            capacity.concurrency_of(str(model_id), str(task)),
+        ):
+            if level is not None:
+                tasks_by_answer.setdefault((model, level.words), []).append(on_task)
+    answers += [
+        Text(f"{model}{f' on {formatting.join_words(tasks)}' if several else ''}: {words}", "bold")
+        for (model, words), tasks in tasks_by_answer.items()
+    ]
     if capacity.frame.empty:
         answers.append(Text("No model has times here, so no load can be compared with the limits.", "bold"))
+    tables = [
+        _level_table(of_kind, of_episodes=of_episodes) for of_episodes, of_kind in series.items() if of_kind
+    ]
     notes = [Text(f"Note: {formatting.strip_controls(line)}", "dim") for line in capacity.warnings]
     return Group(*answers, Text(), *tables, *notes)
 
@@ -57,36 +65,38 @@ _PREFIX_CACHE: _Shown = (
 )  # fmt: skip
 
 
-def _level_table(title: str, rows: list[dict[str, Any]]) -> ResponsiveTable:
-    of_episodes = any(row["episodes"] for row in rows)
+def _level_table(series: Mapping[str, list[dict[str, Any]]], *, of_episodes: bool) -> ResponsiveTable:
+    """Return the levels of each series, one below the other."""
     columns = (
         [*_EPISODES, ("tokens/s", 2, _REPLIES[1][2]), ("TTFT p95", 3, _REPLIES[2][2])]
         if of_episodes
         else [*_REPLIES]
     )
-    if any(formatting.is_known(row["prefix_cache_share"]) for row in rows):
+    if any(formatting.is_known(row["prefix_cache_share"]) for rows in series.values() for row in rows):
         columns.append(_PREFIX_CACHE)
     table = ResponsiveTable(
-        title,
+        "Loads, and the share of their requests that kept every limit",
         [
             TerminalColumn("load", is_text=True, min_width=14),
             TerminalColumn("kept % (low)"),
             *(TerminalColumn(heading, rank) for heading, rank, _ in columns),
-            TerminalColumn(""),
+            TerminalColumn("", is_text=True),
         ],
         wider_hint="a wider terminal or --json has them",
     )
-    for row in rows:
-        marks = [
-            "fails" if not row["passed"] else "" if row["certain"] else "unsure",
-            "invalid" if formatting.is_known(row["invalid"]) else "",
-        ]
-        table.add_row(
-            _format_level(row, "agents" if of_episodes else "in flight"),
-            f"{float(row['attainment']) * 100:.1f} ({float(row['attainment_low']) * 100:.1f})",
-            *(write(row) for _, _, write in columns),
-            Text(" ".join(mark for mark in marks if mark), "red" if marks[0] == "fails" else "yellow"),
-        )
+    for heading, rows in series.items():
+        table.add_section(heading)
+        for row in rows:
+            marks = [
+                "fails" if not row["passed"] else "" if row["certain"] else "unsure",
+                "invalid" if formatting.is_known(row["invalid"]) else "",
+            ]
+            table.add_row(
+                _format_level(row, "agents" if of_episodes else "in flight"),
+                f"{float(row['attainment']) * 100:.1f} ({float(row['attainment_low']) * 100:.1f})",
+                *(write(row) for _, _, write in columns),
+                Text(" ".join(mark for mark in marks if mark), "red" if marks[0] == "fails" else "yellow"),
+            )
     return table
 
 

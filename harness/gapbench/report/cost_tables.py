@@ -69,7 +69,7 @@ def disagreement_table(rows: Sequence[Disagreement], compared: int) -> Renderabl
             f"{formatting.strip_controls(row.provider)}, {formatting.strip_controls(row.model)}",
             row.token_class,
             *(formatting.format_usd(value) for value in values),
-            f"{spread:+.0%}" if spread < 1e6 else "from 0",
+            f"{100 * spread:+.0f} %" if spread < 1e6 else "from 0",
         )
     return Group(table, summary)
 
@@ -80,7 +80,7 @@ def token_cost_lines(costs: Mapping[str, Mapping[str, float]]) -> list[Text]:
         Text(
             f"{formatting.strip_controls(name)}: {formatting.format_usd(cost['input'])} per M input tokens, {formatting.format_usd(cost['output'])} per M output tokens "
             f"plus {formatting.format_usd(cost['output_per_1k_context'])} for each 1,000 of context ({cost['shapes']:.0f} sizes of request, "
-            f"within {cost['worst_error']:.0%})"
+            f"within {100 * cost['worst_error']:.0f} %)"
         )
         for name, cost in costs.items()
     ]
@@ -122,13 +122,13 @@ def tco_table(tco: Tco) -> RenderableType:
             _format_range(row["usd_p05"], row["usd_p95"], format_short_usd),
             formatting.format_usd_per_1000(None if usd is None else usd / tco.requests),
             formatting.format_usd(None if usd is None else usd / tco.volume_mtok),
-            formatting.NOTHING if chance is None else f"{chance:.0%}",
+            formatting.NOTHING if chance is None else f"{100 * chance:.0f} %",
         )
         notes.append(Text(f"{LEG_NAMES[row['leg']]}: {formatting.strip_controls(row['label'])}", "dim"))
     own = next(row for row in records(tco.legs) if row["leg"] == "self")
     sizing: list[Text] = []
     if own["replicas"] is not None:
-        size = f"{own['replicas']:,.0f} replicas, {own['utilisation']:.1%} used"
+        size = f"{own['replicas']:,.0f} replicas, {100 * own['utilisation']:.1f} % used"
         even = formatting.format_usd(tco.needed_api_usd_per_mtok)
         sizing = [Text(f"Self-hosting takes {size}; it would break even with an API at {even} per million.")]
     return Group(
@@ -156,7 +156,7 @@ def _tornado(frame: pd.DataFrame) -> ResponsiveTable:
         crossed = (row["break_even_mtok_at_low"], row["break_even_mtok_at_high"])
         table.add_row(
             _INPUT_NAMES.get(row["input"], str(row["input"])),
-            f"{formatting.format_number(row['low'])} to {formatting.format_number(row['high'])}",
+            f"{row['low']:,.7g} to {row['high']:,.7g}",
             _format_range(row["usd_at_low"], row["usd_at_high"], format_short_usd),
             " to ".join("none" if volume is None else format_mtok(volume) for volume in crossed),
         )

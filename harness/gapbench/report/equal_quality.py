@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gapbench import formatting
@@ -54,8 +54,15 @@ def _format_gap(row: Row) -> str:
     return f"gap {row['gap_points']:+.1f} ({row['ci_low']:+.1f} to {row['ci_high']:+.1f})"
 
 
-def describe_lag(row: Row) -> str:
-    """Return how much earlier a closed model was as good, as a sentence."""
+def describe_lags(rows: Sequence[Row]) -> list[str]:
+    """Return how much earlier a closed model was as good: a sentence for all categories of which it is the same."""
+    categories: dict[str, list[str]] = {}
+    for row in rows:
+        categories.setdefault(_describe_lag(row), []).append(formatting.strip_controls(row["category"]))
+    return [f"Lag, {formatting.join_words(names)}: {sentence}" for sentence, names in categories.items()]
+
+
+def _describe_lag(row: Row) -> str:
     months, name = row["lag_release_months"], formatting.strip_controls(row["open"]["model"])
     since_release = ""
     if months is not None:
@@ -66,6 +73,6 @@ def describe_lag(row: Row) -> str:
         )
         since_release = f" {apart} {name} and"
     return (
-        f"Lag, {formatting.strip_controls(row['category'])}: {formatting.strip_controls(row['closed']['model'])} ({row['closed']['released']}) was the first closed "
+        f"{formatting.strip_controls(row['closed']['model'])} ({row['closed']['released']}) was the first closed "
         f"model here at or above {name}; it came out{since_release} {row['lag_months']:g} months before this run."
     )

@@ -149,7 +149,7 @@ def _hour_rows(plan: FleetPlan) -> list[Row]:
 
 def _hour_columns() -> tuple[Column, ...]:
     def cell(day: str) -> Callable[[Row], str]:
-        return lambda row: f"{row['cells'][day][0]} {row['cells'][day][1]:.0f}%"
+        return lambda row: f"{row['cells'][day][0]} {row['cells'][day][1]:.0f} %"
 
     return (
         Column(

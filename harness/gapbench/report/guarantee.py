@@ -27,8 +27,10 @@ def guarantee_table(found: TiersGuarantee) -> RenderableType:
         name = "; ".join(part for part in (groups, one.rule.condition) if part)
         table.add_row(
             formatting.strip_controls(name),
-            formatting.NOTHING if one.saved_usd is None or not closed else f"{one.saved_usd / closed:.0%}",
-            f"{one.calls_saved:.0%}",
+            formatting.NOTHING
+            if one.saved_usd is None or not closed
+            else f"{100 * one.saved_usd / closed:.0f} %",
+            f"{100 * one.calls_saved:.0f} %",
             f"{formatting.format_gap('points', 100 * one.loss)} ({100 * one.loss_error:.1f})",
             f"≤ {one.p_value:.2g}" if one.is_guaranteed else formatting.format_p_value(one.p_value),
             "yes" if one.is_guaranteed else "no",

@@ -65,6 +65,8 @@ def _row(columns: Sequence[Column], row: Row, *, in_section: bool, as_card: bool
         elif as_card:
             label = Markup(' data-l="{}"').format(column.heading)
         content = column.drawing(row) if column.drawing else _content(column, row, in_section=in_section)
+        if label and not column.drawing:  # On a phone a figure is not broken, and goes below its label.
+            content = Markup('<span class="value">{}</span>').format(content)
         cells += Markup("<td{}{}>{}</td>").format(_class(classes), label, content)
     return Markup("<tr>{}</tr>\n").format(cells)
 

@@ -84,7 +84,7 @@ class ResultTables:
     @cached_property
     def answer(self) -> AnswerText:
         """The answer in words: quality, speed and cost, one line each."""
-        return answer_text(self.gap)
+        return answer_text(self.gap, rest=())
 
     @cached_property
     def pass_at_k(self) -> PassAtK:

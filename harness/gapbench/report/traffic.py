@@ -140,7 +140,7 @@ def audit_tables(audit: TrafficAudit) -> list[Table]:
             Table(
                 f"traffic_by_{name}",
                 f"By {title}",
-                known_columns(name, title, _text(name)),
+                known_columns(name, name, _text(name)),
                 audit.groups[name],
             )
             for name, title in (

@@ -43,7 +43,11 @@ def take_over_line(audit: TrafficAudit) -> str:
     share = format_percent(sum(row["request_share"] for row in rows))
     of_all = len(audit.take_over.routes)
     named = f"{routes} of {of_all} routes" if of_all > 1 else "the one route"
-    line = f"By shape alone, an open model could take over {named}: {share} of the requests"
+    tiers = " and ".join(row["tier"] for row in rows)
+    line = (
+        f"By shape alone, an open model could take over {named} ({'tier' if len(rows) == 1 else 'tiers'} {tiers}): "
+        f"{share} of the requests"
+    )
     months = [row["usd_a_month"] for row in rows]
     if all(month is not None for month in months):
         usd = format_short_usd(sum(month.value for month in months))

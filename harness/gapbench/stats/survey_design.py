@@ -130,9 +130,11 @@ class Design:
         collapsed (Cochran, Sampling Techniques (1977), section 5A.12).
 
         Args:
-            values: Value of each item.
+            values: Value of each item; there may be none.
             clusters: Code of each item's cluster.
         """
+        if not len(values):
+            return values
         weighted = values * (self.weights / self.weights.mean())
         codes = _collapsed(self.strata, clusters)
         groups = int(dense_codes(clusters).max()) + 1

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from gapbench.atomic_write import write_atomically
+from gapbench.atomic_write import write_advice, write_atomically
 from gapbench.errors import ResultsError
 from gapbench.store.object_store import address_of, mirror_of, pull_run
 
@@ -65,7 +65,9 @@ def set_baseline(results: Path, name: str, run: Path, suite: str) -> None:
             known[name] = {"run": address_of(run) or os.path.relpath(run, results), "suite": suite}
             write_atomically(path, f"{json.dumps(known, indent=2, sort_keys=True)}\n".encode())
     except OSError as exc:
-        raise ResultsError(f"cannot write {path}: {exc.strerror}; choose another folder with --out") from exc
+        raise ResultsError(
+            f"cannot write {path}: {exc.strerror or exc}; {write_advice(exc)}, or choose another folder"
+        ) from exc
 
 
 @contextmanager
@@ -90,7 +92,7 @@ def find_baseline(results: Path, name: str) -> Path:
     known = read_baselines(results)
     if name not in known:
         there = f"there are: {', '.join(known)}" if known else "there is none yet"
-        raise ResultsError(f"no baseline {name!r} in {results}; {there}; `bench baseline set RUN` makes one")
+        raise ResultsError(f"no baseline {name!r} in {results}; {there}; `bench runs list` shows the runs")
     run: str = known[name]["run"]
     mirrored = mirror_of(run)
     if mirrored is None:

@@ -39,7 +39,7 @@ def disk_error(folder: Path, exc: OSError) -> DiskError:
     """Return the error for a run folder that cannot be written."""
     return DiskError(
         f"cannot write to {folder}: {exc.strerror or exc}; finished requests are kept; "
-        f"{write_advice(exc)} and continue with --resume {folder.name}"
+        f"{write_advice(exc)} and continue with --resume {folder}"
     )
 
 

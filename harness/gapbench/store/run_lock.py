@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import IO
 
+from gapbench.atomic_write import write_advice
 from gapbench.errors import ResultsError
 from gapbench.store.run_folder import ensure_folder, refuse_symlinks
 
@@ -24,7 +25,7 @@ def lock_run_folder(folder: Path) -> IO[bytes]:
         # Opened for appending: if the name is a file of the user's, nothing is cut off.
         lock = (folder / "run.lock").open("ab")
     except OSError as exc:
-        msg = f"cannot write results to {folder}: {exc.strerror}; choose another folder with --out"
+        msg = f"cannot write results to {folder}: {exc.strerror or exc}; {write_advice(exc)}, or choose another folder"
         raise ResultsError(msg) from exc
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -48,5 +49,5 @@ def check_folder_writable(folder: Path) -> None:
     except OSError as exc:
         writable, reason = False, exc.strerror or str(exc)
     if not writable:
-        msg = f"cannot write results to {folder}/: {reason}; choose another folder with --out"
+        msg = f"cannot write results to {folder}/: {reason}; make it writable, or choose another folder"
         raise ResultsError(msg)

@@ -26,7 +26,7 @@ from gapbench.traffic.response_chains import LACK_TEXTS, ResponseChains
 from gapbench.traffic.row_builder import Row, RowBuilder
 from gapbench.traffic.secrets import start_of
 from gapbench.traffic.set_aside import ASIDE_SUFFIX, MAX_SHOWN, SetAside
-from gapbench.traffic.sources import Source, open_sources
+from gapbench.traffic.sources import Source, open_sources, same_place
 from gapbench.traffic.times import find_zone
 
 SAMPLED_RECORDS = 50
@@ -101,7 +101,7 @@ def import_traffic(given: Sequence[str], table: Path, options: ImportOptions) ->
     metadata = {"traffic_schema": str(TRAFFIC_SCHEMA_VERSION), "hash_key_id": hasher.key_id}
     with open_sources(given) as found_sources:
         # A table of an earlier import may lie among the logs.
-        sources = [source for source in found_sources if source.path.resolve() != table.resolve()]
+        sources = [source for source in found_sources if not same_place(source.path, table)]
         if not sources:
             raise InputError(f"{table} is the table to write; name the logs to read")
         plan = _plan(sources, options, mapped, report)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,8 +41,13 @@ def open_sources(given: Sequence[str]) -> Iterator[list[Source]]:
         for number, name in enumerate(given):
             for source in _find(name, Path(folder) / str(number)):
                 is_copy = source.path.parent.parent == Path(folder)
-                found.setdefault(source.shown if is_copy else str(source.path.resolve()), source)
+                found.setdefault(source.shown if is_copy else os.path.realpath(source.path), source)
         yield list(found.values())
+
+
+def same_place(one: Path, other: Path) -> bool:
+    """Return whether two paths name one file, also where a link points at itself."""
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _find(name: str, folder: Path) -> Iterator[Source]:

@@ -83,6 +83,8 @@ def iterate_table(path: Path, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
     Raises:
         ResultsError: The file is missing, is no traffic table, or is of a newer version.
     """
+    if path.is_dir():
+        raise ResultsError(f"{path} is a folder; name the tables in it, such as {path / 'traffic.parquet'}")
     if not path.is_file():
         raise ResultsError(f"{path}: no such file; write it with `bench traffic import LOG --out {path}`")
     try:

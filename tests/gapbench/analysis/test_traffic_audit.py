@@ -244,6 +244,7 @@ def test_the_answer_comes_first(month: Path, capsys: pytest.CaptureFixture[str])
     out = capsys.readouterr().out
 
     assert out.startswith("You send 122 requests and 128,000 tokens a month for $60.88, by 3 whole days.")
+    assert "\n\n\n" not in out
     # A command is never wrapped, so that it can be copied.
     assert all(len(line) <= 80 for line in out.splitlines() if not line.startswith("  bench "))
     page = Path("audit.md").read_text()

@@ -66,7 +66,7 @@ def test_an_unknown_price_is_null_with_its_reason(tmp_path: Path) -> None:
         ("5", "the log has half the list price: a batch or flex discount"),
         ("1000", "the log seems to be in cents"),
         ("0", "the log reports no dollars: its gateway knows no price"),
-        ("12", "the log is 20% above list price: another rate, a markup or a discount"),
+        ("12", "the log is 20 % above list price: another rate, a markup or a discount"),
     ],
 )
 def test_differences_are_explained(reported: str, words: str) -> None:

@@ -357,3 +357,24 @@ def test_nights_and_differences_of_two_runs_count_items_and_say_so(tmp_path: Pat
     assert row["usd_per_task_a"] == pytest.approx((0.01 + 0.10) / 2)
     for found in (nights, changes):
         assert any("each item once, whatever its weight" in line for line in found.warnings)
+
+
+@pytest.mark.parametrize("outcome", ["unscored", "infra", "unparsed", "truncated", "refused"])
+@pytest.mark.parametrize(
+    "of",
+    [{"task": RARE}, {"model_id": "open-b"}, {"model_id": "open-b", "task": RARE}, {"task": COMMON, "model_id": "closed-a"}, {}],
+    ids=str,
+)  # fmt: skip
+def test_no_table_needs_a_score(tmp_path: Path, of: dict[str, str], outcome: Any) -> None:
+    """As before `bench judge`: a category, a model or everything has no right answer and no score."""
+    rows = [
+        dataclasses.replace(row, outcome=outcome, score=None)
+        if all(getattr(row, name) == value for name, value in of.items())
+        else row
+        for row in traffic_rows()
+    ]
+    results = load_results([write_run(tmp_path / "run", rows, closed_a=PRICE, open_b=PRICE)])
+    results.compute()
+
+    assert results.gap.weights.describe().startswith("Weights: traffic.")
+    assert len(rows) == results.gap.caveats.requests

@@ -334,3 +334,13 @@ def test_a_run_and_no_run_contradict_each_other(finished: Path, capsys: pytest.C
     said = command_output(capsys, "advise", "--run", str(finished), "--no-run", code=2)
 
     assert "--run and --no-run contradict each other" in said
+
+
+def test_the_range_of_an_input_is_written_as_it_was_given(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`0.25 to 1`, as in the list of what was assumed, not `0.250 to 1.00`."""
+    monkeypatch.setenv("COLUMNS", "120")
+    said = command_output(capsys, "tco", "--volume", "50M", "--set", "engineers=0.25..0.5..1")
+
+    assert "0.25 to 1 " in said.partition("What moves it most")[2].partition("Note:")[0]

@@ -140,7 +140,9 @@ def test_a_setting_that_the_tables_replace_is_named(table: Path, capsys: pytest.
         ((*GIVEN, "--wait-route", "faq"), "--wait-route 'faq'; the routes of these tables are"),
         ((*GIVEN, "--closed", "gpt-5.2"), "--closed 'gpt-5.2'; write PROVIDER/MODEL"),
         ((*GIVEN, "--hosted", "nobody/m"), "provider 'nobody'"),
-        ((*GIVEN, "--set", "nothing=1"), "there is no input 'nothing'"),
+        ((*GIVEN, "--set", "nothing=1"), "there is no input 'nothing'; there are: input_tokens"),
+        ((*GIVEN, "--set", "gpus=1"), "there is no input 'gpus'; did you mean 'gpus_per_replica'?"),
+        ((*GIVEN, "--set", "enginers=1"), "there is no input 'enginers'; did you mean 'engineers'?"),
         ((*GIVEN, "--ttft", "1"), "--ttft is about a run, and none is named"),
     ],
 )

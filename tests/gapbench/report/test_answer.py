@@ -328,6 +328,23 @@ def test_the_next_command_follows_from_the_trouble(make_run: Make, answers: Answ
     assert said["well"].endswith("--brief lead.pdf")
 
 
+@pytest.mark.parametrize(
+    ("rest", "said"),
+    [
+        (("bench gap", "bench cost"), "bench gap, bench cost; one page: "),
+        (("bench cost",), "bench cost; one page: "),
+        ((), "one page: "),
+    ],
+)
+def test_no_command_names_itself_as_the_next(
+    make_run: Make, answers: Answers, rest: tuple[str, ...], said: str
+) -> None:
+    """`bench gap` and the report name only what they do not show."""
+    table = gap([make_run([*answers("closed-a", 8, 9), *answers("open-b", 7, 9)])])
+
+    assert f"{said}bench report --brief lead.pdf" == answer_text(table, (), rest).next
+
+
 def test_a_run_of_three_models_and_tasks_fits_a_screen(make_run: Make, answers: Answers) -> None:
     """At most 40 lines at 80 columns, and no model is missing from its table (findings 7 and 10)."""
     rows = [
@@ -388,3 +405,24 @@ def test_a_run_without_an_answer_asks_for_no_price() -> None:
     text = describe_answer(Answer())
 
     assert ("no times: no model answered", "unknown: no model answered") == (text.speed, text.cost)
+
+
+def test_answers_that_wait_for_a_judge_name_it_as_the_next(make_run: Make, answers: Answers) -> None:
+    """They are no failure of a scorer: nothing is lost, and the judge comes before any other look."""
+    waiting = [
+        make_attempt(model_id=name, task="support/replies", sample_id=f"{k}", outcome="unscored", score=None)
+        for name in ("closed-a", "open-b")
+        for k in range(20)
+    ]
+    rows = [*answers("closed-a", 8, 9), *answers("open-b", 7, 9), *waiting]
+    run = make_run(rows)
+    path = run / "run.json"
+    stored = json.loads(path.read_text())
+    for task in stored["tasks"]:
+        task["scorer"] = "judge" if task["name"] == "support/replies" else "choice"
+    path.write_text(json.dumps(stored))
+    text = answer_text(gap([run]))
+
+    assert "40 of 58 answers wait for a judge and have no score" in text.caveats
+    assert "unscored" not in text.caveats
+    assert f"bench judge {run.name}" == text.next

@@ -63,7 +63,7 @@ def test_the_details_name_models_sources_and_the_rule() -> None:
 
     assert "claude-opus-4-6-thinking 1503, glm-5 1455" in said
     assert "+37.4 to +58.6" in said
-    assert "win 56.9%" in said
+    assert "win 56.9 %" in said
     assert "(does not count)" in said
     assert "Every statement of the article" in said
     assert "see economic claim 2b" in said

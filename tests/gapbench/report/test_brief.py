@@ -140,3 +140,22 @@ def test_no_section_is_longer_than_the_page_allows(run: Path) -> None:
     brief = make_brief(load_results([run]))
 
     assert max(len(lines) for _, _, lines in brief.sections()) <= MAX_LINES
+
+
+def test_what_an_option_pays_for_is_told_in_whole_clauses(brief: Brief) -> None:
+    """What does not fit is left out from the end, not cut in the middle of a figure."""
+    assert brief.costs is not None
+    told = [row[2] for row in brief.costs.rows]
+
+    assert any(";" in line for line in told)
+    assert not [line for line in told if line.endswith("…")]
+
+
+def test_an_option_without_dollars_says_why(brief: Brief) -> None:
+    """A dash alone, next to the name of a policy, would leave the reader to guess."""
+    assert brief.costs is not None
+    unknown = {row[0]: row[2] for row in brief.costs.rows if row[1] == "–"}
+
+    assert unknown["open tier before the closed API"].endswith(
+        "the open model has no option that is both possible here (requirements, people) and priced"
+    )

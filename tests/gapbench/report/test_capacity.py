@@ -81,3 +81,25 @@ def test_levels_of_agents_say_what_is_solved(tmp_path: Path) -> None:
     assert "8 agents" in out.getvalue()
     assert "closed-a: >= 8 agents, the highest tested" in out.getvalue()
     assert "task_s <= 15, 95 % of requests" in out.getvalue()
+
+
+def test_many_series_are_one_table(tmp_path: Path) -> None:
+    """Three models on two tasks: one head, one note on what is unsure, and one answer for tasks that are alike."""
+    rows = [
+        make_attempt(
+            model_id=model, task=task, sample_id=str(k), load_kind="concurrency", load_value=8.0,
+            cell_id=f"{model}|{task}|c8", scheduled_s=float(k), sent_s=float(k), first_token_s=k + 0.1, done_s=k + 1.0,
+        )
+        for model in ("closed-a", "open-b", "open-c")
+        for task in ("reasoning/sums", "coding/sort")
+        for k in range(20)
+    ]  # fmt: skip
+    out = StringIO()
+    found = capacity([write_run(tmp_path / "run", rows)], Slo(ttft_s=0.5))
+    Console(file=out, width=120).print(capacity_table(found))
+    text = out.getvalue()
+
+    assert 1 == text.count("kept % (low)")
+    assert "closed-a on coding/sort and reasoning/sums: >= 8 in flight" in text
+    assert ["too few requests to be sure of 6 of 6 levels"] == found.warnings
+    assert 6 == sum(line.rstrip().endswith("unsure") for line in text.splitlines())

@@ -91,7 +91,7 @@ def test_prices_in_a_terminal() -> None:
 
     assert "x 0.5" in shown
     assert "above 200,000 tokens" in shown
-    assert "+162%" in printed(cost_tables.disagreement_table(rows, compared))
+    assert "+162 %" in printed(cost_tables.disagreement_table(rows, compared))
     assert "0 differ" in printed(cost_tables.disagreement_table([], 3))
 
 

@@ -113,7 +113,10 @@ def test_an_unwritable_folder_is_said(tmp_path: Path) -> None:
     """A file stands where the folder should be."""
     (tmp_path / "results").write_text("")
 
-    with pytest.raises(ResultsError, match=r"cannot write results to .*--out"):
+    with pytest.raises(
+        ResultsError,
+        match=r"cannot write results to .*: Not a directory; check the path, or choose another folder",
+    ):
         RunWriter(tmp_path / "results" / "run").open()
 
 

@@ -289,3 +289,20 @@ def test_a_wrong_form_of_one_file_stops_the_import(tmp_path: Path) -> None:
     """The table would be without it, and its name is in the message."""
     with pytest.raises(InputError, match=r"b\.jsonl: is of no known form"):
         import_files(tmp_path, {"a.jsonl": [spend(1)], "b.jsonl": [{"x": 1}]})
+
+
+@pytest.mark.parametrize("given", ["loop", "folder"])
+def test_what_is_no_table_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], given: str) -> None:
+    """A link to itself and a folder, as a log and as a table to read."""
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / "folder").mkdir()
+    bad = str(tmp_path / given)
+    for arguments in (
+        ["import", bad, "--out", str(tmp_path / "new.parquet")],
+        ["audit", bad],
+        ["sample", bad, "--out", str(tmp_path / "s.yaml")],
+    ):
+        assert 2 == invoke(["traffic", *arguments]), arguments
+        said = capsys.readouterr().err.strip()
+        assert said.startswith("bench: "), arguments
+        assert 1 == len(said.splitlines()), arguments

@@ -96,7 +96,7 @@ def claim_2b_closed_average(inputs: ClaimInputs) -> Claim:
         f"one of them never exceeds ${top:g}.",
         f"Real prices average ${inputs.real_3to1:.2f} at 3:1 and ${inputs.real_1to1:.2f} at 1:1.",
         claim_verdict(checks),
-        f"at most {share:.0%} of the tokens are input, at its own prices",
+        f"at most {100 * share:.0f} % of the tokens are input, at its own prices",
         checks,
         {
             "mean_3to1": inputs.article_3to1,

@@ -144,11 +144,11 @@ def claim_9_hidden_costs(inputs: ClaimInputs) -> Claim:
     return Claim(
         "9",
         f"hidden costs: engineers {inputs.engineer.format_usd(0)} a year, {inputs.overhead.format_percent()} overhead, redundancy for "
-        f"{inputs.availability:.1%}",
+        f"{100 * inputs.availability:.1f} %",
         "n servers (1 + overhead) + engineers",
         f"{two.format_usd(0)} a month with {nodes:.0f} nodes ({one.format_usd(0)} with one): the inputs are plausible, but its own table does "
         f"not use them; its {inputs.people.format_usd(0)} a month for people are {per_year.format_usd(0)} a year, one engineer at its top rate.",
-        f"{inputs.availability:.1%} allows {down_hours:.2f} h of downtime a month: one node that is up 99 % is not enough, two give 99.99 %.",
+        f"{100 * inputs.availability:.1f} % allows {down_hours:.2f} h of downtime a month: one node that is up 99 % is not enough, two give 99.99 %.",
         claim_verdict(checks),
         f"the self-hosting row reads {two.format_usd(0)}",
         checks,

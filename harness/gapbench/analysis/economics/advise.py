@@ -283,7 +283,7 @@ def _why_not_self(case: _Case, known: Mapping[str, float]) -> str:
         if row["leg"] in known and row["p_self_cheaper"] is not None
     ]
     if chances and min(chances) < MIN_PROBABILITY:
-        return f"self-hosting is the cheapest in only {min(chances):.0%} of draws, less than {MIN_PROBABILITY:.0%}"
+        return f"self-hosting is the cheapest in only {100 * min(chances):.0f} % of draws, less than {100 * MIN_PROBABILITY:.0f} %"
     needed = tco.scenario.point_values["engineers"]
     if (situation.engineers or 0.0) < needed:
         case.change.append(f"{needed:g} engineers who can run GPU servers")
@@ -338,7 +338,7 @@ def _put_tier_in_front(
         )
         case.because.append(f"tiers: {reason}, so a tier is not shown to be cheaper")
         return "closed API", option
-    compared = f"tiers: {option.label}; it reaches {best['quality']:.1%} and costs {option.words} a month, the closed API alone {closed.words}"
+    compared = f"tiers: {option.label}; it reaches {100 * best['quality']:.1f} % and costs {option.words} a month, the closed API alone {closed.words}"
     if not best["beats_mix"]:
         case.because.append(compared)
         case.change.append(
@@ -364,7 +364,7 @@ def _add_conditions(case: _Case, choice: Choice) -> None:
             price = f"; keeping the data in house would cost {format_short_usd(own - min(apis))} a month more"
             if own < min(apis):
                 price = "; keeping the data in house would cost no more"
-        taken = "" if situation.sensitivity else " (taken as internal; --sensitivity tells)"
+        taken = "" if situation.sensitivity else " (assumed; --sensitivity changes it)"
         case.conditions.append(
             f"internal data{taken}: evaluate the risk of each provider first (retention, training on your data, region, "
             f"contract){price}"

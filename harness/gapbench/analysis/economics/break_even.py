@@ -146,11 +146,11 @@ def _edges(scenario: Scenario, values: Values, v_max_mtok: float) -> Floats:
 def _describe_spread(spread: BreakEvenRange, top: str) -> str:
     first, last = spread.first_mtok[1], spread.last_mtok[1]
     if first is None:
-        return f"none up to {top} tokens a month in {spread.never_share:.0%} of draws"
+        return f"none up to {top} tokens a month in {100 * spread.never_share:.0f} % of draws"
     if last is None:
         return (
             f"first at {format_mtok(first)} tokens a month ({_format_bounds(spread.first_mtok, top)}), "
-            f"but not for good up to {top} in {spread.never_share:.0%} of draws"
+            f"but not for good up to {top} in {100 * spread.never_share:.0f} % of draws"
         )
     bounds = _format_bounds(spread.last_mtok, top)
     if last < 1.05 * first:

@@ -112,7 +112,7 @@ def group_rules(
         found.append(RoutingRule(
             ("all open" if whole else f"by {grouping.name}") + ("" if bad_form is None else ", bad form to closed"),
             kind, grouping.name, tuple(grouping.names[code] for code in sorted(taken)), rest,
-            None if bad_form is None else "answers that are not unreadable, cut or refused", None, closed,
+            None if bad_form is None else "answers that are readable, whole and not refused", None, closed,
             None if bad_form is None else direct,
         ))  # fmt: skip
     return found

@@ -7,6 +7,7 @@ one call prices a whole grid of volumes and draws.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
@@ -208,7 +209,9 @@ class Scenario:
 
 def _check_input(name: str, given: Quantity) -> None:
     if name not in UNITS:
-        raise InputError(f"there is no input {name!r}; there are: {', '.join(UNITS)}")
+        near = difflib.get_close_matches(name, UNITS, 1) or [known for known in UNITS if name in known]
+        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(UNITS)}"
+        raise InputError(f"there is no input {name!r}; {hint}")
     ends = [end for end in (given.value, given.low, given.high) if end is not None]
     if not all(np.isfinite(ends)) or min(ends) < 0 or (name in _ABOVE_ZERO and min(ends) <= 0):
         wanted = "above 0" if name in _ABOVE_ZERO else "0 or more"

@@ -129,7 +129,7 @@ class Tco:
         for leg, found in self.break_evens.items():
             chance, odds = chances[leg], ""
             if chance is not None:
-                odds = f"; at {format_mtok(self.volume_mtok)} it is cheaper in {chance:.0%} of {self.draws:,} draws"
+                odds = f"; at {format_mtok(self.volume_mtok)} it is cheaper in {100 * chance:.0f} % of {self.draws:,} draws"
             parts.append(f"Break-even of self-hosting against the {leg} API: {found.description}{odds}.")
         if not self.scenario.can_self_host:
             return "Self-hosting has no price here; see the notes."

@@ -51,7 +51,7 @@ def tier_option(
         ends = [_end(cost, name) * scale + _end(closed, name) * closed_part for name in ("low", "high")]
         total = usd + closed_part * closed.usd
         label = (
-            f"{policy['policy']}: {policy['closed_share']:.0%} closed calls; the open model is the "
+            f"{policy['policy']}: {100 * policy['closed_share']:.0f} % closed calls; the open model is the "
             f"{'hosted' if leg == 'hosted' else 'self-hosted'} one"
         )
         made.append(
@@ -60,7 +60,7 @@ def tier_option(
             )
         )
     if not made:
-        reason = "no option of the open model is possible here (requirements, people) and priced"
+        reason = "the open model has no option that is both possible here (requirements, people) and priced"
         return OptionCost(TIER, None, None, None, None, None, None, str(policy["policy"]), reason)
     return min(made, key=lambda cost: float(cost.usd or 0.0))
 

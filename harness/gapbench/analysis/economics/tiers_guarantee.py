@@ -112,7 +112,7 @@ class TiersGuarantee:
             )
         return (
             f"{self.describe_rule(chosen.rule)}: {self.describe_savings(chosen)}, loses at most {self.promise} "
-            f"(n={tasks}; measured loss {100 * chosen.loss:.1f})."
+            f"(n={tasks}; measured loss {100 * chosen.loss:.1f} points)."
         )
 
     def describe_rule(self, rule: RoutingRule) -> str:
@@ -129,11 +129,11 @@ class TiersGuarantee:
     def describe_savings(self, one: RuleOutcome) -> str:
         """Return the dollars that a rule saves in a month, or on 1,000 tasks."""
         if one.saved_usd is None or self.found.closed_usd is None:
-            return f"saves {one.calls_saved:.0%} of the calls of {self.closed_model} (a price is unknown)"
+            return f"saves {100 * one.calls_saved:.0f} % of the calls of {self.closed_model} (a price is unknown)"
         share = one.saved_usd / self.found.closed_usd
         if self.tasks_per_month is None:
-            return f"saves {format_usd(1000 * one.saved_usd)} per 1,000 tasks ({share:.0%})"
-        return f"saves {format_short_usd(self.tasks_per_month * one.saved_usd)} a month ({share:.0%})"
+            return f"saves {format_usd(1000 * one.saved_usd)} per 1,000 tasks ({100 * share:.0f} %)"
+        return f"saves {format_short_usd(self.tasks_per_month * one.saved_usd)} a month ({100 * share:.0f} %)"
 
     def advice(self) -> str:
         """Return how many more tasks would guarantee something, or something better."""
@@ -274,7 +274,7 @@ def guarantee_tiers(
         )
     if found.heaviest_share > _HEAVY:
         warnings.append(
-            f"one cluster holds {found.heaviest_share:.0%} of the weight of all tasks; that costs many samples, since such "
+            f"one cluster holds {100 * found.heaviest_share:.0f} % of the weight of all tasks; that costs many samples, since such "
             "clusters could lose everything"
         )
     return TiersGuarantee(

@@ -57,6 +57,7 @@ from gapbench.analysis.performance.largest_concurrency import LargestConcurrency
 from gapbench.analysis.performance.machine_clocks import clock_refusals, machine_notes
 from gapbench.analysis.performance.service_level import measured_replies, meets_slo, task_s
 from gapbench.analysis.performance.steady_state import steady_throughput
+from gapbench.formatting import count_of
 from gapbench.stats import Floats, TestedRate, attainment_crossing, attainment_low_bound, known_quantile
 from gapbench.store.json_records import records
 from gapbench.store.manifest import CellEntry
@@ -336,15 +337,16 @@ def _warnings(table: pd.DataFrame) -> list[str]:
     if table.empty:
         return []
     warnings: list[str] = []
-    for name, words in (
-        ("invalid", "this client was the limit"),
-        ("unsure", "too few requests to be sure of it"),
-    ):
-        marked = table["invalid"].notna() if name == "invalid" else table["passed"] & ~table["certain"]
-        for (model_id, task), part in table[marked].groupby(["model_id", "task"], sort=False):
-            rows = part.to_dict("records")
-            why = f" ({_level_name(rows[0])}: {rows[0]['invalid']})" if name == "invalid" else ""
-            warnings.append(f"{model_id} on {task} at {', '.join(map(_level_name, rows))}: {words}{why}")
+    for (model_id, task), part in table[table["invalid"].notna()].groupby(["model_id", "task"], sort=False):
+        rows = part.to_dict("records")
+        first = f"{_level_name(rows[0])}: " if len(rows) > 1 else ""
+        warnings.append(
+            f"{model_id} on {task} at {', '.join(map(_level_name, rows))}: this client was the limit "
+            f"({first}{rows[0]['invalid']})"
+        )
+    unsure = int((table["passed"] & ~table["certain"]).sum())
+    if unsure:
+        warnings.append(f"too few requests to be sure of {unsure} of {count_of(len(table), 'level')}")
     return warnings
 
 

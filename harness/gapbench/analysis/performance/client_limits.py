@@ -99,13 +99,22 @@ def _reasons(cell: CellEntry, late_s: float | None, bound_s: float) -> list[str]
     reasons: list[str] = []
     lag_s = cell.lag_p99_s
     if lag_s is not None and lag_s > bound_s:
-        reasons.append(f"the event loop was {lag_s * 1e3:.0f} ms late (p99; bound {bound_s * 1e3:.0f})")
+        reasons.append(f"the event loop was {_late(lag_s, bound_s)}")
     if late_s is not None and late_s > bound_s:
-        reasons.append(f"requests left {late_s * 1e3:.0f} ms late (p99; bound {bound_s * 1e3:.0f})")
+        reasons.append(f"requests left {_late(late_s, bound_s)}")
     busiest = max((worker.cpu_share for worker in cell.workers or ()), default=0.0)
     if busiest > CPU_SHARE:
         reasons.append(f"a worker used {busiest * 100:.0f} % of a core")
     return reasons
+
+
+def _late(lag_s: float, bound_s: float) -> str:
+    """Return a lag and its bound with as many digits as tell them apart."""
+    for digits in range(4):
+        lag_ms, bound_ms = f"{lag_s * 1e3:.{digits}f}", f"{bound_s * 1e3:.{digits}f}"
+        if lag_ms != bound_ms:
+            break
+    return f"{lag_ms} ms late (p99; bound {bound_ms})"
 
 
 def _above_calibration(runs: Runs) -> dict[tuple[str, str], str]:

@@ -247,12 +247,12 @@ def _different_images(one: str, other: str, first: pd.DataFrame, second: pd.Data
 
 def _different_reasoning(one: str, other: str, first: pd.DataFrame, second: pd.DataFrame) -> Iterator[str]:
     shown = [_most_common(part) for part in (first, second)]
-    if "unknown" not in shown and shown[0] != shown[1]:
-        yield f"reasoning is disclosed differently: {one} {shown[0]}, {other} {shown[1]}."
     spent = [_per(part["reasoning_tokens"], part["n"]) or 0.0 for part in (first, second)]
     if min(spent) < 1 <= max(spent):
         thinker, silent = (one, other) if spent[0] > spent[1] else (other, one)
         yield f"{thinker} reasons before it answers ({max(spent):.0f} tokens a request) and {silent} does not."
+    elif "unknown" not in shown and shown[0] != shown[1]:
+        yield f"reasoning is disclosed differently: {one} {shown[0]}, {other} {shown[1]}."
 
 
 def _different_outcome_shares(

@@ -171,14 +171,18 @@ class RunPairs:
 
     def invalid_times_reason(self) -> str | None:
         """Return where this client was the limit, so that times are not the server's; None: nowhere."""
-        parts = [
-            f"the {name}'s times of {_name_cells(side[limited])} are invalid"
+        cells = {
+            name: _name_cells(side[limited])
             for name, side in (("baseline", self.base), ("new run", self.new))
             if (limited := side["is_time_invalid"].to_numpy(dtype=bool)).any()
-        ]
-        if not parts:
+        }
+        if not cells:
             return None
-        return f"{' and '.join(parts)}, this client was the limit; run again on a quiet machine"
+        if len(cells) == 2 and len(set(cells.values())) == 1:
+            said = f"the times of {cells['new run']} are invalid in both runs"
+        else:
+            said = " and ".join(f"the {name}'s times of {which} are invalid" for name, which in cells.items())
+        return f"{said}, this client was the limit; run again on a quiet machine"
 
 
 def attempt_keys(before: Runs, after: Runs) -> pd.DataFrame:

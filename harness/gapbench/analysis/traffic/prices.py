@@ -259,4 +259,4 @@ def explain_difference(reported: Decimal, booked: Decimal, uncached: Decimal) ->
     if reported >= FAR_ABOVE * booked:
         return f"the log is {reported / booked:,.0f} times list price: is it in dollars?"
     share = reported / booked - 1
-    return f"the log is {abs(share):.0%} {'above' if share > 0 else 'below'} list price: another rate, a markup or a discount"
+    return f"the log is {100 * abs(share):.0f} % {'above' if share > 0 else 'below'} list price: another rate, a markup or a discount"

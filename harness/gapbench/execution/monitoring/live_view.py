@@ -260,4 +260,6 @@ def _format_accuracy(progress: CellProgress) -> str:
     """Return the accuracy, with the number of answers if ``done`` counts answers of earlier sessions too."""
     if progress.accuracy is None:
         return MISSING
-    return f"{progress.accuracy:.1%}" + (f" of {progress.scored} new" if progress.already_done else "")
+    return f"{100 * progress.accuracy:.1f} %" + (
+        f" of {progress.scored} new" if progress.already_done else ""
+    )

@@ -13,7 +13,7 @@ from gapbench.analysis.quality.gap_metrics import remarks
 from gapbench.analysis.quality.gap_row import PLAIN_CONFIDENCE, PRIMARY
 from gapbench.analysis.quality.side_by_side import describe_company
 from gapbench.analysis.quality.user_fairness import describe_users
-from gapbench.report.equal_quality import describe_equal_quality, describe_lag
+from gapbench.report.equal_quality import describe_equal_quality, describe_lags
 from gapbench.report.page_sparklines import axis_range, draw_gap_interval
 from gapbench.report.table import Column, Row, Sections, Span, Table, Tone
 from gapbench.store.json_records import records
@@ -26,7 +26,7 @@ def _gap(row: Row) -> str:
     gap, percent = formatting.format_gap(row["unit"], row["gap_points"]), row["gap_percent_of_closed"]
     # For accuracy alone; the other metrics have a ratio, on the page and in JSON.
     shown = row["metric"] == "accuracy" and formatting.is_known(percent)
-    return f"{gap} ({float(percent):+.0f} %)" if shown else gap
+    return f"{gap} ({round(float(percent)) or 0:+d} %)".replace("(+0 %)", "(0 %)") if shown else gap
 
 
 def _metric(row: Row) -> str:
@@ -149,7 +149,7 @@ def accuracy_gap_table(gap: GapTable) -> Table:
     ends = " to ".join(formatting.format_gap("points", end) for end in axis)
     lead = (
         "Closed minus open, in points, on the same requests. Line: 95 % interval. "
-        f"Band: {formatting.format_number(gap.margin_points)} points either way, which make no difference to you. Axis from {ends}."
+        f"Band: {gap.margin_points:g} points either way, which make no difference to you. Axis from {ends}."
     )
     if gap.selection_note:
         lead += f" {gap.selection_note[0].upper()}{gap.selection_note[1:]}."
@@ -172,7 +172,7 @@ def time_cost_gap_table(gap: GapTable) -> Table:
 
 def equal_quality_lines(gap: GapTable) -> list[str]:
     """Return what is known at equal quality: the cheapest open model that is no worse, and how far behind open models are."""
-    return [*map(describe_equal_quality, gap.matched), *map(describe_lag, gap.lag)]
+    return [*map(describe_equal_quality, gap.matched), *describe_lags(gap.lag)]
 
 
 def _pair(row: Row) -> Hashable:

@@ -26,7 +26,7 @@ HEADINGS: Mapping[Metric, str] = {
 }
 WIDER_HINT = "a wider terminal, `--md FILE`, `--html FILE` or `--json` has them"
 SEARCH_NOTE = (
-    f"Changes are searched with at most {FALSE_ALARM:.0%} false alarms in {HORIZON} quiet nights, "
+    f"Changes are searched with at most {100 * FALSE_ALARM:.0f} % false alarms in {HORIZON} quiet nights, "
     "for each model and figure."
 ).replace("%", " %")
 

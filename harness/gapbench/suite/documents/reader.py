@@ -249,7 +249,7 @@ _ADVICE = (
     ("expected ',' or", "close the bracket, or put text that begins with { or [ in quotes"),
     ("unexpected end of stream", "close the quotes or the bracket"),
     ("UTF-8", "save the file as UTF-8"),
-    ("control characters", "remove the control character"),
+    ("control characters", "remove the control character, or name a YAML file if this is another kind"),
     ("maximum nesting depth", "a document needs only a few levels"),
     ("end of directive", "put text that begins with % in quotes"),
 )

@@ -1,5 +1,5 @@
 // Several runs side by side: figures, what changed, and the samples of all with what differs.
-import { make, sentence, show, OUTCOMES, formatTime, selectBox, tag, byId } from "./dom.js";
+import { invalidMark, make, sentence, show, OUTCOMES, formatTime, selectBox, tag, byId } from "./dom.js";
 import { load } from "./store.js";
 import { keepInAddress, linkTo, sampleLink } from "./route.js";
 import { onKeys, addKeys } from "./keys.js";
@@ -34,7 +34,7 @@ export async function compareView(main, query) {
     const cell = (run, id) => {
       const model = figureOf(run, id);
       if (!model) return make("td", { class: "soft" }, run.models.some((other) => other.id === id) ? (run.status === "pending" ? "computing …" : "–") : "not in this run");
-      return make("td", {}, shareBar(model, "accuracy", model.weights), make("b", {}, model.shown.accuracy), make("br"), make("span", { class: "soft small" }, "p95 ", model.shown.response_p95_s, " · ", model.shown.usd_per_correct, " per 1k correct"));
+      return make("td", {}, shareBar(model, "accuracy", model.weights), make("b", {}, model.shown.accuracy), make("br"), make("span", { class: "soft small" }, "p95 ", model.shown.response_p95_s, invalidMark(model), " · ", model.shown.usd_per_correct, " per 1k correct"));
     };
     const verdicts = make("tr", {}, make("th", { scope: "row" }, "verdict"), runs().map((run) => make("td", { class: "words" }, run.figures ? run.figures.headline : "computing …")));
     show(figures, make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "figures of the runs" }, make("table", { class: "side-by-side" }, make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "accuracy % (95 %)"), runs().map(headCell))), make("tbody", {}, ids.map((id) => make("tr", {}, make("th", { scope: "row" }, id), runs().map((run) => cell(run, id)))), verdicts))), changesBox);

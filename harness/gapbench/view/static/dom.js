@@ -89,6 +89,11 @@ export function pillOf(outcome) {
   return make("span", { class: "pill " + (outcome || "none") }, outcome ? (MARKS[outcome] || "") + " " + outcome : "not asked");
 }
 
+// Marks a time that is not the server's, with the reason.
+export function invalidMark(model) {
+  return model && model.invalid ? make("span", { class: "warn-ink small", title: model.invalid }, " invalid") : null;
+}
+
 export function tag(text, kind) {
   return make("span", { class: "tag " + (kind || "") }, text);
 }

@@ -1,5 +1,5 @@
 // One run: what the analysis says, its samples, notes and setup.
-import { make, sentence, show, formatTime, formatCount, tag } from "./dom.js";
+import { invalidMark, make, sentence, show, formatTime, formatCount, tag } from "./dom.js";
 import { load, isExported } from "./store.js";
 import { linkTo, goTo } from "./route.js";
 import { onKeys } from "./keys.js";
@@ -83,7 +83,7 @@ function modelsOf(run, figures) {
     make("td", { class: "full" }, make("a", { href: linkTo(["run", run.key, "samples"], { model: [model.model_id] }), class: model.weights + "-ink strong" }, model.model_id), make("br"), make("span", { class: "soft small" }, model.weights)),
     make("td", { "data-l": partial ? "score" : "accuracy" }, shareBar(model, "accuracy", model.weights), make("span", { class: "small" }, model.shown.accuracy)),
     make("td", { class: "full" }, outcomeBar(model)),
-    make("td", { class: "num", "data-l": "p95" }, model.shown.response_p95_s, model.invalid && [make("br"), make("span", { class: "warn-ink small", title: model.invalid }, "invalid")]),
+    make("td", { class: "num", "data-l": "p95" }, model.shown.response_p95_s, model.invalid && [make("br"), invalidMark(model)]),
     make("td", { class: "num", "data-l": "$/1k tasks" }, model.shown.usd_per_task), make("td", { class: "num", "data-l": "$/1k correct" }, model.shown.usd_per_correct),
     make("td", { class: "num", "data-l": "coverage" }, model.shown.coverage), make("td", { class: "num", "data-l": "done" }, model.shown.done)));
   const heads = ["model", (partial ? "score" : "accuracy") + " % (95 %)", "outcomes", "response p95", "$/1k tasks", "$/1k correct", "coverage", "done"];

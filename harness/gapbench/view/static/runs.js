@@ -1,5 +1,5 @@
 // All runs: filter, sort, pick some to compare.
-import { make, show, byId, formatTime, formatCount, tag, selectBox, say } from "./dom.js";
+import { invalidMark, make, show, byId, formatTime, formatCount, tag, selectBox, say } from "./dom.js";
 import { load } from "./store.js";
 import { goTo, keepInAddress, linkTo } from "./route.js";
 import { onKeys } from "./keys.js";
@@ -54,7 +54,8 @@ export function chosenRuns(runs, query) {
 function pair(run, name) {
   const closed = sideModel(run, "closed"), open = sideModel(run, "open");
   if (!closed && !open) return "–";
-  return [make("span", { class: "closed-ink", title: closed ? closed.model_id : "" }, closed ? closed.shown[name] : "–"), make("br"), make("span", { class: "open-ink", title: open ? open.model_id : "" }, open ? open.shown[name] : "–")];
+  const side = (model, ink) => [make("span", { class: ink, title: model ? model.model_id : "" }, model ? model.shown[name] : "–"), name.endsWith("_s") && invalidMark(model)];
+  return [side(closed, "closed-ink"), make("br"), side(open, "open-ink")];
 }
 
 function gapCell(run, limit) {

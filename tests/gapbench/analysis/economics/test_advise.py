@@ -90,7 +90,7 @@ def test_what_nobody_told_is_not_stated_as_a_fact() -> None:
     said = " ".join(advise(Situation(), answer(50.0)).conditions)
     told = " ".join(advise(Situation(sensitivity="internal", engineers=0.0), answer(50.0)).conditions)
 
-    assert "internal data (taken as internal; --sensitivity tells)" in said
+    assert "internal data (assumed; --sensitivity changes it)" in said
     assert "none are named (--engineers): hire first" in said
     assert "internal data: evaluate" in told
     assert "there are 0: hire first" in told

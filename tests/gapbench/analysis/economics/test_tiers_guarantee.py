@@ -56,9 +56,10 @@ def test_the_rule_in_words_and_dollars(make_run: Make, answers: Answers) -> None
     rule = found.to_json()["rule"]
 
     assert found.headline().startswith(
-        "Send category coding to open-a and the rest to closed-a: saves $9.90K a month (45%), loses at most 1 point with 95 % "
+        "Send category coding to open-a and the rest to closed-a: saves $9.90K a month (45 %), loses at most 1 point with 95 % "
         "confidence (n=1,000 tasks"
     )
+    assert found.headline().endswith(" points).")
     assert (["coding"], ["reasoning"]) == (rule["open_groups"], rule["closed_groups"])
     assert 0.5 * (0.011 - 0.0011) == pytest.approx(rule["saved_usd_per_task"])
     assert 2e6 * rule["saved_usd_per_task"] == pytest.approx(rule["saved_usd_per_month"])
@@ -233,7 +234,7 @@ def test_a_cluster_that_dominates_is_named(make_run: Make, answers: Answers) -> 
     found = guarantee_tiers([make_run(rows, **COSTS)], POINT)
 
     assert (1_000, 961) == (found.found.n, found.found.clusters)
-    assert any("one cluster holds 4% of the weight" in line for line in found.warnings)
+    assert any("one cluster holds 4 % of the weight" in line for line in found.warnings)
 
 
 def test_a_run_that_may_have_stopped_by_its_scores_is_refused(make_run: Make, answers: Answers) -> None:

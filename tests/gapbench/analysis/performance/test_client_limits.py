@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from gapbench.analysis.frames import load_runs
 from gapbench.analysis.performance.client_limits import client_limits, unexpected_cache_hits
@@ -24,6 +25,19 @@ def test_a_late_event_loop_marks_the_cell(make_run: Make, answers: Answers) -> N
     run = change_first_cell(make_run(answers("closed-a", 5, 5)), lag_p99_s=0.030)
 
     assert "the event loop was 30 ms late (p99; bound 25)" in client_limits(load_runs([run])).values()
+
+
+@pytest.mark.parametrize(
+    ("lag_s", "said"),
+    [(0.0254, "25.4 ms late (p99; bound 25.0)"), (0.02501, "25.01 ms late (p99; bound 25.00)")],
+)
+def test_a_lag_and_its_bound_are_told_apart(
+    make_run: Make, answers: Answers, lag_s: float, said: str
+) -> None:
+    """Never 25 ms late with a bound of 25."""
+    run = change_first_cell(make_run(answers("closed-a", 5, 5)), lag_p99_s=lag_s)
+
+    assert f"the event loop was {said}" in client_limits(load_runs([run])).values()
 
 
 def test_a_lag_within_the_bound_is_none(make_run: Make, answers: Answers) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import pytest
 
 from gapbench.analysis.quality.gap import gap
-from gapbench.report.equal_quality import describe_equal_quality, describe_lag
+from gapbench.report.equal_quality import describe_equal_quality, describe_lags
 from gapbench.values import Attempt
 
 Make = Callable[..., Path]
@@ -122,7 +122,7 @@ def test_a_lag_by_hand(make_run: Make, answers: Answers) -> None:
     assert (
         "closed-a (2025-06-01) was the first closed model here at or above open-b; "
         "it came out 6 months before open-b and 17 months before this run."
-    ) in describe_lag(found)
+    ) in describe_lags([found])[0]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_closed_model_may_have_come_after(
         open_b={"released": released},
     )
 
-    assert f"it came out {words} and 17 months before this run" in describe_lag(gap([run]).lag[0])
+    assert f"it came out {words} and 17 months before this run" in describe_lags(gap([run]).lag)[0]
 
 
 def test_no_lag_without_dates_or_a_better_closed_model(make_run: Make, answers: Answers) -> None:
@@ -236,3 +236,20 @@ def test_an_open_model_without_a_price_is_named(make_run: Make, answers: Answers
     assert describe_equal_quality(gap([run]).matched[0]).endswith(
         "no open model that can be compared has a price."
     )
+
+
+def test_categories_of_one_lag_share_a_sentence(make_run: Make, answers: Answers) -> None:
+    """Two categories and overall: the same models and months are named once."""
+    run = make_run(
+        [
+            *rows(answers, closed_a=150, open_b=140),
+            *answers("closed-a", 150, 200, task="coding/sort", category="coding"),
+            *answers("open-b", 140, 200, task="coding/sort", category="coding"),
+        ],
+        closed_a={"released": "2025-06-01"},
+        open_b={"released": "2025-12-01"},
+    )
+    said = describe_lags(gap([run]).lag)
+
+    assert 1 == len(said)
+    assert said[0].startswith("Lag, reasoning, coding and overall: closed-a (2025-06-01) was")

@@ -308,6 +308,10 @@ def test_the_json_has_the_documented_shape(make_run: Make, answers: Answers) -> 
             "reasoning is disclosed differently: closed-a none, open-b hidden.",
         ),
         ({"reasoning_tokens": 80}, "open-b reasons before it answers (80 tokens a request)"),
+        (
+            {"reasoning_tokens": 80, "reasoning_disclosure": "hidden"},
+            "open-b reasons before it answers (80 tokens a request)",
+        ),
         ({"load_value": 16.0}, "loads differ: closed-a c8, open-b c16"),
     ],
 )
@@ -318,6 +322,7 @@ def test_a_broken_condition_is_named(
     table = gap([make_run([*answers("closed-a", 9, 10), *answers("open-b", 8, 10, **given)])])
 
     assert any(line.startswith(said) for line in table.fairness), table.fairness
+    assert 1 == sum("reason" in line for line in table.fairness) or "reason" not in said
 
 
 def test_image_detail_is_compared(make_run: Make, answers: Answers) -> None:

@@ -84,6 +84,18 @@ def test_times_that_this_client_limited_are_no_regression(make_run: MakeRun) -> 
     ] == [fault.reason for fault in found.unchecked]
 
 
+def test_times_that_are_invalid_in_both_runs_are_named_once(make_run: MakeRun) -> None:
+    """One clause, not one for each run."""
+    runs = [make_run(rows(name, lambda _: True, done_s=1.0), name) for name in ("base", "new")]
+    for run in runs:
+        change_first_cell(run, lag_p99_s=0.2)
+    found = compare_runs(runs[:1], runs[1:], [RegressionRule.parse("p50_response>+20%")])
+
+    assert [
+        "the times of reasoning/sums c8 are invalid in both runs, this client was the limit; run again on a quiet machine"
+    ] == [fault.reason for fault in found.unchecked]
+
+
 def test_the_valid_times_of_a_model_are_still_checked(make_run: MakeRun) -> None:
     """One of two tasks was limited by this client; the other is twice as slow, which is a regression by itself."""
     others = rows("base", lambda _: True, done_s=1.0, **OTHER)

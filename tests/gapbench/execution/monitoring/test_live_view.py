@@ -33,7 +33,7 @@ def test_after_a_resume_an_accuracy_says_of_how_many_answers_it_is() -> None:
             progress.record(attempt(score=score), None)
         shown[kept] = format_progress(progress)["accuracy"]
 
-    assert shown == {0: "66.7%", 94: "66.7% of 3 new"}
+    assert shown == {0: "66.7 %", 94: "66.7 % of 3 new"}
 
 
 def test_the_last_line_is_the_whole_run() -> None:

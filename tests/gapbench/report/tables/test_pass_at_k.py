@@ -90,9 +90,9 @@ def test_the_page_has_the_same_shares(make_run: Callable[..., Path], attempt: Ca
     """1 of 2 is 50 % at one try and 100 % at two; partial credit is (1 + 0.25) / 2."""
     page = html.html_report([coding_run(make_run, attempt)])
     section = page.partition('<section id="passes">')[2].partition("</section>")[0]
-    assert 2 == section.count('data-l="pass@1 %">50.0<br>')
-    assert 2 == section.count('data-l="pass@2 %">100.0<br>')
-    assert 2 == section.count('data-l="partial">62.5 %<')
+    assert 2 == section.count('data-l="pass@1 %"><span class="value">50.0<br>')
+    assert 2 == section.count('data-l="pass@2 %"><span class="value">100.0<br>')
+    assert 2 == section.count('data-l="partial"><span class="value">62.5 %<')
     assert 'href="#passes"' in page
 
 

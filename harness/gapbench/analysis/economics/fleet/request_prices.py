@@ -176,7 +176,7 @@ def _prices_of_log(frame: pd.DataFrame, notes: list[str]) -> ApiPrices | None:
                 "--closed PROVIDER/MODEL, or your own prices with --prices FILE"
             )
         notes.append(
-            f"{int(unknown.sum()):,} requests without a price ({MAX_UNPRICED:.0%} at most){why}: they cost what the others "
+            f"{int(unknown.sum()):,} requests without a price ({100 * MAX_UNPRICED:.0f} % at most){why}: they cost what the others "
             "do for a token"
         )
         rate = live[~unknown].sum() / tokens[~unknown].sum()

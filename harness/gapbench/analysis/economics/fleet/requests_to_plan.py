@@ -119,7 +119,7 @@ def _fill_tokens(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
 
 def _wait_shares(frame: pd.DataFrame, share: float | None, routes: Sequence[str]) -> tuple[Floats, str]:
     if share is not None:
-        return np.full(len(frame), share), f"{share:.0%} of all requests"
+        return np.full(len(frame), share), f"{100 * share:.0f} % of all requests"
     if not routes:
         tiers = np.asarray(frame["service_tier"].astype(object).isin(_WAITING_TIERS), dtype=np.float64)
         return tiers, "requests that a batch or flex tier answered" if tiers.any() else "none"
