@@ -13,7 +13,7 @@ import importlib
 import keyword
 import os
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -179,13 +179,26 @@ def invoke(arguments: list[str] | None = None) -> int:
     except click.ClickException as exc:
         click.echo(f"bench: {exc.format_message()}", err=True)
         return 2
-    except (BrokenPipeError, SystemExit):
-        # The reader of a pipe such as `bench ... | head` has closed it; rich's console raises SystemExit for it.
+    except (BrokenPipeError, SystemExit) as exc:
+        # The reader of a pipe such as `bench ... | head` has closed it; click and rich make a SystemExit of it.
+        if isinstance(exc, SystemExit) and not (
+            isinstance(exc.__context__, BrokenPipeError) or _is_unread(sys.stdout)
+        ):
+            raise
         _silence_stdout()
         return 0
     except Exception as exc:  # noqa: BLE001 - Python's own traceback would print a key contained in a message
         return _print_error(exc)
     return result if isinstance(result, int) else 0
+
+
+def _is_unread(stream: TextIO) -> bool:
+    """Return whether a stream is a pipe whose reader has closed it."""
+    import select
+
+    poll = select.poll()
+    poll.register(stream.fileno(), 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 def _silence_stdout() -> None:

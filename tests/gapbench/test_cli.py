@@ -265,3 +265,15 @@ def test_a_group_without_a_command_prints_its_help_alone(
 
     assert said.startswith(f"Usage: bench {group}")
     assert "(see `" not in said
+
+
+def test_an_exit_for_another_reason_than_a_closed_pipe_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Code of others may end Python with a code of its own, which must not become success."""
+
+    def end(**_: object) -> None:
+        raise SystemExit(3)
+
+    monkeypatch.setattr(bench, "main", end)
+
+    with pytest.raises(SystemExit, match="3"):
+        invoke(["schema"])
