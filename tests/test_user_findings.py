@@ -50,7 +50,7 @@ TESTS = {
     35: (f"{UNIT}/analysis/test_continued_runs.py::test_tasks_dollars_and_pairs_are_counted_once", f"{UNIT}/analysis/test_continued_runs.py::test_each_run_has_its_own_gpu_price"),
     36: (f"{UNIT}/commands/test_trouble_found.py::test_report_takes_a_folder_of_runs",),
     37: ("tests/test_notebooks.py::test_a_notebook_is_stored_with_small_outputs",),
-    38: (f"{UNIT}/test_results.py::test_a_plot_has_the_size_and_title_that_are_asked_for", f"{UNIT}/test_results.py::test_no_name_is_cut_off_at_an_edge", f"{UNIT}/test_results.py::test_dollars_on_an_axis_are_plain"),
+    38: (f"{UNIT}/test_result_charts.py::test_a_plot_has_the_size_and_title_that_are_asked_for", f"{UNIT}/test_result_charts.py::test_no_name_is_cut_off_at_an_edge", f"{UNIT}/test_result_charts.py::test_dollars_on_an_axis_are_plain"),
     39: ("tests/test_columns_doc.py::test_the_query_of_the_page_gives_the_newest_scores", "tests/test_join_snippets.py::test_duckdb_joins_attempts_and_texts"),
     40: (f"{UNIT}/commands/test_trend.py::test_the_first_line_is_the_news", f"{UNIT}/analysis/regression/test_trend.py::test_a_fall_is_dated_sized_and_explained"),
     41: (f"{UNIT}/commands/test_compare.py::test_junit_and_markdown_say_the_same",),

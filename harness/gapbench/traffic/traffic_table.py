@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -27,16 +28,16 @@ def check_tables(tables: Sequence[Path], outputs: Sequence[Path | None] = ()) ->
     Raises:
         InputError: A table is given twice, also by another path, or is among the files to write.
     """
-    seen: set[Path] = set()
+    seen: set[str] = set()
     for table in tables:
-        place = table.resolve()
+        place = os.path.realpath(table)  # Also of a link to itself, which Path.resolve refuses.
         if place in seen:
             raise InputError(
                 f"{table} is given twice, and each of its requests would count twice; name it once"
             )
         seen.add(place)
     for output in outputs:
-        if output is not None and output.resolve() in seen:
+        if output is not None and os.path.realpath(output) in seen:
             raise InputError(
                 f"{output} is the traffic table itself, and would be lost; name another file to write"
             )
