@@ -265,6 +265,11 @@ def draw_distribution(quantiles: Mapping[float, float], longest: float, side: st
 Box = tuple[float, float, float, float]
 
 
+def overlap(one: Box, other: Box) -> bool:
+    """Return whether two boxes share some area."""
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
 def place_label(
     cx: float, cy: float, sizes: Sequence[tuple[float, float]], taken: Sequence[Box], frame: Box
 ) -> Box:
@@ -282,10 +287,7 @@ def place_label(
         for start in (cx + 13, cx - 13 - width):
             box = (start, cy - half + shift, start + width, cy + half + shift)
             inside = box[0] >= frame[0] and box[1] >= frame[1] and box[2] <= frame[2] and box[3] <= frame[3]
-            if inside and not any(
-                box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3]
-                for other in taken
-            ):
+            if inside and not any(overlap(box, other) for other in taken):
                 return box
     width, half = sizes[-1]
     start = cx + 13 if cx + 13 + width <= frame[2] else max(frame[0], cx - 13 - width)

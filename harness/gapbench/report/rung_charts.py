@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 from markupsafe import Markup
 
 from gapbench import formatting
-from gapbench.analysis.quality.ladders import Ladder, LadderModel
-from gapbench.report.page_charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Axis
+from gapbench.analysis.quality.ladders import Ladder, LadderModel, RungAccuracy
+from gapbench.report.page_charts import (
+    BOTTOM,
+    HEIGHT,
+    LABEL_PX,
+    LEFT,
+    RIGHT,
+    TOP,
+    WIDTH,
+    Axis,
+    Box,
+    overlap,
+)
 
 
 def draw_rung_curves(ladder: Ladder) -> Markup:
@@ -20,23 +34,40 @@ def draw_rung_curves(ladder: Ladder) -> Markup:
         ).format(WIDTH, HEIGHT, formatting.strip_controls(ladder.task)),
         *_grid(x, y, ladder.rungs, label),
     ]
-    names: list[tuple[float, float]] = []
+    taken: list[Box] = []
     for place, model in enumerate(ladder.models):
         # Points of several models on one rung stand beside each other.
-        parts += _line(model, x, y, shift=4.0 * (place - (len(ladder.models) - 1) / 2))
-    # Names of neighboring thresholds stand below each other.
+        shift = 4.0 * (place - (len(ladder.models) - 1) / 2)
+        parts += _line(model, x, y, shift)
+        taken += [_point(point, x, y, shift) for point in model.curve]
     for model in sorted(ladder.models, key=lambda model: model.threshold.rung):
-        at = x.position(min(max(model.threshold.rung, 0.5), ladder.rungs + 0.5))
-        height = TOP + 12.0
-        while any(abs(at - other) < 150 and abs(height - taken) < 15 for other, taken in names):
-            height += 15
-        names.append((at, height))
+        name = formatting.strip_controls(model.model_id)
+        at = x.position(min(max(model.threshold.rung, x.low), x.high))
+        box = _place_name(at, name, taken)
+        taken.append(box)
+        anchor, start = (" end", box[2]) if box[0] < at else ("", box[0])
         parts.append(
-            Markup('<text class="name of-{}" x="{:.1f}" y="{:.1f}">{}</text>').format(
-                model.weights, at + 5, height, formatting.strip_controls(model.model_id)
+            Markup('<text class="name{} of-{}" x="{:.1f}" y="{:.1f}">{}</text>').format(
+                anchor, model.weights, start, box[3] - 6, name
             )
         )
     return Markup("").join([*parts, Markup("</svg>")])
+
+
+def _place_name(at: float, name: str, taken: Sequence[Box]) -> Box:
+    """Return the highest free place for a name beside its threshold; at the right edge it is on the left."""
+    width, height = 0.585 * LABEL_PX[0] * len(name), 1.33 * LABEL_PX[0]
+    start = at + 5 if at + 5 + width <= WIDTH else max(0.0, at - 5 - width)
+    tops = range(TOP - 4, math.floor(HEIGHT - BOTTOM - height), 4)
+    boxes = [(start, float(top), start + width, top + height) for top in tops]
+    return next((box for box in boxes if not any(overlap(box, other) for other in taken)), boxes[0])
+
+
+def _point(point: RungAccuracy, x: Axis, y: Axis, shift: float) -> Box:
+    """Return the box of a point, whose size grows with the number of its answers."""
+    radius = min(9.0, 2.0 + point.items**0.5)
+    cx, cy = x.position(point.rung) + shift, y.position(point.accuracy)
+    return (cx - radius, cy - radius, cx + radius, cy + radius)
 
 
 def _line(model: LadderModel, x: Axis, y: Axis, shift: float) -> list[Markup]:
@@ -50,10 +81,10 @@ def _line(model: LadderModel, x: Axis, y: Axis, shift: float) -> list[Markup]:
             f"{formatting.strip_controls(model.model_id)}, rung {point.rung}: {formatting.format_percent(point.accuracy)} "
             f"of {point.items} items"
         )
-        radius = min(9.0, 2.0 + point.items**0.5)
+        left, top, right, bottom = _point(point, x, y, shift)
         parts.append(
             Markup('<circle class="{}" cx="{:.1f}" cy="{:.1f}" r="{:.1f}"><title>{}</title></circle>').format(
-                model.weights, x.position(point.rung) + shift, y.position(point.accuracy), radius, text
+                model.weights, (left + right) / 2, (top + bottom) / 2, (right - left) / 2, text
             )
         )
     at = x.position(min(max(model.threshold.rung, x.low), x.high))
