@@ -96,7 +96,9 @@ class PlainView(QuietView):
     def attempt_done(self, cell: Cell, row: Attempt, usd: Decimal | None) -> None:
         """Count an attempt."""
         self._count(cell, row, usd)
-        if time.monotonic() - self._last_printed_s > PLAIN_INTERVAL_S:
+        progress = self.cells[cell.cell_id]
+        # The last one's line is that of the end.
+        if progress.done < progress.total and time.monotonic() - self._last_printed_s > PLAIN_INTERVAL_S:
             self._print_progress(cell)
 
     def cell_ended(self, cell: Cell) -> None:

@@ -66,6 +66,18 @@ def test_a_plain_line_ends_with_the_whole_run() -> None:
     assert "all:" not in said[2]
 
 
+def test_a_cell_of_one_request_is_one_line_in_a_log() -> None:
+    """Its only answer, which comes long after the last line, and its end are alike."""
+    file = io.StringIO()
+    cell = plan(count=1).cells[0]
+    with PlainView(Console(file=file, width=200)) as view:
+        view.cell_started(cell, 1, 0)
+        view.attempt_done(cell, attempt(cell_id=cell.cell_id), None)
+        view.cell_ended(cell)
+
+    assert file.getvalue().count("done 1/1") == 1
+
+
 def test_what_waits_for_its_score_is_shown() -> None:
     """All five answers have come, and three wait."""
     progress = CellProgress(total=5, already_done=0, started_s=0.0)
