@@ -11,17 +11,23 @@ from gapbench.stats.loss_test import MAX_STEPS, clusters_for_zero_losses, loss_e
 MARGIN = 0.01
 
 
-def evidence(losses: Floats, weights: Floats | None = None, *, heaviest: float = 1.0) -> Floats:
-    """Return the evidence against each column of losses of clusters of one task."""
+def evidence(
+    losses: Floats,
+    weights: Floats | None = None,
+    *,
+    heaviest: float = 1.0,
+    largest_loss: Floats | None = None,
+) -> Floats:
+    """Return the evidence against each column of losses of clusters of one task, at most the heaviest of which could be lost."""
     weight = np.ones(len(losses)) if weights is None else weights
     return loss_evidence(
         losses * weight[:, np.newaxis],
         weight,
         MARGIN,
-        heaviest=heaviest,
+        largest_loss=np.full(losses.shape[1], heaviest) if largest_loss is None else largest_loss,
         variance=np.full(losses.shape[1], MARGIN * (1 - MARGIN) * heaviest**2),
         variance_clusters=50,
-        least_variance=MARGIN * (1 - MARGIN) * float(np.mean(weight**2)),
+        least_variance=np.full(losses.shape[1], MARGIN * (1 - MARGIN) * float(np.mean(weight**2))),
     )
 
 
@@ -70,7 +76,7 @@ def test_without_a_loss_a_few_hundred_tasks_are_enough_and_fewer_never_are() -> 
 
 def test_a_heavier_cluster_that_could_come_needs_more() -> None:
     """If one could weigh 4 times the mean, log(20) / log(1 + 0.01 / 0.99 / 4) = 1,187."""
-    assert 1_188 == clusters_for_zero_losses(MARGIN, heaviest=4.0)
+    assert 1_188 == clusters_for_zero_losses(MARGIN, largest_loss=4.0)
 
 
 def test_the_unit_of_the_weights_does_not_matter() -> None:
@@ -94,8 +100,40 @@ def test_many_clusters_are_played_together() -> None:
     assert [20, 20] == list(evidence(losses))
 
 
-@pytest.mark.parametrize(("heaviest", "message"), [(0.5, "heavier|more than the heaviest")])
-def test_a_cluster_heavier_than_planned_is_refused(heaviest: float, message: str) -> None:
+def test_what_a_policy_could_lose_decides_what_it_needs() -> None:
+    """Every second cluster weighs 7, the others 1, the mean is 4.
+
+    A policy that could lose only the light ones needs log(20) / log(1 + 0.01 / 0.99 / (1/4)) = 76 without a loss, one that could
+    lose the heavy ones 521.
+    """
+    weight = np.tile([1.0, 7.0], 100)
+
+    assert [76, 521] == [clusters_for_zero_losses(MARGIN, largest_loss=largest / 4) for largest in (1, 7)]
+    found = evidence(np.zeros((200, 2)), weight, heaviest=7.0, largest_loss=np.array([1.0, 7.0]))
+    assert 20 == found[0]
+    assert found[1] < 20
+
+
+@pytest.mark.parametrize("light", [0.5, 1.0, 2.0])
+def test_a_policy_that_loses_light_clusters_alone_passes_in_at_most_one_of_twenty(light: float) -> None:
+    """Half of the clusters weigh 4 and cannot be lost; the others lose as often as makes a loss of a point of all weight."""
+    rng = np.random.default_rng(7)
+    passed = []
+    for _ in range(20):
+        weight = rng.permutation(np.where(np.arange(600) % 2 == 0, 4.0, light))
+        share = MARGIN * (4 + light) / light
+        lost = (rng.random((600, 100)) < np.where(weight == light, share, 0.0)[:, np.newaxis]).astype(float)
+        found = evidence(lost, weight, heaviest=4.0, largest_loss=np.full(100, light))
+        passed.append((found >= 20).mean())
+
+    assert np.mean(passed) <= 0.05 + 2 * (0.05 * 0.95 / 2_000) ** 0.5
+
+
+@pytest.mark.parametrize(("weight", "largest"), [(2.0, 0.5), (0.5, 1.0)])
+def test_a_loss_larger_than_planned_is_refused(weight: float, largest: float) -> None:
     """The bets would risk more than the capital."""
-    with pytest.raises(ValueError, match=message):
-        evidence(np.zeros((10, 1)), heaviest=heaviest)
+    with pytest.raises(ValueError, match="lost more than"):
+        loss_evidence(
+            np.ones((10, 1)), np.full(10, weight), MARGIN, largest_loss=np.array([largest]),
+            variance=np.ones(1), variance_clusters=50, least_variance=np.ones(1),
+        )  # fmt: skip

@@ -18,8 +18,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
 
+from gapbench.analysis.economics.cluster_sums import ClusterSums
 from gapbench.analysis.economics.routing import Bools, RoutedTasks
 from gapbench.analysis.economics.routing_rules import (
     Grouping,
@@ -35,16 +35,13 @@ from gapbench.analysis.economics.testing_order import (
     order_of_tests,
     simulate_tests,
 )
-from gapbench.stats import SEED, Floats, Ints, dense_codes, required_pairs
-from gapbench.stats.loss_test import clusters_for_zero_losses, loss_evidence
-from gapbench.stats.power import POWER
+from gapbench.stats import SEED, Floats, dense_codes
+from gapbench.stats.loss_test import loss_evidence
 
 LEARN_SHARE = 0.25
 """Share of the clusters that choose and order the rules."""
 MAX_TESTED = 30
 """Rules in the sequence of tests."""
-MAX_LEARNT = 4_000
-"""Blocks of clusters that tests are simulated from."""
 
 
 @dataclass(frozen=True)
@@ -138,8 +135,8 @@ def guarantee_routing(
     groupings: Sequence[Grouping] = (),
     scores: Sequence[Score] = (),
     bad_form: Bools | None = None,
-    heaviest: float | None = None,
     verifier_usd: float = 0.0,
+    learn_share: float = LEARN_SHARE,
     seed: int = SEED,
 ) -> RoutingGuarantee:
     """Return the rules that were tested against the margin, and which of them are guaranteed to lose less.
@@ -151,9 +148,8 @@ def guarantee_routing(
         groupings: What tasks can be routed by.
         scores: Numbers that tasks can be routed by, or cascades decided by.
         bad_form: Whether the open model's answer is unreadable, cut or refused. None: no cascade looks at that.
-        heaviest: Weight of the heaviest cluster in the traffic. None: the heaviest here; the result then assumes that the
-            traffic has no heavier one.
         verifier_usd: Cost to a cascade of checking one open answer.
+        learn_share: Share of the clusters that choose and order the rules, 0 to 1.
         seed: Seed of the split and of the order of the clusters.
 
     Raises:
@@ -167,14 +163,14 @@ def guarantee_routing(
     cluster = dense_codes(items.cluster)
     count = int(cluster.max(initial=-1)) + 1
     shuffled = np.random.default_rng(seed).permutation(count)
-    learning = max(1, round(LEARN_SHARE * count))
+    learning = max(1, round(learn_share * count))
     place = np.empty(count, dtype=np.int64)
     place[shuffled] = np.arange(count)
     learn = (place < learning)[cluster]
 
     rules = _rules(items, weights, groupings, scores, bad_form, learn)
     known = bool(np.isfinite(np.concatenate([items.open_usd, items.closed_usd])).all())
-    sums = _ClusterSums(place[cluster], weights, count, margin)
+    sums = ClusterSums(place[cluster], weights, count, learning, margin)
 
     def outcome(rule: RoutingRule) -> tuple[Floats, Floats]:
         return losses_and_savings(items, rule.closed, rule.kind, verifier_usd, rule.direct)
@@ -182,28 +178,30 @@ def guarantee_routing(
     # Only the learning part decides what is tested, so a rule that turns out to save nothing keeps its place.
     order: list[int] = []
     if rules and learning < count:
-        learnt, expected = _learnt(items, rules, outcome, groupings, sums, learn, learning, known, heaviest)
+        unseen = _unseen_losses(rules, groupings, scores, learn)
+        learnt, expected = _learnt(items, rules, outcome, unseen, sums, learn, learning, known)
         order = order_of_tests(
             simulate_tests(learnt, count - learning, confidence, seed), expected, limit=MAX_TESTED
         )
     outcomes = {at: outcome(rules[at]) for at in order}
+    stakes = {at: sums.stake(rules[at].at_stake) for at in order}
     evidence = np.ones(0)
     if order:
         losses = np.stack([sums.of(outcomes[at][0]) for at in order], axis=1)
         gains = margin * sums.weight[:, np.newaxis] - losses
         evidence = loss_evidence(
             losses[learning:], sums.weight[learning:], margin,
-            heaviest=float(sums.weight.max()) if heaviest is None else heaviest,
+            largest_loss=np.array([stakes[at].largest_loss for at in order]),
             variance=np.mean(gains[:learning] ** 2, axis=0), variance_clusters=learning,
-            least_variance=sums.least_variance(slice(None, learning)), level=1 - confidence,
+            least_variance=np.array([stakes[at].least_square for at in order]), level=1 - confidence,
         )  # fmt: skip
     tested: list[RuleOutcome] = []
     passing = True
     for at, capital in zip(order, evidence, strict=False):
         passing = passing and float(capital) >= (1 - 1e-9) / (1 - confidence)
         loss, saved = outcomes[at]
-        found = sums.estimate(loss, slice(learning, None))
-        needed = sums.clusters_needed(found, count - learning, confidence)
+        found = sums.estimate(loss, stakes[at])
+        needed = sums.clusters_needed(found, confidence, stakes[at])
         tested.append(
             RuleOutcome(
                 rule=rules[at],
@@ -216,7 +214,7 @@ def guarantee_routing(
                 is_guaranteed=passing,
                 tasks_needed=None
                 if needed is None
-                else math.ceil(needed / (1 - LEARN_SHARE) * len(items) / count),
+                else math.ceil(needed / (1 - learn_share) * len(items) / count),
             )
         )
     return RoutingGuarantee(
@@ -255,122 +253,52 @@ def _learnt(
     items: RoutedTasks,
     rules: Sequence[RoutingRule],
     outcome: Callable[[RoutingRule], tuple[Floats, Floats]],
-    groupings: Sequence[Grouping],
-    sums: _ClusterSums,
+    unseen: dict[str, Floats],
+    sums: ClusterSums,
     learn: Bools,
     learning: int,
     known: bool,
-    heaviest: float | None,
 ) -> tuple[LearntClusters, Floats]:
     """Return what the first clusters say of the rules, and what each rule saves there: dollars or, if not ``known``, calls."""
-    weights = sums.task_weights[learn]
-    gains, worst, worth = [], [], []
+    weights = items.weight[learn]
+    gains, worst, worth, stakes = [], [], [], []
     for rule in rules:
         loss, saved = outcome(rule)
-        is_open = (~rule.closed).astype(np.float64)
-        gains.append(sums.gains_in_blocks(loss, learning))
-        worst.append(sums.gains_in_blocks(is_open, learning))
-        worth.append(_mean((saved if known else is_open)[learn], weights))
-    ways = [grouping.code for grouping in groupings] or [np.zeros(len(items), dtype=np.int64)]
-    names = [grouping.name for grouping in groupings]
-    unseen = []
-    for code in ways:
-        size = np.bincount(code[learn], minlength=int(code.max()) + 1)
-        unseen.append(sums.count_in_blocks(learn * UNSEEN_LOSSES / np.maximum(size, 1)[code], learning))
+        gains.append(sums.gains_in_blocks(loss))
+        worst.append(sums.worst_in_blocks(~rule.closed))
+        worth.append(_mean((saved if known else (~rule.closed).astype(np.float64))[learn], weights))
+        stakes.append(sums.stake(rule.at_stake))
+    ways = list(unseen)
     learnt = LearntClusters(
         count=learning,
         gains=np.stack(gains, axis=1),
-        worst=np.stack(worst, axis=1) / sums.block_size(learning),
-        unseen=np.stack(unseen),
-        way=np.array([names.index(rule.grouping) if rule.grouping in names else 0 for rule in rules]),
-        least_square=sums.least_variance(slice(None, learning)),
-        heaviest=float(sums.weight[:learning].max()) if heaviest is None else heaviest,
+        worst=np.stack(worst, axis=1),
+        unseen=np.stack([sums.count_in_blocks(losses) for losses in unseen.values()]),
+        way=np.array([ways.index(rule.grouping or rule.policy) for rule in rules]),
+        least_square=np.array([stake.least_square for stake in stakes]),
+        largest_loss=np.array([stake.largest_learnt for stake in stakes]),
     )
     return learnt, np.array(worth)
 
 
+def _unseen_losses(
+    rules: Sequence[RoutingRule], groupings: Sequence[Grouping], scores: Sequence[Score], learn: Bools
+) -> dict[str, Floats]:
+    """Return the lost clusters to add for each task, by grouping and score: no rule is taken for one that cannot lose.
+
+    Each group has as many, and each part of a score between two thresholds.
+    """
+    code = {grouping.name: grouping.code for grouping in groupings}
+    for score in scores:
+        below = [~rule.closed for rule in rules if rule.policy == score.policy]
+        if below:
+            code[score.policy] = np.stack(below).sum(axis=0)
+    found = {}
+    for name, part in code.items():
+        size = np.bincount(part[learn], minlength=int(part.max()) + 1)
+        found[name] = learn * UNSEEN_LOSSES / np.maximum(size, 1)[part]
+    return found
+
+
 def _mean(values: Floats, weights: Floats) -> float:
     return float(np.average(values, weights=weights))
-
-
-@dataclass(frozen=True)
-class _Estimate:
-    """A mean loss over clusters: its standard error, and the spread of one cluster in units of the mean weight."""
-
-    mean: float
-    error: float
-    spread: float
-
-
-class _ClusterSums:
-    """Sums over clusters, in the order of the tests.
-
-    Args:
-        place: Place of each task's cluster in that order.
-        weights: Weight of each task.
-        count: Number of clusters.
-        margin: Loss that is tolerated.
-    """
-
-    def __init__(self, place: Ints, weights: Floats, count: int, margin: float) -> None:
-        self._place, self.task_weights, self._count, self._margin = place, weights, count, margin
-        self.weight: Floats = np.bincount(place, weights, minlength=count).astype(np.float64)
-        self._heaviest_to_mean = float(self.weight.max() / self.weight.mean()) if count else 1.0
-        self._squares: Floats = np.bincount(place, weights**2, minlength=count).astype(np.float64)
-
-    def least_variance(self, part: slice) -> float:
-        """Return the least mean square over some clusters of losses of 0 and 1 with a mean at the margin.
-
-        That is however the tasks of a cluster agree.
-        """
-        squares = self._squares[part]
-        return self._margin * (1 - self._margin) * float(squares.mean()) if len(squares) else 0.0
-
-    def of(self, loss: Floats) -> Floats:
-        """Return the weighted sum of each cluster."""
-        return np.bincount(self._place, self.task_weights * loss, minlength=self._count).astype(np.float64)
-
-    def gains_in_blocks(self, loss: Floats, learning: int) -> Floats:
-        """Return margin times weight minus weight times loss of the first clusters, in blocks of :meth:`block_size`."""
-        gains = self._margin * self.weight[:learning] - self.of(loss)[:learning]
-        return np.add.reduceat(gains, np.arange(0, learning, self.block_size(learning)))
-
-    def count_in_blocks(self, values: Floats, learning: int) -> Floats:
-        """Return the sum of some values of tasks over the same blocks, without weights."""
-        found = np.bincount(self._place, values, minlength=self._count)[:learning]
-        return np.add.reduceat(found, np.arange(0, learning, self.block_size(learning)))
-
-    @staticmethod
-    def block_size(learning: int) -> int:
-        """Return the number of clusters in a block: 1, unless there are more than the simulation of tests can hold."""
-        return -(-learning // MAX_LEARNT)
-
-    def estimate(self, loss: Floats, part: slice) -> _Estimate:
-        """Return the mean loss over some clusters. The spread is at least that of losses of 0 and 1 at the margin."""
-        sums, weight = self.of(loss)[part], self.weight[part]
-        if not len(weight):
-            return _Estimate(0.0, 0.0, 1.0)
-        mean = float(sums.sum() / weight.sum())
-        square = float(np.mean((sums - mean * weight) ** 2))
-        scale = float(weight.mean())
-        return _Estimate(
-            mean,
-            math.sqrt(square / len(weight)) / scale,
-            math.sqrt(max(square, self.least_variance(part))) / scale,
-        )
-
-    def clusters_needed(self, found: _Estimate, tested: int, confidence: float) -> float | None:
-        """Return the tested clusters with which a rule with this loss would pass with a chance of 80 %.
-
-        The bound of the test is as wide as losses at the margin would spread, the estimate as wide as they do spread.
-
-        Returns:
-            None if its loss is not below the margin.
-        """
-        level, power = float(special.ndtri(confidence)), float(special.ndtri(POWER))
-        spread = (level * found.spread + power * found.error * math.sqrt(tested)) / (level + power)
-        pairs = required_pairs(self._margin - found.mean, spread**2, level=confidence)
-        if pairs is None:
-            return None
-        least = clusters_for_zero_losses(self._margin, 1 - confidence, self._heaviest_to_mean)
-        return max(pairs, least if found.mean >= 0 else 0)

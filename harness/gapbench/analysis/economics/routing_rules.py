@@ -82,6 +82,13 @@ class RoutingRule:
     closed: Bools
     direct: Bools | None = None
 
+    @property
+    def at_stake(self) -> Bools:
+        """Whether the open model's answer may be used, for each task, as far as is known before a model is called."""
+        if self.kind == "router":
+            return ~self.closed
+        return np.ones(len(self.closed), dtype=bool) if self.direct is None else ~self.direct
+
 
 def group_rules(
     items: RoutedTasks, weight: Floats, grouping: Grouping, learn: Bools, bad_form: Bools | None = None

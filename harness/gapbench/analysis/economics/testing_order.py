@@ -36,8 +36,8 @@ class LearntClusters:
         worst: The same of a mean cluster of the block, if each open answer that a rule uses were wrong.
         unseen: Lost clusters to add, for each block and each way to group tasks; shape (ways, blocks).
         way: The way of each rule.
-        least_square: Least mean square of a rule's gains if its loss were at the margin.
-        heaviest: Weight of the heaviest cluster.
+        least_square: Least mean square of each rule's gains if its loss were at the margin.
+        largest_loss: Largest weighted loss that a cluster could have under each rule.
     """
 
     count: int
@@ -45,15 +45,15 @@ class LearntClusters:
     worst: Floats
     unseen: Floats
     way: Ints
-    least_square: float
-    heaviest: float
+    least_square: Floats
+    largest_loss: Floats
 
 
 def simulate_tests(learnt: LearntClusters, tested: int, confidence: float, seed: int) -> Floats:
     """Return the chance that each rule passes in each of several simulated traffics, shape (draws, rules).
 
     The test is taken for a normal one, of which no rule without a loss passes that the game would not let pass: that takes a sum
-    of gains of log(1/level) times the heaviest cluster.
+    of gains of log(1/level) times the largest loss of a cluster.
 
     Args:
         learnt: The clusters that learn.
@@ -73,7 +73,7 @@ def simulate_tests(learnt: LearntClusters, tested: int, confidence: float, seed:
         square[:, rules] += more @ learnt.worst[:, rules] ** 2
     needed = float(special.ndtri(confidence))
     error = np.sqrt(np.maximum(square, tested * learnt.least_square))
-    error = np.maximum(error, -math.log1p(-confidence) * learnt.heaviest / max(needed, 0.5))
+    error = np.maximum(error, -math.log1p(-confidence) * learnt.largest_loss / max(needed, 0.5))
     chance = special.ndtr((total / np.maximum(error, 1e-300) - needed) / _SOFT)
     return np.asarray(np.maximum(chance, _LEAST_CHANCE))
 

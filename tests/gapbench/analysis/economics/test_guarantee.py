@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from gapbench.analysis.economics.guarantee import RoutingGuarantee, _ClusterSums, guarantee_routing
+from gapbench.analysis.economics.guarantee import RoutingGuarantee, guarantee_routing
 from gapbench.analysis.economics.routing import RoutedTasks
 from gapbench.analysis.economics.routing_rules import (
     Grouping,
@@ -29,14 +29,14 @@ def tasks(count: int = 2_000, *, lost: float = 0.3, seed: int = 1) -> RoutedTask
     return RoutedTasks(open_quality, ones, ones * 0.001, ones * 0.01, ones, ones, category, np.arange(count))
 
 
-def find(items: RoutedTasks, *, margin: float = 0.01, weight: Floats | None = None, heaviest: float | None = None,
+def find(items: RoutedTasks, *, margin: float = 0.01, weight: Floats | None = None,
          scores: list[Score] | None = None) -> RoutingGuarantee:  # fmt: skip
     """Return what is guaranteed at 95 %."""
     if weight is not None:
         items = dataclasses.replace(items, design=Design(weight, np.zeros(len(items), dtype=np.int32)))
     return guarantee_routing(
         items, margin=margin, confidence=0.95, groupings=[Grouping("category", items.category, NAMES)],
-        scores=scores or [], heaviest=heaviest,
+        scores=scores or [],
     )  # fmt: skip
 
 
@@ -102,9 +102,27 @@ def test_tasks_of_one_cluster_count_once() -> None:
     assert find(dataclasses.replace(items, cluster=np.arange(2_000) // 20)).chosen is None
 
 
-def test_a_heavier_cluster_in_the_traffic_costs_power() -> None:
-    """If a cluster of 50 tasks could come, no 1,500 tested tasks exclude that one in 5,000 of them loses everything."""
-    assert find(tasks(), heaviest=50.0).chosen is None
+def test_a_large_cluster_costs_power() -> None:
+    """50 tasks are one cluster, none of which is lost: no 1,500 tested ones exclude that another one loses everything."""
+    items = tasks()
+    cluster = np.where(np.arange(2_000) < 50, 0, np.arange(2_000))
+
+    assert find(items).chosen is not None
+    assert find(dataclasses.replace(items, cluster=cluster)).chosen is None
+
+
+def test_what_stays_with_the_closed_model_costs_no_power_however_heavy_it_is() -> None:
+    """400 tasks, 300 tested. Easy ones weigh 1, hard ones 3, the mean is 2.
+
+    A rule for the easy ones alone could lose 1/2 of a mean task and needs 150 tested tasks, one for the hard ones could lose 3/2
+    and needs 447.
+    """
+    items = dataclasses.replace(tasks(400), open_quality=np.ones(400))
+    found = find(items, weight=np.where(items.category == 0, 1.0, 3.0))
+
+    assert found.chosen is not None
+    assert ("easy",) == found.chosen.rule.groups
+    assert all(not one.is_guaranteed for one in found.tested if "hard" in one.rule.groups)
 
 
 def test_an_open_model_that_costs_more_is_no_rule() -> None:
@@ -158,13 +176,6 @@ def test_the_tested_part_does_not_decide_what_is_tested() -> None:
     assert [one.rule.groups for one in before.tested] == [one.rule.groups for one in after.tested]
     assert all(one.is_guaranteed for one in after.tested)
     assert after.chosen is None
-
-
-def test_the_bets_and_the_order_know_no_weight_of_the_tested_part() -> None:
-    """The least variance of the bets is that of the part that learns, whatever the others weigh."""
-    sums = _ClusterSums(np.arange(4), np.array([1.0, 1.0, 9.0, 9.0]), 4, 0.1)
-
-    assert 0.1 * 0.9 == pytest.approx(sums.least_variance(slice(None, 2)))
 
 
 def test_all_sets_of_the_best_groups_are_tried() -> None:

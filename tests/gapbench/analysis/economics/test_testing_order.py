@@ -19,7 +19,8 @@ def learnt(losses: Floats, *, unseen: float = 0.2, heaviest: float = 1.0) -> Lea
     ones = np.ones_like(losses)
     return LearntClusters(
         count=len(losses), gains=0.01 - losses, worst=0.01 - ones, unseen=np.full((1, len(losses)), unseen / len(losses)),
-        way=np.zeros(losses.shape[1], dtype=np.int64), least_square=0.01 * 0.99, heaviest=heaviest,
+        way=np.zeros(losses.shape[1], dtype=np.int64), least_square=np.full(losses.shape[1], 0.01 * 0.99),
+        largest_loss=np.full(losses.shape[1], heaviest),
     )  # fmt: skip
 
 
