@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import contextlib
 import json
 import os
 import threading
@@ -70,9 +69,8 @@ class ToolWorker:
         """End the session; the next call starts another."""
         if self._process == os.getpid():
             with self._lock:
-                with contextlib.suppress(RuntimeError):  # at exit no thread takes work
-                    self._thread.submit(self._end_session).result()
                 self._thread.shutdown()
+                self._end_session()  # in this thread, since at exit no other takes work
                 self._runner.close()
                 self._process = 0
             atexit.unregister(self.close)

@@ -7,7 +7,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from gapbench.analysis.economics.guarantee import RoutingGuarantee, guarantee_routing
+from gapbench.analysis.economics.guarantee import (
+    RoutingGuarantee,
+    _unseen_losses,
+    guarantee_routing,
+)
 from gapbench.analysis.economics.routing import RoutedTasks
 from gapbench.analysis.economics.routing_rules import (
     Grouping,
@@ -212,3 +216,27 @@ def test_thresholds_come_from_the_learning_part_and_an_unknown_score_stays_close
     assert [1.0] == [rule.threshold for rule in rules]
     assert [False, True, True, True] == list(rules[0].closed)
     assert "prompts of at most 1 tokens" == rules[0].condition
+
+
+def test_a_share_of_the_clusters_learns() -> None:
+    """A tenth of 2,000 clusters of one task."""
+    items = tasks()
+    found = guarantee_routing(
+        items, margin=0.01, confidence=0.95, groupings=[Grouping("category", items.category, NAMES)], learn_share=0.1
+    )  # fmt: skip
+
+    assert (2_000, 1_800) == (found.clusters, found.clusters_tested)
+
+
+def test_each_group_and_each_part_of_a_score_has_unseen_losses() -> None:
+    """0.2 lost clusters in each of two categories, and in each of the 20 parts between thresholds; none outside what learns."""
+    learn = np.arange(400) < 200
+    groups = Grouping("category", np.arange(400) % 2, NAMES)
+    score = Score("by length", "router", np.arange(400) % 200.0, "prompts of at most {threshold} tokens")
+    rules = score_rules(score, learn)
+    unseen = _unseen_losses(rules, [groups], [score], learn)
+
+    assert [0.2, 0.2] == pytest.approx(list(np.bincount(groups.code, unseen["category"])))
+    assert 20 * 0.2 == pytest.approx(unseen["by length"].sum())
+    assert 0.2 == pytest.approx(unseen["by length"][~rules[0].closed].sum())
+    assert 0.0 == unseen["by length"][~learn].sum()
