@@ -20,15 +20,13 @@ def evidence(
 ) -> Floats:
     """Return the evidence against each column of losses of clusters of one task, at most the heaviest of which could be lost."""
     weight = np.ones(len(losses)) if weights is None else weights
+    largest = np.full(losses.shape[1], heaviest) if largest_loss is None else largest_loss
+    # Losses of the largest kind that make up the margin: a chance of MARGIN times the mean weight over the largest.
+    square = MARGIN * (1 - MARGIN) * float(weight.mean()) * largest
     return loss_evidence(
-        losses * weight[:, np.newaxis],
-        weight,
-        MARGIN,
-        largest_loss=np.full(losses.shape[1], heaviest) if largest_loss is None else largest_loss,
-        variance=np.full(losses.shape[1], MARGIN * (1 - MARGIN) * heaviest**2),
-        variance_clusters=50,
-        least_variance=np.full(losses.shape[1], MARGIN * (1 - MARGIN) * float(np.mean(weight**2))),
-    )
+        losses * weight[:, np.newaxis], weight, MARGIN, largest_loss=largest,
+        variance=square, variance_clusters=50, least_variance=square,
+    )  # fmt: skip
 
 
 def ternary(loss: float, win: float, *shape: int, seed: int = 3) -> Floats:

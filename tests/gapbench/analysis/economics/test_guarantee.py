@@ -232,7 +232,12 @@ def test_each_group_and_each_part_of_a_score_has_unseen_losses() -> None:
     """0.2 lost clusters in each of two categories, and in each of the 20 parts between thresholds; none outside what learns."""
     learn = np.arange(400) < 200
     groups = Grouping("category", np.arange(400) % 2, NAMES)
-    score = Score("by length", "router", np.arange(400) % 200.0, "prompts of at most {threshold} tokens")
+    score = Score(
+        "by length",
+        "router",
+        (np.arange(400) % 200).astype(np.float64),
+        "prompts of at most {threshold} tokens",
+    )
     rules = score_rules(score, learn)
     unseen = _unseen_losses(rules, [groups], [score], learn)
 
