@@ -1,4 +1,4 @@
-"""Dollars per task where some costs are not known: the same in every command, against plain sums over the rows."""
+"""Dollars per task and per right answer: the same in every command, whatever was lost, has no score or no known cost."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ PRICE = {"cost": {"input_usd_per_mtok": 10.0, "output_usd_per_mtok": 0.0, "sourc
 DOLLAR = 100_000
 """Input tokens that cost $1."""
 RULE = RegressionRule.parse("cost_per_task>5%")
+RULES = {"usd_per_task": RULE, "usd_per_correct": RegressionRule.parse("cost_per_correct>5%")}
 Found = dict[str, Any]
 
 
@@ -52,23 +53,22 @@ def weighted_rows() -> list[Attempt]:
     ]
 
 
-def figures(folder: Path) -> tuple[Found, Found]:
+def figures(folder: Path, name: str = "usd_per_task") -> tuple[Found, Found]:
     """Return, by command, the dollars of a task of the open model and the share of the tasks without a known cost."""
     runs = load_runs([folder])
     costs = cost(runs).frame.drop_duplicates("model_id", keep="last").set_index("model_id").loc["open-b"]
     rows = gap(runs).frame
-    whole = ((rows["category"] == "overall") | (rows["category"].nunique() == 1)) & (
-        rows["metric"] == "usd_per_task"
-    )
+    whole = ((rows["category"] == "overall") | (rows["category"].nunique() == 1)) & (rows["metric"] == name)
     paired = rows[whole.to_numpy()].iloc[0]
     models = summarize(runs).level("model").set_index("model_id")
-    compared = compare_runs([folder], [folder], [RULE]).frame.set_index("model_id").loc["open-b"]
+    compared = compare_runs([folder], [folder], [RULES[name]]).frame.set_index("model_id").loc["open-b"]
     usd = {
-        "cost": costs["usd_per_task"], "gap": paired["open_value"], "report": models.loc["open-b", "usd_per_task"],
+        "cost": costs[name], "gap": paired["open_value"], "report": models.loc["open-b", name],
         "compare": compared["new"],
     }  # fmt: skip
     shares = {
-        name: row["unpriced_share"] for name, row in (("cost", costs), ("gap", paired), ("compare", compared))
+        command: row["unpriced_share"]
+        for command, row in (("cost", costs), ("gap", paired), ("compare", compared))
     }
     return usd, shares
 
@@ -147,8 +147,10 @@ def test_a_model_without_a_price_has_none_for_any_task(tmp_path: Path) -> None:
     assert "of the others" not in markdown_tables.render_table(cost_table(table))
 
 
-def random_rows(seed: int) -> list[Attempt]:
+def random_rows(seed: int, unscored: float = 0.0) -> list[Attempt]:
     """Return rows of weighted items that are asked twice: answered or lost, made again or not, and of known cost or not.
+
+    A share of the answers has no score.
 
     Every category has an answer of known cost in every load, which takes on what was lost there.
     """
@@ -171,6 +173,8 @@ def random_rows(seed: int) -> list[Attempt]:
                 given |= {"weight": float(rng.randint(1, 9)), "stratum": str(number % 2)}
             for repeat in (0, 1):
                 outcome = rng.choices(("correct", "wrong", "infra"), (0.4, 0.3, 0.3))[0]
+                if unscored and outcome != "infra" and rng.random() < unscored:
+                    outcome = "unscored"
                 own = {
                     **given,
                     "repeat": repeat,
@@ -191,8 +195,11 @@ def random_rows(seed: int) -> list[Attempt]:
     return rows
 
 
-def plain_usd_per_task(rows: list[Attempt]) -> tuple[float, float]:
-    """Return dollars per task of a model by sums in dictionaries, and the share of its tasks without a known cost."""
+def plain_usd(rows: list[Attempt]) -> tuple[float, float, float]:
+    """Return dollars per task of a model by sums in dictionaries, the share of its tasks without a known cost, and dollars per right answer.
+
+    Of the dollars of lost requests of a task each of its answers has an equal part by weight.
+    """
     usd: dict[Any, float] = defaultdict(float)
     ended: dict[Any, Attempt] = {}
     for row in rows:
@@ -225,19 +232,45 @@ def plain_usd_per_task(rows: list[Attempt]) -> tuple[float, float]:
     )
     total = sum(usd[key] * weight for key, weight in priced.items()) + lost
     shares = each(answers)
-    return total / sum(priced.values()), sum(shares[key] for key in answers - known) / sum(shares.values())
+    lost_of: dict[str, float] = defaultdict(float)
+    for key in known - answers:
+        lost_of[key[0]] += usd[key] * (per_answer[key[:2]] if key[:2] in with_answer else alone[key])
+    weight_of_task: dict[str, float] = defaultdict(float)
+    for key, weight in priced.items():
+        weight_of_task[key[0]] += weight
+    scored = each({key for key in priced if ended[key].outcome != "unscored"})
+    right = sum(weight for key, weight in scored.items() if ended[key].outcome == "correct")
+    for_scored = sum(
+        weight * (usd[key] + lost_of[key[0]] / weight_of_task[key[0]]) for key, weight in scored.items()
+    )
+    return (
+        total / sum(priced.values()),
+        sum(shares[key] for key in answers - known) / sum(shares.values()),
+        for_scored / right,
+    )
 
 
 @pytest.mark.parametrize("seed", range(12))
 def test_every_command_has_the_plain_sums(tmp_path: Path, seed: int) -> None:
     """Whatever is lost, made again or of unknown cost, with weights and without."""
     rows = random_rows(seed)
-    expected, share = plain_usd_per_task([row for row in rows if row.model_id == "open-b"])
+    expected, share, _ = plain_usd([row for row in rows if row.model_id == "open-b"])
 
     usd, shares = figures(write_run(tmp_path / "run", rows, closed_a=PRICE, open_b=PRICE))
 
     assert usd == pytest.approx(dict.fromkeys(usd, expected))
     assert shares == pytest.approx(dict.fromkeys(shares, share))
+
+
+@pytest.mark.parametrize("seed", range(16, 40))
+def test_every_command_has_the_plain_sums_per_right_answer(tmp_path: Path, seed: int) -> None:
+    """Answers without a score have their part of what lost requests took, and no part of the dollars per right answer."""
+    rows = random_rows(seed, unscored=0.3)
+    expected = plain_usd([row for row in rows if row.model_id == "open-b"])[2]
+
+    usd, _ = figures(write_run(tmp_path / "run", rows, closed_a=PRICE, open_b=PRICE), "usd_per_correct")
+
+    assert usd == pytest.approx(dict.fromkeys(usd, expected))
 
 
 @pytest.mark.parametrize("seed", range(12, 16))

@@ -115,7 +115,10 @@ def _cost(pairs: RunPairs, metric: str) -> dict[str, Any]:
     columns: list[Floats] = []
     for side in (pairs.base, pairs.new):
         outcome, usd = side["outcome"], as_floats(side["whole_usd"])
-        if per_correct:  # An answer without a score is neither right nor wrong.
+        if per_correct:
+            # An answer without a score is neither right nor wrong, and has its part of what lost requests took.
+            unanswered = (outcome == "infra").to_numpy(dtype=bool)
+            usd = np.where(unanswered, 0.0 * usd, as_floats(side["answer_usd"]))
             usd = np.where((outcome == "unscored").to_numpy(dtype=bool), np.nan, usd)
         columns += [usd, _ones(outcome == "correct" if per_correct else outcome != "infra")]
     mask = pairs.known_mask(columns[0], columns[2])

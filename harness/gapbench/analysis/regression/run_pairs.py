@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from gapbench.analysis.answer_keys import KEY_COLUMNS, answer_keys
-from gapbench.analysis.cost.answer_costs import unpriced_share
+from gapbench.analysis.cost.answer_costs import unpriced_share, usd_per_answer
 from gapbench.analysis.cost.attempt_costs import bill
 from gapbench.analysis.frames import Runs, as_floats, group_codes, load_runs, without_search_probes
 from gapbench.analysis.performance.client_limits import client_limits
@@ -44,9 +44,10 @@ class RunRequests:
     """One run's measured requests.
 
     Attributes:
-        by_model: Requests by model, with the dollars of each (retries included) in ``whole_usd``, and whether this client
-            was the limit, so that the times are not the server's, in ``is_time_invalid``. ``ttft_s`` of an episode is the
-            mean over its replies.
+        by_model: Requests by model, with the dollars of each (retries included) in ``whole_usd``, those of each answer and
+            its part of what lost requests took in ``answer_usd`` (see :func:`usd_per_answer`), and whether this client was
+            the limit, so that the times are not the server's, in ``is_time_invalid``. ``ttft_s`` of an episode is the mean
+            over its replies.
         hosted: Models that are paid by the hour.
     """
 
@@ -76,7 +77,10 @@ class RunRequests:
         limited = _is_limited(runs, frame)
         rows = without_search_probes(
             frame[mask].assign(
-                whole_usd=request_usd[mask], ttft_s=ttft_s[mask], is_time_invalid=limited[mask]
+                whole_usd=request_usd[mask],
+                answer_usd=usd_per_answer(frame, usd)[mask],
+                ttft_s=ttft_s[mask],
+                is_time_invalid=limited[mask],
             )
         )
         rows = rows.drop_duplicates(["model_id", *_REQUEST], keep="last")
