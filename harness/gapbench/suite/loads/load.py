@@ -115,9 +115,9 @@ class Load:
 
     @property
     def description(self) -> str:
-        """The load in words, as ``bench plan`` shows it: ``concurrency 16``, ``ramp 1-20``."""
+        """The load in words, as ``bench plan`` shows it: ``concurrency 16``, ``rate 40 (bursts)``, ``ramp 1-20``."""
         if not self.is_open_loop or self.kind == "rate":
-            return f"{self.kind} {self.value:g}"
+            return f"{self.kind} {self.value:g}" + (f" ({self.name})" if self.name else "")
         return f"{self.kind} {self.label.removeprefix(self.kind).lstrip('-')}"
 
     @property

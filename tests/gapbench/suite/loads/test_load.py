@@ -78,6 +78,20 @@ def test_labels(load: Load, label: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("load", "words"),
+    [
+        (Load("concurrency", 16), "concurrency 16"),
+        (Load("rate", 40), "rate 40"),
+        (Load("rate", 40, arrivals="gamma", name="bursts"), "rate 40 (bursts)"),
+        (Load("ramp", 10.5, from_rps=1, to_rps=20), "ramp 1-20"),
+    ],
+)
+def test_loads_in_words(load: Load, words: str) -> None:
+    """A name tells two loads of one rate apart."""
+    assert words == load.description
+
+
+@pytest.mark.parametrize(
     ("load", "peak"),
     [
         (Load("concurrency", 8), None),
