@@ -11,7 +11,7 @@ import pandas as pd
 from gapbench.analysis.cost.attempt_costs import Bill
 from gapbench.analysis.economics.routing import RoutedTasks
 from gapbench.analysis.economics.routing_signals import tasks_answered_by_both
-from gapbench.analysis.frames import Runs, as_floats
+from gapbench.analysis.frames import Runs, as_floats, without_search_probes
 from gapbench.analysis.sample_design import design_of
 from gapbench.errors import ResultsError
 from gapbench.stats import Design, weighted_mean
@@ -30,7 +30,7 @@ class RoutedRuns:
         table: Result of :func:`gapbench.analysis.economics.routing_signals.tasks_answered_by_both`.
         items: The same tasks as arrays.
         categories: Name of each category, by code.
-        left_out: Which tasks are left out, as a sentence; "" if none are.
+        notes: Sentences on which tasks are left out, and on the loads that figures are means over.
     """
 
     open_model: str
@@ -38,7 +38,7 @@ class RoutedRuns:
     table: pd.DataFrame
     items: RoutedTasks
     categories: tuple[str, ...]
-    left_out: str
+    notes: tuple[str, ...]
 
 
 def read_routed_tasks(
@@ -76,7 +76,18 @@ def read_routed_tasks(
             + (f"; {changed}" if unequal_keys else "")
         )
     items, names = _items(table, design_of(runs.frame.iloc[table["row"].to_numpy(np.int64)]))
-    return RoutedRuns(left, right, table, items, tuple(names), changed if unequal_keys else "")
+    notes = (*((changed,) if unequal_keys else ()), *_loads_note(runs, table))
+    return RoutedRuns(left, right, table, items, tuple(names), notes)
+
+
+def _loads_note(runs: Runs, table: pd.DataFrame) -> tuple[str, ...]:
+    """Return a sentence that names the loads of the tasks if there are several."""
+    loads = list(dict.fromkeys(runs.frame["load"].iloc[table["row"].to_numpy(np.int64)].astype(str)))
+    if len(loads) < 2:
+        return ()
+    return (
+        f"dollars and times are means over the loads of these runs ({', '.join(loads)}); `bench gap` has them load by load",
+    )
 
 
 def _pick_model(runs: Runs, weights: str, requested: str | None, left_out: Sequence[str] = ()) -> str:
@@ -94,7 +105,7 @@ def _pick_model(runs: Runs, weights: str, requested: str | None, left_out: Seque
         return requested
     if not known:
         raise ResultsError(f"there is no {weights} model in these runs; tiers need one of each")
-    scored = runs.frame[runs.frame["scored"]]
+    scored = without_search_probes(runs.frame[runs.frame["scored"]])
     means = {
         str(name): weighted_mean(as_floats(part["score"]), design_of(part))
         for name, part in scored.groupby("model_id", observed=True)

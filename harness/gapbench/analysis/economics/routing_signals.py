@@ -10,7 +10,13 @@ import pandas as pd
 from gapbench.analysis.answer_keys import answer_keys
 from gapbench.analysis.cost.answer_costs import usd_per_answer
 from gapbench.analysis.economics.routing import Kind
-from gapbench.analysis.frames import Runs, as_floats, group_codes, read_columns
+from gapbench.analysis.frames import (
+    Runs,
+    as_floats,
+    group_codes,
+    read_columns,
+    without_search_probes,
+)
 from gapbench.stats import Floats
 
 _ITEM = ["task", "sample_id", "repeat", "load_kind", "load_value"]
@@ -91,9 +97,12 @@ def answers_of_model(runs: Runs, usd: Floats, table: pd.DataFrame, model_id: str
 
 
 def _answers(runs: Runs, usd: Floats, model_id: str) -> pd.DataFrame:
-    """Return the scored answers of a model."""
+    """Return the scored answers of a model, without those that other tables leave out; see :func:`without_search_probes`."""
     frame = runs.frame
-    mask = (frame["scored"] & (frame["model_id"] == model_id)).to_numpy()
+    scored = frame["scored"].to_numpy()
+    mask = np.zeros(len(frame), dtype=bool)
+    mask[without_search_probes(frame[["load_kind"]].reset_index(drop=True)[scored]).index] = True
+    mask &= (frame["model_id"] == model_id).to_numpy()
     part = frame.assign(
         usd=usd_per_answer(frame, usd),
         row=np.arange(len(frame)),
@@ -102,7 +111,6 @@ def _answers(runs: Runs, usd: Floats, model_id: str) -> pd.DataFrame:
     # If a model was measured in several runs, its further answers to an item count as further repeats.
     part = part.assign(again=part.groupby(_ITEM, observed=True).cumcount())
     # Over the answers of all models, so that the codes of two models compare.
-    scored = frame["scored"].to_numpy()
     keys = answer_keys(runs, np.flatnonzero(scored).astype(np.int32))
     part = part.assign(**{f"{_JUDGED_BY}{name}": codes[mask[scored]] for name, codes in keys.items()})
     return part[[*_KEYS, "category", "cluster", "row", "score", "usd", "response_s", *_judged_by(part)]]

@@ -252,8 +252,7 @@ def evaluate_tiers(
     )
     known = acceptance is not None and np.isfinite(acceptance)
     warnings = [line for line in account.warnings if line.startswith((f"{left}:", f"{right}:"))]
-    if routed.left_out:
-        warnings.append(routed.left_out)
+    warnings += routed.notes
     if gap.high < 0:
         warnings.append(f"{left} scores higher: there is no gap to recover")
     warnings += [*read_runs.applied_weights.notes, *rule_notes, *_below_both(rows)]

@@ -265,8 +265,7 @@ def guarantee_tiers(
     names = (routed.open_model, routed.closed_model)
     warnings = [line for line in account.warnings if line.startswith(tuple(f"{name}:" for name in names))]
     warnings += _unscored(read_runs, names)
-    if routed.left_out:
-        warnings.append(routed.left_out)
+    warnings += routed.notes
     warnings += read_runs.applied_weights.notes
     if is_stratified:
         warnings.append(

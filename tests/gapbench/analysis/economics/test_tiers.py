@@ -24,6 +24,7 @@ from gapbench.analysis.economics.routing import (
     routing_outcome,
 )
 from gapbench.analysis.economics.tiers import evaluate_tiers
+from gapbench.analysis.quality.gap import gap
 from gapbench.errors import ResultsError
 from gapbench.values import Attempt
 from tests.run_folders import make_answers, write_run_with_targets
@@ -393,3 +394,27 @@ def test_too_few_tasks_with_the_same_target_are_no_tiers(tmp_path: Path) -> None
         ResultsError, match=r"both answered 10 tasks .*50 of 60 shared tasks were judged by another"
     ):
         evaluate_tiers(runs, draws=50)
+
+
+def test_the_tasks_are_those_of_the_gap_and_the_loads_are_named(make_run: Make) -> None:
+    """100 answers of each model at c1 and 50 at r8; 40 probes of a search, all wrong, are left out as in every other table."""
+    rows = []
+    for model in ("open-a", "closed-a"):
+        for load, kind, value, count in (
+            ("c1", "concurrency", 1.0, 100),
+            ("r8", "rate", 8.0, 50),
+            ("s9#1", "search", 9.0, 40),
+        ):
+            made = make_answers(model, 0 if kind == "search" else count, count)
+            cell = f"{model}|{made[0].task}|{load}"
+            rows += [dataclasses.replace(row, load_kind=kind, load_value=value, cell_id=cell) for row in made]
+    folder = make_run(rows, open_a=OPEN)
+    found = evaluate_tiers([folder], draws=100)
+    gaps = gap([folder]).frame
+    pairs = gaps[gaps["metric"] == "accuracy"].iloc[0]
+
+    assert (150, 150) == (found.n, pairs["n_pairs"])
+    assert (
+        "dollars and times are means over the loads of these runs (c1, r8); `bench gap` has them load by load"
+        in found.warnings
+    )
