@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
 import pytest
@@ -98,6 +99,8 @@ def test_what_does_not_pass_is_wrong(
 @pytest.mark.parametrize("level", ["bubblewrap", "unshare"])
 def test_installed_packages_can_be_imported_with_what_they_need(level: str) -> None:
     """Pandas needs numpy and dateutil; the prompt names it, so the program has it."""
+    if level == "bubblewrap" and shutil.which("bwrap") is None:
+        pytest.skip("bubblewrap is not installed")
     prompt = PROMPT.replace("import os", "import os\nimport pandas as pd")
     body = "    pd.DataFrame({'a': range(size)}).to_csv(path)\n    return int(pd.read_csv(path)['a'].sum())\n"
     test = "import unittest\nimport numpy as np\nclass TestCases(unittest.TestCase):\n    def test(self):\n        self.assertEqual(task_func('/tmp/a'), np.arange(3).sum())\n"
